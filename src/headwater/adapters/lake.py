@@ -1,0 +1,52 @@
+"""The lake: DuckLake tables (Parquet files, catalog in PostgreSQL) computed by DuckDB in this process."""
+
+import duckdb
+import duckdb_extensions
+
+from headwater.adapters import postgres
+from headwater.adapters.home import Home
+
+__all__ = ["EXTENSIONS", "SCHEMAS", "attach_sql", "connect", "load_extensions", "snapshot"]
+
+EXTENSIONS = ("ducklake", "postgres_scanner")
+SCHEMAS = ("raw", "staging", "intermediate", "marts", "quality", "knowledge")
+
+
+def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the extensions that the wheels carry; nothing is downloaded."""
+    for name in EXTENSIONS:
+        duckdb_extensions.import_extension(name)
+        connection.execute(f"LOAD {name}")
+
+
+def attach_sql(home: Home) -> str:
+    """Return the statement that attaches the lake as ``lake``."""
+    catalog = postgres.dsn(home, "lake").replace("'", "''")
+    data = str(home.lake_data).replace("'", "''")
+    return f"ATTACH IF NOT EXISTS 'ducklake:postgres:{catalog}' AS lake (DATA_PATH '{data}')"
+
+
+def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with the lake attached as ``lake`` and its schemas present."""
+    connection = duckdb.connect(":memory:")
+    if threads is not None:
+        connection.execute(f"SET threads = {int(threads)}")
+    connection.execute("SET enable_progress_bar = false")
+    load_extensions(connection)
+    connection.execute(attach_sql(home))
+    present = {
+        row[0]
+        for row in connection.execute(
+            "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'"
+        ).fetchall()
+    }
+    for schema in SCHEMAS:
+        if schema not in present:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
+    return connection
+
+
+def snapshot(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the lake's newest snapshot: the data version that reports and models quote."""
+    row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -1,0 +1,41 @@
+-- What must be transactional about landing: one row a batch, and the balance that the database itself enforces.
+create schema if not exists ops;
+
+create table if not exists ops.batch (
+    batch_id text primary key,
+    source_id text not null,
+    entity text not null,
+    file_name text not null,
+    sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+    bytes bigint not null,
+    state text not null check (state in ('received', 'loaded', 'refused')),
+    rows_in bigint,
+    rows_loaded bigint,
+    rows_quarantined bigint,
+    rows_duplicate bigint,
+    money_in numeric(20, 2),
+    money_loaded numeric(20, 2),
+    money_quarantined numeric(20, 2),
+    money_duplicate numeric(20, 2),
+    columns_ignored integer,
+    refusal_code text,
+    refusal_zh text,
+    refusal_en text,
+    snapshot_id bigint,
+    landed_at timestamptz not null default now(),
+    loaded_at timestamptz,
+    unique (source_id, entity, sha256),
+    constraint rows_balance check (state <> 'loaded' or rows_in = rows_loaded + rows_quarantined + rows_duplicate),
+    constraint money_balance check (state <> 'loaded' or money_in = money_loaded + money_quarantined + money_duplicate),
+    constraint loaded_is_counted check (
+        state <> 'loaded'
+        or (
+            rows_in is not null and rows_loaded is not null and rows_quarantined is not null and rows_duplicate is not null
+            and money_in is not null and money_loaded is not null and money_quarantined is not null
+            and money_duplicate is not null and snapshot_id is not null
+        )
+    ),
+    constraint refused_is_explained check (state <> 'refused' or (refusal_code is not null and refusal_zh is not null))
+);
+
+create index if not exists batch_by_source on ops.batch (source_id, entity, state);

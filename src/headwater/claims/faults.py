@@ -1,0 +1,92 @@
+"""The faults a delivered row can have: code, reason and remedy, in the words of the clerk who must mend it."""
+
+from dataclasses import dataclass
+
+from headwater.errors import Message
+
+__all__ = ["FAULTS", "Fault"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault of a row."""
+
+    code: str
+    reason: Message
+    fix: Message
+
+
+def _fault(code: str, reason: tuple[str, str], fix: tuple[str, str]) -> Fault:
+    return Fault(code, Message(*reason), Message(*fix))
+
+
+FAULTS: dict[str, Fault] = {
+    fault.code: fault
+    for fault in (
+        _fault(
+            "E-ROW-SHAPE",
+            ("该行的列数与表头不符。", "The row has not as many columns as the header."),
+            (
+                "检查是否有未加引号的分隔符或换行，按表头补齐后重报。",
+                "Look for unquoted separators or line breaks; resend it.",
+            ),
+        ),
+        _fault(
+            "E-REQUIRED",
+            ("必填字段为空。", "A required field is empty."),
+            ("补填该字段后重报。", "Fill the field and resend the row."),
+        ),
+        _fault(
+            "E-DATE",
+            ("日期无法识别、不存在或有歧义。", "The date cannot be read, does not exist or is ambiguous."),
+            ("改为 2026-01-05 或 2026-01-05 08:00:00 的形式。", "Write it as 2026-01-05 or 2026-01-05 08:00:00."),
+        ),
+        _fault(
+            "E-DATE-RANGE",
+            ("日期早于 1900 年或晚于送达之日。", "The date lies before 1900 or after the day of delivery."),
+            ("核对原始记录中的日期。", "Check the date in the original record."),
+        ),
+        _fault(
+            "E-NUMBER",
+            ("不是数字。", "This is not a number."),
+            ("只填数字，小数点用“.”，千分位用“,”。", "Use digits, '.' for decimals and ',' for thousands."),
+        ),
+        _fault(
+            "E-MONEY",
+            ("金额无法识别。", "The amount cannot be read."),
+            ("只填数字，单位为元，最多两位小数。", "Use digits with at most two decimals."),
+        ),
+        _fault(
+            "E-MONEY-PRECISION",
+            ("金额多于两位小数。", "The amount has more than two decimals."),
+            ("按收费规则取整到分后重报。", "Round to the cent by the charging rule and resend."),
+        ),
+        _fault(
+            "E-CODE-SCIENTIFIC",
+            (
+                "编码被表格软件改成了科学计数法，末位数字已丢失。",
+                "A spreadsheet turned the code into scientific notation; digits are lost.",
+            ),
+            ("将该列设为文本格式，从原系统重新导出。", "Set the column to text and export again."),
+        ),
+        _fault(
+            "E-VALUE-MAP",
+            ("该取值不在数据源合同的对照表中。", "The value is not in the source contract's value map."),
+            (
+                "改为合同列出的取值，或由数据管理员补充对照。",
+                "Use a listed value, or have the contract's map extended.",
+            ),
+        ),
+        _fault(
+            "E-STAY-ORDER",
+            ("出院时间早于入院时间。", "The discharge lies before the admission."),
+            ("核对入院与出院时间。", "Check both times."),
+        ),
+        _fault(
+            "E-KEY-CONFLICT",
+            ("主键与另一行相同而内容不同。", "Another row has the same key but other content."),
+            ("确认哪一行正确；更正须整批重报。", "Find which one is right and resend the batch."),
+        ),
+    )
+}
+"""Every fault by its code."""

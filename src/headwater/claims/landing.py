@@ -1,0 +1,47 @@
+"""Landing: delivered bytes are kept as they came, once, under their SHA-256."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Landed", "land_bytes"]
+
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Landed:
+    """One delivered file in the vault.
+
+    Parameters
+    ----------
+    sha256 : hex digest of the bytes, the file's identity
+    path : read-only copy in the vault
+    size : bytes
+    name : name under which it was delivered, relative to the inbox
+    """
+
+    sha256: str
+    path: Path
+    size: int
+    name: str
+
+
+def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
+    """Copy ``file`` into ``vault`` under its digest; a file that is there already is not copied again."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    name = digest.hexdigest()
+    target = vault / "landing" / name[:2] / name
+    if not target.exists():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = target.with_name(f"{name}.{os.getpid()}.part")
+        shutil.copyfile(file, part)
+        part.chmod(0o400)
+        # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
+        part.replace(target)
+    return Landed(sha256=name, path=target, size=file.stat().st_size, name=file.relative_to(inbox).as_posix())

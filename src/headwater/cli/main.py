@@ -1,0 +1,185 @@
+"""The ``headwater`` command: every step of the job without Airflow, on the same code."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from headwater.errors import HeadwaterError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="源汇 headwater: from hospitals' deliveries to checked tables, and from hospitals' knowledge to models.",
+)
+_out = Console()
+_err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
+Deliveries = Annotated[Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random. / 随机种子")]
+
+
+@app.callback()
+def _guard() -> None:
+    """Set nothing: every command reads HEADWATER_HOME, HEADWATER_PROJECT and HEADWATER_POSTGRES_DSN."""
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path | None, typer.Argument(help="Folder to write to; default: the inbox. / 输出目录")] = None,
+    hospitals: Annotated[int, typer.Option(min=1, help="Hospitals. / 医院数")] = 12,
+    months: Annotated[int, typer.Option(min=1, help="Months. / 月数")] = 24,
+    stays: Annotated[int, typer.Option(min=1, help="Inpatient stays, about 25 fee lines each. / 住院人次")] = 60_000,
+    seed: Seed = 20260101,
+) -> None:
+    """Write a synthetic region in Chinese settlement layout, dirt included. / 生成合成地区数据."""
+    from headwater.simulation import simulate as run
+
+    with _errors(), _bar("simulate 生成") as advance:
+        run(out or _home().deliveries, hospitals=hospitals, months=months, stays=stays, seed=seed, progress=advance)
+
+
+@app.command()
+def land(
+    deliveries: Deliveries = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only these sources. / 只处理这些数据源")] = None,
+    as_json: Json = False,
+) -> None:
+    """Land delivered files into raw tables; every row is loaded, quarantined or a duplicate. / 送报文件入库."""
+    from headwater.steps.land import land as run
+
+    with _errors():
+        home = _home()
+        report = run(home, deliveries=deliveries or home.deliveries, sources=source)
+        if as_json:
+            _print_json(report.to_dict())
+        else:
+            table = Table(
+                "source 来源", "table 表", "files 文件", "in 入", "loaded 入库", "quarantined 隔离", "duplicate 重复"
+            )
+            for name, entity in sorted({(result.source_id, result.entity) for result in report.files}):
+                mine = [result for result in report.files if (result.source_id, result.entity) == (name, entity)]
+                counts = [result.counts for result in mine if result.counts]
+                sums = [
+                    sum(getattr(count, field) for count in counts)
+                    for field in ("rows_in", "rows_loaded", "rows_quarantined", "rows_duplicate")
+                ]
+                table.add_row(name, entity, str(len(mine)), *(f"{value:,}" for value in sums))
+            _out.print(table)
+            for result in report.refused:
+                _out.print(f"[red]refused 拒收[/] {result.source_id}/{result.file_name}: {result.reason}")
+            _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
+        if report.refused:
+            raise typer.Exit(1)
+
+
+@app.command()
+def build(as_json: Json = False) -> None:
+    """Build staging, intermediate and marts with dbt. / 构建数仓."""
+    from headwater.steps.build import build as run
+
+    _report(as_json, lambda: run(_home()))
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Run the Great Expectations suites and render the quality report. / 质量检查并出报告."""
+    from headwater.steps.check import check as run
+
+    _report(as_json, lambda: run(_home()), failed=lambda report: not report.success)
+
+
+@app.command()
+def value(
+    budget: Annotated[int, typer.Option(min=1, help="How many sources may be chosen. / 最多选几个数据源")] = 8,
+    method: Annotated[str, typer.Option(help="auto, exact or permutation. / 估值方法")] = "auto",
+    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    seed: Seed = 20260101,
+    as_json: Json = False,
+) -> None:
+    """Value the sources and choose among them. / 来源价值评估与优选."""
+    from headwater.steps.value import value as run
+
+    _report(as_json, lambda: run(_home(), task=task, budget=budget, method=method, seed=seed))
+
+
+@app.command()
+def aggregate(
+    model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
+    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    seed: Seed = 20260101,
+    as_json: Json = False,
+) -> None:
+    """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
+    from headwater.steps.aggregate import aggregate as run
+
+    _report(as_json, lambda: run(_home(), task=task, model=model, seed=seed))
+
+
+@app.command()
+def evolve(
+    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    seed: Seed = 20260101,
+    as_json: Json = False,
+) -> None:
+    """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
+    from headwater.steps.evolve import evolve as run
+
+    _report(as_json, lambda: run(_home(), task=task, seed=seed))
+
+
+def _home() -> Any:
+    from headwater.adapters.home import Home
+
+    return Home.from_environment().create()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Show a refusal as two sentences in both languages instead of a traceback."""
+    try:
+        yield
+    except HeadwaterError as error:
+        _err.print(f"[bold red]{error.code}[/]")
+        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
+        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
+        raise typer.Exit(2) from None
+
+
+def _report(as_json: bool, run: Callable[[], Any], *, failed: Callable[[Any], bool] = lambda _: False) -> None:
+    with _errors():
+        report = run()
+        if as_json:
+            _print_json(report.to_dict())
+        else:
+            for name, entry in report.to_dict().items():
+                _out.print(f"[bold]{name}[/]", entry, highlight=False)
+        if failed(report):
+            raise typer.Exit(1)
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err) as progress:
+        job = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(job, completed=done, total=total)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

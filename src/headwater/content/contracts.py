@@ -1,0 +1,52 @@
+"""Source contracts from their YAML files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from headwater.claims.contract import Contract, parse_contract
+from headwater.errors import Message, Refusal
+
+__all__ = ["contract_files", "read_contracts"]
+
+
+def contract_files(project: Path, deliveries: Path) -> list[Path]:
+    """Return every contract file: those of the dbt project, then those delivered with the data."""
+    staging = project / "dbt_project" / "models" / "staging"
+    return sorted(staging.glob("*/_*.yml")) + sorted((deliveries / "contracts").glob("*/_*.yml"))
+
+
+def read_contracts(files: Iterable[Path]) -> dict[str, Contract]:
+    """Read contracts by source; a source declared twice is refused, other dbt files are passed over."""
+    contracts: dict[str, Contract] = {}
+    for file in files:
+        for source in _sources(file):
+            contract = parse_contract(source, where=file.name)
+            if contract.source_id in contracts:
+                raise Refusal(
+                    "E-CONTRACT-TWICE",
+                    Message(
+                        f"数据源 {contract.source_id} 有两份合同，其一为 {file.name}。",
+                        f"Source {contract.source_id} has two contracts, one of them {file.name}.",
+                    ),
+                    Message("只保留一份。", "Keep one of them."),
+                )
+            contracts[contract.source_id] = contract
+    return contracts
+
+
+def _sources(file: Path) -> list[dict[str, object]]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refusal(
+            "E-CONTRACT",
+            Message(
+                f"数据源合同 {file.name} 不是有效的 YAML。", f"Source contract {file.name} is not valid YAML: {error}"
+            ),
+            Message("按报错位置修正。", "Mend it at the place named."),
+        ) from error
+    sources = (document or {}).get("sources") or []
+    # A source of the dbt project without delivery instructions describes the raw tables, not a hospital.
+    return [source for source in sources if "deliveries" in ((source.get("config") or {}).get("meta") or {})]

@@ -1,0 +1,152 @@
+"""Landing on a real lake and a real PostgreSQL."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from headwater.adapters import lake, postgres
+from headwater.adapters.home import Home
+from headwater.errors import Refusal
+from headwater.steps.land import land, sources
+
+NOW = datetime(2026, 6, 30, tzinfo=UTC)
+CONTRACT = """
+version: 2
+sources:
+  - name: t1
+    config:
+      meta:
+        title: {zh: 测试医院, en: Test hospital}
+        owner: it
+        origin: synthetic
+        currency: CNY
+        deliveries: t1
+        hospital: {code: T1, level: "2", city: 江城, region: 楚源}
+    tables:
+      - name: fee_line
+        config:
+          meta:
+            files: "fees_*.csv"
+            columns:
+              mdtrt_id: 就诊号
+              feedetl_sn: 序号
+              fee_ocur_time: 时间
+              medins_list_codg: 编码
+              medins_list_name: 名称
+              cnt: 数量
+              pric: 单价
+              det_item_fee_sumamt: 金额
+"""
+HEADER = "就诊号,序号,时间,编码,名称,数量,单价,金额,姓名\n"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    (folder / "contracts" / "t1").mkdir(parents=True)
+    (folder / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "t1").mkdir()
+    return folder
+
+
+def _write(inbox: Path, name: str, *rows: str, encoding: str = "utf-8") -> None:
+    (inbox / "t1" / name).write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding=encoding)
+
+
+def test_rows_are_loaded_counted_and_landed_once(home: Home, inbox: Path):
+    _write(
+        inbox,
+        "fees_1.csv",
+        "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三",
+        "m1,2,2026-01-05,D1,药,x,1.5,3.00,张三",
+        encoding="gb18030",
+    )
+    _write(inbox, "fees_2.csv", "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三", "m2,1,20260106,D1,药,1,1.5,1.50,李四")
+    first = land(home, deliveries=inbox, now=NOW)
+    assert (first.total("rows_in"), first.total("rows_loaded")) == (4, 2)
+    assert (first.total("rows_quarantined"), first.total("rows_duplicate")) == (1, 1)
+    with lake.connect(home) as connection:
+        before = lake.snapshot(connection)
+        rows = connection.execute(
+            "SELECT source_id, row_no, det_item_fee_sumamt FROM lake.raw.fee_line ORDER BY 3"
+        ).fetchall()
+        assert [(row[0], row[1], str(row[2])) for row in rows] == [("t1", 2, "1.50"), ("t1", 1, "3.00")]
+        assert connection.execute("SELECT fixmedins_code, hosp_lv, origin FROM lake.raw.hospital").fetchall() == [
+            ("T1", "2", "synthetic")
+        ]
+    again = land(home, deliveries=inbox, now=NOW)
+    assert (again.files, again.unchanged) == ((), 2)
+    with lake.connect(home) as connection:
+        assert lake.snapshot(connection) == before
+    assert len(list((home.vault / "landing").rglob("*/*"))) == 2
+
+
+def test_an_interrupted_load_is_done_again_without_doubling(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三", "m1,2,bad,D1,药,2,1.5,3.00,张三")
+    land(home, deliveries=inbox, now=NOW)
+    with postgres.connect(home, autocommit=True) as connection:
+        # What a process leaves that dies between the lake's commit and the register's.
+        connection.execute("update ops.batch set state = 'received'")
+    land(home, deliveries=inbox, now=NOW)
+    with lake.connect(home) as connection:
+        assert connection.execute("SELECT count(*) FROM lake.raw.fee_line").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM lake.raw.quarantine").fetchone() == (1,)
+
+
+def test_a_file_that_does_not_fit_its_contract_is_refused_and_the_others_load(home: Home, inbox: Path):
+    (inbox / "t1" / "fees_1.csv").write_text("就诊号,名称\nm1,药\n", encoding="utf-8")
+    _write(inbox, "fees_2.csv", "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三")
+    report = land(home, deliveries=inbox, now=NOW)
+    assert [(result.file_name, result.state) for result in report.files] == [
+        ("t1/fees_2.csv", "loaded"),
+        ("t1/fees_1.csv", "refused"),
+    ]
+    with postgres.connect(home) as connection:
+        row = connection.execute("select refusal_code, refusal_zh from ops.batch where state = 'refused'").fetchone()
+    assert row is not None
+    assert row[0] == "E-COLUMN-MISSING"
+    assert "序号" in row[1]
+    _write(inbox, "fees_1.csv", "m5,1,2026-01-05,D1,药,2,1.5,3.00,张三")
+    assert land(home, deliveries=inbox, now=NOW).total("rows_loaded") == 1
+
+
+def test_the_database_refuses_a_batch_that_does_not_balance(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三")
+    land(home, deliveries=inbox, now=NOW)
+    for column in ("rows_loaded", "money_duplicate"):
+        with postgres.connect(home) as connection, pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(f"update ops.batch set {column} = {column} + 1")
+
+
+def test_names_of_persons_are_not_read(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", "m1,1,2026-01-05,D1,药,2,1.5,3.00,欧阳金丝雀")
+    land(home, deliveries=inbox, now=NOW)
+    with lake.connect(home) as connection:
+        rows = connection.execute("SELECT * FROM lake.raw.fee_line").fetchall()
+    assert len(rows) == 1
+    assert "欧阳金丝雀" not in str(rows)
+    outside = [file for file in home.root.rglob("*") if file.is_file() and home.vault not in file.parents]
+    assert not [file for file in outside if "欧阳金丝雀".encode() in file.read_bytes()]
+
+
+def test_what_is_not_declared_or_not_there_is_refused(home: Home, tmp_path: Path, inbox: Path):
+    assert sources(home, inbox) == ["t1"]
+    with pytest.raises(Refusal, match="E-UNKNOWN-SOURCE"):
+        land(home, deliveries=inbox, sources=["nobody"])
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(Refusal, match="E-NO-DELIVERIES"):
+        land(home, deliveries=tmp_path / "nothing")
+
+
+def test_real_stays_balance(home: Home, data: Path):
+    report = land(home, deliveries=data, sources=["sih"])
+    assert not report.refused
+    by_entity = {result.entity: result.counts for result in report.files}
+    assert by_entity["front_page"] is not None
+    assert by_entity["front_page"].rows_in == 10_000
+    assert by_entity["front_page"].rows_loaded >= 9_990
+    assert by_entity["front_page"].money_in > 0
+    with lake.connect(home) as connection:
+        assert connection.execute("SELECT count(DISTINCT fixmedins_code) FROM lake.raw.front_page").fetchone() == (263,)
