@@ -9,7 +9,7 @@ from headwater.claims.landing import Landed
 from headwater.claims.loading import Counts
 from headwater.errors import HeadwaterError
 
-__all__ = ["batch_id", "lock", "loaded", "receive", "refuse", "settle"]
+__all__ = ["batch_id", "loaded", "lock", "receive", "refuse", "settle"]
 
 
 def batch_id(source_id: str, entity: str, landed: Landed) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from headwater.adapters.home import Home
 
-__all__ = ["DATABASES", "DSN_VARIABLE", "connect", "dsn", "prepare", "start", "stop", "url"]
+__all__ = ["DATABASES", "DSN_VARIABLE", "Connection", "connect", "dsn", "prepare", "start", "stop", "url"]
 
 DSN_VARIABLE = "HEADWATER_POSTGRES_DSN"
 DATABASES = ("headwater", "lake", "airflow", "mlflow")
@@ -72,7 +73,7 @@ def url(home: Home, database: str, *, driver: str = "psycopg") -> str:
     return f"{scheme}://{login}@{host}" + (f":{port}" if port else "") + f"/{database}"
 
 
-def connect(home: Home, database: str = "headwater", *, autocommit: bool = False) -> psycopg.Connection:
+def connect(home: Home, database: str = "headwater", *, autocommit: bool = False) -> Connection:
     """Open a connection to one database."""
     return psycopg.connect(dsn(home, database), autocommit=autocommit)
 

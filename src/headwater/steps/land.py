@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
-import psycopg
 
 from headwater.adapters import batches, lake, postgres, raw
 from headwater.adapters.home import Home
@@ -181,7 +180,7 @@ class _Landing:
 
     def _load(
         self,
-        register: psycopg.Connection,
+        register: postgres.Connection,
         contract: Contract,
         table: TableContract,
         files: list[Landed],

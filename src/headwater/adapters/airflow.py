@@ -1,0 +1,182 @@
+"""What every DAG shares: assets, tags, defaults, the record of a failure. Cheap to import, as Airflow parses often."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.sdk import Asset, BaseOperatorLink, get_current_context
+
+from headwater.errors import Message, Refusal
+
+if TYPE_CHECKING:
+    from headwater.adapters.knowledge import Run
+
+__all__ = [
+    "ASSETS", "DEFAULTS", "EVOLUTION", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
+    "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion", "report_failure",
+]  # fmt: skip
+
+RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
+MARTS = Asset(name="lake_marts", uri="headwater://lake/marts", extra={"zh": "数据集市", "en": "marts"})
+QUALITY = Asset(
+    name="quality_verdict", uri="headwater://lake/quality", extra={"zh": "质量结论", "en": "quality verdict"}
+)
+VALUATION = Asset(
+    name="source_valuation", uri="headwater://lake/knowledge/valuation", extra={"zh": "来源价值", "en": "source values"}
+)
+MODEL = Asset(name="model_version", uri="headwater://mlflow/model", extra={"zh": "模型版本", "en": "model version"})
+EVOLUTION = Asset(
+    name="model_evolution",
+    uri="headwater://lake/knowledge/evolution",
+    extra={"zh": "模型演化", "en": "model evolution"},
+)
+ASSETS = (RAW, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
+"""In the order in which one causes the next."""
+
+WAREHOUSE_POOL = "warehouse"
+"""One slot: the same dbt model built twice at the same moment conflicts."""
+
+
+class Tag(StrEnum):
+    """The tags a DAG may carry; every DAG carries ``HEADWATER`` and the tag of its stage."""
+
+    HEADWATER = "headwater"
+    INGEST = "ingest"
+    WAREHOUSE = "warehouse"
+    QUALITY = "quality"
+    VALUATION = "valuation"
+    AGGREGATION = "aggregation"
+    EVOLUTION = "evolution"
+
+
+class _Report(Protocol):
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class QualityLinkZh(BaseOperatorLink):
+    """Button on a task that opens the Chinese quality report."""
+
+    name = "质量报告"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address of the report inside the console."""
+        return "/headwater/quality?lang=zh-CN"
+
+
+class QualityLinkEn(BaseOperatorLink):
+    """Button on a task that opens the English quality report."""
+
+    name = "Quality report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address of the report inside the console."""
+        return "/headwater/quality?lang=en"
+
+
+def announce(report: _Report) -> dict[str, Any]:
+    """Log a report one fact a line and return its small, JSON-safe values for XCom."""
+    values = report.to_dict()
+    for line in _lines(values):
+        logging.getLogger("headwater").info(line)
+    return values
+
+
+def must_pass(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return a quality verdict that lets the chain go on, refuse one that does not."""
+    if verdict["success"]:
+        return verdict
+    raise Refusal(
+        "E-QUALITY",
+        Message("有 {n} 条错误级规则未满足。", "{n} rules of severity error are unmet.").format(n=verdict["errors"]),
+        Message("请打开质量报告，按其中的改法处理。", "Open the quality report and mend what it names."),
+    )
+
+
+def occasion(*, region: str, seed: int) -> "Run":
+    """Return the occasion of the running task: repeated under the same run, a step replaces what it wrote."""
+    from headwater.adapters.knowledge import Run
+
+    context: dict[str, Any] = get_current_context()  # type: ignore[assignment]
+    # What the template of the map index shows.
+    context["region"] = region
+    run = context["dag_run"]
+    return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region)
+
+
+def report_failure(context: Mapping[str, Any]) -> None:
+    """Say in both languages which task failed and where to look, and file it among the incidents."""
+    instance, error = context["task_instance"], context.get("exception")
+    logging.getLogger("headwater").error(
+        "任务失败，请按 DAG 文档“如果失败”处理 / task failed, see 'If it fails' in the DAG's docs: %s.%s %s: %s",
+        instance.dag_id, instance.task_id, instance.run_id, error,
+    )  # fmt: skip
+    # The database driver is imported by a failing task only, never by a parsing process.
+    from headwater.adapters import incidents
+
+    incidents.record(dag_id=instance.dag_id, task_id=instance.task_id, run_id=instance.run_id, error=error)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The sums of several landings.
+
+    Parameters
+    ----------
+    counts : files and rows by name
+    money : amounts by name
+    refused : files that could not be read, each with its reason
+    """
+
+    counts: Mapping[str, int]
+    money: Mapping[str, Decimal]
+    refused: tuple[str, ...]
+
+    @classmethod
+    def of(cls, landed: Iterable[Mapping[str, Any]]) -> "Balance":
+        """Add up what landing tasks returned and refuse sums that do not balance."""
+        reports = list(landed)
+        kinds = ("in", "loaded", "quarantined", "duplicate")
+        names = ("files", "unchanged", *(f"rows_{kind}" for kind in kinds))
+        balance = cls(
+            counts={name: sum(int(report[name]) for report in reports) for name in names},
+            money={f"money_{kind}": sum((Decimal(r[f"money_{kind}"]) for r in reports), Decimal(0)) for kind in kinds},
+            refused=tuple(text for report in reports for text in report["refused"]),
+        )
+        for unit, sums in (("rows", balance.counts), ("money", balance.money)):
+            total, parts = sums[f"{unit}_in"], [sums[f"{unit}_{kind}"] for kind in kinds[1:]]
+            if total != sum(parts):
+                raise Refusal(
+                    "E-BALANCE",
+                    Message(f"{unit} 不平衡：{total} ≠ {parts}。", f"{unit} do not balance: {total} is not {parts}."),
+                    Message("请把任务日志交给维护者。", "Hand the task's log to a maintainer."),
+                )
+        return balance
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sums with money as decimal text."""
+        money = {name: str(value) for name, value in self.money.items()}
+        return {**self.counts, **money, "refused": list(self.refused)}
+
+
+DEFAULTS: Mapping[str, Any] = {
+    "owner": "headwater",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": report_failure,
+}
+"""``default_args`` of every DAG; one that needs another value says why beside it."""
+
+
+def _lines(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    lines: list[str] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _lines(value, f"{prefix}{key}.")
+        else:
+            lines.append(f"{prefix}{key} = {value}")
+    return lines

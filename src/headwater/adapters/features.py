@@ -1,0 +1,190 @@
+"""The feature mart as sources that only answer questions, and the bureau's own sample beside them."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.adapters.learners import Learner
+from headwater.errors import Message, Refusal
+from headwater.federation import TableSource
+from headwater.types import SourceId
+
+__all__ = ["DataSeen", "Region", "Target", "choose_region", "read"]
+
+
+@dataclass(frozen=True)
+class DataSeen:
+    """The state of a table that a run read.
+
+    Parameters
+    ----------
+    table : its name in the lake
+    snapshot : the lake's snapshot number
+    digest : SHA-256 of the rows read, in hexadecimal, whatever files hold them
+    rows : how many
+    """
+
+    table: str
+    snapshot: int
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The bureau's own audited sample: three tables of one layout that no source sees.
+
+    Parameters
+    ----------
+    train : joins every model
+    valid : values and chooses sources
+    test : judges versions, used for nothing else
+    """
+
+    train: pa.Table
+    valid: pa.Table
+    test: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """One region's stays at one snapshot.
+
+    Parameters
+    ----------
+    name : of the region
+    currency : ISO 4217 code of every cost in it
+    data : what was read
+    sources : hospitals with enough stays, by name
+    cities : source to city
+    stays : source to its number of stays
+    small : hospitals left out, with their number of stays
+    target : the bureau's sample
+    pooled : all records of ``sources`` in one place, which no real federation has: the reference only
+    """
+
+    name: str
+    currency: str
+    data: DataSeen
+    sources: tuple[TableSource, ...]
+    cities: Mapping[SourceId, str]
+    stays: Mapping[SourceId, int]
+    small: Mapping[SourceId, int]
+    target: Target
+    pooled: TableSource
+
+
+def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: str | None, snapshot: int) -> str:
+    """Return ``region`` if the mart has it, or the only region if None; anything else is refused with the names."""
+    try:
+        found = connection.execute(f"SELECT DISTINCT region FROM {_at(mart, snapshot)} ORDER BY region").fetchall()
+    except duckdb.CatalogException as error:
+        raise _no_mart(mart) from error
+    regions = [str(row[0]) for row in found]
+    if not regions:
+        raise _no_mart(mart)
+    if region in regions:
+        return str(region)
+    if region is None and len(regions) == 1:
+        return regions[0]
+    known = "、".join(regions), ", ".join(regions)
+    raise Refusal(
+        "E-FEATURE-REGION",
+        Message(f"需要指定一个区域（当前：{region}）。", f"One region must be named (now: {region})."),
+        Message(f"可用：{known[0]}。", f"Known: {known[1]}."),
+    )
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    learner: Learner,
+    *,
+    snapshot: int,
+    region: str | None,
+    min_stays: int = 1,
+    only: Collection[SourceId] | None = None,
+) -> Region:
+    """Read the mart ``feat_<task>`` of the learner's task at ``snapshot``.
+
+    Parameters
+    ----------
+    region : whose stays; None where the mart has one region only
+    min_stays : fewer stays make no source
+    only : the sources wanted; None for all that have enough stays
+    """
+    mart = f"marts.feat_{learner.model.spec.task}"
+    name = choose_region(connection, mart, region=region, snapshot=snapshot)
+    where = f"FROM {_at(mart, snapshot)} WHERE region = $region"
+    wanted = ", ".join(f'"{column}"' for column in (*learner.model.spec.features.columns, learner.model.spec.target))
+    table = connection.execute(
+        f"SELECT {_SOURCE} AS source, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} {where} "
+        "ORDER BY source, stay_id",
+        {"region": name},
+    ).to_arrow_table()
+    digest, currencies = _facts(connection, where, name)
+    data = DataSeen(mart, snapshot, digest, table.num_rows)
+    split = table.column("split")
+    theirs = table.filter(pc.equal(split, "source"))
+    stays = Counter(theirs.column("source").to_pylist())
+    enough = {s: n for s, n in sorted(stays.items()) if n >= min_stays and (only is None or s in only)}
+    kept = theirs.filter(pc.is_in(theirs.column("source"), value_set=pa.array(list(enough), pa.string())))
+    parts = _slices(kept.combine_chunks(), enough)
+    return Region(
+        name=name,
+        currency=_one_currency(currencies, name),
+        data=data,
+        sources=tuple(TableSource(source, part, learner.train) for source, part in parts.items()),
+        cities={source: str(part.column("city")[0].as_py()) for source, part in parts.items()},
+        stays=enough,
+        small={source: count for source, count in sorted(stays.items()) if count < min_stays},
+        target=Target(*(table.filter(pc.equal(split, f"target_{part}")) for part in ("train", "valid", "test"))),
+        pooled=TableSource("pooled", kept, learner.train),
+    )
+
+
+_SOURCE = """CASE WHEN count(DISTINCT source_id) OVER (PARTITION BY hospital) > 1
+    THEN source_id || ':' || hospital ELSE hospital END"""
+"""A hospital's code, qualified where two deliverers use the same one."""
+
+
+def _at(mart: str, snapshot: int) -> str:
+    return f"lake.{mart} AS stay AT (VERSION => {int(snapshot)})"
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, where: str, region: str) -> tuple[str, list[str]]:
+    row = connection.execute(
+        "SELECT sha256(string_agg(md5(CAST(stay AS VARCHAR)), '' ORDER BY stay_id)), list(DISTINCT currency) " + where,
+        {"region": region},
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise _no_mart("marts")
+    return str(row[0]), sorted(str(currency) for currency in row[1])
+
+
+def _slices(table: pa.Table, sizes: Mapping[SourceId, int]) -> dict[SourceId, pa.Table]:
+    """Cut a table that is ordered by source; nothing is copied."""
+    starts = np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1].astype(int).tolist()
+    return {source: table.slice(start, size) for (source, size), start in zip(sizes.items(), starts, strict=True)}
+
+
+def _one_currency(currencies: list[str], region: str) -> str:
+    if len(currencies) == 1:
+        return currencies[0]
+    raise Refusal(
+        "E-FEATURE-CURRENCY",
+        Message(f"“{region}”有多种货币：{currencies}。", f"{region} has several currencies: {currencies}."),
+        Message("请把来源分到不同区域。", "Put the sources into different regions."),
+    )
+
+
+def _no_mart(mart: str) -> Refusal:
+    return Refusal(
+        "E-FEATURE-MART",
+        Message(f"没有特征表 {mart}，或其中没有数据。", f"There is no feature mart {mart}, or it is empty."),
+        Message("请先运行 headwater build。", "Run headwater build first."),
+    )

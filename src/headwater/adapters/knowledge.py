@@ -1,0 +1,162 @@
+"""The lake's knowledge tables: what sources are worth, which versions exist, how sources fared over time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from headwater.errors import Message, Refusal
+
+__all__ = ["TABLES", "Run", "Valued", "latest_valuation", "prepare", "replace"]
+
+_KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "valuation": {
+        **_KEY,
+        "source": "VARCHAR",
+        "city": "VARCHAR",
+        "stays": "BIGINT",
+        "value": "DOUBLE",
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+        "selected": "BOOLEAN",
+        "bytes": "BIGINT",
+        "method": "VARCHAR",
+    },
+    "model_version": {
+        **_KEY,
+        "digest": "VARCHAR",
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "model": "VARCHAR",
+        "step": "VARCHAR",
+        "month": "DATE",
+        "sources": "VARCHAR[]",
+        "protection": "VARCHAR",
+        "parent": "VARCHAR",
+        "is_champion": "BOOLEAN",
+        "currency": "VARCHAR",
+        "r2_log": "DOUBLE",
+        "mae": "DOUBLE",
+        "r2_log_target_only": "DOUBLE",
+        "mae_target_only": "DOUBLE",
+        "r2_log_all_equal": "DOUBLE",
+        "mae_all_equal": "DOUBLE",
+        "r2_log_pooled": "DOUBLE",
+        "mae_pooled": "DOUBLE",
+        "mlflow_run": "VARCHAR",
+        "mlflow_model": "VARCHAR",
+    },
+    "evolution": {
+        **_KEY,
+        "month": "DATE",
+        "source": "VARCHAR",
+        "value": "DOUBLE",
+        "state": "VARCHAR",
+        "action": "VARCHAR",
+        "reason_zh": "VARCHAR",
+        "reason_en": "VARCHAR",
+    },
+}
+"""Columns and DuckDB types. ``value`` is in R² on ln(cost), ``as_of`` in UTC, ``is_champion`` as it was then."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The occasion on which a step runs.
+
+    Parameters
+    ----------
+    name : key of the occasion, e.g. Airflow's run id; a step repeated under one name replaces what it wrote
+    at : when, with time zone
+    seed : of everything random in it
+    region : whose stays; None where the mart has one region only
+    """
+
+    name: str
+    at: datetime
+    seed: int
+    region: str | None = None
+
+    def key(self, task: str, region: str) -> dict[str, object]:
+        """Return the columns by which the rows of this occasion are found again."""
+        return {"run": self.name, "task": task, "region": region}
+
+    @property
+    def as_of(self) -> datetime:
+        """The time in UTC, without zone, as the lake keeps it."""
+        return self.at.astimezone(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Valued:
+    """One source's line of the newest valuation.
+
+    Parameters
+    ----------
+    run : the valuation it belongs to
+    value, low, high : Shapley value and its interval, in R² on ln(cost)
+    selected : whether it was chosen
+    """
+
+    run: str
+    source: str
+    value: float
+    low: float
+    high: float
+    selected: bool
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the knowledge tables that are missing."""
+    for table, columns in TABLES.items():
+        declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS lake.knowledge.{table} ({declared})")
+
+
+def replace(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    *,
+    key: Mapping[str, object],
+    rows: Sequence[Mapping[str, object]],
+) -> None:
+    """Put ``rows``, each completed by ``key``, in the place of all rows that have this key, in one transaction."""
+    columns = TABLES[table]
+    content = pa.table({name: [{**row, **key}.get(name) for row in rows] for name in columns})
+    connection.register("knowledge_rows", content)
+    listed = ", ".join(f"CAST({name} AS {kind})" for name, kind in columns.items())
+    same = " AND ".join(f"{name} = ?" for name in key)
+    connection.execute("BEGIN")
+    try:
+        connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
+        connection.execute(f"INSERT INTO lake.knowledge.{table} SELECT {listed} FROM knowledge_rows")
+        connection.execute("COMMIT")
+    except duckdb.Error:
+        connection.execute("ROLLBACK")
+        raise
+    finally:
+        connection.unregister("knowledge_rows")
+
+
+def latest_valuation(connection: duckdb.DuckDBPyConnection, *, task: str, region: str) -> list[Valued]:
+    """Return the newest valuation of a region, by source; none at all is refused."""
+    rows = connection.execute(
+        """
+        SELECT run, source, value, low, high, selected FROM lake.knowledge.valuation
+        WHERE task = $task AND region = $region
+        QUALIFY dense_rank() OVER (ORDER BY as_of DESC, run DESC) = 1
+        ORDER BY source
+        """,
+        {"task": task, "region": region},
+    ).fetchall()
+    if not rows:
+        raise Refusal(
+            "E-KNOWLEDGE-VALUATION",
+            Message(f"“{region}”尚无 {task} 的来源价值。", f"The sources of {region} have not been valued for {task}."),
+            Message("请先运行 headwater value。", "Run headwater value first."),
+        )
+    return [Valued(*row) for row in rows]

@@ -1,0 +1,125 @@
+"""What every learner can do: ask a question, train at home, solve the sum of the answers, predict."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.content.models import Model
+from headwater.errors import Message, Refusal
+from headwater.federation import GramQuestion, Question, UpdateQuestion
+from headwater.statistics import Gram, Statistic
+from headwater.types import Vector
+
+__all__ = ["Learner", "Ridge", "equally", "learner", "predict"]
+
+
+class Learner(Protocol):
+    """One model's way from questions to parameters; without state, so a round is a value."""
+
+    @property
+    def model(self) -> Model:
+        """The definition it learns."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """How many times the sources are asked."""
+        ...
+
+    def start(self, own: pa.Table, *, seed: int) -> Vector:
+        """Return the parameters that the bureau starts from; it may look at its ``own`` records."""
+        ...
+
+    def question(self, parameters: Vector, *, seed: int) -> Question:
+        """Return what the sources are asked in the round that starts from ``parameters``."""
+        ...
+
+    def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
+        """Return the parameters (dim,) that training on ``table`` gives, and the number of records used."""
+        ...
+
+    def solve(self, statistic: Statistic) -> Vector:
+        """Return the parameters (dim,) that the sum of the answers gives."""
+        ...
+
+    def predict(self, parameters: Vector, x: Vector) -> Vector:
+        """Return the (rows,) predictions for features ``x`` (rows, features)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The learner of a ``gram`` model: one question, one exact solution."""
+
+    model: Model
+    rounds = 1
+
+    @property
+    def gram(self) -> Gram:
+        """The family of its statistic."""
+        built = self.model.build(self.model.spec.features.dim)
+        if not isinstance(built, Gram):
+            name = self.model.spec.name
+            raise Refusal(
+                "E-MODEL-BUILD",
+                Message(f"模型“{name}”的 build 没有返回 Gram。", f"build of the model {name!r} returns no Gram."),
+                Message("应返回 Gram(dim)。", "Return Gram(dim)."),
+            )
+        return built
+
+    def start(self, own: pa.Table, *, seed: int) -> Vector:
+        """Return zeros: a ridge has one solution wherever it starts."""
+        return np.zeros(self.model.spec.features.dim)
+
+    def question(self, parameters: Vector, *, seed: int) -> GramQuestion:
+        """Return the only question; it depends on nothing."""
+        return self.asked()
+
+    def asked(self, *, months: tuple[date, ...] | None = None) -> GramQuestion:
+        """Return the question about some months, by default all."""
+        return GramQuestion(self.model.spec.features, target=self.model.spec.target, months=months)
+
+    def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
+        """Refuse: a ridge is solved, not trained."""
+        raise Refusal(
+            "E-MODEL-TRAIN",
+            Message(f"岭回归不接受“{question.model}”的训练问题。", f"A ridge is not trained as {question.model!r}."),
+            Message("请改问 Gram 统计量。", "Ask for the Gram statistic."),
+        )
+
+    def solve(self, statistic: Statistic) -> Vector:
+        """Return the coefficients."""
+        return self.gram.solve(statistic, ridge=self.model.spec.ridge)
+
+    def predict(self, parameters: Vector, x: Vector) -> Vector:
+        """Return ``x @ parameters``."""
+        return np.asarray(x @ parameters, dtype=np.float64)
+
+
+def learner(model: Model) -> Learner:
+    """Return the learner that the model declares."""
+    if model.spec.learner == "gram":
+        return Ridge(model)
+    # PyTorch takes a second to import; a ridge does not wait for it.
+    from headwater.adapters.torch import Network
+
+    return Network(model)
+
+
+def predict(of: Learner, parameters: Vector, table: pa.Table) -> Vector:
+    """Return the (rows,) predictions for a feature table."""
+    return of.predict(parameters, of.model.spec.features.transform(table))
+
+
+def equally(question: Question, statistics: list[Statistic]) -> list[Statistic]:
+    """Return the statistics scaled so that every source counts as much as the average one, whatever its size."""
+    family = question.family
+    records = [family.records(statistic) for statistic in statistics]
+    mean = sum(records) / len(records)
+    return [
+        Statistic(s.kind, s.shape, family.encoding.encode(family.encoding.decode(s.values) * (mean / n)))
+        for s, n in zip(statistics, records, strict=True)
+    ]

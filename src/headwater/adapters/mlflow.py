@@ -1,0 +1,378 @@
+"""MLflow: runs, model versions and their lineage, through a server or straight into its database."""
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from headwater.adapters import postgres, served, settings
+from headwater.adapters.features import DataSeen
+from headwater.adapters.home import Home
+from headwater.content.models import Model
+from headwater.errors import Message, Refusal
+from headwater.types import Vector
+
+# MLflow decides about telemetry while it is imported.
+settings.quiet()
+
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import (  # noqa: E402
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    RunTag,
+)
+from mlflow.entities.model_registry import ModelVersion  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
+
+__all__ = [
+    "CHAMPION",
+    "Entry",
+    "Publication",
+    "Version",
+    "champion",
+    "find",
+    "latest",
+    "predictor",
+    "promote",
+    "record",
+    "register",
+    "tracking_uri",
+]
+
+CHAMPION = "champion"
+"""The alias of the version that serves; moved only by ``promote``."""
+
+_MODEL_VERSIONS_TAG = "mlflow.modelVersions"
+_RUN_TAG, _MODEL_ID_TAG, _PARENT_TAG = "headwater.run", "headwater.model_id", "headwater.parent_version"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one run has to say.
+
+    Parameters
+    ----------
+    experiment, title : where it stands and what it is called
+    run : key of the occasion; the same key is never recorded twice
+    at : when it took place
+    data : what it read
+    metrics : at most 50 figures
+    params, tags : short texts
+    artifacts : file name to what is written there as JSON
+    """
+
+    experiment: str
+    title: str
+    run: str
+    at: datetime
+    data: DataSeen
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, dict[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version.
+
+    Parameters
+    ----------
+    location : address of its files
+    parent : label of the version it descends from
+    """
+
+    name: str
+    number: int
+    run_id: str
+    model_id: str
+    location: str
+    parent: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and number as MLflow writes them in a URI: ``name/number``."""
+        return f"{self.name}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A model on its way to the registry.
+
+    Parameters
+    ----------
+    registered : name in the registry; models that compete for one champion share it
+    model, parameters : what predicts
+    entry : the run that made it
+    description : one paragraph for the version's page
+    parent : the version it descends from
+    """
+
+    registered: str
+    model: Model
+    parameters: Vector
+    entry: Entry
+    description: str
+    parent: Version | None = None
+
+
+def tracking_uri(home: Home) -> str:
+    """Return ``MLFLOW_TRACKING_URI``, or else MLflow's own database: the steps work without a server."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or postgres.url(home, "mlflow")
+
+
+def record(home: Home, entry: Entry) -> str:
+    """Write one finished run and return its id; an occasion that is already recorded is left as it is."""
+    client = _client(home)
+    experiment = _experiment(client, home, entry.experiment)
+    known = client.search_runs([experiment], f"tags.`{_RUN_TAG}` = '{entry.run}' and attributes.status = 'FINISHED'")
+    if known:
+        return str(known[0].info.run_id)
+    with _run(client, experiment, entry) as run_id:
+        client.log_batch(run_id, metrics=[_metric(entry, key) for key in entry.metrics])
+    return run_id
+
+
+def register(home: Home, publication: Publication) -> Version:
+    """Save the model without pickle, record the run that made it, and register it as a new version.
+
+    A retried occasion finds the version that it registered before.
+    """
+    client, entry = _client(home), publication.entry
+    known = find(home, publication.registered, run=entry.run)
+    if known is not None:
+        return known
+    experiment = _experiment(client, home, entry.experiment)
+    with _run(client, experiment, entry) as run_id:
+        logged = _log_model(client, experiment, run_id, publication)
+        client.log_batch(run_id, metrics=[_metric(entry, key, model_id=logged.model_id) for key in entry.metrics])
+        if publication.parent is not None:
+            client.log_inputs(run_id, models=[LoggedModelInput(publication.parent.model_id)])
+            tags = _parent_tags(publication.parent).items()
+            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
+    return _create_version(client, publication, run_id, logged)
+
+
+def find(home: Home, registered: str, *, run: str) -> Version | None:
+    """Return the version that an occasion registered."""
+    found = _client(home).search_model_versions(f"name = '{registered}' and tags.`{_RUN_TAG}` = '{run}'")
+    return _version(found[0]) if found else None
+
+
+def latest(home: Home, registered: str) -> Version | None:
+    """Return the version of the highest number among those that ``register`` made."""
+    found = _client(home).search_model_versions(f"name = '{registered}' and tags.`{_MODEL_ID_TAG}` LIKE 'm-%'")
+    return _version(max(found, key=lambda item: int(item.version))) if found else None
+
+
+def champion(home: Home, registered: str) -> Version | None:
+    """Return the version that serves now."""
+    try:
+        return _version(_client(home).get_model_version_by_alias(registered, CHAMPION))
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def promote(home: Home, version: Version) -> None:
+    """Let ``version`` serve from now on."""
+    _client(home).set_registered_model_alias(version.name, CHAMPION, str(version.number))
+
+
+def predictor(home: Home, version: Version) -> Callable[[pa.Table], Vector]:
+    """Load a version back from MLflow and return what predicts ln(cost), (rows,), for a feature table."""
+    with _quiet():
+        from mlflow.artifacts import download_artifacts
+        from mlflow.pyfunc import load_model
+
+    local = download_artifacts(artifact_uri=version.location, tracking_uri=tracking_uri(home))
+    loaded = load_model(local)
+    columns = loaded.metadata.signature.inputs.input_names()
+
+    def predict(table: pa.Table) -> Vector:
+        answer = pd.DataFrame(loaded.predict(table.select(columns).to_pandas()))
+        return np.asarray(answer[served.LOG_COST].to_numpy(), dtype=np.float64)
+
+    return predict
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what MLflow warns of about itself on import and about examples, which would be records of patients."""
+    settings.quiet()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+        warnings.filterwarnings("ignore", message=".*An input example was not provided")
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
+        yield
+
+
+@cache
+def _open(uri: str) -> MlflowClient:
+    with _quiet():
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+
+
+def _client(home: Home) -> MlflowClient:
+    return _open(tracking_uri(home))
+
+
+def _experiment(client: MlflowClient, home: Home, name: str) -> str:
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=(home.mlflow_artifacts / name).as_uri()))
+        except MlflowException as error:
+            known = client.get_experiment_by_name(name)
+            if known is None:
+                raise error
+    return str(known.experiment_id)
+
+
+@contextmanager
+def _run(client: MlflowClient, experiment: str, entry: Entry) -> Iterator[str]:
+    tags = {**entry.tags, _RUN_TAG: entry.run}
+    run = client.create_run(experiment, start_time=_milliseconds(entry.at), tags=tags, run_name=entry.title)
+    run_id, status = str(run.info.run_id), "FAILED"
+    try:
+        client.log_batch(run_id, params=[Param(key, value) for key, value in entry.params.items()])
+        client.log_inputs(run_id, datasets=[_dataset(entry.data)])
+        for name, content in entry.artifacts.items():
+            client.log_dict(run_id, content, name)
+        yield run_id
+        status = "FINISHED"
+    finally:
+        client.set_terminated(run_id, status)
+
+
+def _digest(data: DataSeen) -> str:
+    """Return snapshot and content in the 36 characters that MLflow allows."""
+    return f"s{data.snapshot}-{data.digest}"[:36]
+
+
+def _dataset(data: DataSeen) -> DatasetInput:
+    source = json.dumps({"uri": f"ducklake://lake/{data.table}", "snapshot": data.snapshot})
+    profile = json.dumps({"num_rows": data.rows, "snapshot": data.snapshot, "content": data.digest})
+    dataset = Dataset(name=data.table, digest=_digest(data), source_type="ducklake", source=source, profile=profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _metric(entry: Entry, key: str, *, model_id: str | None = None) -> Metric:
+    return Metric(
+        key,
+        float(entry.metrics[key]),
+        _milliseconds(entry.at),
+        0,
+        model_id=model_id,
+        dataset_name=entry.data.table if model_id else None,
+        dataset_digest=_digest(entry.data) if model_id else None,
+    )
+
+
+def _log_model(client: MlflowClient, experiment: str, run_id: str, publication: Publication) -> LoggedModel:
+    spec, entry = publication.model.spec, publication.entry
+    logged = client.create_logged_model(
+        experiment, name=spec.name, source_run_id=run_id, params=dict(entry.params), model_type=spec.learner
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _save(Path(folder) / "model", publication)
+        client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+    return logged
+
+
+def _save(path: Path, publication: Publication) -> None:
+    with _quiet():
+        from mlflow.pyfunc import save_model
+
+        with tempfile.TemporaryDirectory() as folder:
+            served.write(Path(folder) / "files", publication.model, publication.parameters)
+            save_model(
+                path=str(path),
+                loader_module=served.__name__,
+                data_path=str(Path(folder) / "files"),
+                signature=_signature(publication.model),
+                pip_requirements=[f"headwater=={installed('headwater')}"],
+            )
+
+
+def _signature(model: Model) -> ModelSignature:
+    features = model.spec.features
+    inputs: list[ColSpec | TensorSpec] = [ColSpec("double", numeric.name) for numeric in features.numeric]
+    inputs += [ColSpec("string", categorical.name) for categorical in features.categorical]
+    outputs: list[ColSpec | TensorSpec] = [ColSpec("double", served.LOG_COST), ColSpec("double", served.COST)]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _create_version(client: MlflowClient, publication: Publication, run_id: str, logged: LoggedModel) -> Version:
+    name, entry = publication.registered, publication.entry
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=publication.model.card)
+    parent = _parent_tags(publication.parent) if publication.parent is not None else {}
+    created = client.create_model_version(
+        name,
+        # The artifacts' own address: a models:/ address would be resolved through a global default store.
+        source=logged.artifact_location,
+        run_id=run_id,
+        tags={**entry.tags, **parent, _RUN_TAG: entry.run, _MODEL_ID_TAG: logged.model_id},
+        description=publication.description,
+        model_id=logged.model_id,
+    )
+    listed = json.dumps([{"name": name, "version": created.version}])
+    client.set_logged_model_tags(logged.model_id, {_MODEL_VERSIONS_TAG: listed})
+    return _version(created)
+
+
+def _parent_tags(parent: Version) -> dict[str, str]:
+    return {
+        _PARENT_TAG: parent.label,
+        "headwater.parent_run": parent.run_id,
+        "headwater.parent_model_id": parent.model_id,
+    }
+
+
+def _version(item: ModelVersion) -> Version:
+    if _MODEL_ID_TAG not in item.tags:
+        label = f"{item.name}/{item.version}"
+        raise Refusal(
+            "E-MLFLOW-FOREIGN",
+            Message(
+                f"模型版本 {label} 不是由 headwater 登记的。", f"The version {label} was not registered by headwater."
+            ),
+            Message("请把别名移到其他版本。", "Move the alias to another version."),
+        )
+    return Version(
+        name=item.name,
+        number=int(item.version),
+        run_id=str(item.run_id),
+        model_id=item.tags[_MODEL_ID_TAG],
+        location=str(item.source),
+        parent=item.tags.get(_PARENT_TAG),
+    )
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,197 @@
+"""The quality report: two single-file pages, Chinese and English, without script, network or identifier."""
+
+import base64
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from headwater.adapters.home import Home
+from headwater.claims.canonical import ENTITIES
+from headwater.content.quality import Fault, LandingAccount, Outcome, QualityReport, SourceShare
+from headwater.content.suites import STAGES, UNITS
+from headwater.content.wording import demand, judged
+from headwater.errors import Message
+
+__all__ = ["LANGUAGES", "Language", "folder_name", "render", "write"]
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SOURCES_SHOWN = 6
+_STAGE_WORDS = {
+    "raw": Message("raw · 送达", "raw · as delivered"),
+    "staging": Message("staging · 规整", "staging · in order"),
+    "marts": Message("marts · 成果", "marts · for use"),
+}
+_ORIGIN_WORDS = {
+    "synthetic": Message("合成数据", "synthetic data"),
+    "converted": Message("转换数据", "converted data"),
+    "real": Message("真实数据", "real data"),
+}
+
+
+@dataclass(frozen=True)
+class _FaultGroup:
+    """All quarantined rows of one code."""
+
+    code: str
+    reason: Message
+    fix: Message
+    rows: int
+    places: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+def folder_name(run_id: str) -> str:
+    """Return a run's folder: the run's name with every character that a path or an address could mistake replaced.
+
+    >>> folder_name("scheduled__2026-01-05T08:00:00+00:00")
+    'scheduled__2026-01-05T08-00-00-00-00'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]", "-", run_id)[:120] or "run"
+
+
+def write(home: Home, report: QualityReport) -> Path:
+    """Write ``zh.html`` and ``en.html`` into the run's folder and into ``quality/latest``; return the run's folder."""
+    folder = home.reports / report.folder
+    latest = home.reports / "quality" / "latest"
+    for target in (folder, latest):
+        target.mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        page = folder / f"{language}.html"
+        page.write_text(render(report, language), encoding="utf-8")
+        # A reader of the newest report sees the old page or the new one, never half of one.
+        part = latest / f".{language}.html.part"
+        shutil.copyfile(page, part)
+        part.replace(latest / page.name)
+    return folder
+
+
+def render(report: QualityReport, language: Language) -> str:
+    """Return one page in one language."""
+
+    def say(words: Message) -> str:
+        return words.zh if language == "zh" else words.en
+
+    css = (_TEMPLATES / "quality.css").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(say=say, n=_number, money=_money, percent=_percent)
+    environment.globals.update(
+        t=lambda zh, en: zh if language == "zh" else en,
+        demand=demand,
+        found=_found,
+        share_found=_share_found,
+        worst=_worst,
+        width=_width,
+    )
+    return environment.get_template("quality.html").render(
+        report=report,
+        language=language,
+        css=Markup(css),
+        css_hash=Markup("sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()),
+        stages=[(stage, _STAGE_WORDS[stage]) for stage in STAGES if any(s.stage == stage for s in report.suites)],
+        accounts=[(source, list(rows)) for source, rows in groupby(report.landing, lambda account: account.source_id)],
+        totals=_totals(report.landing),
+        fault_groups=_by_code(report.faults),
+        entities=ENTITIES,
+        origins=[_origin(origin, mixed=len(report.origins) > 1) for origin in report.origins if origin != "real"],
+        units=UNITS,
+        origin_words=_ORIGIN_WORDS,
+    )
+
+
+def _origin(origin: str, *, mixed: bool) -> Message:
+    words = _ORIGIN_WORDS.get(origin, Message(origin, origin))
+    return Message(f"含{words.zh}", f"contains {words.en}") if mixed else words
+
+
+def _totals(accounts: Iterable[LandingAccount]) -> dict[str, int]:
+    rows = list(accounts)
+    names = ("files", "files_refused", "rows_in", "rows_loaded", "rows_quarantined", "rows_duplicate")
+    return {name: sum(int(getattr(row, name)) for row in rows) for name in names}
+
+
+def _by_code(faults: Iterable[Fault]) -> list[_FaultGroup]:
+    groups = []
+    for code, found in groupby(sorted(faults, key=lambda fault: fault.code), lambda fault: fault.code):
+        members = sorted(found, key=lambda fault: -fault.rows)
+        places = dict.fromkeys(f"{fault.entity}.{fault.field}" if fault.field else fault.entity for fault in members)
+        sources = sorted({fault.source_id for fault in members})
+        rows = sum(fault.rows for fault in members)
+        groups.append(_FaultGroup(code, members[0].reason, members[0].fix, rows, tuple(places), tuple(sources)))
+    return sorted(groups, key=lambda group: -group.rows)
+
+
+def _found(outcome: Outcome) -> Message:
+    """Say what was found: counts of rows, an aggregate with its unit, or that nothing could be computed."""
+    if outcome.error is not None:
+        return Message(f"无法计算（{outcome.error}）", f"could not be computed ({outcome.error})")
+    if outcome.element_count is None or outcome.unexpected_percent is None:
+        unit = UNITS[outcome.unit] if outcome.unit and outcome.unit != "share" else Message("", "")
+        value = _aggregate(outcome.observed, outcome.unit)
+        return Message(f"实测 {value} {unit.zh}".strip(), f"observed {value} {unit.en}".strip())
+    what = judged(outcome.expectation)
+    bad, all_ = _number(outcome.unexpected_count), _number(outcome.element_count)
+    share = _percent(outcome.unexpected_percent)
+    named = f": {outcome.observed}" if outcome.observed else ""
+    return Message(
+        f"{all_} {what.zh}中 {bad} {what.zh}不符（{share}）{named.replace(': ', '：')}",
+        f"{bad} of {all_} {what.en} fail ({share}){named}",
+    )
+
+
+def _share_found(share: SourceShare, outcome: Outcome) -> str:
+    if share.element_count is None or share.unexpected_count is None:
+        return _aggregate(share.observed, outcome.unit)
+    return f"{_number(share.unexpected_count)} / {_number(share.element_count)}"
+
+
+def _worst(outcome: Outcome) -> tuple[SourceShare, ...]:
+    """Return the sources to name: those that fail or hold failing rows, the worst first."""
+    named = [share for share in outcome.by_source if not share.success or share.unexpected_count]
+    return tuple(named[:_SOURCES_SHOWN])
+
+
+def _aggregate(observed: str | None, unit: str | None) -> str:
+    """Write shares in percent, and set thousands apart in numbers of five digits and more, which leaves years alone."""
+    if observed is None:
+        return "–"
+    if unit == "share" and re.fullmatch(r"[0-9.]+(e-[0-9]+)?", observed):
+        return _percent(100 * float(observed))
+    return re.sub(r"(?<![\d.])\d{5,}", lambda digits: f"{int(digits.group()):,}", observed)
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _money(value: Decimal) -> str:
+    return f"{value:,.2f}"
+
+
+def _percent(value: float) -> str:
+    """Two significant places that never round a fault away: a share above zero is never written as 0 %."""
+    if value == 0 or value >= 10:
+        return f"{value:.1f} %" if 0 < value < 100 else f"{value:.0f} %"
+    return f"{value:.2f} %" if value >= 0.01 else "< 0.01 %"
+
+
+def _width(part: float, whole: float) -> str:
+    """Width of a bar in a drawing 100 wide; what is there is seen, were it one row in a million."""
+    return "0" if not whole or part <= 0 else f"{max(100 * part / whole, 0.6):.2f}"

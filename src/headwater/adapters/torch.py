@@ -1,0 +1,128 @@
+"""PyTorch: one small network, trained where the records are; outside, it is a flat vector of parameters."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from headwater.content.models import Model
+from headwater.errors import Message, Refusal
+from headwater.federation import UpdateQuestion
+from headwater.statistics import Statistic, Update
+from headwater.types import Vector
+
+__all__ = ["Network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The learner of a ``network`` model, without state: parameters go in and come out as one vector.
+
+    All arithmetic is float64, so that a prediction does not depend on how rows are batched beyond 1e-12.
+    Source: McMahan et al. 2017, algorithm 1, with Adam restarted in every round instead of plain gradient descent.
+
+    Parameters
+    ----------
+    model : a definition whose ``build`` returns a ``torch.nn.Module`` with one output, its bias the last parameter
+    """
+
+    model: Model
+
+    @property
+    def rounds(self) -> int:
+        """How many times the sources are asked."""
+        return self.model.spec.training.rounds
+
+    @property
+    def dim(self) -> int:
+        """Number of parameters."""
+        return sum(parameter.numel() for parameter in self._module().parameters())
+
+    def start(self, own: pa.Table, *, seed: int) -> Vector:
+        """Return the (dim,) parameters that the bureau sends out first: drawn by ``seed``, the bias its own mean."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            parameters = _flatten(self._module())
+        parameters[-1] = float(np.mean(own.column(self.model.spec.target).to_numpy()))
+        return parameters
+
+    def question(self, parameters: Vector, *, seed: int) -> UpdateQuestion:
+        """Return what the sources are asked in the round that starts from ``parameters``."""
+        spec = self.model.spec
+        return UpdateQuestion(
+            spec.name,
+            spec.features,
+            parameters,
+            target=spec.target,
+            epochs=spec.training.epochs,
+            learning_rate=spec.training.learning_rate,
+            seed=seed,
+        )
+
+    def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
+        """Return the parameters after ``question.epochs`` of Adam on squared error, and the number of records used."""
+        module = self._module()
+        _restore(module, question.parameters)
+        x = torch.from_numpy(question.feature_map.transform(table))
+        optimizer = torch.optim.Adam(module.parameters(), lr=question.learning_rate)
+        y = torch.from_numpy(np.array(table.column(question.target).to_numpy(), dtype=np.float64))
+        with _one_thread():
+            for batch in self._batches(len(y), question):
+                optimizer.zero_grad()
+                torch.autograd.backward(torch.mean((module(x[batch]).squeeze(1) - y[batch]) ** 2))
+                optimizer.step()
+        return _flatten(module), len(y)
+
+    def solve(self, statistic: Statistic) -> Vector:
+        """Return the mean of the parameters, each weighted by its records."""
+        return Update(self.dim).solve(statistic)
+
+    def predict(self, parameters: Vector, x: Vector) -> Vector:
+        """Return the (rows,) outputs for features ``x`` (rows, features)."""
+        module = self._module()
+        _restore(module, parameters)
+        with torch.no_grad():
+            return np.asarray(module(torch.from_numpy(x)).squeeze(1).numpy(), dtype=np.float64)
+
+    def _batches(self, records: int, question: UpdateQuestion) -> Iterator[torch.Tensor]:
+        rng, size = np.random.default_rng(question.seed), self.model.spec.training.batch_size
+        for _ in range(question.epochs):
+            yield from torch.from_numpy(rng.permutation(records)).chunk(-(-records // size))
+
+    def _module(self) -> nn.Module:
+        module = self.model.build(self.model.spec.features.dim)
+        if not isinstance(module, nn.Module) or [p.numel() for p in module.parameters()][-1:] != [1]:
+            name = self.model.spec.name
+            raise Refusal(
+                "E-MODEL-BUILD",
+                Message(
+                    f"模型“{name}”的 build 没有返回单输出网络。", f"build of {name!r} returns no network of one output."
+                ),
+                Message("应返回以偏置结尾的 torch.nn.Module。", "Return a torch.nn.Module that ends with its bias."),
+            )
+        return module.double()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep small products on one thread: shared among cores, they wait longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _flatten(module: nn.Module) -> Vector:
+    with torch.no_grad():
+        return np.asarray(nn.utils.parameters_to_vector(module.parameters()).numpy().copy(), dtype=np.float64)
+
+
+def _restore(module: nn.Module, parameters: Vector) -> None:
+    with torch.no_grad():
+        nn.utils.vector_to_parameters(torch.from_numpy(np.array(parameters, dtype=np.float64)), module.parameters())

@@ -1,0 +1,92 @@
+"""Fold statistics up the tree, each message under the protection that its sender demands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headwater.aggregation.grouping import Group, group
+from headwater.aggregation.topology import Tree
+from headwater.errors import Message, Refusal
+from headwater.security.protection import PROTECTIONS, Entropy
+from headwater.statistics.statistic import Statistic
+from headwater.types import SourceId
+
+__all__ = ["Aggregation", "aggregate"]
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """The sum of all sources, and what it took.
+
+    Parameters
+    ----------
+    total : the merged statistic, the same bits whatever the tree and the protections
+    bytes_sent : bytes that each source and tier sent upwards, public keys included
+    groups : the groups that were combined, lowest tiers first
+    notes : what was done otherwise than the tree says
+    """
+
+    total: Statistic
+    bytes_sent: dict[str, int]
+    groups: tuple[Group, ...]
+    notes: tuple[Message, ...]
+
+
+def aggregate(
+    tree: Tree,
+    contributions: Mapping[SourceId, Statistic],
+    protections: Mapping[str, str],
+    *,
+    round_id: str,
+    entropy: Entropy,
+) -> Aggregation:
+    """Add the contributions of all sources of the tree.
+
+    Parameters
+    ----------
+    contributions : one statistic per source of the tree, no more and no fewer, all of one kind and shape
+    protections : how each source's message is protected, by name in ``PROTECTIONS``; every source must be named.
+        A tier may be named too; one that is not sends its sum in clear
+    round_id : never used before, for masks are bound to it
+    entropy : where secret keys come from, e.g. ``secrets.token_bytes``
+    """
+    _require_all(tree, contributions)
+    grouping = group(tree, protections)
+    spoken: dict[str, Statistic] = dict(contributions)
+    bytes_sent: dict[str, int] = {}
+    for planned in grouping.groups:
+        total, sent = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy)
+        bytes_sent |= sent
+        spoken[planned.tier] = spoken[planned.tier].merge(total) if planned.tier in spoken else total
+    return Aggregation(spoken[tree.root.name], bytes_sent, grouping.groups, grouping.notes)
+
+
+def _combine(
+    planned: Group, spoken: Mapping[str, Statistic], round_id: str, entropy: Entropy
+) -> tuple[Statistic, dict[str, int]]:
+    """Play one group: every member protects its vector, the tier adds what arrives."""
+    mechanism, members = PROTECTIONS[planned.protection], planned.members
+    joined = {name: mechanism.join(name, members, round_id, entropy) for name in members}
+    publics = {name: member.public() for name, member in joined.items()}
+    messages = {name: member.protect(spoken[name].values, publics) for name, member in joined.items()}
+    form = spoken[members[0]]
+    total = Statistic(form.kind, form.shape, mechanism.combine(messages, members, round_id=round_id))
+    return total, {name: len(publics[name]) + len(messages[name]) for name in members}
+
+
+def _require_all(tree: Tree, contributions: Mapping[SourceId, Statistic]) -> None:
+    missing, foreign = sorted(set(tree.sources) - set(contributions)), sorted(set(contributions) - set(tree.sources))
+    if missing or foreign:
+        raise Refusal(
+            "E-TIER-SOURCES",
+            Message(
+                f"缺少来源 {missing}，多出来源 {foreign}。", f"Sources missing {missing}, not in the tree {foreign}."
+            ),
+            Message("请按已回答的来源重建层次树。", "Build the tree from the sources that answered."),
+        )
+    forms = {(s.kind, s.shape, s.values.size) for s in contributions.values()}
+    if len(forms) > 1:
+        raise Refusal(
+            "E-STATISTIC-FORM",
+            Message(f"各来源的统计量形式不同：{sorted(forms)}。", f"The statistics differ in form: {sorted(forms)}."),
+            Message("请让各来源回答同一个问题。", "Ask every source the same question."),
+        )

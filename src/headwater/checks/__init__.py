@@ -1,0 +1,9 @@
+"""Conformance suites: every registered thing of a kind must pass every check of its kind."""
+
+from headwater.checks.detectors import DETECTOR_SUITE
+from headwater.checks.methods import METHOD_SUITE
+from headwater.checks.protections import PROTECTION_SUITE
+from headwater.checks.statistics import STATISTIC_SUITE
+from headwater.checks.suite import CheckFailure, Suite
+
+__all__ = ["DETECTOR_SUITE", "METHOD_SUITE", "PROTECTION_SUITE", "STATISTIC_SUITE", "CheckFailure", "Suite"]

@@ -1,0 +1,5 @@
+"""Detectors, one a file; importing this package registers them all."""
+
+from headwater.evolution.detectors.glr import Glr
+
+__all__ = ["Glr"]

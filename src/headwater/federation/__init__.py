@@ -1,0 +1,26 @@
+"""The round between the bureau and its sources, over any transport."""
+
+from headwater.federation.round import Answers, ask
+from headwater.federation.source import (
+    Description,
+    GramQuestion,
+    Question,
+    Source,
+    TableSource,
+    UpdateQuestion,
+)
+from headwater.federation.transport import InProcess, SourceFault, Transport
+
+__all__ = [
+    "Answers",
+    "Description",
+    "GramQuestion",
+    "InProcess",
+    "Question",
+    "Source",
+    "SourceFault",
+    "TableSource",
+    "Transport",
+    "UpdateQuestion",
+    "ask",
+]

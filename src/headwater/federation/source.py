@@ -1,0 +1,159 @@
+"""What a source can be asked, and what it must be able to do. Records never leave it; statistics do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.errors import Message, Refusal
+from headwater.statistics.features import FeatureMap, column
+from headwater.statistics.fixed_point import on_grid
+from headwater.statistics.gram import Gram
+from headwater.statistics.statistic import Statistic
+from headwater.statistics.update import Update
+from headwater.types import SourceId, Vector
+
+__all__ = ["Description", "GramQuestion", "Question", "Source", "TableSource", "Trainer", "UpdateQuestion"]
+
+
+@dataclass(frozen=True)
+class GramQuestion:
+    """Ask for the Gram statistic of a linear model.
+
+    Parameters
+    ----------
+    feature_map : the model's public recipe
+    target : column that is to be predicted
+    months : first days of the months to use; None for all
+    """
+
+    feature_map: FeatureMap
+    target: str = "log_cost"
+    months: tuple[date, ...] | None = None
+
+    @property
+    def family(self) -> Gram:
+        """The family that checks and solves the answer."""
+        return Gram(self.feature_map.dim)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question on its way to a source."""
+        return len(self.feature_map.to_json().encode()) + len(self.target) + 4 * len(self.months or ())
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return the statistic of the records of ``table``."""
+        y = np.asarray(column(table, self.target).cast(pa.float64()).to_numpy(), dtype=np.float64)
+        return self.family.statistic(self.feature_map.transform(table), on_grid(y))
+
+
+@dataclass(frozen=True, eq=False)
+class UpdateQuestion:
+    """Ask for the parameters of a network after training at home.
+
+    Parameters
+    ----------
+    model : name of the model in ``models/``
+    feature_map, target, months : as in ``GramQuestion``
+    parameters : (p,) where training starts, all the network's numbers in one vector
+    epochs, learning_rate : how the source trains
+    seed : order of the records
+    """
+
+    model: str
+    feature_map: FeatureMap
+    parameters: Vector
+    target: str = "log_cost"
+    months: tuple[date, ...] | None = None
+    epochs: int = 1
+    learning_rate: float = 0.05
+    seed: int = 0
+
+    @property
+    def family(self) -> Update:
+        """The family that checks and solves the answer."""
+        return Update(self.parameters.size)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question on its way to a source."""
+        return int(self.parameters.nbytes) + len(self.feature_map.to_json().encode())
+
+
+Question: TypeAlias = GramQuestion | UpdateQuestion
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a source says about itself before it is asked anything."""
+
+    source_id: SourceId
+    records: int
+    months: tuple[date, ...]
+
+
+class Source(Protocol):
+    """A holder of records that answers questions with statistics."""
+
+    @property
+    def source_id(self) -> SourceId:
+        """The name of the source."""
+        ...
+
+    def describe(self) -> Description:
+        """Return what there is."""
+        ...
+
+    def answer(self, question: Question) -> Statistic:
+        """Return the statistic that the question asks for, or refuse."""
+        ...
+
+
+Trainer: TypeAlias = Callable[[pa.Table, UpdateQuestion], tuple[Vector, int]]
+"""Trains a network on a table: returns its parameters and the number of records used."""
+
+
+@dataclass(frozen=True, eq=False)
+class TableSource:
+    """A source whose records are a table in memory.
+
+    Parameters
+    ----------
+    table : one row per record, with a date column ``month`` and the columns that questions name
+    trainer : answers ``UpdateQuestion``; without one they are refused
+    """
+
+    source_id: SourceId
+    table: pa.Table
+    trainer: Trainer | None = None
+
+    def describe(self) -> Description:
+        """Return the number of records and their months."""
+        months = pc.unique(self.table.column("month")).drop_null().to_pylist()
+        return Description(self.source_id, self.table.num_rows, tuple(sorted(months)))
+
+    def answer(self, question: Question) -> Statistic:
+        """Compute the statistic over the months asked for; no record there is refused."""
+        table = self.table
+        if question.months is not None:
+            wanted = pa.array(question.months, type=table.column("month").type)
+            table = table.filter(pc.is_in(table.column("month"), value_set=wanted))
+        if table.num_rows == 0:
+            raise self._refuse("E-SOURCE-EMPTY", "没有所问月份的记录", "has no records in the months asked for")
+        if isinstance(question, GramQuestion):
+            return question.of(table)
+        if self.trainer is None:
+            raise self._refuse("E-SOURCE-TRAINER", "不训练网络", "does not train networks")
+        parameters, records = self.trainer(table, question)
+        return question.family.statistic(parameters, records=records)
+
+    def _refuse(self, code: str, zh: str, en: str) -> Refusal:
+        return Refusal(
+            code,
+            Message(f"来源“{self.source_id}”{zh}。", f"Source {self.source_id} {en}."),
+            Message("请改问别的来源或月份。", "Ask another source, or other months."),
+        )

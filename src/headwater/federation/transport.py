@@ -1,0 +1,64 @@
+"""How a question reaches a source and its answer comes back: the seam behind which real nodes stand."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headwater.errors import HeadwaterError, Message
+from headwater.federation.source import Question, Source
+from headwater.types import SourceId
+
+__all__ = ["InProcess", "SourceFault", "Transport"]
+
+
+class SourceFault(HeadwaterError):
+    """A source that broke down, or could not be reached, while it was asked."""
+
+
+class Transport(Protocol):
+    """Reaches sources by name. Whatever goes wrong at a source arrives as a ``HeadwaterError``."""
+
+    @property
+    def source_ids(self) -> tuple[SourceId, ...]:
+        """The sources that can be asked."""
+        ...
+
+    def send(self, to: SourceId, question: Question) -> bytes:
+        """Carry the question and return the answer as ``Statistic.to_bytes`` wrote it."""
+        ...
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Sources in this process; answers still travel as bytes."""
+
+    sources: Iterable[Source]
+    _by_id: dict[SourceId, Source] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for source in self.sources:
+            if source.source_id in self._by_id:
+                raise ValueError(f"source {source.source_id} stands twice")
+            self._by_id[source.source_id] = source
+
+    @property
+    def source_ids(self) -> tuple[SourceId, ...]:
+        """The sources, by name."""
+        return tuple(sorted(self._by_id))
+
+    def send(self, to: SourceId, question: Question) -> bytes:
+        """Let the source answer; a breakdown of its code becomes a ``SourceFault`` that names it."""
+        if to not in self._by_id:
+            raise _fault(to, "没有这个来源", "there is no such source")
+        try:
+            return self._by_id[to].answer(question).to_bytes()
+        except (ArithmeticError, LookupError, OSError, ValueError) as error:
+            raise _fault(to, f"计算失败（{error}）", f"failed ({error})") from error
+
+
+def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
+    return SourceFault(
+        "E-SOURCE-FAULT",
+        Message(f"来源“{source}”{zh}。", f"Source {source}: {en}."),
+        Message("请检查该来源后重试；其余来源不受影响。", "Examine it and try again; the others are not affected."),
+    )

@@ -1,0 +1,19 @@
+"""The algebra: what sources say, and how it is merged, subtracted, encoded and solved."""
+
+from headwater.statistics.features import Categorical, FeatureMap, Numeric
+from headwater.statistics.fixed_point import FixedPoint, on_grid
+from headwater.statistics.gram import Gram
+from headwater.statistics.statistic import STATISTICS, Statistic
+from headwater.statistics.update import Update
+
+__all__ = [
+    "STATISTICS",
+    "Categorical",
+    "FeatureMap",
+    "FixedPoint",
+    "Gram",
+    "Numeric",
+    "Statistic",
+    "Update",
+    "on_grid",
+]

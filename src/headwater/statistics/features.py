@@ -1,0 +1,138 @@
+"""From a table of records to a matrix of features, by constants that everyone knows beforehand."""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headwater.errors import Message, Refusal
+from headwater.statistics.fixed_point import on_grid
+from headwater.types import Vector
+
+__all__ = ["Categorical", "FeatureMap", "Numeric", "column"]
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A number, standardised by public constants: ``clip((x - center) / scale)``.
+
+    Parameters
+    ----------
+    center, scale : in the unit of the column; scale > 0
+    clip : largest magnitude after standardising; bounds what one record can contribute
+    """
+
+    name: str
+    center: float
+    scale: float
+    clip: float = 8.0
+
+    def __post_init__(self) -> None:
+        if not (self.scale > 0 and self.clip > 0):
+            raise ValueError(f"{self.name}: scale and clip must be above 0")
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A code, hashed by CRC-32 into one of ``buckets`` columns of 0 and 1."""
+
+    name: str
+    buckets: int
+
+    def __post_init__(self) -> None:
+        if self.buckets < 1:
+            raise ValueError(f"{self.name}: buckets must be at least 1")
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """The public recipe of a model's features; the same bits at every source, so nothing is exchanged to agree on it.
+
+    The first column is the bias. Every feature is a multiple of 2**-14, see ``on_grid``.
+
+    >>> map_ = FeatureMap(numeric=(Numeric("age", 60, 20),), categorical=(Categorical("sex", 2),))
+    >>> map_.transform(pa.table({"age": [80.0, 40.0], "sex": ["1", "2"]}))
+    array([[ 1.,  1.,  0.,  1.],
+           [ 1., -1.,  0.,  1.]])
+    >>> map_.names
+    ('bias', 'age', 'sex#0', 'sex#1')
+    """
+
+    numeric: tuple[Numeric, ...] = ()
+    categorical: tuple[Categorical, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("a column stands twice in the feature map")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that ``transform`` reads."""
+        return (*(n.name for n in self.numeric), *(c.name for c in self.categorical))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per feature: ``bias``, the numeric names, then ``name#bucket``."""
+        hashed = (f"{c.name}#{bucket}" for c in self.categorical for bucket in range(c.buckets))
+        return ("bias", *(n.name for n in self.numeric), *hashed)
+
+    @property
+    def dim(self) -> int:
+        """Number of features, bias included."""
+        return 1 + len(self.numeric) + sum(c.buckets for c in self.categorical)
+
+    def transform(self, table: pa.Table) -> Vector:
+        """Return (rows, dim) features; a missing column, an empty cell or a number that is not finite is refused."""
+        features = np.zeros((table.num_rows, self.dim))
+        features[:, 0] = 1.0
+        for place, numeric in enumerate(self.numeric, start=1):
+            features[:, place] = _standardised(table, numeric)
+        start, rows = 1 + len(self.numeric), np.arange(table.num_rows)
+        for categorical in self.categorical:
+            features[rows, start + _buckets(table, categorical)] = 1.0
+            start += categorical.buckets
+        return features
+
+    def to_json(self) -> str:
+        """Return the recipe as canonical JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return one column without empty cells; a missing column or an empty cell is refused."""
+    if name not in table.column_names:
+        raise Refusal(
+            "E-FEATURE-COLUMN",
+            Message(f"表中没有“{name}”列。", f"The table has no column {name!r}."),
+            Message("请核对特征表与模型说明。", "Check the feature table against the model's specification."),
+        )
+    values = table.column(name)
+    if values.null_count:
+        raise Refusal(
+            "E-FEATURE-EMPTY",
+            Message(
+                f"“{name}”列有 {values.null_count} 个空值。", f"Column {name!r} has {values.null_count} empty cells."
+            ),
+            Message("请在特征表中给出默认值。", "Give a default in the feature table."),
+        )
+    return values
+
+
+def _standardised(table: pa.Table, numeric: Numeric) -> Vector:
+    values = np.asarray(column(table, numeric.name).cast(pa.float64()).to_numpy(), dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise Refusal(
+            "E-FEATURE-FINITE",
+            Message(f"“{numeric.name}”列有非有限数。", f"Column {numeric.name!r} has numbers that are not finite."),
+            Message("请清理该列。", "Clean the column."),
+        )
+    return on_grid(np.clip((values - numeric.center) / numeric.scale, -numeric.clip, numeric.clip))
+
+
+def _buckets(table: pa.Table, categorical: Categorical) -> npt.NDArray[np.int64]:
+    coded = column(table, categorical.name).cast(pa.string()).combine_chunks().dictionary_encode()
+    words = [zlib.crc32(word.encode()) % categorical.buckets for word in coded.dictionary.to_pylist()]
+    return np.asarray(words, dtype=np.int64)[np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)]

@@ -1,0 +1,70 @@
+"""Check: every quality suite against one snapshot of the lake, kept in the lake and rendered for people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from headwater.adapters import lake, postgres, quality, report
+from headwater.adapters.home import Home
+from headwater.content.quality import QualityReport
+from headwater.content.suites import STAGES, Stage, read_suites
+from headwater.errors import Message, Refusal
+
+__all__ = ["check"]
+
+
+def check(
+    home: Home,
+    *,
+    stages: Sequence[str] = STAGES,
+    run_id: str | None = None,
+    now: datetime | None = None,
+) -> QualityReport:
+    """Check the lake, append the verdicts to ``lake.quality.result`` and write the report.
+
+    Parameters
+    ----------
+    stages : which of ``raw``, ``staging``, ``marts``
+    run_id : name of the run and of its folder under ``reports/quality``; time and snapshot when None. A run that is
+        checked again under the same name replaces itself
+    now : time of the check, with a time zone
+
+    Returns
+    -------
+    The report. Its ``success`` is False when a rule of severity ``error`` failed: what follows must not run.
+    """
+    # Great Expectations takes two seconds to import, which only a check should pay.
+    from headwater.adapters import gx
+
+    at = now or datetime.now(UTC)
+    suites = read_suites(home.project / "expectations", stages=_stages(stages))
+    home.create()
+    postgres.prepare(home)
+    with lake.connect(home) as connection:
+        with quality.frozen(connection) as (cursor, snapshot):
+            name = run_id or f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-s{snapshot}"
+            found = QualityReport(
+                run_id=name,
+                at=at,
+                snapshot=snapshot,
+                suites=gx.validate(cursor, suites),
+                landing=quality.landing(home, cursor),
+                refused=quality.refused(home),
+                faults=quality.faults(cursor),
+                histograms=quality.histograms(cursor, suites),
+                origins=quality.origins(cursor),
+                folder=f"quality/{report.folder_name(name)}",
+            )
+        quality.save(home, connection, found)
+    report.write(home, found)
+    return found
+
+
+def _stages(names: Sequence[str]) -> tuple[Stage, ...]:
+    unknown = sorted(set(names) - set(STAGES))
+    if unknown or not names:
+        raise Refusal(
+            "E-UNKNOWN-STAGE",
+            Message(f"没有阶段“{'、'.join(unknown)}”。", f"There is no stage {', '.join(unknown) or '(none given)'}."),
+            Message(f"可用：{'、'.join(STAGES)}。", f"Known: {', '.join(STAGES)}."),
+        )
+    return tuple(stage for stage in STAGES if stage in names)

@@ -1,0 +1,232 @@
+"""Value: what each hospital's records are worth to the bureau's task, and which set to use."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters.features import DataSeen, Region
+from headwater.adapters.home import Home
+from headwater.adapters.knowledge import Run
+from headwater.adapters.learners import Ridge
+from headwater.content import models
+from headwater.errors import Message, Refusal
+from headwater.federation import Answers, InProcess, ask
+from headwater.types import Masks, SourceId, Vector
+from headwater.valuation import METHODS, GramUtility, Valuation, choose, greedy
+
+__all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "select", "value"]
+
+
+@dataclass(frozen=True)
+class SourceValue:
+    """One source's line.
+
+    Parameters
+    ----------
+    value, low, high : Shapley value and its interval, in R² on ln(cost) over the bureau's own records alone
+    bytes : exchanged with it, question and answer together
+    """
+
+    source: SourceId
+    city: str
+    stays: int
+    value: float
+    low: float
+    high: float
+    selected: bool
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ValueReport:
+    """What one valuation found.
+
+    Parameters
+    ----------
+    sources : by falling value
+    refused : sources that gave no usable answer, and why
+    small : hospitals below ``min_stays``, with their stays
+    r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``
+    evaluations : coalitions whose utility was computed
+    mlflow_run : where the run is recorded
+    """
+
+    run: str
+    task: str
+    region: str
+    data: DataSeen
+    method: str
+    sources: tuple[SourceValue, ...]
+    refused: Mapping[SourceId, Message]
+    small: Mapping[SourceId, int]
+    r2: Mapping[str, float]
+    evaluations: int
+    mlflow_run: str
+
+    @property
+    def selected(self) -> tuple[SourceId, ...]:
+        """The sources to use, by falling value."""
+        return tuple(line.source for line in self.sources if line.selected)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the game gave, before it is written down."""
+
+    region: Region
+    answers: Answers
+    valuation: Valuation
+    lines: tuple[SourceValue, ...]
+    r2: Mapping[str, float]
+
+
+def value(
+    home: Home, *, run: Run, task: str = "stay_cost", budget: int = 8, method: str = "auto", min_stays: int = 100
+) -> ValueReport:
+    """Ask every source one question, value the answers, choose a set, and write all of it down.
+
+    Parameters
+    ----------
+    budget : most sources to choose; a source of no positive value is never chosen
+    method : a valuation method by name, or ``auto``: exact up to 15 sources, sampled above
+    min_stays : fewer stays make no source
+    """
+    learner = ridge_of(home, task)
+    with lake.connect(home) as connection:
+        knowledge.prepare(connection)
+        snapshot = lake.snapshot(connection)
+        region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
+        found = _play(region, learner, method=method, budget=budget, seed=run.seed)
+        mlflow_run = mlflow.record(home, _entry(run, task, found, budget=budget))
+        knowledge.replace(connection, "valuation", key=run.key(task, region.name), rows=_rows(run, found))
+    return ValueReport(
+        run=run.name,
+        task=task,
+        region=region.name,
+        data=region.data,
+        method=found.valuation.method,
+        sources=found.lines,
+        refused={source: error.reason for source, error in found.answers.refused.items()},
+        small=region.small,
+        r2=found.r2,
+        evaluations=found.valuation.evaluations,
+        mlflow_run=mlflow_run,
+    )
+
+
+def ridge_of(home: Home, task: str) -> Ridge:
+    """Return the learner whose statistic values the sources of a task: the task's ``gram`` model, first by name."""
+    folder = home.project / "models"
+    for name in models.names(folder):
+        model = models.load(folder, name)
+        if model.spec.task == task and model.spec.learner == "gram":
+            return Ridge(model)
+    raise Refusal(
+        "E-VALUE-MODEL",
+        Message(f"任务“{task}”没有 gram 模型。", f"The task {task!r} has no model of the learner gram."),
+        Message("请在 models/ 中加入一个。", "Add one to models/."),
+    )
+
+
+def game_of(region: Region, learner: Ridge, answers: Answers) -> GramUtility:
+    """Return the game that the sources who answered play for the bureau's validation records."""
+    question = learner.asked()
+    return GramUtility(
+        target=question.of(region.target.train),
+        sources=answers.statistics,
+        validation=question.of(region.target.valid),
+        gram=learner.gram,
+        ridge=learner.model.spec.ridge,
+    )
+
+
+def select(game: GramUtility, valuation: Valuation, *, budget: int) -> tuple[SourceId, ...]:
+    """Choose greedily among the sources of positive value.
+
+    A small validation sample lets a harmful source look useful beside the right others; its value tells.
+    """
+    useful = np.flatnonzero(valuation.values > 0)
+    if not len(useful):
+        return ()
+
+    def among(coalitions: Masks) -> Vector:
+        whole = np.zeros((len(coalitions), len(game.players)), dtype=np.bool_)
+        whole[:, useful] = coalitions
+        return game(whole)
+
+    return greedy(among, [game.players[place] for place in useful], budget=budget).chosen
+
+
+def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
+    if not region.sources:
+        raise _no_sources(region)
+    answers = ask(InProcess(region.sources), learner.asked())
+    if not answers.statistics:
+        raise _no_sources(region)
+    game = game_of(region, learner, answers)
+    name = choose(len(game.players)) if method == "auto" else method
+    valuation = METHODS[name](game, game.players, rng=np.random.default_rng(seed))
+    chosen = select(game, valuation, budget=budget)
+    lines = tuple(_line(region, answers, valuation, source, chosen) for source in valuation.ranked())
+    absolute = game.r2(np.stack([np.isin(game.players, group) for group in ((), chosen, game.players)]))
+    r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))
+    return _Found(region, answers, valuation, lines, r2)
+
+
+def _line(
+    region: Region, answers: Answers, valuation: Valuation, source: SourceId, chosen: tuple[SourceId, ...]
+) -> SourceValue:
+    place = valuation.players.index(source)
+    return SourceValue(
+        source=source,
+        city=region.cities[source],
+        stays=region.stays[source],
+        value=float(valuation.values[place]),
+        low=float(valuation.low[place]),
+        high=float(valuation.high[place]),
+        selected=source in chosen,
+        bytes=answers.bytes_by_source[source],
+    )
+
+
+def _rows(run: Run, found: _Found) -> list[dict[str, object]]:
+    common = {"as_of": run.as_of, "snapshot": found.region.data.snapshot, "method": found.valuation.method}
+    return [common | asdict(line) for line in found.lines]
+
+
+def _entry(run: Run, task: str, found: _Found, *, budget: int) -> mlflow.Entry:
+    lines, region = found.lines, found.region
+    refused = {source: asdict(error.reason) for source, error in found.answers.refused.items()}
+    return mlflow.Entry(
+        experiment=f"{task}_value",
+        title=f"{region.name} {run.name}",
+        run=f"{run.name}/value/{task}/{region.name}",
+        at=run.at,
+        data=region.data,
+        metrics={
+            **{f"r2_{name}": number for name, number in found.r2.items()},
+            "sources": len(lines),
+            "selected": sum(line.selected for line in lines),
+            "evaluations": found.valuation.evaluations,
+            "bytes_per_source": max(line.bytes for line in lines),
+        },
+        params={"method": found.valuation.method, "budget": str(budget), "seed": str(run.seed)},
+        tags={"headwater.region": region.name, "headwater.step": "value", "headwater.currency": region.currency},
+        artifacts={
+            "sources.json": {
+                "sources": [asdict(line) for line in lines],
+                "refused": refused,
+                "small": dict(region.small),
+            }
+        },
+    )
+
+
+def _no_sources(region: Region) -> Refusal:
+    return Refusal(
+        "E-VALUE-SOURCES",
+        Message(f"“{region.name}”没有可用的来源。", f"{region.name} has no source that can be used."),
+        Message("请降低 min_stays，或先接入更多数据。", "Lower min_stays, or land more data first."),
+    )

@@ -1,0 +1,6 @@
+"""Valuation methods, one a file; importing this package registers them all."""
+
+from headwater.valuation.methods.exact import exact
+from headwater.valuation.methods.permutation import permutation
+
+__all__ = ["exact", "permutation"]

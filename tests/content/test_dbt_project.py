@@ -1,0 +1,644 @@
+"""The dbt project on a real lake: marts that were worked out by hand, increments, and twins that must be refused."""
+
+import hashlib
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from headwater.adapters import dbt, lake, postgres, raw
+from headwater.adapters.home import Home
+from headwater.claims.canonical import ENTITIES
+from headwater.errors import Refusal
+from headwater.steps.build import MARTS, BuildReport, build
+
+PROJECT = Path(__file__).parents[2]
+
+HOSPITALS = [
+    {"source_id": "h1", "fixmedins_code": "A", "hospital_name": "江城市第一人民医院", "hosp_lv": "3", "city": "江城市"},
+    {"source_id": "h2", "fixmedins_code": "B", "hospital_name": "江城市第二医院", "hosp_lv": "2", "city": "江城市"},
+    {"source_id": "br", "fixmedins_code": "C", "region": "RS", "currency": "BRL", "origin": "real"},
+]
+HOSPITAL = {"batch_id": "contract", "row_no": 0, "region": "楚源省", "currency": "CNY", "origin": "synthetic"}
+
+FRONT_PAGES = [
+    {
+        "source_id": "h1",
+        "mdtrt_id": "M1",
+        "fixmedins_code": "A",
+        "gend": "1",
+        "age": 70,
+        "insutype": "310",
+        "adm_way": "1",
+        "dscg_way": "1",
+        "begntime": datetime(2026, 1, 3, 8),
+        "endtime": datetime(2026, 1, 10, 10),
+        "dscg_maindiag_code": "J18.900",
+        "main_oprn_code": "51.2300X001",
+        "medfee_sumamt": "1000.00",
+    },
+    {
+        "source_id": "h1",
+        "mdtrt_id": "M2",
+        "fixmedins_code": "A",
+        "gend": "2",
+        "age": 30,
+        "insutype": "390",
+        "adm_way": "2",
+        "dscg_way": "5",
+        "begntime": datetime(2026, 1, 20, 1),
+        "endtime": datetime(2026, 1, 20, 23),
+        "dscg_maindiag_code": "I21.000",
+        "medfee_sumamt": "500.50",
+    },
+    {
+        "source_id": "h2",
+        "mdtrt_id": "M1",
+        "fixmedins_code": "B",
+        "gend": "1",
+        "brdy": date(1951, 3, 2),
+        "begntime": datetime(2026, 2, 27, 8),
+        "endtime": datetime(2026, 3, 2, 8),
+        "dscg_maindiag_code": "J18.000",
+        "medfee_sumamt": "0.00",
+    },
+    {
+        "source_id": "h2",
+        "mdtrt_id": "M2",
+        "fixmedins_code": "B",
+        "gend": "1",
+        "age": 50,
+        "begntime": datetime(2026, 3, 9, 8),
+        "endtime": datetime(2026, 3, 2, 8),
+        "dscg_maindiag_code": "J18.000",
+        "medfee_sumamt": "70.00",
+    },
+    {
+        "source_id": "br",
+        "mdtrt_id": "M1",
+        "fixmedins_code": "C",
+        "gend": "0",
+        "age": 40,
+        "begntime": datetime(2019, 12, 1),
+        "endtime": datetime(2019, 12, 31),
+        "dscg_maindiag_code": "F200",
+        "main_oprn_code": "0303170093",
+        "medfee_sumamt": "200.10",
+    },
+]
+FRONT_PAGE = {"batch_id": "front", "psn_no": "token"}
+
+DIAGNOSES = [
+    {"source_id": "h1", "mdtrt_id": "M1", "diag_srt": 1, "diag_code": "J18.900"},
+    {"source_id": "h1", "mdtrt_id": "M1", "diag_srt": 2, "diag_code": "I10.X00"},
+    {"source_id": "h1", "mdtrt_id": "M1", "diag_srt": 3, "diag_code": "I10.X00"},
+]
+OPERATIONS = [
+    {"source_id": "h1", "mdtrt_id": "M1", "oprn_srt": 1, "oprn_oprt_code": "51.2300X001"},
+    {"source_id": "h1", "mdtrt_id": "M1", "oprn_srt": 2, "oprn_oprt_code": "88.7600"},
+]
+FEE_LINES = [
+    {"mdtrt_id": "M1", "feedetl_sn": "1", "med_chrgitm_type": "09", "det_item_fee_sumamt": "600.10"},
+    {"mdtrt_id": "M1", "feedetl_sn": "2", "med_chrgitm_type": "0801", "det_item_fee_sumamt": "300.00"},
+    {
+        "mdtrt_id": "M1",
+        "feedetl_sn": "3",
+        "med_chrgitm_type": "03",
+        "det_item_fee_sumamt": "99.90",
+        "batch_id": "lines2",
+    },
+    {"mdtrt_id": "M2", "feedetl_sn": "1", "det_item_fee_sumamt": "500.50", "batch_id": "lines2"},
+    {
+        "mdtrt_id": "LOST",
+        "feedetl_sn": "1",
+        "med_chrgitm_type": "11",
+        "det_item_fee_sumamt": "1.00",
+        "batch_id": "lines2",
+    },
+]
+FEE_LINE = {
+    "source_id": "h1",
+    "batch_id": "lines1",
+    "fee_ocur_time": datetime(2026, 1, 31, 23, 59, 59),
+    "medins_list_codg": "L1",
+    "medins_list_name": "药",
+    "cnt": "1",
+    "pric": "1",
+}
+
+
+def insert(connection: duckdb.DuckDBPyConnection, entity: str, *rows: dict[str, Any]) -> None:
+    for number, row in enumerate(rows):
+        filled = {"row_no": number, **row}
+        names, marks = ", ".join(filled), ", ".join("?" * len(filled))
+        connection.execute(f"INSERT INTO lake.raw.{entity} ({names}) VALUES ({marks})", list(filled.values()))
+
+
+def fill(connection: duckdb.DuckDBPyConnection) -> None:
+    """Leave exactly the rows above in raw."""
+    connection.execute("BEGIN")
+    for entity in ENTITIES:
+        connection.execute(f"DELETE FROM lake.raw.{entity}")
+    insert(connection, "hospital", *({**HOSPITAL, **row} for row in HOSPITALS))
+    insert(connection, "front_page", *({**FRONT_PAGE, **row} for row in FRONT_PAGES))
+    insert(connection, "diagnosis", *({"batch_id": "front", **row} for row in DIAGNOSES))
+    insert(connection, "operation", *({"batch_id": "front", **row} for row in OPERATIONS))
+    insert(connection, "fee_line", *({**FEE_LINE, **row} for row in FEE_LINES))
+    connection.execute("COMMIT")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    home = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
+    postgres.prepare(home)
+    yield home
+    postgres.stop(home)
+
+
+@pytest.fixture(scope="module")
+def built(home: Home) -> BuildReport:
+    with lake.connect(home) as connection:
+        raw.create_tables(home, connection)
+        fill(connection)
+    return build(home)
+
+
+@pytest.fixture
+def connection(home: Home, built: BuildReport) -> Iterator[duckdb.DuckDBPyConnection]:
+    with lake.connect(home) as connection:
+        yield connection
+
+
+@pytest.fixture
+def changeable(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Raw tables that a test may change; they are put back afterwards."""
+    yield connection
+    fill(connection)
+
+
+def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def picture(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
+    return {mart: connection.execute(f"SELECT * FROM lake.marts.{mart} ORDER BY ALL").fetchall() for mart in MARTS}
+
+
+def manifest(home: Home) -> dict[str, Any]:
+    return json.loads((home.root / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+
+
+# The marts, worked out by hand
+
+
+def test_build_reports_nodes_rows_and_snapshot(built: BuildReport, connection: duckdb.DuckDBPyConnection) -> None:
+    statuses = dict(built.statuses)
+    assert set(statuses) == {"pass", "success"}
+    assert sum(statuses.values()) == len(built.nodes)
+    assert {node.kind for node in built.nodes} == {"model", "seed", "test", "unit_test"}
+    assert dict(built.rows) == {
+        "dim_hospital": 3,
+        "fct_stay": 5,
+        "fct_fee_line": 5,
+        "ind_disease_spectrum": 4,
+        "feat_stay_cost": 3,
+    }
+    assert json.loads(json.dumps(built.to_dict())) == {
+        "seconds": round(built.seconds, 3),
+        "snapshot_id": built.snapshot_id,
+        "statuses": statuses,
+        "rows": dict(built.rows),
+    }
+    tables = connection.execute(f"SELECT count(*) FROM lake.marts.fct_stay AT (VERSION => {built.snapshot_id})")
+    assert tables.fetchone() == (5,)
+
+
+def test_fct_stay(connection: duckdb.DuckDBPyConnection) -> None:
+    stays = {row["stay_id"]: row for row in records(connection, "SELECT * FROM lake.marts.fct_stay")}
+    assert set(stays) == {"h1:M1", "h1:M2", "h2:M1", "h2:M2", "br:M1"}
+    expected = {
+        "h1:M1": {
+            "hospital_id": "h1:A",
+            "region": "楚源省",
+            "hosp_lv": "3",
+            "currency": "CNY",
+            "discharge_month": date(2026, 1, 1),
+            "stay_days": 7,
+            "age_years": 70,
+            "age_band": "60-74",
+            "chapter_no": "10",
+            "diagnosis_chapter": "J",
+            "diagnosis_category": "J18",
+            "operation_category": "5123",
+            "diagnosis_count": 2,
+            "operation_count": 2,
+            "fee_line_count": 3,
+            "fee_line_amount": Decimal("1000.00"),
+            "drug_amount": Decimal("600.10"),
+            "consumable_amount": Decimal("300.00"),
+            "service_amount": Decimal("99.90"),
+            "is_emergency": True,
+            "is_dead": False,
+            "is_valid": True,
+        },
+        "h1:M2": {
+            "stay_days": 1,
+            "chapter_no": "09",
+            "operation_category": "",
+            "diagnosis_count": 1,
+            "operation_count": 0,
+            "fee_line_count": 1,
+            "drug_amount": Decimal("0.00"),
+            "service_amount": Decimal("500.50"),
+            "is_emergency": False,
+            "is_dead": True,
+        },
+        "h2:M1": {"age_years": 74, "age_band": "60-74", "fee_line_count": 0, "fee_line_amount": Decimal("0.00")},
+        "h2:M2": {"is_valid": False, "invalid_reason": "discharge_before_admission"},
+        "br:M1": {
+            "region": "RS",
+            "city": "unknown",
+            "hosp_lv": "9",
+            "currency": "BRL",
+            "origin": "real",
+            "gend": "9",
+            "stay_days": 30,
+            "chapter_no": "05",
+            "operation_category": "0303",
+        },
+    }
+    for stay_id, columns in expected.items():
+        assert {name: stays[stay_id][name] for name in columns} == columns, stay_id
+
+
+def test_fct_fee_line_keeps_every_line_also_of_a_lost_stay(connection: duckdb.DuckDBPyConnection) -> None:
+    lines = records(
+        connection,
+        "SELECT stay_id, feedetl_sn, charge_group, charge_month, det_item_fee_sumamt, currency "
+        "FROM lake.marts.fct_fee_line ORDER BY stay_id, feedetl_sn",
+    )
+    assert [tuple(line.values()) for line in lines] == [
+        ("h1:LOST", "1", "drug", date(2026, 1, 1), Decimal("1.00"), "CNY"),
+        ("h1:M1", "1", "drug", date(2026, 1, 1), Decimal("600.10"), "CNY"),
+        ("h1:M1", "2", "consumable", date(2026, 1, 1), Decimal("300.00"), "CNY"),
+        ("h1:M1", "3", "service", date(2026, 1, 1), Decimal("99.90"), "CNY"),
+        ("h1:M2", "1", "unknown", date(2026, 1, 1), Decimal("500.50"), "CNY"),
+    ]
+
+
+def test_ind_disease_spectrum(connection: duckdb.DuckDBPyConnection) -> None:
+    cells = records(
+        connection,
+        "SELECT region, discharge_quarter, chapter_name_zh, diagnosis_category, gend, age_band, hosp_lv, insutype, "
+        "stay_count, death_count, stay_days, cost, stay_share, cost_share "
+        "FROM lake.marts.ind_disease_spectrum ORDER BY discharge_month, diagnosis_category",
+    )
+    assert [tuple(cell.values()) for cell in cells] == [
+        ("RS", "2019Q4", "精神与行为障碍", "F20", "9", "15-44", "9", "unknown", 1, 0, 30, Decimal("200.10"), 1.0, 1.0),
+        (
+            "楚源省",
+            "2026Q1",
+            "循环系统疾病",
+            "I21",
+            "2",
+            "15-44",
+            "3",
+            "390",
+            1,
+            1,
+            1,
+            Decimal("500.50"),
+            0.5,
+            500.5 / 1500.5,
+        ),
+        (
+            "楚源省",
+            "2026Q1",
+            "呼吸系统疾病",
+            "J18",
+            "1",
+            "60-74",
+            "3",
+            "310",
+            1,
+            0,
+            7,
+            Decimal("1000.00"),
+            0.5,
+            1000 / 1500.5,
+        ),
+        ("楚源省", "2026Q1", "呼吸系统疾病", "J18", "1", "60-74", "2", "unknown", 1, 0, 3, Decimal("0.00"), 1.0, None),
+    ]
+
+
+def split_of(stay_id: str, share: float) -> str:
+    digits = hashlib.md5(stay_id.encode()).hexdigest()
+    sample, part = int(digits[:8], 16) / 2**32, int(digits[8:16], 16) / 2**32
+    if sample >= share:
+        return "source"
+    return "target_train" if part < 0.10 else "target_valid" if part < 0.55 else "target_test"
+
+
+def test_feat_stay_cost(connection: duckdb.DuckDBPyConnection) -> None:
+    features = {row.pop("stay_id"): row for row in records(connection, "SELECT * FROM lake.marts.feat_stay_cost")}
+    assert set(features) == {"h1:M1", "h1:M2", "br:M1"}
+    assert features["h1:M1"] == {
+        "source_id": "h1",
+        "hospital": "A",
+        "city": "江城市",
+        "region": "楚源省",
+        "month": date(2026, 1, 1),
+        "split": split_of("h1:M1", 0.08),
+        "cost": Decimal("1000.00"),
+        "currency": "CNY",
+        "log_cost": pytest.approx(math.log(1000), rel=1e-15),
+        "age": 70.0,
+        "is_male": 1.0,
+        "log_days": pytest.approx(math.log(8), rel=1e-15),
+        "diagnosis_count": 2.0,
+        "operation_count": 2.0,
+        "is_emergency": 1.0,
+        "is_dead": 0.0,
+        "is_employee": 1.0,
+        "hospital_level": 3.0,
+        "diagnosis_chapter": "J",
+        "diagnosis_category": "J18",
+        "operation_category": "5123",
+    }
+    assert features["br:M1"]["hospital_level"] == 0.0
+    assert features["br:M1"]["is_employee"] == 0.0
+
+
+# Building again
+
+
+def test_a_second_build_changes_nothing(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    before = picture(connection)
+    dbt.run(home, command="run")
+    assert picture(connection) == before
+
+
+LINES = "int_fee_lines__summed fct_fee_line"
+
+
+def line_picture(connection: duckdb.DuckDBPyConnection) -> list[list[tuple[Any, ...]]]:
+    tables = ("lake.intermediate.int_fee_lines__summed", "lake.marts.fct_fee_line")
+    return [connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables]
+
+
+def test_batches_come_change_and_go(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
+    new = {**FEE_LINE, "mdtrt_id": "M2", "feedetl_sn": "2", "batch_id": "lines3", "det_item_fee_sumamt": "0.50"}
+    before = lake.snapshot(changeable)
+    insert(changeable, "fee_line", new)
+    dbt.run(home, command="run", select=LINES)
+    written = changeable.execute(
+        f"SELECT batch_id FROM ducklake_table_insertions('lake', 'marts', 'fct_fee_line', {before + 1}, "
+        f"{lake.snapshot(changeable)})"
+    ).fetchall()
+    assert written == [("lines3",)]
+
+    changeable.execute("DELETE FROM lake.raw.fee_line WHERE batch_id = 'lines1'")
+    changeable.execute("DELETE FROM lake.raw.fee_line WHERE batch_id = 'lines2' AND mdtrt_id = 'LOST'")
+    dbt.run(home, command="run", select=LINES)
+    stepwise = line_picture(changeable)
+    charged = "SELECT stay_id, fee_line_count, fee_line_amount FROM lake.intermediate.int_stays__charged ORDER BY 1"
+    assert changeable.execute(charged).fetchall() == [("h1:M1", 1, Decimal("99.90")), ("h1:M2", 2, Decimal("501.00"))]
+
+    dbt.run(home, command="run", select=LINES, full_refresh=True)
+    assert line_picture(changeable) == stepwise
+
+
+def test_a_mart_that_lost_lines_is_mended_by_the_next_build(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
+    dbt.run(home, command="run", select=LINES)
+    changeable.execute("DELETE FROM lake.marts.fct_fee_line WHERE feedetl_sn = '2'")
+    dbt.run(home, command="run", select=LINES)
+    assert changeable.execute("SELECT count(*) FROM lake.marts.fct_fee_line").fetchone() == (5,)
+
+
+# Broken twins
+
+
+def test_a_duplicate_key_in_raw_is_refused_by_name(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
+    insert(changeable, "front_page", {**FRONT_PAGE, **FRONT_PAGES[0], "batch_id": "again"})
+    with pytest.raises(Refusal) as refused:
+        build(home)
+    assert refused.value.code == "E-DBT-NODE"
+    assert "front_page_is_one_row_per_stay (a stay has more than one front page)" in refused.value.reason.en
+    assert "front_page_is_one_row_per_stay (同一来源的就诊ID在病案首页中重复)" in refused.value.reason.zh
+
+
+@pytest.mark.parametrize(
+    ("entity", "row", "selected", "test"),
+    [
+        pytest.param(
+            "front_page",
+            {**FRONT_PAGE, **FRONT_PAGES[0], "mdtrt_id": "M7", "fixmedins_code": "NOWHERE"},
+            "stg_claims__front_page stg_claims__hospital",
+            "front_page_is_of_a_registered_hospital",
+            id="stay at an unregistered hospital",
+        ),
+        pytest.param(
+            "fee_line",
+            {**FEE_LINE, **FEE_LINES[0], "source_id": "nobody"},
+            "stg_claims__fee_line stg_claims__hospital",
+            "fee_line_is_of_a_registered_source",
+            id="lines of an unregistered source",
+        ),
+        pytest.param(
+            "fee_line",
+            {**FEE_LINE, **FEE_LINES[0], "batch_id": "lines4"},
+            "+fct_fee_line",
+            "fct_fee_line_is_one_row_per_stay_and_line",
+            id="line number twice in different batches",
+        ),
+        pytest.param(
+            "hospital",
+            {**HOSPITAL, **HOSPITALS[0], "fixmedins_code": "D", "currency": "USD"},
+            "+int_sources__denominated",
+            "source_has_one_currency",
+            id="source with two currencies",
+        ),
+        pytest.param(
+            "hospital",
+            {**HOSPITAL, **HOSPITALS[0], "fixmedins_code": "D", "hosp_lv": "4"},
+            "+dim_hospital",
+            "accepted_values_dim_hospital_hosp_lv",
+            id="level that does not exist",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(
+    home: Home, changeable: duckdb.DuckDBPyConnection, entity: str, row: dict[str, Any], selected: str, test: str
+) -> None:
+    insert(changeable, entity, row)
+    with pytest.raises(Refusal, match=test):
+        dbt.run(home, select=selected)
+
+
+def test_a_mart_refuses_a_hole_before_it_replaces_the_table(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
+    before = picture(changeable)["dim_hospital"]
+    changeable.execute("UPDATE lake.raw.hospital SET currency = NULL WHERE source_id = 'br'")
+    with pytest.raises(Refusal, match=r"dim_hospital: .*NOT NULL constraint failed: dim_hospital\w*\.currency"):
+        dbt.run(home, command="run", select="dim_hospital")
+    assert picture(changeable)["dim_hospital"] == before
+
+
+def test_shares_that_do_not_sum_to_one_are_refused(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
+    dbt.run(home, command="run", select="fct_stay+")
+    changeable.execute("UPDATE lake.marts.ind_disease_spectrum SET stay_share = 0.4 WHERE diagnosis_category = 'I21'")
+    changeable.execute("UPDATE lake.marts.ind_disease_spectrum SET stay_count = 2 WHERE diagnosis_category = 'I21'")
+    with pytest.raises(Refusal) as refused:
+        dbt.run(home, command="test", select="ind_disease_spectrum,test_type:data")
+    assert "ind_disease_spectrum_stay_shares_sum_to_one" in refused.value.reason.en
+    assert "ind_disease_spectrum_sums_to_the_valid_stays" in refused.value.reason.en
+    assert "cost_shares" not in refused.value.reason.en
+
+
+# The house rules of the project
+
+
+def models_of(home: Home) -> list[dict[str, Any]]:
+    nodes = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "model"]
+    assert len(nodes) > 20
+    return nodes
+
+
+def test_staging_views_carry_every_canonical_field(connection: duckdb.DuckDBPyConnection) -> None:
+    for entity in ENTITIES.values():
+        columns = {
+            row["column_name"]: row["column_type"]
+            for row in records(connection, f"DESCRIBE lake.staging.stg_claims__{entity.name}")
+        }
+        source = {
+            row["column_name"]: row["column_type"] for row in records(connection, f"DESCRIBE lake.raw.{entity.name}")
+        }
+        assert source.items() <= columns.items(), entity.name
+        assert set(columns) - set(source) <= {"stay_id", "hospital_id"}
+
+
+def test_every_mart_states_its_columns_and_tests_its_grain(home: Home, built: BuildReport) -> None:
+    marts = [node for node in models_of(home) if node["config"]["schema"] == "marts"]
+    assert {node["name"] for node in marts} == set(MARTS)
+    tests = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "test"]
+    for mart in marts:
+        assert mart["config"]["contract"]["enforced"] is True
+        assert re.search(r"One row per [^.]+\.\s*$", mart["description"]), mart["name"]
+        assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), mart["name"]
+        assert (PROJECT / "dbt_project" / mart["original_file_path"]).with_suffix(".yml").is_file()
+        grains = [
+            test
+            for test in tests
+            if test["attached_node"] == mart["unique_id"]
+            and test["test_metadata"]["name"] in {"unique", "unique_grain"}
+        ]
+        assert grains, mart["name"]
+
+
+def test_marts_demand_only_what_landing_does(home: Home, built: BuildReport) -> None:
+    optional = {field.name for entity in ENTITIES.values() for field in entity.fields} - {
+        field.name for entity in ENTITIES.values() for field in entity.fields if field.required
+    }
+    # These are filled in on the way: the register by its contract, the others by a stated word for what is unknown.
+    filled = {"city", "region", "currency", "origin", "hosp_lv", "gend", "insutype", "age"}
+    for mart in models_of(home):
+        demanded = {name for name, column in mart["columns"].items() if column["constraints"]}
+        assert demanded & optional <= filled, mart["name"]
+
+
+def test_every_data_test_is_an_error(home: Home, built: BuildReport) -> None:
+    tests = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "test"]
+    assert len(tests) > 40
+    assert {test["config"]["severity"].lower() for test in tests} == {"error"}
+
+
+def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
+    tested = {unit["model"] for unit in manifest(home)["unit_tests"].values()}
+    assert tested == {
+        "fct_fee_line",
+        "fct_stay",
+        "feat_stay_cost",
+        "ind_disease_spectrum",
+        "int_diagnoses__counted",
+        "int_fee_lines__grouped",
+        "int_fee_lines__summed",
+        "int_operations__counted",
+        "int_stays__classified",
+        "int_stays__validated",
+    }
+
+
+def test_layers_read_downwards_only(home: Home, built: BuildReport) -> None:
+    allowed = {
+        "staging": {"source"},
+        "intermediate": {"stg", "int", "seed"},
+        "marts": {"int", "dim", "fct", "ind", "feat", "seed"},
+    }
+    for model in models_of(home):
+        for parent in model["depends_on"]["nodes"]:
+            kind, _, name = parent.split(".", 2)
+            prefix = name.split("_")[0] if kind == "model" else kind
+            # The batches that a table already holds are compared with raw by the hook that drops changed ones.
+            if parent == "source.headwater.raw.fee_line" and model["config"]["materialized"] == "incremental":
+                continue
+            assert prefix in allowed[model["config"]["schema"]], f"{model['name']} reads {parent}"
+
+
+def test_names_say_what_a_model_is(home: Home, built: BuildReport) -> None:
+    shapes = {
+        "staging": r"stg_[a-z0-9]+__[a-z_]+",
+        "intermediate": r"int_[a-z_]+__[a-z]+ed",
+        "marts": r"(dim|fct|ind|feat)_[a-z_]+",
+    }
+    for model in models_of(home):
+        assert re.fullmatch(shapes[model["config"]["schema"]], model["name"]), model["name"]
+
+
+def test_sources_with_another_diagnosis_system_exist() -> None:
+    lines = (PROJECT / "dbt_project" / "seeds" / "diagnosis_system.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "source_id,diagnosis_system"
+    for line in lines[1:]:
+        source = line.split(",")[0]
+        contract = PROJECT / "dbt_project" / "models" / "staging" / source / f"_{source}.yml"
+        assert f"- name: {source}" in contract.read_text(encoding="utf-8")
+
+
+def test_sql_files_stop_at_120_lines() -> None:
+    files = [file for room in ("macros", "models", "tests") for file in (PROJECT / "dbt_project" / room).rglob("*.sql")]
+    assert len(files) > 30
+    assert [file.name for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 120] == []
+
+
+def test_no_deprecation_when_parsing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from dbt.cli.main import cli; cli()",
+            "--warn-error",
+            "--no-partial-parse",
+            "--show-all-deprecations",
+            f"--log-path={tmp_path}",
+            "parse",
+            f"--project-dir={PROJECT / 'dbt_project'}",
+            f"--profiles-dir={PROJECT / 'dbt_project'}",
+            "--target=read",
+            f"--target-path={tmp_path}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
