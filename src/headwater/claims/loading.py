@@ -5,15 +5,15 @@ DuckDB; Python only streams blocks of text in. Cost grows linearly with the deli
 the source delivered before reads that source's key columns only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from headwater.claims.canonical import Entity, Field
-from headwater.claims.compiling import ITEM, SQL_TYPES, faults_sql, macros, values_sql
+from headwater.claims.compiling import BATCH, ITEM, SQL_TYPES, faults_sql, macros, values_sql
 from headwater.claims.contract import TableContract
 from headwater.claims.faults import FAULTS
 from headwater.claims.pseudonyms import Pseudonyms
@@ -98,6 +98,7 @@ class Loader:
         # A key part that a row lacks equals the same lack in another row.
         self._key_values = ", ".join(_key_value(self._entity.field(name)) for name in self._entity.key)
         self._batches: list[Batch] = []
+        self._held: list[tuple[int, pa.RecordBatch]] = []
         self._ignored: list[int] = []
         for statement in macros():
             connection.execute(statement)
@@ -117,10 +118,13 @@ class Loader:
         """Read one file to its end; nothing reaches the lake yet."""
         number = len(self._batches)
         try:
-            for chunk in _chunks(delivery.batches):
-                self._take(number, self._pseudonymised(chunk))
+            for block in delivery.batches:
+                self._held.append((number, block))
+                if sum(held.num_rows for _, held in self._held) >= _CHUNK_ROWS:
+                    self._take()
         except Refusal:
             # A file that turns out unreadable half way is refused whole.
+            self._held = [(of, block) for of, block in self._held if of != number]
             for table in ("typed", "fault"):
                 self._sql.execute(f"DELETE FROM {table} WHERE batch = {number}")
             raise
@@ -132,6 +136,23 @@ class Loader:
         self._batches.append(batch)
         self._ignored.append(len(set(delivery.header) - set(self._table.delivered_columns)))
 
+    def _take(self) -> None:
+        """Type what is held: many small files at once, as a statement costs more than the rows of a small file."""
+        if not self._held:
+            return
+        chunk = pa.Table.from_batches([block for _, block in self._held])
+        numbers = np.repeat([of for of, _ in self._held], [block.num_rows for _, block in self._held])
+        chunk = self._pseudonymised(chunk).append_column(BATCH, pa.array(numbers, pa.int32()))
+        self._held = []
+        self._sql.register("incoming", chunk)
+        values = values_sql(self._table, relation="incoming", constants=self._constants)
+        self._sql.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS {values}")
+        faults = faults_sql(self._table, typed="chunk", delivered_on=self._delivered_on)
+        self._sql.execute(f"INSERT INTO fault {faults}")
+        self._sql.execute(f'INSERT INTO typed SELECT "{BATCH}", "{ROW}", "{ITEM}", {self._fields} FROM chunk')
+        self._sql.execute("DROP TABLE chunk")
+        self._sql.unregister("incoming")
+
     def _pseudonymised(self, chunk: pa.Table) -> pa.Table:
         rules = dict(self._table.columns)
         for field in self._entity.fields:
@@ -140,16 +161,6 @@ class Loader:
                 place = chunk.schema.get_field_index(rule.column)
                 chunk = chunk.set_column(place, rule.column, self._pseudonyms.tokens(chunk.column(place)))
         return chunk
-
-    def _take(self, number: int, chunk: pa.Table) -> None:
-        self._sql.register("incoming", chunk)
-        values = values_sql(self._table, relation="incoming", constants=self._constants)
-        self._sql.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS {values}")
-        faults = faults_sql(self._table, typed="chunk", delivered_on=self._delivered_on)
-        self._sql.execute(f"INSERT INTO fault SELECT {number}, * FROM ({faults})")
-        self._sql.execute(f'INSERT INTO typed SELECT {number}, "{ROW}", "{ITEM}", {self._fields} FROM chunk')
-        self._sql.execute("DROP TABLE chunk")
-        self._sql.unregister("incoming")
 
     def commit(self) -> list[Counts]:
         """Write loaded and quarantined rows of every added batch to the lake and count them."""
@@ -161,6 +172,7 @@ class Loader:
             }
         )
         self._sql.register("batches", names)
+        self._take()
         self._split()
         self._write()
         counts = self._count()
@@ -261,20 +273,3 @@ class Loader:
 
 def _key_value(field: Field) -> str:
     return f'coalesce("{field.name}", \'\') AS "{field.name}"' if field.type in ("code", "text") else f'"{field.name}"'
-
-
-def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        held.append(batch)
-        rows += batch.num_rows
-        if rows >= _CHUNK_ROWS:
-            yield _table(held)
-            held, rows = [], 0
-    if held:
-        yield _table(held)
-
-
-def _table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
-    return pa.Table.from_batches(batches)

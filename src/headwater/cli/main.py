@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.errors import HeadwaterError
+from headwater.cli.watch import Watch
+from headwater.errors import HeadwaterError, Message
 
 __all__ = ["app", "main"]
 
@@ -21,11 +24,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="源汇 headwater: from hospitals' deliveries to checked tables, and from hospitals' knowledge to models.",
 )
+_MARKS = {"good": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
 _out = Console()
 _err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
 Deliveries = Annotated[Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")]
+Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
+Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random. / 随机种子")]
 
 
@@ -103,39 +109,127 @@ def check(as_json: Json = False) -> None:
 def value(
     budget: Annotated[int, typer.Option(min=1, help="How many sources may be chosen. / 最多选几个数据源")] = 8,
     method: Annotated[str, typer.Option(help="auto, exact or permutation. / 估值方法")] = "auto",
-    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    task: Task = "stay_cost",
+    region: Region = None,
     seed: Seed = 20260101,
     as_json: Json = False,
 ) -> None:
     """Value the sources and choose among them. / 来源价值评估与优选."""
-    from headwater.steps.value import value as run
+    from headwater.steps.value import value as step
 
-    _report(as_json, lambda: run(_home(), task=task, budget=budget, method=method, seed=seed))
+    _in_regions(
+        as_json, task, region, seed, lambda run: step(_home(), run=run, task=task, budget=budget, method=method)
+    )
 
 
 @app.command()
 def aggregate(
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
-    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    protect: Annotated[
+        tuple[str, str], typer.Option(help="Protections: hospital to city, city to region. / 两级保护方式")
+    ] = ("masked", "clear"),
+    task: Task = "stay_cost",
+    region: Region = None,
     seed: Seed = 20260101,
     as_json: Json = False,
 ) -> None:
     """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
-    from headwater.steps.aggregate import aggregate as run
+    from headwater.steps.aggregate import Protections
+    from headwater.steps.aggregate import aggregate as step
 
-    _report(as_json, lambda: run(_home(), task=task, model=model, seed=seed))
+    guards = Protections(city=protect[0], region=protect[1])
+    _in_regions(
+        as_json, task, region, seed, lambda run: step(_home(), run=run, task=task, model=model, protections=guards)
+    )
 
 
 @app.command()
 def evolve(
-    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    task: Task = "stay_cost",
+    region: Region = None,
     seed: Seed = 20260101,
     as_json: Json = False,
 ) -> None:
     """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
-    from headwater.steps.evolve import evolve as run
+    from headwater.steps.evolve import evolve as step
 
-    _report(as_json, lambda: run(_home(), task=task, seed=seed))
+    _in_regions(as_json, task, region, seed, lambda run: step(_home(), run=run, task=task))
+
+
+@app.command()
+def up() -> None:
+    """Start Postgres, MLflow, Airflow and the console, and stay until Ctrl-C. / 启动全部组件."""
+    from headwater.steps.up import up as run
+
+    with _errors():
+        run(_home(), tell=_tell)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Run on this folder of deliveries. / 使用此送报目录")] = None,
+    remain: Annotated[bool, typer.Option(help="Stay up afterwards. / 结束后保持运行")] = True,
+    as_json: Json = False,
+) -> None:
+    """Start everything, run the whole job once in Airflow, and stay up. / 演示整条主线."""
+    from headwater.steps.demo import demo as run
+
+    with _errors():
+        report = run(_home(), data=data, tell=_tell, watch=Watch(_err), remain=remain)
+        if as_json:
+            _print_json(report.to_dict())
+
+
+@app.command()
+def component(
+    name: Annotated[str, typer.Argument(help="api-server, scheduler, …, mlflow or migrate. / 组件名")],
+) -> None:
+    """Become one process of the stack, for containers and other supervisors. / 运行单个组件."""
+    from headwater.steps.component import component as run
+
+    with _errors():
+        run(_home(), name)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look for what is wrong with this installation, and say what mends it. / 检查安装."""
+    from headwater.steps.doctor import doctor as run
+
+    with _errors():
+        findings = run(_home())
+    if as_json:
+        _print_json({"findings": [finding.to_dict() for finding in findings]})
+    else:
+        for finding in findings:
+            _out.print(f"{_MARKS[finding.level]} [bold]{finding.name}[/]", highlight=False)
+            for text in (finding.found, finding.remedy):
+                if text.zh:
+                    _out.print(f"    {text.zh}\n    {text.en}", markup=False, highlight=False)
+    if any(finding.level == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which bench. / 基准名")],
+    size: Annotated[str, typer.Option(help="ci or full. / 规模")] = "ci",
+    data: Annotated[Path | None, typer.Option(help="Folder of the real data sets. / 真实数据目录")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure against the goals, with baselines in the same run. / 基准测试."""
+    from headwater.bench import BENCHES
+
+    with _errors():
+        report = BENCHES[name](size, data=data)
+    if not as_json:
+        table = Table("figure", "value", "unit", "goal", "holds", "baseline")
+        for key, figure in report["figures"].items():
+            shown = "–" if figure["value"] is None else f"{figure['value']:.4g}"
+            holds = "[green]yes[/]" if figure["holds"] else "[red]no[/]"
+            table.add_row(key, shown, figure["unit"], figure["goal"], holds, json.dumps(figure["baseline"]))
+        _err.print(table)
+    _print_json(report)
 
 
 def _home() -> Any:
@@ -166,6 +260,25 @@ def _report(as_json: bool, run: Callable[[], Any], *, failed: Callable[[Any], bo
                 _out.print(f"[bold]{name}[/]", entry, highlight=False)
         if failed(report):
             raise typer.Exit(1)
+
+
+def _in_regions(as_json: bool, task: str, region: str | None, seed: int, step: Callable[[Any], Any]) -> None:
+    """Run a knowledge step once a region."""
+    from headwater.adapters.knowledge import Run
+    from headwater.steps.regions import regions
+
+    now = datetime.now(UTC)
+    with _errors():
+        names = [region] if region else list(regions(_home(), task=task).usable)
+        for name in names:
+            run = Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=seed, region=name)
+            _report(as_json, partial(step, run))
+
+
+def _tell(message: Message) -> None:
+    if message.zh != message.en:
+        _err.print(message.zh, highlight=False, markup=False)
+    _err.print(message.en, highlight=False, markup=False)
 
 
 def _print_json(report: dict[str, Any]) -> None:

@@ -31,6 +31,17 @@ _TITLES = {
     "consumable": "The hospital's consumable list, one row a local item.",
     "service_item": "The hospital's service list, one row a local item.",
 }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes digits, so that no reader of YAML takes a code for a number."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if text.isdigit() else None)
+
+
+_Dumper.add_representer(str, _quoted)
 _HEADER = "# A synthetic hospital of the bundled region; its layout is defined in headwater.simulation.layouts.\n"
 
 
@@ -123,7 +134,7 @@ def _rule(shape: Layout, column: Column) -> str | dict[str, Any]:
 
 def contract_text(hospital: Hospital) -> str:
     """Return the contract as the YAML that stands in the dbt project."""
-    return _HEADER + yaml.safe_dump(contract(hospital), allow_unicode=True, sort_keys=False, width=120)
+    return _HEADER + yaml.dump(contract(hospital), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
 
 
 def write_contracts(folder: Path, hospitals: tuple[Hospital, ...]) -> list[Path]:

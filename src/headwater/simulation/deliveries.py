@@ -14,7 +14,7 @@ from headwater.simulation.hospitals import Hospital, Region
 from headwater.simulation.layouts import DIAGNOSES, OPERATIONS, Layout, file_columns
 from headwater.simulation.local import local_items
 from headwater.simulation.reference import diseases, items, operations
-from headwater.simulation.rendering import FullTable, Values, render
+from headwater.simulation.rendering import Grid, Values, render
 from headwater.simulation.stays import Place, Stays
 
 __all__ = ["CATALOGUES", "catalogue", "fee_lines", "front_pages", "listed", "stay_numbers"]
@@ -65,7 +65,7 @@ def stay_numbers(place: Place) -> pa.Array:
     return pc.binary_join_element_wise(place.hospital.code, text, "-")
 
 
-def front_pages(place: Place, stays: Stays, payment: Payment) -> FullTable:
+def front_pages(place: Place, stays: Stays, payment: Payment) -> Grid:
     """Return the block's front pages, with slots for diagnoses and operations where the layout has them."""
     shape = place.hospital.layout
     return render(_front_values(place, stays, payment), file_columns(shape, "front_page"), shape)
@@ -143,7 +143,7 @@ def _clerks(serial: Indices) -> pa.Array:
     return people.names(np.arange(_CLERKS) * 104_729 + 11).take(pa.array(serial % _CLERKS))
 
 
-def listed(place: Place, stays: Stays, table: str) -> FullTable:
+def listed(place: Place, stays: Stays, table: str) -> Grid:
     """Return diagnoses or operations of the block, one row each, where they have a file of their own."""
     shape = place.hospital.layout
     if table == "diagnosis":
@@ -175,7 +175,7 @@ def _item_texts(region: Region, hospital: Hospital) -> Mapping[str, pa.Array]:
     }
 
 
-def fee_lines(place: Place, stays: Stays, lines: Lines) -> FullTable:
+def fee_lines(place: Place, stays: Stays, lines: Lines) -> Grid:
     """Return the block's fee lines."""
     shape = place.hospital.layout
     local, table = local_items(place.region, place.hospital), items()
@@ -207,7 +207,7 @@ def _line_numbers(place: Place, lines: Lines) -> pa.Array:
     return pc.cast(pa.array(stay * 1000 + lines.rank), pa.string())
 
 
-def catalogue(region: Region, hospital: Hospital, table: str) -> FullTable:
+def catalogue(region: Region, hospital: Hospital, table: str) -> Grid:
     """Return the hospital's drug, consumable or service list."""
     local, shape = local_items(region, hospital), hospital.layout
     places = [n for n, item in enumerate(items()) if item.kind == CATALOGUES[table] and local.carried[n]]

@@ -1,4 +1,4 @@
-"""Faults that real deliveries have, put into about one row of two hundred, each written down with what must become of it."""
+"""Faults that real deliveries have, in about one row of two hundred, each written down with what must become of it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.simulation.layouts import Column, Layout, slot_columns, words
-from headwater.simulation.rendering import FullTable, fill
+from headwater.simulation.rendering import Grid, fill
 
 __all__ = ["KINDS", "RATE", "Mark", "Soiled", "soil"]
 
@@ -26,7 +26,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "drug": ("medins_list_codg", "medins_list_name"),
     "consumable": ("medins_list_codg", "medins_list_name"),
-    "service_item": ("medins_list_codg", "medins_list_name"),
+    "service_item": ("medins_list_name",),
 }
 _OPTIONAL = (
     *("setl_id", "brdy", "adm_dept_name", "selfpay_prop", "bilg_dept_name"),
@@ -73,7 +73,7 @@ class Mark:
 class Soiled:
     """Rows with faults. ``misshapen`` names rows, from 0, that must get one cell too many or too few."""
 
-    table: FullTable
+    table: Grid
     misshapen: Mapping[int, str] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
 
@@ -119,7 +119,7 @@ def _scientific(cell: _Cell) -> str:
 
 
 def _picked(choices: Sequence[str]) -> Callable[[_Cell], str]:
-    return lambda cell: choices[cell.rng.integers(len(choices))]
+    return lambda cell: choices[int(cell.rng.integers(len(choices)))]
 
 
 def _dated(entity: str, column: Column, shape: Layout) -> bool:
@@ -169,7 +169,7 @@ KINDS: Mapping[str, str] = {
 """Every kind of fault → what becomes of its row."""
 
 
-def soil(clean: FullTable, *, entity: str, shape: Layout, rng: np.random.Generator, first: int = 0) -> Soiled:
+def soil(clean: Grid, *, entity: str, shape: Layout, rng: np.random.Generator, first: int = 0) -> Soiled:
     """Put faults of every kind that the format can hold into ``clean``, evenly over the kinds.
 
     Parameters
@@ -190,7 +190,7 @@ def soil(clean: FullTable, *, entity: str, shape: Layout, rng: np.random.Generat
 class _Work:
     """Collects the faults of one table and applies them in one pass a column."""
 
-    def __init__(self, clean: FullTable, entity: str, shape: Layout, rng: np.random.Generator) -> None:
+    def __init__(self, clean: Grid, entity: str, shape: Layout, rng: np.random.Generator) -> None:
         self._clean = clean
         self._entity = entity
         self._shape = shape
@@ -272,7 +272,7 @@ class _Work:
         ]
         for place, cells in self._cells.items():
             arrays[place] = _replaced(arrays[place], cells)
-        dirty = FullTable(self._clean.columns, tuple(arrays))
+        dirty = Grid(self._clean.columns, tuple(arrays))
         marks = [*self._marks, *_echoes(dirty, self._marks, self._shape)]
         return Soiled(dirty, self._misshapen, tuple(replace(mark, row=first + mark.row + 1) for mark in marks))
 
@@ -284,7 +284,7 @@ def _replaced(array: pa.Array, cells: Mapping[int, str]) -> pa.Array:
     return pc.replace_with_mask(array, pa.array(mask), pa.array([cells[row] for row in rows], pa.string()))
 
 
-def _echoes(dirty: FullTable, marks: Sequence[Mark], shape: Layout) -> list[Mark]:
+def _echoes(dirty: Grid, marks: Sequence[Mark], shape: Layout) -> list[Mark]:
     """Return what faults of wide front pages do to the diagnoses and operations in the same rows."""
     if shape.long:
         return []
@@ -299,7 +299,7 @@ def _echoes(dirty: FullTable, marks: Sequence[Mark], shape: Layout) -> list[Mark
     return echoes
 
 
-def _filled(dirty: FullTable, row: int, slot: tuple[Column, Column]) -> bool:
+def _filled(dirty: Grid, row: int, slot: tuple[Column, Column]) -> bool:
     return any(dirty.arrays[dirty.columns.index(column)][row].as_py() for column in slot)
 
 

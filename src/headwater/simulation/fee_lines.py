@@ -32,7 +32,10 @@ _DRUGS_OF = {
     "L": "D", "M": "M", "N": "G", "O": "G", "P": "J", "Q": "J", "R": "B", "S": "M", "T": "J", "U": "R", "W": "J",
     "X": "J", "Z": "L",
 }  # fmt: skip
-_LARGEST_SHARE = 0.45
+# Most of a stay's target cost that one line may take; dearer ones are left out where noise made the stay too cheap.
+_MOST_OF_OPERATION = 0.9
+_MOST_OF_OTHERS = 0.45
+_MOST_OF_A_DAY_ITEM = 0.08
 _SPENT_ON_REST = 0.12
 _FURTHER_LINES = 21.4
 _RATIO = {True: {3: 85, 2: 88, 1: 92}, False: {3: 65, 2: 72, 1: 80}}
@@ -152,34 +155,33 @@ def _fixed(
     """Return stay, item and quantity of what follows from the stay itself."""
     n, places = len(stays), _places()
     everyone = np.arange(n)
-    stay, item, count = [], [], []
-    for part in ("bed", "visit", "nursing"):
-        chosen = places[part][rng.integers(0, len(places[part]), n)]
-        cheapest = places[part][np.argmin(local.price_fen[places[part]])]
-        dear = stays.days * local.price_fen[chosen] > 0.08 * target
-        stay.append(everyone)
-        item.append(np.where(dear, cheapest, chosen))
-        count.append(stays.days)
+    parts = [(everyone, _by_day(rng, stays, local, target, part), stays.days) for part in ("bed", "visit", "nursing")]
+    most = [np.full(n, np.inf)] * 3
     for slot in range(stays.operations.shape[1]):
         done = np.flatnonzero(stays.operations[:, slot] >= 0)
         operation = stays.operations[done, slot]
-        stay.append(done)
-        item.append(places["operation"][operation])
-        count.append(np.ones(len(done), dtype=np.int64))
+        parts.append((done, places["operation"][operation], np.ones(len(done), dtype=np.int64)))
+        most.append(_MOST_OF_OPERATION * target[done])
         used = places["consumable"][operation] >= 0
-        stay.append(done[used])
         # The three models of a consumable stand one after another.
-        item.append(places["consumable"][operation[used]] + rng.integers(0, 3, int(used.sum())))
-        count.append(operations().pieces[operation[used]])
+        model = places["consumable"][operation[used]] + rng.integers(0, 3, int(used.sum()))
+        parts.append((done[used], model, operations().pieces[operation[used]]))
+        most.append(_MOST_OF_OTHERS * target[done[used]])
     asleep = np.flatnonzero(((stays.operations >= 0) & operations().anaesthesia[stays.operations]).any(axis=1))
-    stay.append(asleep)
-    item.append(places["anaesthesia"][rng.integers(0, len(places["anaesthesia"]), len(asleep))])
-    count.append(np.ones(len(asleep), dtype=np.int64))
-    together = np.concatenate(stay), np.concatenate(item), np.concatenate(count)
-    amount = together[2] * local.price_fen[together[1]]
-    kept = amount <= _LARGEST_SHARE * target[together[0]]
-    kept[: 3 * n] = True
-    return together[0][kept], together[1][kept], together[2][kept]
+    kind = places["anaesthesia"][rng.integers(0, len(places["anaesthesia"]), len(asleep))]
+    parts.append((asleep, kind, np.ones(len(asleep), dtype=np.int64)))
+    most.append(_MOST_OF_OTHERS * target[asleep])
+    stay, item, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    kept = count * local.price_fen[item] <= np.concatenate(most)
+    return stay[kept], item[kept], count[kept]
+
+
+def _by_day(rng: np.random.Generator, stays: Stays, local: LocalItems, target: Vector, part: str) -> Indices:
+    """Return the item that every stay is billed a day; the cheapest one where others would weigh too much."""
+    options = _places()[part]
+    chosen = options[rng.integers(0, len(options), len(stays))]
+    dear = stays.days * local.price_fen[chosen] > _MOST_OF_A_DAY_ITEM * target
+    return np.where(dear, options[np.argmin(local.price_fen[options])], chosen)
 
 
 def _further(rng: np.random.Generator, stays: Stays, pools: _Pools, rest: Vector) -> tuple[Indices, Indices, Indices]:
@@ -210,9 +212,9 @@ def _affordable(pools: _Pools, pool: Indices, budget: Vector) -> Indices:
 
 
 def pay(place: Place, stays: Stays, lines: Lines) -> Payment:
-    """Split every stay's cost: the patient first pays the items' own shares and the deductible, then a part of the rest.
+    """Split every stay's cost between fund and patient, in whole fen; divisions round in the fund's favour.
 
-    All in whole fen; divisions round in the fund's favour.
+    The patient pays the items' own shares and the deductible first, then a part of the rest.
     """
     own = np.array([item.share for item in items()])[lines.item]
     covered = lines.amount_fen * (100 - own) // 100

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy.typing as npt
 
 from headwater.errors import Message, Refusal
 from headwater.simulation.layouts import Layout, layout
+from headwater.types import Vector
 
-__all__ = ["PROVINCE", "Hospital", "Regime", "Region", "roster", "schedule"]
+__all__ = ["PROVINCE", "Counts", "Hospital", "Regime", "Region", "roster", "schedule"]
+
+Counts = npt.NDArray[np.int64]
 
 PROVINCE = "楚源省"
 """The invented province that every hospital stands in."""
@@ -127,9 +130,9 @@ _DEFAULT: tuple[tuple[str, str, int, str, str, float], ...] = (
     ("云泽市人民医院", "Yunze People's Hospital", 3, "云泽市", "good", 0.14),
     ("云泽市第二医院", "Yunze Second Hospital", 2, "云泽市", "noisy", 0.08),
     ("青屏市人民医院", "Qingping People's Hospital", 3, "青屏市", "turns_good", 0.09),
-    ("江城市东湾分院", "Jiangcheng East Bay Branch Hospital", 2, "江城市", "duplicate", 0.06),
+    ("江城市东湾分院", "Jiangcheng East Bay Branch Hospital", 3, "江城市", "duplicate", 0.06),
     ("青屏市康复医院", "Qingping Rehabilitation Hospital", 2, "青屏市", "irrelevant", 0.07),
-    ("青屏市中医院", "Qingping Hospital of Chinese Medicine", 3, "青屏市", "outage", 0.11),
+    ("青屏市中医院", "Qingping Hospital of Chinese Medicine", 2, "青屏市", "outage", 0.11),
     ("云泽市仁和医院", "Yunze Renhe Hospital", 2, "云泽市", "upcoded", 0.06),
     ("江城市南浦社区医院", "Jiangcheng Nanpu Community Hospital", 1, "江城市", "small", 0.016),
 )
@@ -151,7 +154,7 @@ _CHANGE_AT = {"turns_bad": 0.55, "turns_good": 0.40}
 _OUTAGES = {"outage": (0.60, 2), "small": (0.30, 1)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def roster(region: Region) -> tuple[Hospital, ...]:
     """Return the region's hospitals: the first twelve are fixed, others follow a fixed cycle of roles."""
     return tuple(_hospital(number, region.months) for number in range(1, region.hospitals + 1))
@@ -181,7 +184,9 @@ def _further(number: int) -> tuple[str, str, int, str, str, float]:
     rng = np.random.default_rng((number, 1))
     city, city_en = _CITIES[number % len(_CITIES)]
     role = _FURTHER_ROLES[(number - len(_DEFAULT) - 1) % len(_FURTHER_ROLES)]
-    level = 1 if role == "tiny" else int(rng.choice((1, 2, 3), p=(0.2, 0.5, 0.3)))
+    drawn = int(rng.choice((1, 2, 3), p=(0.2, 0.5, 0.3)))
+    # Who repeats another hospital's stays claims its level too.
+    level = {"tiny": 1, "duplicate": _DEFAULT[0][2]}.get(role, drawn)
     share = 0.004 if role == "tiny" else (0.02, 0.05, 0.10)[level - 1] * rng.uniform(0.7, 1.3)
     return f"{city}第{number}医院", f"{city_en} Hospital No. {number}", level, city, role, share
 
@@ -194,7 +199,8 @@ def _outages(role: str, months: int) -> tuple[int, ...]:
     return tuple(range(first, min(first + min(most, months // 6 + 1), months)))
 
 
-def schedule(region: Region) -> npt.NDArray[np.int64]:
+@lru_cache(maxsize=8)
+def schedule(region: Region) -> Counts:
     """Return how many stays every hospital delivers in every month, (hospitals, months); their sum is ``stays``.
 
     Months follow a mild winter wave. Sources called tiny, and the one that writes workbooks, stop at 600 stays.
@@ -204,23 +210,24 @@ def schedule(region: Region) -> npt.NDArray[np.int64]:
     weights = np.array([hospital.share for hospital in hospitals])[:, None] * season
     for place, hospital in enumerate(hospitals):
         weights[place, list(hospital.outages)] = 0.0
-    open_cells = weights > 0
-    counts = open_cells.astype(np.int64)
+    counts: Counts = (weights > 0).astype(np.int64)
     left = region.stays - int(counts.sum())
     small = np.array([hospital.role == "tiny" or hospital.layout.format == "xlsx" for hospital in hospitals])
-    if small.all():
-        return counts + _apportioned(weights, left)
-    rows_small = weights * small[:, None]
-    wanted = round(left * rows_small.sum() / weights.sum())
-    granted = min(wanted, _SMALL_STAYS * int(small.sum()))
-    counts += _apportioned(rows_small, granted) if granted else 0
-    return counts + _apportioned(weights * ~small[:, None], left - granted)
+    granted = 0
+    if small.any() and not small.all():
+        theirs = weights * small[:, None]
+        granted = min(round(left * theirs.sum() / weights.sum()), _SMALL_STAYS * int(small.sum()))
+        counts += _apportioned(theirs, granted)
+        weights = weights * ~small[:, None]
+    counts += _apportioned(weights, left - granted)
+    counts.flags.writeable = False
+    return counts
 
 
-def _apportioned(weights: npt.NDArray[np.float64], total: int) -> npt.NDArray[np.int64]:
+def _apportioned(weights: Vector, total: int) -> Counts:
     """Split ``total`` in proportion to ``weights``; largest remainders are rounded up (Hamilton's method)."""
     exact = weights / weights.sum() * total
-    counts = np.floor(exact).astype(np.int64)
+    counts: Counts = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - counts), axis=None, kind="stable")[: total - int(counts.sum())]
     counts.ravel()[order] += 1
     return counts

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -162,7 +162,10 @@ _DEFAULT = (
         6, encoding="gb18030", vocabulary="zh", alias=1, day="%Y年%-m月%-d日", clock="", money="thousands", quoted=True,
         worded=True, codes="digits", stays="zero", omitted=("brdy", "med_list_codg"),
     ),
-    Layout(7, vocabulary="national", day="%Y%m%d", clock="", sex="12", stays="letter", omitted=("ipt_days", "+phone")),
+    Layout(
+        7, vocabulary="national", day="%Y%m%d", clock="", sex="12", stays="letter",
+        omitted=("ipt_days", "selfpay_prop", "+phone"),
+    ),
     Layout(
         8, encoding="utf-8-sig", vocabulary="vendor", alias=1, day="%Y-%m-%d", clock=" %H:%M", money="sign", sex="男女",
         worded=True, codes="dashed", stays="digits", omitted=("setl_id", "+phone", "med_list_codg"),
@@ -183,9 +186,9 @@ _DEFAULT = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def layout(number: int) -> Layout:
-    """Return the layout of the hospital with this 1-based number: the first twelve are fixed, others are drawn by it."""
+    """Return the layout of the hospital with this 1-based number: twelve are fixed, further ones are drawn by it."""
     return _DEFAULT[number - 1] if number <= len(_DEFAULT) else _drawn(number)
 
 
@@ -194,6 +197,9 @@ def _drawn(number: int) -> Layout:
     day, clock = _DATES[rng.integers(len(_DATES))]
     form = _FORMATS[rng.integers(len(_FORMATS))]
     money = _MONEY[rng.integers(len(_MONEY))]
+    if form == "parquet":
+        # Its columns have types: there is no way of writing dates or amounts to choose.
+        (day, clock), money = _DATES[0], "plain"
     return Layout(
         number,
         format=form,
@@ -215,7 +221,7 @@ def _drawn(number: int) -> Layout:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def file_columns(shape: Layout, table: str) -> tuple[Column, ...]:
     """Return the columns of one kind of file in delivered order; slots of diagnoses and operations come last."""
     columns = [
@@ -245,7 +251,7 @@ def _spelled(shape: Layout, row: Mapping[str, str]) -> str:
     return row[shape.vocabulary].split("|")[shape.alias]
 
 
-@lru_cache(maxsize=None)
+@cache
 def slot_columns(shape: Layout, table: str) -> tuple[tuple[Column, Column], ...]:
     """Return code and name columns of every slot of a wide front page; the first holds the main one."""
     code, name = ("diag_code", "diag_name") if table == "diagnosis" else ("oprn_oprt_code", "oprn_oprt_name")

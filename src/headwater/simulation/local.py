@@ -1,5 +1,6 @@
 """A hospital's own list of items: its codes, its spellings, its prices."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 _CARRIED = {1: 0.65, 2: 0.88, 3: 1.0}
 _PRICE_LEVEL = {1: 0.80, 2: 0.92, 3: 1.0}
 _WITH_NATIONAL_CODE = 0.6
-_FORM_WORDS = (
+_FORM_WORDS: tuple[Mapping[str, str], ...] = (
     {},
     {"注射液": "针", "胶囊": "胶囊剂", "片": "片剂", "颗粒": "颗粒剂", "缓释片": "缓释片剂"},
     {"注射液": "注射剂", "缓释片": "片(缓释)", "肠溶片": "片(肠溶)", "缓释胶囊": "胶囊(缓释)", "分散片": "片(分散)"},
@@ -80,7 +81,8 @@ def _prices(rng: np.random.Generator, table: tuple[Item, ...], level: int) -> In
     spread = np.exp(rng.standard_normal(len(table)) * np.where(drug, 0.02, np.where(service, 0.03, 0.12)))
     price = base * spread * np.where(service, _PRICE_LEVEL[level], 1.0)
     step = np.where(service & (base >= 500), 50, 1)
-    return np.maximum(np.rint(price / step) * step, 1).astype(np.int64)
+    whole: Indices = np.maximum(np.rint(price / step) * step, 1).astype(np.int64)
+    return whole
 
 
 def _codes(rng: np.random.Generator, table: tuple[Item, ...], shape: Layout) -> tuple[str, ...]:

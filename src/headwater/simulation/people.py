@@ -66,6 +66,6 @@ def check_digit(first: str) -> str:
     """Return the 18th character that belongs to 17 digits.
 
     >>> check_digit("99000119491231002")
-    '1'
+    '2'
     """
     return chr(_CHECK[int(np.array([int(digit) for digit in first]) @ _WEIGHTS) % 11])

@@ -6,7 +6,7 @@ Codes have the shape of national codes and no more: makers, approval numbers and
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
@@ -41,12 +41,11 @@ _CLASS_SHARE = {"01": 0, "02": 10, "03": 100}
 _IMPLANT_SHARE = 30
 
 
-@lru_cache(maxsize=None)
+@cache
 def rows(table: str) -> tuple[Mapping[str, str], ...]:
     """Return the rows of one packaged table by its stem."""
     file = resources.files("headwater.simulation").joinpath("tables", f"{table}.csv")
-    with file.open(encoding="utf-8", newline="") as stream:
-        return tuple(csv.DictReader(stream))
+    return tuple(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
 
 
 def _column(table: str, name: str) -> Vector:

@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.errors import Message, Refusal
 from headwater.simulation.contracts import STEMS, write_contracts
@@ -16,9 +17,9 @@ from headwater.simulation.deliveries import CATALOGUES, catalogue, fee_lines, fr
 from headwater.simulation.dirt import Soiled, soil
 from headwater.simulation.fee_lines import bill, pay
 from headwater.simulation.hospitals import Hospital, Region, roster
-from headwater.simulation.rendering import FullTable
+from headwater.simulation.rendering import Grid
 from headwater.simulation.sinks import Sink, open_sink
-from headwater.simulation.stays import Place, Stays, blocks, draw
+from headwater.simulation.stays import Place, Stays, blocks, copied_block, draw
 from headwater.simulation.streams import Part, stream
 from headwater.simulation.truth import Truth, TruthFiles
 
@@ -144,7 +145,7 @@ def _write_catalogues(folder: Path, region: Region, hospital: Hospital, files: T
         tally.closed(path)
 
 
-def _sink(path: Path, hospital: Hospital, table: str, rows: FullTable) -> Sink:
+def _sink(path: Path, hospital: Hospital, table: str, rows: Grid) -> Sink:
     title = f"{hospital.name_zh} {STEMS[table]}"
     return open_sink(path, shape=hospital.layout, columns=rows.columns, title=title)
 
@@ -185,7 +186,7 @@ class _Month:
             self._append(place, name, listed(place, stays, name), rng)
         self._append(place, "fee_line", fee_lines(place, stays, lines), rng)
 
-    def _append(self, place: Place, name: str, clean: FullTable, rng: np.random.Generator) -> None:
+    def _append(self, place: Place, name: str, clean: Grid, rng: np.random.Generator) -> None:
         path = self._folder / f"{STEMS[name]}_{place.region.month(place.month):%Y%m}.{place.hospital.layout.format}"
         if name not in self._sinks:
             self._sinks[name] = self._stack.enter_context(closing(_sink(path, place.hospital, name, clean)))
@@ -202,9 +203,8 @@ class _Month:
 
 def _copied_numbers(place: Place, stays: Stays) -> pa.Array:
     """Return ``source:mdtrt_id`` of the stay that each one repeats, empty where it is an original."""
-    if place.hospital.copies is None or not (stays.original >= 0).any():
+    original = copied_block(place)
+    if original is None:
         return pa.repeat("", len(stays))
-    original = roster(place.region)[place.hospital.copies - 1]
-    theirs = blocks(place.region, original, place.month)
-    numbers = stay_numbers(theirs[min(place.block, len(theirs) - 1)]).to_pylist()
-    return pa.array([f"{original.source}:{numbers[number]}" for number in stays.original])
+    numbers = stay_numbers(original).take(pa.array(stays.original))
+    return pc.binary_join_element_wise(original.hospital.source, numbers, ":")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from headwater.simulation.layouts import Column, Layout, words
 
-__all__ = ["FullTable", "Values", "day_text", "decimals", "fill", "render"]
+__all__ = ["Grid", "Values", "day_text", "decimals", "fill", "render"]
 
 Indices = npt.NDArray[np.int64]
 Values = Mapping[str, "pa.Array | Indices"]
@@ -23,7 +23,7 @@ _MINUTES = 1440
 
 
 @dataclass(frozen=True, eq=False)
-class FullTable:
+class Grid:
     """Rows of one file: the columns in delivered order and what stands in them."""
 
     columns: tuple[Column, ...]
@@ -41,14 +41,14 @@ class FullTable:
         return pa.table(list(self.arrays), names=[column.name for column in self.columns])
 
 
-def render(values: Values, columns: tuple[Column, ...], shape: Layout) -> FullTable:
+def render(values: Values, columns: tuple[Column, ...], shape: Layout) -> Grid:
     """Return the columns as this hospital writes them.
 
     Text everywhere but in Parquet files, whose dates, times, numbers and amounts are typed.
     """
     write = _typed if shape.format == "parquet" else _text
     arrays = tuple(write(values[column.field], column.kind, shape) for column in columns)
-    return FullTable(columns, tuple(_plain(array) for array in arrays))
+    return Grid(columns, tuple(_plain(array) for array in arrays))
 
 
 def _plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from headwater.simulation.layouts import Column, Layout
-from headwater.simulation.rendering import FullTable
+from headwater.simulation.rendering import Grid
 
 __all__ = ["Sink", "open_sink"]
 
@@ -26,7 +26,7 @@ _CREATED = datetime(2026, 1, 1)
 class Sink(Protocol):
     """An open file that takes rows."""
 
-    def write(self, rows: FullTable, misshapen: Mapping[int, str]) -> None:
+    def write(self, rows: Grid, misshapen: Mapping[int, str]) -> None:
         """Append rows; those named in ``misshapen``, from 0, get one cell too many or too few."""
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class _Lines:
     def _encoded(self, data: bytes) -> bytes:
         return data.decode().encode("gb18030") if self._shape.encoding == "gb18030" else data
 
-    def write(self, rows: FullTable, misshapen: Mapping[int, str]) -> None:
+    def write(self, rows: Grid, misshapen: Mapping[int, str]) -> None:
         buffer = pa.BufferOutputStream()
         pa.csv.write_csv(rows.table(), buffer, self._options)
         data = buffer.getvalue().to_pybytes()
@@ -115,7 +115,7 @@ class _Parquet:
         self._path = path
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, rows: FullTable, misshapen: Mapping[int, str]) -> None:
+    def write(self, rows: Grid, misshapen: Mapping[int, str]) -> None:
         if misshapen:
             raise ValueError("rows of a Parquet file cannot be misshapen")
         table = rows.table()
@@ -151,7 +151,7 @@ class _Workbook:
         for place, column in enumerate(columns):
             self._sheet.write_string(shape.header_row - 1, place, column.name)
 
-    def write(self, rows: FullTable, misshapen: Mapping[int, str]) -> None:
+    def write(self, rows: Grid, misshapen: Mapping[int, str]) -> None:
         if misshapen:
             raise ValueError("rows of a workbook cannot be misshapen")
         for cells in zip(*(array.to_pylist() for array in rows.arrays), strict=True):

@@ -15,7 +15,7 @@ from headwater.simulation.reference import diseases, operations
 from headwater.simulation.streams import Part, stream
 from headwater.types import Vector
 
-__all__ = ["BLOCK", "Place", "Stays", "blocks", "draw"]
+__all__ = ["BLOCK", "Place", "Stays", "blocks", "copied_block", "draw"]
 
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -116,19 +116,21 @@ def blocks(region: Region, hospital: Hospital, month: int) -> list[Place]:
 
 def draw(place: Place) -> Stays:
     """Return the stays of one block; those of a copying hospital repeat stays of the hospital that it copies."""
-    if place.hospital.copies is not None:
-        copied = _copied(place)
-        if copied is not None:
-            return copied
+    original = copied_block(place)
+    if original is not None:
+        return _copied(place, draw(original))
     return _coded_upwards(place, _stayed(place, _admitted(place)))
 
 
-def _copied(place: Place) -> Stays | None:
-    original = roster(place.region)[(place.hospital.copies or 1) - 1]
-    available = blocks(place.region, original, place.month)
-    if not available:
+def copied_block(place: Place) -> Place | None:
+    """Return the block of another hospital that this one repeats, or None where it does not."""
+    if place.hospital.copies is None:
         return None
-    theirs = draw(available[min(place.block, len(available) - 1)])
+    theirs = blocks(place.region, roster(place.region)[place.hospital.copies - 1], place.month)
+    return theirs[min(place.block, len(theirs) - 1)] if theirs else None
+
+
+def _copied(place: Place, theirs: Stays) -> Stays:
     rng = place.rng(Part.COPIES)
     chosen = np.sort(np.resize(rng.permutation(len(theirs)), place.size))
     shift = rng.integers(-30, 31, place.size)
@@ -279,7 +281,7 @@ def _coded_upwards(place: Place, stays: Stays) -> Stays:
     """Replace main diagnoses of half the stays by dearer ones where the hospital does so."""
     if place.hospital.regime(place.month) != "upcoded":
         return stays
-    rng, table = place.rng(Part.COPIES), diseases()
+    rng, table = place.rng(Part.UPCODING), diseases()
     recorded = stays.recorded.copy()
     for number in np.flatnonzero(rng.random(len(stays)) < 0.5):
         fits = (table.weight > 0) & (table.effect > table.effect[recorded[number]] + 0.15)

@@ -18,6 +18,7 @@ class Part(IntEnum):
     DIRT = 6
     CATALOGUE = 7
     COPIES = 8
+    UPCODING = 9
 
 
 def stream(seed: int, part: Part, *place: int) -> np.random.Generator:

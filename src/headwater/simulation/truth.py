@@ -60,7 +60,18 @@ _DIRT = pa.schema(
         ("rows", pa.int64()),
     ]
 )
-_GOOD = ("good", "outage", "small", "tiny")
+_CHANGES = pa.schema(
+    [
+        ("source", pa.string()),
+        ("kind", pa.string()),
+        ("first_month_no", pa.int64()),
+        ("last_month_no", pa.int64()),
+        ("first_month", pa.date32()),
+        ("last_month", pa.date32()),
+        ("before", pa.string()),
+        ("after", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -215,20 +226,28 @@ def _hospitals(region: Region) -> pa.Table:
 
 
 def _changes(region: Region) -> pa.Table:
-    rows = []
+    rows: list[dict[str, object]] = []
     for hospital in roster(region):
         if hospital.change is not None:
-            rows.append((hospital.source, "regime", hospital.change, hospital.change, hospital.before, hospital.after))
+            rows.append(_change(region, hospital, "regime", (hospital.change,), (hospital.before, hospital.after)))
         if hospital.outages:
-            rows.append((hospital.source, "outage", hospital.outages[0], hospital.outages[-1], "delivering", "absent"))
-    names = ("source", "kind", "first_month_no", "last_month_no", "before", "after")
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    types = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.string(), pa.string())
-    table = pa.table([pa.array(columns[name], kind) for name, kind in zip(names, types, strict=True)], names=names)
-    for name in ("first_month", "last_month"):
-        months = [region.month(number) for number in columns[f"{name}_no"]]
-        table = table.append_column(name, pa.array(months, pa.date32()))
-    return table
+            rows.append(_change(region, hospital, "outage", hospital.outages, ("delivering", "absent")))
+    return pa.Table.from_pylist(rows, schema=_CHANGES)
+
+
+def _change(
+    region: Region, hospital: Hospital, kind: str, months: tuple[int, ...], states: tuple[str, str]
+) -> dict[str, object]:
+    return {
+        "source": hospital.source,
+        "kind": kind,
+        "first_month_no": months[0],
+        "last_month_no": months[-1],
+        "first_month": region.month(months[0]),
+        "last_month": region.month(months[-1]),
+        "before": states[0],
+        "after": states[1],
+    }
 
 
 def _items(region: Region, hospital: Hospital) -> pa.Table:

@@ -174,7 +174,8 @@ class _Landing:
             new = [file for file in unique if file.sha256 not in known]
             if not new:
                 return [], len(landed)
-            again = batches.receive(register, source_id=contract.source_id, entity=entity, landed=new)
+            with register.transaction():
+                again = batches.receive(register, source_id=contract.source_id, entity=entity, landed=new)
             results = self._load(register, contract, table, new, again)
         return results, len(landed) - len(new)
 
@@ -207,8 +208,9 @@ class _Landing:
 
         counts = self._retried(write) if taken else []
         snapshot = lake.snapshot(self._lake)
-        for (_, batch), count in zip(taken, counts, strict=True):
-            batches.settle(register, batch=batch, counts=count, snapshot=snapshot)
+        with register.transaction():
+            for (_, batch), count in zip(taken, counts, strict=True):
+                batches.settle(register, batch=batch, counts=count, snapshot=snapshot)
         loaded = [
             FileResult(contract.source_id, entity, file.name, "loaded", counts=count)
             for (file, _), count in zip(taken, counts, strict=True)

@@ -23,7 +23,7 @@ def sql() -> duckdb.DuckDBPyConnection:
 
 
 def _time(sql: duckdb.DuckDBPyConnection, text: str) -> datetime | None:
-    row = sql.execute("SELECT hw_time(hw_plain(?))", [text]).fetchone()
+    row = sql.execute("SELECT hw_time(hw_blank(hw_plain(?)))", [text]).fetchone()
     assert row is not None
     return row[0]
 
@@ -111,12 +111,12 @@ def _front(**rules: ColumnRule) -> TableContract:
 
 def _read(sql: duckdb.DuckDBPyConnection, table: TableContract, field: str, **text: str) -> tuple[object, list[str]]:
     columns = ", ".join(f"'{value.replace(chr(39), chr(39) * 2)}' AS \"{name}\"" for name, value in text.items())
-    sql.execute(f'CREATE OR REPLACE TEMP TABLE incoming AS SELECT 1::BIGINT AS "__row", {columns}')
+    sql.execute(f'CREATE OR REPLACE TEMP TABLE incoming AS SELECT 0 AS "__batch", 1::BIGINT AS "__row", {columns}')
     sql.execute(f"CREATE OR REPLACE TEMP TABLE typed AS {values_sql(table, relation='incoming', constants={})}")
     faults = sql.execute(faults_sql(table, typed="typed", delivered_on="2026-06-30")).fetchall()
     value = sql.execute(f'SELECT "{field}" FROM typed').fetchone()
     assert value is not None
-    return value[0], sorted(fault[3] for fault in faults)
+    return value[0], sorted(fault[4] for fault in faults)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +212,10 @@ def test_slots_become_rows_and_empty_slots_do_not(sql: duckdb.DuckDBPyConnection
         ENTITIES["diagnosis"], "*", "csv", "auto", None, 1, (("mdtrt_id", ColumnRule(column="m")),), each, ("0000",)
     )
     sql.execute(
-        """CREATE OR REPLACE TEMP TABLE incoming AS SELECT 1::BIGINT AS "__row", 'a' m, 'J18' d1, '0000' d2, 'I10' d3"""
+        """CREATE OR REPLACE TEMP TABLE incoming AS SELECT 0 AS "__batch", 1::BIGINT AS "__row", 'a' m, 'J18' d1, '0000' d2, 'I10' d3"""
     )
     rows = sql.execute(values_sql(table, relation="incoming", constants={})).fetchall()
-    assert [(row[1], row[2], row[3], row[4]) for row in rows] == [(1, "A", 1, "J18"), (3, "A", 3, "I10")]
+    assert [row[2:6] for row in rows] == [(1, "A", 1, "J18"), (3, "A", 3, "I10")]
 
 
 def test_column_names_are_quoted(sql: duckdb.DuckDBPyConnection):
