@@ -86,11 +86,14 @@ class AirflowApi:
         found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=200")
         return list(found["task_instances"])
 
-    def log(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
-        """Return the log of one task instance's last try as plain lines."""
+    def failure(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
+        """Return what the last try of a task instance failed with, as its log has it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
-        found = self._call("GET", f"{path}?map_index={task['map_index']}")
-        return "\n".join(str(line.get("event", line)) for line in found["content"])
+        lines = self._call("GET", f"{path}?map_index={task['map_index']}")["content"]
+        raised = [error for line in lines for error in line.get("error_detail") or []]
+        if raised:
+            return f"{raised[-1]['exc_type']}: {raised[-1]['exc_value']}"
+        return str(lines[-1]["event"]) if lines else ""
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         answer = self._client.request(method, path, json=body, headers=self._bearer())

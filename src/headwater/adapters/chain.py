@@ -24,7 +24,6 @@ CHAIN = (
 
 LOOK_S = 0.5
 _STRANDED_S = 20.0
-_LOG_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,11 @@ class Following:
     def _failed(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> Refusal:
         culprit = next((task for task in tasks if task["state"] == "failed"), None)
         name = culprit["task_id"] if culprit else "?"
-        log = self._api.log(dag_id, run_id, culprit) if culprit else ""
-        end = " | ".join(log.strip().splitlines()[-_LOG_LINES:])
+        told = self._api.failure(dag_id, run_id, culprit) if culprit else ""
         return Refusal(
             "E-CHAIN-FAILED",
-            Message(f"{dag_id}.{name} 失败。", f"{dag_id}.{name} failed."),
-            Message(f"其日志末尾：{end}", f"Its log ends: {end}"),
+            Message(f"{dag_id}.{name} 失败：{told}", f"{dag_id}.{name} failed: {told}"),
+            Message("请在 Airflow 中查看其日志。", "See its log in Airflow."),
         )
 
 

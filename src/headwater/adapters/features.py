@@ -59,6 +59,7 @@ class Region:
     ----------
     name : of the region
     currency : ISO 4217 code of every cost in it
+    origins : what its hospitals' data are, of ``real``, ``synthetic`` and ``converted``; told wherever a figure is shown
     data : what was read
     sources : hospitals with enough stays, by name
     cities : source to city
@@ -70,6 +71,7 @@ class Region:
 
     name: str
     currency: str
+    origins: tuple[str, ...]
     data: DataSeen
     sources: tuple[TableSource, ...]
     cities: Mapping[SourceId, str]
@@ -122,52 +124,68 @@ def read(
     where = f"FROM {_at(mart, snapshot)} WHERE region = $region"
     wanted = ", ".join(f'"{column}"' for column in (*learner.model.spec.features.columns, learner.model.spec.target))
     table = connection.execute(
-        f"SELECT {_SOURCE} AS source, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} {where} "
-        "ORDER BY source, stay_id",
+        f"SELECT source_id, hospital, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} {where} "
+        "ORDER BY hospital, source_id, stay_id",
         {"region": name},
     ).to_arrow_table()
-    digest, currencies = _facts(connection, where, name)
-    data = DataSeen(mart, snapshot, digest, table.num_rows)
-    split = table.column("split")
+    data, currencies = _facts(connection, mart, where, region=name, snapshot=snapshot)
+    table, split = _named(table), table.column("split")
     theirs = table.filter(pc.equal(split, "source"))
     stays = Counter(theirs.column("source").to_pylist())
-    enough = {s: n for s, n in sorted(stays.items()) if n >= min_stays and (only is None or s in only)}
+    enough = {s: n for s, n in stays.items() if n >= min_stays and (only is None or s in only)}
     kept = theirs.filter(pc.is_in(theirs.column("source"), value_set=pa.array(list(enough), pa.string())))
-    parts = _slices(kept.combine_chunks(), enough)
+    parts = dict(sorted(_slices(kept.combine_chunks(), enough).items()))
     return Region(
         name=name,
         currency=_one_currency(currencies, name),
+        origins=_origins(connection, name, snapshot),
         data=data,
         sources=tuple(TableSource(source, part, learner.train) for source, part in parts.items()),
         cities={source: str(part.column("city")[0].as_py()) for source, part in parts.items()},
-        stays=enough,
+        stays=dict(sorted(enough.items())),
         small={source: count for source, count in sorted(stays.items()) if count < min_stays},
         target=Target(*(table.filter(pc.equal(split, f"target_{part}")) for part in ("train", "valid", "test"))),
         pooled=TableSource("pooled", kept, learner.train),
     )
 
 
-_SOURCE = """CASE WHEN count(DISTINCT source_id) OVER (PARTITION BY hospital) > 1
-    THEN source_id || ':' || hospital ELSE hospital END"""
-"""A hospital's code, qualified where two deliverers use the same one."""
-
-
 def _at(mart: str, snapshot: int) -> str:
     return f"lake.{mart} AS stay AT (VERSION => {int(snapshot)})"
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, where: str, region: str) -> tuple[str, list[str]]:
+def _facts(
+    connection: duckdb.DuckDBPyConnection, mart: str, where: str, *, region: str, snapshot: int
+) -> tuple[DataSeen, list[str]]:
     row = connection.execute(
-        "SELECT sha256(string_agg(md5(CAST(stay AS VARCHAR)), '' ORDER BY stay_id)), list(DISTINCT currency) " + where,
+        "SELECT sha256(string_agg(md5(CAST(stay AS VARCHAR)), '' ORDER BY stay_id)), count(*), list(DISTINCT currency) "
+        + where,
         {"region": region},
     ).fetchone()
     if row is None or row[0] is None:
-        raise _no_mart("marts")
-    return str(row[0]), sorted(str(currency) for currency in row[1])
+        raise _no_mart(mart)
+    return DataSeen(mart, snapshot, str(row[0]), int(row[1])), sorted(str(currency) for currency in row[2])
+
+
+def _origins(connection: duckdb.DuckDBPyConnection, region: str, snapshot: int) -> tuple[str, ...]:
+    register = _at("marts.dim_hospital", snapshot)
+    try:
+        rows = connection.execute(f"SELECT DISTINCT origin FROM {register} WHERE region = ?", [region]).fetchall()
+    except duckdb.CatalogException as error:
+        raise _no_mart("marts.dim_hospital") from error
+    return tuple(sorted(str(row[0]) for row in rows))
+
+
+def _named(table: pa.Table) -> pa.Table:
+    """Add ``source``: the hospital's code, qualified where two deliverers use the same one."""
+    deliverers = table.group_by("hospital").aggregate([("source_id", "count_distinct")])
+    shared = deliverers.filter(pc.greater(deliverers.column("source_id_count_distinct"), 1)).column("hospital")
+    qualified = pc.binary_join_element_wise(table.column("source_id"), table.column("hospital"), ":")
+    is_shared = pc.is_in(table.column("hospital"), value_set=shared.combine_chunks())
+    return table.append_column("source", pc.if_else(is_shared, qualified, table.column("hospital")))
 
 
 def _slices(table: pa.Table, sizes: Mapping[SourceId, int]) -> dict[SourceId, pa.Table]:
-    """Cut a table that is ordered by source; nothing is copied."""
+    """Cut a table in which each source's rows lie together, in the order of ``sizes``; nothing is copied."""
     starts = np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1].astype(int).tolist()
     return {source: table.slice(start, size) for (source, size), start in zip(sizes.items(), starts, strict=True)}
 
@@ -185,6 +203,6 @@ def _one_currency(currencies: list[str], region: str) -> str:
 def _no_mart(mart: str) -> Refusal:
     return Refusal(
         "E-FEATURE-MART",
-        Message(f"没有特征表 {mart}，或其中没有数据。", f"There is no feature mart {mart}, or it is empty."),
+        Message(f"没有 {mart}，或其中没有数据。", f"There is no {mart}, or it is empty."),
         Message("请先运行 headwater build。", "Run headwater build first."),
     )

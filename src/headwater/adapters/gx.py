@@ -30,10 +30,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import great_expectations as gx
     from great_expectations.core.batch import Batch
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-    from great_expectations.exceptions import GreatExpectationsError
-    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.validator.validator import Validator
 
     # Defining a class registers its type with the library.
@@ -111,7 +115,7 @@ def build(suite: Suite) -> gx.ExpectationSuite:
         built = gx.ExpectationSuite(name=suite.name, expectations=written)
     except (ValueError, GreatExpectationsError) as error:
         raise _dropped(suite, str(error)) from error
-    kept = {expectation.meta["index"] for expectation in built.expectations}
+    kept = {_index(expectation) for expectation in built.expectations}
     if len(built.expectations) != len(written) or kept != set(range(len(written))):
         lost = [rule["type"] for index, rule in enumerate(written) if index not in kept]
         raise _dropped(suite, ", ".join(map(str, lost)))
@@ -140,7 +144,7 @@ def _context() -> Any:
     """Return a context in memory: no folder of documentation, no bars, nothing sent home."""
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        progress_bars={"globally": False},
+        progress_bars=ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
     return gx.get_context(mode="ephemeral", project_config=config)
@@ -182,10 +186,10 @@ class _Check:
         return int(row[0]) if row else 0
 
     def _run(self, configurations: list[Any], relation: dict[str, Any]) -> dict[int, Any]:
-        data = SqlAlchemyBatchData(execution_engine=self._engine, create_temp_table=False, **relation)
+        data: Any = SqlAlchemyBatchData(execution_engine=self._engine, create_temp_table=False, **relation)
         validator = Validator(execution_engine=self._engine, batches=[Batch(data=data)], data_context=self._context)
-        results = validator.graph_validate(configurations=configurations, runtime_configuration=_RUNTIME)
-        found = {int(result.expectation_config.meta["index"]): result for result in results}
+        results: list[Any] = validator.graph_validate(configurations=configurations, runtime_configuration=_RUNTIME)
+        found = {_index(result.expectation_config): result for result in results}
         if len(results) != len(configurations) or len(found) != len(results):
             raise RuntimeError(f"{len(results)} results for {len(configurations)} rules")
         return found
@@ -200,7 +204,7 @@ class _Check:
         for name in self._sources(suite) if failed else ():
             rows = sa.select(sa.text("*")).select_from(sa.table(table, schema=schema))
             rows = rows.where(sa.column("source_id") == name)
-            asked = [rule.configuration for rule in rules.expectations if rule.meta["index"] in shares]
+            asked = [rule.configuration for rule in rules.expectations if _index(rule) in shares]
             # The library reads the columns of a table it is told the name of, but not those of a bare selection.
             told = {"source_schema_name": schema, "source_table_name": sa.quoted_name(table, quote=True)}
             for index, result in self._run(asked, {"selectable": rows, **told}).items():
@@ -215,6 +219,11 @@ class _Check:
             return []
         query = f"SELECT DISTINCT source_id FROM lake.{suite.relation} ORDER BY 1 LIMIT {_SOURCES_ASKED}"
         return [str(row[0]) for row in self._cursor.execute(query).fetchall()]
+
+
+def _index(rule: Any) -> int:
+    """Return the place of a rule in its suite, which the library carries along."""
+    return int(rule.meta["index"])
 
 
 def _outcome(suite: Suite, rule: Expectation, result: Any) -> Outcome:

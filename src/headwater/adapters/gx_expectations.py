@@ -1,20 +1,26 @@
-"""Expectations that the library lacks on DuckDB. They are imported by :mod:`headwater.adapters.gx`, which silences the library."""
+"""Expectations the library lacks on DuckDB; ``headwater.adapters.gx`` registers them by importing this module."""
 
-from collections.abc import Mapping
+import warnings
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
-from great_expectations.expectations.metrics.map_metric_provider import (
-    ColumnMapMetricProvider,
-    column_condition_partial,
-)
-from great_expectations.expectations.metrics.metric_provider import metric_value
-from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from headwater.content.suites import GROUPS_NAMED
+
+with warnings.catch_warnings():
+    # The library imports a deprecated module of the standard library.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from great_expectations.core.metric_domain_types import MetricDomainTypes
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
+    from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+        column_condition_partial,
+    )
+    from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+        ColumnMapMetricProvider,
+    )
+    from great_expectations.expectations.metrics.metric_provider import metric_value
+    from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 __all__ = ["ExpectColumnValuesToMatchPattern", "ExpectColumnValuesToSatisfy", "ExpectGroupsToSatisfy"]
 
@@ -71,14 +77,14 @@ class _TableGroups(TableMetricProvider):
     ) -> dict[str, Any]:
         relation, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
         names = [str(name) for name in metric_value_kwargs["groups"]]
-        columns = [sa.column(name) for name in names]
+        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
         met = sa.literal_column(f"({metric_value_kwargs['condition']})", sa.Boolean()).label("met")
         grouped = sa.select(*columns, met).select_from(relation).group_by(*columns).subquery()
         failed = sa.not_(grouped.c.met)
         count = sa.select(sa.func.count(), sa.func.count(sa.case((failed, 1)))).select_from(grouped)
         total, unexpected = execution_engine.execute_query(count).fetchone() or (0, 0)
         found: list[str] = []
-        if unexpected and GROUPS_NAMED >= set(names):
+        if unexpected and set(names) <= GROUPS_NAMED:
             keys = [grouped.c[name] for name in names]
             query = sa.select(*keys).where(failed).order_by(*keys).limit(_MOST_NAMED)
             found = [" · ".join(map(str, row)) for row in execution_engine.execute_query(query).fetchall()]
@@ -98,7 +104,12 @@ class ExpectGroupsToSatisfy(BatchExpectation):
     success_keys: ClassVar[tuple[str, ...]] = ("groups", "condition", "mostly")
     args_keys: ClassVar[tuple[str, ...]] = ("groups", "condition")
 
-    def _validate(self, metrics: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,
+    ) -> dict[str, Any]:
         judged = metrics["table.groups_satisfy"]
         total, unexpected = judged["element_count"], judged["unexpected_count"]
         share = 1.0 - unexpected / total if total else 1.0

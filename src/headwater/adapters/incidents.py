@@ -65,13 +65,14 @@ def record(*, dag_id: str, task_id: str, run_id: str, error: BaseException | Non
         )
 
 
-def newest(home: Home, *, limit: int = 10) -> list[Incident]:
-    """Return the last failures, newest first."""
+def newest(home: Home, *, limit: int = 10, days: int = 7) -> list[Incident]:
+    """Return the failures of the last ``days``, newest first."""
     with postgres.connect(home) as connection:
         connection.execute(_SCHEMA)
         rows = connection.execute(
             "select dag_id, task_id, code, reason_zh, reason_en, remedy_zh, remedy_en, happened_at"
-            " from ops.incident order by incident_id desc limit %s",
-            (limit,),
+            " from ops.incident where happened_at > now() - make_interval(days => %s)"
+            " order by incident_id desc limit %s",
+            (days, limit),
         ).fetchall()
     return [Incident(*row) for row in rows]

@@ -59,6 +59,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "action": "VARCHAR",
         "reason_zh": "VARCHAR",
         "reason_en": "VARCHAR",
+        "change_onset": "DATE",
+        "change_size": "DOUBLE",
     },
 }
 """Columns and DuckDB types. ``value`` is in R² on ln(cost), ``as_of`` in UTC, ``is_champion`` as it was then."""
@@ -128,12 +130,12 @@ def replace(
     columns = TABLES[table]
     content = pa.table({name: [{**row, **key}.get(name) for row in rows] for name in columns})
     connection.register("knowledge_rows", content)
-    listed = ", ".join(f"CAST({name} AS {kind})" for name, kind in columns.items())
+    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
     same = " AND ".join(f"{name} = ?" for name in key)
     connection.execute("BEGIN")
     try:
         connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
-        connection.execute(f"INSERT INTO lake.knowledge.{table} SELECT {listed} FROM knowledge_rows")
+        connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT {listed} FROM knowledge_rows")
         connection.execute("COMMIT")
     except duckdb.Error:
         connection.execute("ROLLBACK")

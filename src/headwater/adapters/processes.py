@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 
 import psutil
 
-__all__ = ["MARK", "Component", "Processes", "interruptible", "marked", "sweep"]
+__all__ = ["MARK", "Component", "Processes", "interruptible", "marked", "resident_bytes", "sweep"]
 
 MARK = "HEADWATER_STACK"
 """Environment variable by which every process of one stack, however deep, is recognised as ours."""
@@ -79,7 +79,7 @@ class Processes:
 
     def resident_bytes(self) -> dict[str, int]:
         """Return the proportional memory of each component with all its children, in bytes."""
-        return {name: _resident(process.pid) for name, (_, process) in self._running.items()}
+        return {name: resident_bytes(process.pid) for name, (_, process) in self._running.items()}
 
     def stop(self) -> tuple[str, ...]:
         """Ask every component to stop, insist on what is left, and return the names of those that had to be killed."""
@@ -147,7 +147,8 @@ def _wait(done: Callable[[], bool], *, until: float) -> None:
         time.sleep(_POLL_S)
 
 
-def _resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Return the proportional memory of a process with all its children, in bytes; 0 when there is none."""
     total = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)

@@ -98,8 +98,23 @@ def landing(home: Home, cursor: duckdb.DuckDBPyConnection) -> tuple[LandingAccou
 
 def _account(row: Sequence[Any], source: tuple[Message, str | None, str | None] | None) -> LandingAccount:
     title, origin, currency = source or (Message(row[0], row[0]), None, None)
+    rows, money = [int(value) for value in row[4:8]], [Decimal(value) for value in row[8:12]]
     return LandingAccount(
-        row[0], row[1], title, origin, currency, int(row[2]), int(row[3]), *map(int, row[4:8]), *map(Decimal, row[8:12])
+        source_id=row[0],
+        entity=row[1],
+        title=title,
+        origin=origin,
+        currency=currency,
+        files=int(row[2]),
+        files_refused=int(row[3]),
+        rows_in=rows[0],
+        rows_loaded=rows[1],
+        rows_quarantined=rows[2],
+        rows_duplicate=rows[3],
+        money_in=money[0],
+        money_loaded=money[1],
+        money_quarantined=money[2],
+        money_duplicate=money[3],
     )
 
 
@@ -133,7 +148,10 @@ def faults(cursor: duckdb.DuckDBPyConnection) -> tuple[Fault, ...]:
         "min(reason_zh), min(reason_en), min(fix_zh), min(fix_en) "
         "FROM raw.quarantine GROUP BY ALL ORDER BY 5 DESC, 1, 2, 3, 4"
     ).fetchall()
-    return tuple(Fault(*row[:5], Message(*row[5:7]), Message(*row[7:9])) for row in rows)
+    return tuple(
+        Fault(code, source_id, entity, field, count, Message(*words[:2]), Message(*words[2:]))
+        for code, source_id, entity, field, count, *words in rows
+    )
 
 
 def origins(cursor: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -163,8 +181,10 @@ def _histogram(cursor: duckdb.DuckDBPyConnection, relation: str, wanted: Distrib
     ).fetchall()
     counts: dict[Any, int] = {row[0]: int(row[1]) for row in rows}
     absent = counts.pop(None, 0)
+    if not counts:
+        return Histogram(relation, wanted.column, wanted.title, wanted.unit, (), absent)
     bars = _numbered(counts, wanted.breaks) if wanted.breaks else _coded(counts, wanted.labels)
-    return Histogram(relation, wanted.column, wanted.title, wanted.unit, bars if counts else (), absent)
+    return Histogram(relation, wanted.column, wanted.title, wanted.unit, bars, absent)
 
 
 def _numbered(counts: dict[Any, int], breaks: tuple[float, ...]) -> tuple[Bar, ...]:

@@ -186,10 +186,12 @@ def _money(value: Decimal) -> str:
 
 
 def _percent(value: float) -> str:
-    """Two significant places that never round a fault away: a share above zero is never written as 0 %."""
-    if value == 0 or value >= 10:
-        return f"{value:.1f} %" if 0 < value < 100 else f"{value:.0f} %"
-    return f"{value:.2f} %" if value >= 0.01 else "< 0.01 %"
+    """Write a share that never rounds a fault away: what is above zero is not 0 %, what is below all is not 100 %."""
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    if value < 0.01 or value > 99.9:
+        return "< 0.01 %" if value < 0.01 else "> 99.9 %"
+    return f"{value:.1f} %" if value >= 10 else f"{value:.2f} %"
 
 
 def _width(part: float, whole: float) -> str:

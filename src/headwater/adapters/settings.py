@@ -103,6 +103,10 @@ def environment(home: Home, ports: Ports) -> dict[str, str]:
         # What a browser uses, where that is not what a container uses.
         "HEADWATER_MLFLOW_PUBLIC_URL": os.environ.get("HEADWATER_MLFLOW_PUBLIC_URL") or ports.mlflow_url,
         "MLFLOW_TRACKING_URI": ports.mlflow_url,
+        # In the environment and not in the command line, where every user of the machine could read a password.
+        "MLFLOW_BACKEND_STORE_URI": postgres.url(home, "mlflow", driver="psycopg2"),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": home.mlflow_artifacts.as_uri(),
+        "MLFLOW_ARTIFACTS_DESTINATION": home.mlflow_artifacts.as_uri(),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         # One thread of native work a task: four tasks share the machine.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),

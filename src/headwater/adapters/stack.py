@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -19,9 +20,9 @@ import httpx
 import psutil
 import psycopg
 
-from headwater.adapters import airflow_api, postgres
+from headwater.adapters import airflow_api, lake, postgres
 from headwater.adapters.home import Home
-from headwater.adapters.processes import Component, Processes, sweep
+from headwater.adapters.processes import Component, Processes, resident_bytes, sweep
 from headwater.adapters.settings import Ports, environment, passwords
 from headwater.errors import Message, Refusal
 
@@ -65,7 +66,8 @@ class Stack:
             _clear(self.home)
             free_ports(self.ports)
             self.tell(Message("启动 PostgreSQL …", "Starting PostgreSQL …"))
-            undo.callback(postgres.stop, self.home)
+            if postgres.DSN_VARIABLE not in os.environ:
+                undo.callback(postgres.stop, self.home)
             variables = environment(self.home, self.ports)
             migrate(self.home, variables)
             undo.enter_context(self._processes)
@@ -94,12 +96,14 @@ class Stack:
             )
 
     def resident_bytes(self) -> dict[str, int]:
-        """Return proportional memory in bytes by component."""
-        return self._processes.resident_bytes()
+        """Return proportional memory in bytes by component, with its children; an outside database is not counted."""
+        holder = self.home.pgdata / "postmaster.pid"
+        server = int(holder.read_text(encoding="utf-8").split()[0]) if holder.exists() else 0
+        return {"postgres": resident_bytes(server), **self._processes.resident_bytes()}
 
     def _start(self, variables: Mapping[str, str]) -> None:
         since = datetime.now(UTC)
-        for name, command in commands(self.home, self.ports).items():
+        for name, command in commands(self.ports).items():
             self.tell(Message(f"启动 {name} …", f"Starting {name} …"))
             self._processes.start(Component(name, command, variables, self.home.logs / f"{name}.log"))
         self.tell(Message("等待各组件就绪 …", "Waiting until every component is healthy …"))
@@ -122,19 +126,12 @@ class Stack:
         return ", ".join(sorted(name for name, state in states.items() if state != "healthy"))
 
 
-def commands(home: Home, ports: Ports) -> dict[str, tuple[str, ...]]:
+def commands(ports: Ports) -> dict[str, tuple[str, ...]]:
     """Return component name to the command that runs it in the environment of :func:`settings.environment`."""
-    mlflow = {
-        "--host": ports.host,
-        "--port": str(ports.mlflow),
-        "--workers": "1",
-        "--backend-store-uri": postgres.url(home, "mlflow", driver="psycopg2"),
-        "--default-artifact-root": home.mlflow_artifacts.as_uri(),
-        "--artifacts-destination": home.mlflow_artifacts.as_uri(),
-    }
     python = (sys.executable, "-m")
+    listen = ("--host", ports.host, "--port", str(ports.mlflow), "--workers", "1")
     airflow = {name: (*python, "airflow", name, *_EXTRA.get(name, ())) for name in COMPONENTS[1:]}
-    return {"mlflow": (*python, "mlflow", "server", *(word for pair in mlflow.items() for word in pair)), **airflow}
+    return {"mlflow": (*python, "mlflow", "server", *listen), **airflow}
 
 
 def migrate(home: Home, variables: Mapping[str, str]) -> None:
@@ -143,6 +140,8 @@ def migrate(home: Home, variables: Mapping[str, str]) -> None:
     stamp, wanted = home.airflow / "migrated", f"{version('apache-airflow')} {json.dumps(POOLS)}"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == f"{wanted} {_revision(home)}":
         return
+    # The catalog's tables are made by whoever attaches first; two first ones at once would clash.
+    lake.connect(home).close()
     _airflow(home, variables, "db", "migrate")
     for name, (slots, description) in POOLS.items():
         _airflow(home, variables, "pools", "set", name, str(slots), description)

@@ -17,6 +17,8 @@ from headwater.types import Vector
 
 __all__ = ["Network"]
 
+_SMALLEST_BATCH, _FEWEST_STEPS = 8, 16
+
 
 @dataclass(frozen=True)
 class Network:
@@ -44,9 +46,7 @@ class Network:
 
     def start(self, own: pa.Table, *, seed: int) -> Vector:
         """Return the (dim,) parameters that the bureau sends out first: drawn by ``seed``, the bias its own mean."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            parameters = _flatten(self._module())
+        parameters = _flatten(self._module(seed=seed))
         parameters[-1] = float(np.mean(own.column(self.model.spec.target).to_numpy()))
         return parameters
 
@@ -89,12 +89,17 @@ class Network:
             return np.asarray(module(torch.from_numpy(x)).squeeze(1).numpy(), dtype=np.float64)
 
     def _batches(self, records: int, question: UpdateQuestion) -> Iterator[torch.Tensor]:
-        rng, size = np.random.default_rng(question.seed), self.model.spec.training.batch_size
+        # A small source takes as many steps an epoch as its records allow, or it would hardly move in a round.
+        size = min(self.model.spec.training.batch_size, max(_SMALLEST_BATCH, records // _FEWEST_STEPS))
+        rng = np.random.default_rng(question.seed)
         for _ in range(question.epochs):
             yield from torch.from_numpy(rng.permutation(records)).chunk(-(-records // size))
 
-    def _module(self) -> nn.Module:
-        module = self.model.build(self.model.spec.features.dim)
+    def _module(self, *, seed: int = 0) -> nn.Module:
+        # Building a network draws its first parameters; nobody else's random numbers may notice.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.model.build(self.model.spec.features.dim)
         if not isinstance(module, nn.Module) or [p.numel() for p in module.parameters()][-1:] != [1]:
             name = self.model.spec.name
             raise Refusal(
@@ -124,5 +129,15 @@ def _flatten(module: nn.Module) -> Vector:
 
 
 def _restore(module: nn.Module, parameters: Vector) -> None:
+    needed = sum(parameter.numel() for parameter in module.parameters())
+    if parameters.shape != (needed,):
+        raise Refusal(
+            "E-MODEL-PARAMETERS",
+            Message(
+                f"网络需要 {needed} 个参数，收到 {parameters.shape}。",
+                f"{needed} parameters fit, not {parameters.shape}.",
+            ),
+            Message("请核对模型版本。", "Check the version of the model."),
+        )
     with torch.no_grad():
         nn.utils.vector_to_parameters(torch.from_numpy(np.array(parameters, dtype=np.float64)), module.parameters())

@@ -3,17 +3,18 @@
 It follows the same rules as landing, so that the resulting rows are the same and only the way differs.
 """
 
+import csv
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import sqlalchemy as sa
 
 from headwater.claims.canonical import Field
-from headwater.claims.contract import ColumnRule, Contract, TableContract
+from headwater.claims.contract import ColumnRule, TableContract
 
-__all__ = ["load_fee_lines"]
+__all__ = ["load_fee_lines", "short_rows"]
 
 _BLANK = {"", "NULL", "-", "--", "无", "N/A", "\\N"}
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.0+)?)?"
@@ -28,57 +29,68 @@ _NUMBER = r"¥?[-+]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})"
 _DECIMALS = {"integer": 0, "quantity": 4, "price": 6, "money": 2, "ratio": 6}
 
 
-def load_fee_lines(contracts: list[Contract], deliveries: Path, engine: sa.Engine, *, late: str) -> int:
+def load_fee_lines(
+    tables: Mapping[str, TableContract],
+    files: Mapping[str, list[Path]],
+    engine: sa.Engine,
+    *,
+    short: Mapping[Path, list[int]],
+    late: str,
+) -> int:
     """Load the fee lines of all sources into ``fee_line`` of ``engine``; return the number of rows written.
 
     Parameters
     ----------
+    tables, files : contract of the table and the files, by source
+    short : rows that have fewer cells than the header, which ``read_csv`` fills up silently; told for free
     late : ISO date; rows with later times are dropped
     """
     written = 0
-    for contract in contracts:
-        for table in contract.tables:
-            if table.entity.name == "fee_line":
-                written += _load_source(contract, table, deliveries, engine, pd.Timestamp(late))
-    return written
-
-
-def _load_source(
-    contract: Contract, table: TableContract, deliveries: Path, engine: sa.Engine, late: pd.Timestamp
-) -> int:
-    seen: set[str] = set()
-    written = 0
-    for file in sorted((deliveries / contract.deliveries).glob(table.files)):
-        for frame in _frames(file, table):
-            rows = _clean(frame, table, late)
+    for source, table in tables.items():
+        seen: set[str] = set()
+        for file in files[source]:
+            frame = _frame(file, table).drop(index=short.get(file, []))
+            rows = _clean(frame, table, pd.Timestamp(late))
             keys = rows["mdtrt_id"] + "\x1f" + rows["feedetl_sn"]
             rows = rows[~keys.isin(seen) & ~keys.duplicated()]
             seen.update(keys)
-            rows.insert(0, "source_id", contract.source_id)
+            rows.insert(0, "source_id", source)
             rows.to_sql("fee_line", engine, if_exists="append", index=False, chunksize=10_000)
             written += len(rows)
     return written
 
 
-def _frames(file: Path, table: TableContract) -> Iterator[pd.DataFrame]:
+def short_rows(file: Path, table: TableContract) -> list[int]:
+    """Return the positions, among the rows that ``read_csv`` keeps, of those with too few cells."""
+    if table.format not in ("csv", "tsv"):
+        return []
+    with file.open(encoding=_encoding(file), newline="") as text:
+        rows = [row for row in csv.reader(text, delimiter=_separator(table)) if row][table.header_row - 1 :]
+    kept = [row for row in rows[1:] if len(row) <= len(rows[0])]
+    return [place for place, row in enumerate(kept) if len(row) < len(rows[0])]
+
+
+def _separator(table: TableContract) -> str:
+    return "\t" if table.format == "tsv" else ","
+
+
+def _frame(file: Path, table: TableContract) -> pd.DataFrame:
     skip = table.header_row - 1
     if table.format == "parquet":
-        yield pd.read_parquet(file).astype(str)
-    elif table.format == "xlsx":
-        yield pd.read_excel(
+        return pd.read_parquet(file).astype(str)
+    if table.format == "xlsx":
+        return pd.read_excel(
             file, sheet_name=table.sheet or 0, header=skip, dtype=str, keep_default_na=False, engine="calamine"
         )
-    else:
-        separator = "\t" if table.format == "tsv" else ","
-        yield pd.read_csv(
-            file,
-            sep=separator,
-            encoding=_encoding(file),
-            skiprows=skip,
-            dtype=str,
-            keep_default_na=False,
-            on_bad_lines="skip",
-        )
+    return pd.read_csv(
+        file,
+        sep=_separator(table),
+        encoding=_encoding(file),
+        skiprows=skip,
+        dtype=str,
+        keep_default_na=False,
+        on_bad_lines="skip",
+    )
 
 
 def _encoding(file: Path) -> str:
@@ -93,8 +105,7 @@ def _encoding(file: Path) -> str:
 def _clean(frame: pd.DataFrame, table: TableContract, late: pd.Timestamp) -> pd.DataFrame:
     rules = dict(table.columns)
     clean = pd.DataFrame(index=frame.index)
-    # A row with fewer cells than the header comes out with missing values at its end.
-    keep = frame.notna().all(axis=1)
+    keep = pd.Series(True, index=frame.index)
     for field in table.entity.fields:
         rule = rules.get(field.name)
         if rule is None:

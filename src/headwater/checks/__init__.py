@@ -6,4 +6,11 @@ from headwater.checks.protections import PROTECTION_SUITE
 from headwater.checks.statistics import STATISTIC_SUITE
 from headwater.checks.suite import CheckFailure, Suite
 
-__all__ = ["DETECTOR_SUITE", "METHOD_SUITE", "PROTECTION_SUITE", "STATISTIC_SUITE", "CheckFailure", "Suite"]
+__all__ = [
+    "CheckFailure",
+    "DETECTOR_SUITE",
+    "METHOD_SUITE",
+    "PROTECTION_SUITE",
+    "STATISTIC_SUITE",
+    "Suite",
+]

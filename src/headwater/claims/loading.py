@@ -266,7 +266,17 @@ class Loader:
             {"source": self._source_id},
         ).fetchall()
         return [
-            Counts(*map(int, row[:4]), *map(Decimal, row[4:]), ignored)
+            Counts(
+                rows_in=row[0],
+                rows_loaded=row[1],
+                rows_quarantined=row[2],
+                rows_duplicate=row[3],
+                money_in=Decimal(row[4]),
+                money_loaded=Decimal(row[5]),
+                money_quarantined=Decimal(row[6]),
+                money_duplicate=Decimal(row[7]),
+                columns_ignored=ignored,
+            )
             for row, ignored in zip(rows, self._ignored, strict=True)
         ]
 

@@ -218,7 +218,7 @@ class QualityReport:
             "snapshot": self.snapshot,
             "success": self.success,
             "expectations": len(self.outcomes),
-            "errors": sum(outcome.stops for outcome in failed),
+            "errors": sum(outcome.stops for outcome in failed) + sum(not account.balances for account in self.landing),
             "warnings": sum(not outcome.stops for outcome in failed),
             "suites": len(self.suites),
             "folder": self.folder,

@@ -62,8 +62,10 @@ UNITS: dict[str, Message] = {
 }
 """Units a number of a suite can have."""
 
-# Types whose result says something of single values; all others say only how many rows failed.
-_OBSERVING = re.compile(r"_(max|min|median|mode|quantile|distinct|common|kl_divergence|sum|mean|stdev)")
+# Types whose result is the value of one row. A rule that counts the rows outside the same bounds says more, safely.
+_REVEALING = re.compile(r"expect_column_(max|min|most_common_value)_")
+# Types whose result is drawn from values; all others only say how many rows failed.
+_OBSERVING = re.compile(r"_(median|quantile|distinct|kl_divergence|sum|mean|stdev)_")
 _BOUNDS = ("min_value", "max_value", "quantile_ranges")
 _SUITE_KEYS = {"name", "expectations", "meta"}
 _SUITE_META = {"title_zh", "title_en", "may_be_empty", "distributions"}
@@ -131,13 +133,13 @@ class Suite:
 
 
 def read_suites(folder: Path, *, stages: tuple[Stage, ...] = STAGES) -> tuple[Suite, ...]:
-    """Read every suite of the given stages, in the order of the flow; a folder without suites is refused."""
+    """Read every suite of the given stages, in the order of the flow; a stage without suites is refused."""
     order = list(ENTITIES)
     found = [_read(file) for file in sorted(folder.glob("*.json"))]
     found.sort(key=lambda suite: order.index(suite.entity) if suite.entity in order else len(order))
     suites = tuple(suite for stage in stages for suite in found if suite.stage == stage)
-    if not suites:
-        raise _wrong(str(folder), "to hold at least one suite of each stage asked for", "至少含有所查阶段的一个规则集")
+    if {suite.stage for suite in suites} < set(stages):
+        raise _wrong(str(folder), "at least one suite of each stage asked for", "所查的每个阶段至少一个规则集")
     return suites
 
 
@@ -191,6 +193,10 @@ def _expectation(rule: Any, where: str) -> Expectation:
     kwargs = _mapping(rule.get("kwargs"), f"{where}.kwargs")
     type_ = str(rule.get("type", ""))
     columns = _columns(kwargs)
+    if _REVEALING.match(type_):
+        raise _wrong(
+            f"{where}.type", "a rule that counts, not one that shows a row's value", "计数的规则，而非取某一行的值"
+        )
     if IDENTIFIERS & set(columns) and _OBSERVING.search(type_):
         raise _wrong(
             f"{where}.type", "a rule that only counts, as it names an identifier", "仅计数的规则（涉及标识字段）"

@@ -7,9 +7,9 @@ from headwater.evolution.policy import Decision, Policy
 from headwater.evolution.stream import Tick, month_number, replay
 
 __all__ = [
-    "DETECTORS",
     "Certificate",
     "Change",
+    "DETECTORS",
     "Decision",
     "Detector",
     "Glr",

@@ -7,7 +7,7 @@ from typing import Protocol
 from headwater.errors import Message, Refusal
 from headwater.registry import Registry
 
-__all__ = ["DETECTORS", "Change", "Detector", "require_step"]
+__all__ = ["Change", "DETECTORS", "Detector", "require_step"]
 
 
 @dataclass(frozen=True)

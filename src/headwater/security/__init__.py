@@ -4,4 +4,11 @@ from headwater.security.clear import CLEAR
 from headwater.security.masked import MASKED
 from headwater.security.protection import PROTECTIONS, Entropy, Member, Protection
 
-__all__ = ["CLEAR", "MASKED", "PROTECTIONS", "Entropy", "Member", "Protection"]
+__all__ = [
+    "CLEAR",
+    "Entropy",
+    "MASKED",
+    "Member",
+    "PROTECTIONS",
+    "Protection",
+]

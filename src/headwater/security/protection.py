@@ -10,9 +10,9 @@ from headwater.registry import Registry
 from headwater.types import Fixed
 
 __all__ = [
-    "PROTECTIONS",
     "Entropy",
     "Member",
+    "PROTECTIONS",
     "Protection",
     "require_group",
     "require_messages",
@@ -118,10 +118,10 @@ def require_messages(messages: Mapping[str, bytes], group: Sequence[str]) -> int
             Message("请与在场成员重新开始一轮。", "Start a new round with the members present."),
         )
     lengths = {len(message) for message in messages.values()}
-    if len(lengths) != 1:
+    if len(lengths) != 1 or min(lengths) % 8:
         raise Refusal(
             "E-GROUP-LENGTH",
-            Message("各成员消息长度不同。", "The members' messages differ in length."),
+            Message("各成员消息长度不同或不完整。", "The members' messages differ in length, or are cut short."),
             Message("请核对各成员的模型版本。", "Check that all members use the same model."),
         )
     return lengths.pop()

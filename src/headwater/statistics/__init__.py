@@ -7,12 +7,12 @@ from headwater.statistics.statistic import STATISTICS, Statistic
 from headwater.statistics.update import Update
 
 __all__ = [
-    "STATISTICS",
     "Categorical",
     "FeatureMap",
     "FixedPoint",
     "Gram",
     "Numeric",
+    "STATISTICS",
     "Statistic",
     "Update",
     "on_grid",

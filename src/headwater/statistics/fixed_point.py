@@ -7,7 +7,7 @@ import numpy as np
 from headwater.errors import Message, Refusal
 from headwater.types import Fixed, Vector
 
-__all__ = ["GRID_BITS", "FixedPoint", "on_grid"]
+__all__ = ["FixedPoint", "GRID_BITS", "on_grid"]
 
 GRID_BITS = 14
 """Features and targets are multiples of 2**-14, so each of their products is a multiple of 2**-28."""

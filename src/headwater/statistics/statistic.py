@@ -12,7 +12,7 @@ from headwater.errors import Message, Refusal
 from headwater.registry import Registry
 from headwater.types import Fixed
 
-__all__ = ["STATISTICS", "Family", "Statistic"]
+__all__ = ["Family", "STATISTICS", "Statistic"]
 
 _MAGIC = b"HWS1"
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -65,6 +65,7 @@ class AggregateReport:
     region: str
     model: str
     currency: str
+    origins: tuple[str, ...]
     data: DataSeen
     scores: Mapping[str, Score]
     sources: tuple[SourceId, ...]
@@ -72,6 +73,25 @@ class AggregateReport:
     bytes_by_source: Mapping[str, int]
     notes: tuple[Message, ...]
     registered: Registered
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the small facts as JSON-safe values."""
+        return {
+            "run": self.run,
+            "task": self.task,
+            "region": self.region,
+            "model": self.model,
+            "currency": self.currency,
+            "origins": list(self.origins),
+            "snapshot": self.data.snapshot,
+            "sources": list(self.sources),
+            "refused": {source: str(reason) for source, reason in self.refused.items()},
+            "bytes_per_source": max(self.bytes_by_source.values(), default=0),
+            "scores": {name: asdict(scored) for name, scored in self.scores.items()},
+            "notes": [str(note) for note in self.notes],
+            "version": self.registered.version.label,
+            "is_champion": self.registered.is_champion,
+        }
 
 
 @dataclass
@@ -143,6 +163,7 @@ def aggregate(
         region=region.name,
         model=model,
         currency=region.currency,
+        origins=region.origins,
         data=region.data,
         scores=scores,
         sources=tuple(candidate.sources),

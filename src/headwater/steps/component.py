@@ -37,5 +37,5 @@ def component(home: Home, name: str) -> None:
     if name == MIGRATE:
         stack.migrate(home, variables)
         return
-    command = stack.commands(home, ports)[name]
+    command = stack.commands(ports)[name]
     os.execve(command[0], command, variables)

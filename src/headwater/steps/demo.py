@@ -28,7 +28,7 @@ class DemoReport:
     ----------
     seconds : from the start to the stack's health, to the first DAG's end, to the last DAG's end
     states : DAG to the state of its run
-    resident_bytes : proportional memory of each component, with its children, at the end
+    resident_bytes : proportional memory of each component, with its children, at the highest total seen
     """
 
     seconds: dict[str, float]
@@ -71,7 +71,6 @@ def demo(
             ready = time.monotonic() - started
             report = run_chain(stack, deliveries, tell=tell, watch=watch, started=started)
             report.seconds["ready"] = round(ready, 1)
-            report.resident_bytes.update(stack.resident_bytes())
             for line in (_summary(report), *addresses(home, stack.ports)):
                 tell(line)
             if remain:
@@ -94,6 +93,7 @@ def run_chain(
     started : monotonic time from which seconds are counted
     """
     seconds: dict[str, float] = {}
+    highest: dict[str, int] = {}
     with stack.api() as api:
         chain.await_dags(api, limit_s=60)
         tell(Message(f"触发 {CHAIN[0]}：{deliveries}", f"Triggering {CHAIN[0]} on {deliveries}"))
@@ -111,16 +111,28 @@ def run_chain(
                     Message(f"{_LIMIT_S:.0f} 秒内未完成。", f"The chain was not done after {_LIMIT_S:.0f} s."),
                     Message("请在 Airflow 中查看各 DAG。", "Look at the DAGs in Airflow."),
                 )
+            highest = max(highest, stack.resident_bytes(), key=lambda found: sum(found.values()))
             time.sleep(chain.LOOK_S)
-    return DemoReport(seconds=seconds, states=dict.fromkeys(CHAIN, "success"))
+    return DemoReport(seconds=seconds, states=dict.fromkeys(CHAIN, "success"), resident_bytes=highest)
 
 
 def _bundled(home: Home, tell: Callable[[Message], None]) -> Path:
-    folder = home.deliveries
-    if not any(folder.iterdir()):
+    folder, unfinished = home.deliveries, home.root / "simulating"
+    if unfinished.exists() or not any(folder.iterdir()):
         tell(Message("生成示例地区 …", "Simulating the bundled region …"))
-        simulate(folder)
+        unfinished.touch()
+        simulate(folder, progress=_quarters(tell))
+        unfinished.unlink()
     return folder
+
+
+def _quarters(tell: Callable[[Message], None]) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        if 4 * done // total > 4 * (done - 1) // total:
+            percent = 100 * done // total
+            tell(Message(f"  已生成 {percent}%", f"  {percent} % written"))
+
+    return progress
 
 
 def _summary(report: DemoReport) -> Message:

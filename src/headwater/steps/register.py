@@ -144,7 +144,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
         params={
             "model": spec.name,
             "seed": str(run.seed),
-            "sources": " ".join(candidate.sources),
+            "sources": str(len(candidate.sources)),
             "snapshot": str(region.data.snapshot),
             **candidate.facts,
         },
@@ -152,6 +152,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "headwater.step": candidate.step,
             "headwater.region": region.name,
             "headwater.currency": region.currency,
+            "headwater.origin": " ".join(region.origins),
             "headwater.model": spec.name,
             "headwater.month": month,
         },
@@ -186,6 +187,8 @@ def _description(candidate: Candidate) -> str:
         *(f"| {which} | {s.r2_log:.4f} | {s.mae:.2f} |" for which, s in candidate.scores.items()),
         "",
         f"来源 · sources: {', '.join(candidate.sources) or '—'}",
+        "",
+        f"数据 · data: {', '.join(candidate.region.origins)}",
     ]
     return "\n".join(lines)
 

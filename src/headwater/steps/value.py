@@ -1,7 +1,8 @@
 """Value: what each hospital's records are worth to the bureau's task, and which set to use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,10 +14,14 @@ from headwater.adapters.learners import Ridge
 from headwater.content import models
 from headwater.errors import Message, Refusal
 from headwater.federation import Answers, InProcess, ask
+from headwater.statistics import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import METHODS, GramUtility, Valuation, choose, greedy
 
 __all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "select", "value"]
+
+Squared: TypeAlias = Callable[[Sequence[SourceId]], Vector]
+"""From sources to the squared errors of a model with them, record by record."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class ValueReport:
     run: str
     task: str
     region: str
+    origins: tuple[str, ...]
     data: DataSeen
     method: str
     sources: tuple[SourceValue, ...]
@@ -69,6 +75,24 @@ class ValueReport:
     def selected(self) -> tuple[SourceId, ...]:
         """The sources to use, by falling value."""
         return tuple(line.source for line in self.sources if line.selected)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the small facts as JSON-safe values."""
+        return {
+            "run": self.run,
+            "task": self.task,
+            "region": self.region,
+            "origins": list(self.origins),
+            "snapshot": self.data.snapshot,
+            "method": self.method,
+            "sources": len(self.sources),
+            "selected": list(self.selected),
+            "refused": {source: str(reason) for source, reason in self.refused.items()},
+            "small": len(self.small),
+            "bytes_per_source": max(line.bytes for line in self.sources),
+            **{f"r2_{name}": number for name, number in self.r2.items()},
+            "mlflow_run": self.mlflow_run,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +113,7 @@ def value(
 
     Parameters
     ----------
-    budget : most sources to choose; a source of no positive value is never chosen
+    budget : most sources to choose; one whose value is not above 0 beyond its interval is never chosen
     method : a valuation method by name, or ``auto``: exact up to 15 sources, sampled above
     min_stays : fewer stays make no source
     """
@@ -105,6 +129,7 @@ def value(
         run=run.name,
         task=task,
         region=region.name,
+        origins=region.origins,
         data=region.data,
         method=found.valuation.method,
         sources=found.lines,
@@ -142,12 +167,18 @@ def game_of(region: Region, learner: Ridge, answers: Answers) -> GramUtility:
     )
 
 
-def select(game: GramUtility, valuation: Valuation, *, budget: int) -> tuple[SourceId, ...]:
-    """Choose greedily among the sources of positive value.
+def select(game: GramUtility, valuation: Valuation, squared: Squared, *, budget: int) -> tuple[SourceId, ...]:
+    """Choose up to ``budget`` sources among those whose value is above 0 beyond its interval.
 
-    A small validation sample lets a harmful source look useful beside the right others; its value tells.
+    First greedily, until no source adds anything on the validation records. Then, because these records cannot tell
+    small gains from none and more sources generalise better, sources join whose loss stays within one standard error.
+    Source of the second rule: Breiman et al. 1984, the one-standard-error rule, turned towards the larger model.
+
+    Parameters
+    ----------
+    squared : from sources to the (records,) squared errors on the validation records of a model with them
     """
-    useful = np.flatnonzero(valuation.values > 0)
+    useful = np.flatnonzero(valuation.low > 0)
     if not len(useful):
         return ()
 
@@ -156,7 +187,27 @@ def select(game: GramUtility, valuation: Valuation, *, budget: int) -> tuple[Sou
         whole[:, useful] = coalitions
         return game(whole)
 
-    return greedy(among, [game.players[place] for place in useful], budget=budget).chosen
+    names = [game.players[place] for place in useful]
+    chosen = list(greedy(among, names, budget=budget).chosen)
+    while len(chosen) < min(budget, len(names)):
+        before = squared(chosen)
+        gains = {name: before - squared([*chosen, name]) for name in names if name not in chosen}
+        best = max(gains, key=lambda name: float(gains[name].mean()))
+        if gains[best].mean() < -gains[best].std() / np.sqrt(len(before)):
+            break
+        chosen.append(best)
+    return tuple(chosen)
+
+
+def _squared(region: Region, learner: Ridge, game: GramUtility) -> Squared:
+    valid, spec = region.target.valid, learner.model.spec
+    x, y = spec.features.transform(valid), np.asarray(valid.column(spec.target).to_numpy(), dtype=np.float64)
+
+    def squared(sources: Sequence[SourceId]) -> Vector:
+        total = Statistic.total([game.target, *(game.sources[source] for source in sources)])
+        return np.asarray((y - learner.predict(learner.solve(total), x)) ** 2, dtype=np.float64)
+
+    return squared
 
 
 def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
@@ -168,7 +219,7 @@ def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int
     game = game_of(region, learner, answers)
     name = choose(len(game.players)) if method == "auto" else method
     valuation = METHODS[name](game, game.players, rng=np.random.default_rng(seed))
-    chosen = select(game, valuation, budget=budget)
+    chosen = select(game, valuation, _squared(region, learner, game), budget=budget)
     lines = tuple(_line(region, answers, valuation, source, chosen) for source in valuation.ranked())
     absolute = game.r2(np.stack([np.isin(game.players, group) for group in ((), chosen, game.players)]))
     r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))
@@ -213,7 +264,12 @@ def _entry(run: Run, task: str, found: _Found, *, budget: int) -> mlflow.Entry:
             "bytes_per_source": max(line.bytes for line in lines),
         },
         params={"method": found.valuation.method, "budget": str(budget), "seed": str(run.seed)},
-        tags={"headwater.region": region.name, "headwater.step": "value", "headwater.currency": region.currency},
+        tags={
+            "headwater.step": "value",
+            "headwater.region": region.name,
+            "headwater.currency": region.currency,
+            "headwater.origin": " ".join(region.origins),
+        },
         artifacts={
             "sources.json": {
                 "sources": [asdict(line) for line in lines],

@@ -6,9 +6,9 @@ from headwater.valuation.utility import GramUtility
 from headwater.valuation.valuation import METHODS, Game, Method, Valuation, choose
 
 __all__ = [
-    "METHODS",
     "Game",
     "GramUtility",
+    "METHODS",
     "Method",
     "Selection",
     "Valuation",

@@ -7,7 +7,16 @@ import numpy as np
 
 from headwater.types import Masks, Vector
 
-__all__ = ["ORACLES", "Additive", "Airport", "Glove", "Majority", "Oracle", "Square", "Unanimity"]
+__all__ = [
+    "Additive",
+    "Airport",
+    "Glove",
+    "Majority",
+    "ORACLES",
+    "Oracle",
+    "Square",
+    "Unanimity",
+]
 
 
 class Oracle(Protocol):

@@ -10,7 +10,14 @@ from headwater.errors import Message, Refusal
 from headwater.registry import Registry
 from headwater.types import Masks, SourceId, Vector
 
-__all__ = ["METHODS", "Game", "Method", "Valuation", "choose", "require_players"]
+__all__ = [
+    "Game",
+    "METHODS",
+    "Method",
+    "Valuation",
+    "choose",
+    "require_players",
+]
 
 Game: TypeAlias = Callable[[Masks], Vector]
 """A cooperative game: coalitions (m, players) to their utilities (m,)."""
@@ -26,7 +33,7 @@ class Valuation:
     ----------
     players : the sources, in the order of the arrays
     values, low, high : (players,) Shapley values and the ends of their 95 % intervals, in the unit of the utility
-    evaluations : distinct coalitions whose utility was computed
+    evaluations : coalitions whose utility was computed
     method : name of the method in ``METHODS``
     """
 

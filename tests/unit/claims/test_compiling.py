@@ -212,7 +212,8 @@ def test_slots_become_rows_and_empty_slots_do_not(sql: duckdb.DuckDBPyConnection
         ENTITIES["diagnosis"], "*", "csv", "auto", None, 1, (("mdtrt_id", ColumnRule(column="m")),), each, ("0000",)
     )
     sql.execute(
-        """CREATE OR REPLACE TEMP TABLE incoming AS SELECT 0 AS "__batch", 1::BIGINT AS "__row", 'a' m, 'J18' d1, '0000' d2, 'I10' d3"""
+        """CREATE OR REPLACE TEMP TABLE incoming AS
+        SELECT 0 AS "__batch", 1::BIGINT AS "__row", 'a' m, 'J18' d1, '0000' d2, 'I10' d3"""
     )
     rows = sql.execute(values_sql(table, relation="incoming", constants={})).fetchall()
     assert [row[2:6] for row in rows] == [(1, "A", 1, "J18"), (3, "A", 3, "I10")]

@@ -5,21 +5,47 @@ stay as (
     where is_valid and medfee_sumamt > 0
 ),
 
+audited as (
+    select * from {{ ref('audited_hospital') }}
+),
+
+surveyed as (
+    select distinct stay.region
+    from stay
+    inner join audited
+        on stay.source_id = audited.source_id and stay.fixmedins_code = audited.fixmedins_code
+),
+
+-- The bureau's labels are costs it has audited: where it names audited hospitals, its sample comes from these only.
+eligible as (
+    select
+        stay.stay_id,
+        surveyed.region is null or audited.fixmedins_code is not null as is_eligible
+    from stay
+    left join surveyed
+        on stay.region = surveyed.region
+    left join audited
+        on stay.source_id = audited.source_id and stay.fixmedins_code = audited.fixmedins_code
+),
+
 -- Two independent slices of one hash, read as numbers below 2**32: the first draws the audited sample, the second parts
 -- it. A larger target_share therefore only adds stays and never moves one between train, valid and test.
 hashed as (
     select
         stay.stay_id,
+        eligible.is_eligible,
         cast('0x' || substr(md5(stay.stay_id), 1, 8) as ubigint) as sample_hash,
         cast('0x' || substr(md5(stay.stay_id), 9, 8) as ubigint) as part_hash
     from stay
+    inner join eligible
+        on stay.stay_id = eligible.stay_id
 ),
 
 split as (
     select
         hashed.stay_id,
         case
-            when hashed.sample_hash >= {{ var('target_share') }} * 4294967296 then 'source'
+            when not hashed.is_eligible or hashed.sample_hash >= {{ var('target_share') }} * 4294967296 then 'source'
             when hashed.part_hash < 0.10 * 4294967296 then 'target_train'
             when hashed.part_hash < 0.55 * 4294967296 then 'target_valid'
             else 'target_test'

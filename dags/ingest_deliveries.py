@@ -1,0 +1,106 @@
+"""落地各来源的投递文件 / Land what the sources delivered.
+
+对每个已声明的来源：按 SHA-256 落地文件，按来源契约映射列，校验后装入 `raw`；
+不能装入的行进入隔离区并给出中英文原因与改法。每批：收到的行数 = 装入 + 隔离 + 重复，金额同样相等，由数据库约束保证。
+同一文件落地两次不改变任何东西。
+
+For each declared source: files are landed by SHA-256, columns mapped by the source's contract, rows validated and
+loaded into `raw`; a row that cannot be loaded is quarantined with its reason and a suggested fix in Chinese and
+English. In every batch rows in = loaded + quarantined + duplicate, and money the same, enforced by the database.
+
+**Owner / 负责**: headwater · 数据组
+
+**Reads / 读取**: deliveries folder (`<HEADWATER_HOME>/deliveries` unless the form names another), contracts in
+`dbt_project/models/staging/<source>/`
+
+**Writes / 写入**: `lake.raw.*`, `lake.raw.quarantine`, `ops.batch`; asset `lake_raw` when anything new arrived
+
+**If it fails / 如果失败**: the red mapped task carries the source's name and its log the code of the refusal. Mend
+the file or the contract and trigger again: what is landed already is left as it is, other sources are not held up.
+"""
+
+from pathlib import Path
+
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from headwater.adapters.airflow import DEFAULTS, RAW, Balance, Tag, announce
+
+PARAMS = {
+    "deliveries": Param(
+        None,
+        type=["null", "string"],
+        title="投递目录 / Deliveries folder",
+        description="服务器上的绝对路径，留空用默认收件目录。/ Absolute path on the server; empty: the default inbox.",
+        pattern="^/",
+        maxLength=1000,
+    ),
+    "sources": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="来源 / Sources",
+        description="每行一个来源代码，留空则为全部。/ One source code a line; empty for all.",
+    ),
+    "always_continue": Param(
+        False,
+        type="boolean",
+        title="没有新数据也继续 / Continue without news",
+        description="没有新文件时也触发后续建库。/ Start the later stages even if no new file arrived.",
+    ),
+}
+
+
+@dag(
+    dag_id="ingest_deliveries",
+    dag_display_name="1 落地投递文件 · Ingest deliveries",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 2 * * *", timezone="Asia/Shanghai"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    tags=[Tag.HEADWATER, Tag.INGEST],
+    default_args=DEFAULTS,
+)
+def ingest_deliveries() -> None:
+    """List the sources, land each in a task of its own, then sum up and announce."""
+
+    @task(task_display_name="列出来源 · List sources")
+    def list_sources(params: dict | None = None) -> list[str]:
+        from headwater.adapters.home import Home
+        from headwater.steps import land
+
+        home, only = Home.from_environment(), params["sources"]
+        return only or land.sources(home, Path(params["deliveries"] or home.deliveries))
+
+    @task(
+        task_display_name="落地一个来源 · Land one source",
+        map_index_template="{{ source }}",
+        max_active_tis_per_dagrun=2,
+        multiple_outputs=False,
+    )
+    def land_source(source: str, params: dict | None = None) -> dict:
+        from headwater.adapters.home import Home
+        from headwater.steps.land import land
+
+        get_current_context()["source"] = source
+        home = Home.from_environment()
+        return announce(land(home, deliveries=Path(params["deliveries"] or home.deliveries), sources=[source]))
+
+    # A source that failed is named and left out; the others go on.
+    @task(
+        task_display_name="汇总并宣布 · Sum up",
+        trigger_rule="all_done_min_one_success",
+        outlets=[RAW],
+        multiple_outputs=False,
+    )
+    def sum_up(landed: list[dict], params: dict | None = None) -> dict:
+        total = announce(Balance.of(landed))
+        if not total["files"] and not params["always_continue"]:
+            raise AirflowSkipException("没有新文件，后续阶段不启动。 / No new file; the later stages are not started.")
+        return total
+
+    sum_up(land_source.expand(source=list_sources()))
+
+
+ingest_deliveries()

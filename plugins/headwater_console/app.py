@@ -1,0 +1,53 @@
+"""The application: every route behind one login, one policy on every answer, no documentation in public."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from headwater.adapters.home import Home
+from headwater_console import files, pages
+from headwater_console.readings import Readings
+from headwater_console.views import Views
+
+__all__ = ["POLICY", "create_app"]
+
+POLICY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; frame-ancestors 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""Headers of every answer: nothing from elsewhere, nothing inline, framed by Airflow only."""
+
+
+def create_app(home: Home, *, authenticate: Callable[..., Any]) -> FastAPI:
+    """Build the console for one installation.
+
+    Parameters
+    ----------
+    home : whose state it shows
+    authenticate : FastAPI dependency that returns the user or answers 401; it guards every route
+    """
+    app = FastAPI(title="headwater", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.readings = Readings(home)
+    app.state.views = Views(Path(__file__).parent)
+    app.state.home = home
+    guarded = APIRouter(dependencies=[Depends(authenticate)])
+    # The order counts: the last router answers whatever no other one knows.
+    for router in (pages.router, files.router, pages.unknown):
+        guarded.include_router(router)
+    app.include_router(guarded)
+    app.middleware("http")(_headers)
+    return app
+
+
+async def _headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await answer(request)
+    for name, value in POLICY.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,51 @@
+"""The pages: parse, read, render."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from headwater_console.records import BatchFilter
+
+__all__ = ["router", "unknown"]
+
+router = APIRouter()
+unknown = APIRouter()
+
+_Short = Annotated[str, Query(max_length=100)]
+
+
+@router.get("/")
+def overview(request: Request) -> HTMLResponse:
+    """Show where the region stands: each stage's last result, the sources, the model, what failed."""
+    state = request.app.state
+    return state.views.page(request, "overview.html", here="overview", state=state.readings.overview())
+
+
+@router.get("/batches")
+def batches(
+    request: Request,
+    source: _Short = "",
+    entity: _Short = "",
+    state: _Short = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> HTMLResponse:
+    """List landed files with their balance, filtered by what stands in the address."""
+    chosen = BatchFilter(source=source, entity=entity, state=state, page=page)
+    found = request.app.state.readings.batches(chosen)
+    return request.app.state.views.page(request, "batches.html", here="batches", chosen=chosen, found=found)
+
+
+@router.get("/quality")
+def quality(request: Request, run: _Short = "") -> HTMLResponse:
+    """Show a quality report, the newest unless the address names another."""
+    found = request.app.state.readings.quality(run)
+    return request.app.state.views.page(
+        request, "quality.html", here="quality", found=found, status=404 if run and found.shown is None else 200
+    )
+
+
+@unknown.get("/{path:path}")
+def nothing(request: Request, path: str) -> HTMLResponse:
+    """Say that there is no such page, to somebody who is logged in."""
+    return request.app.state.views.page(request, "nothing.html", here="", status=404)

@@ -1,0 +1,256 @@
+"""Reads what the pages show from the operational tables and the lake, in short queries."""
+
+import os
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from headwater.adapters import evolution_report, incidents, lake, postgres
+from headwater.adapters.home import Home
+from headwater.adapters.report import folder_name
+from headwater_console.records import (
+    PAGE_ROWS,
+    Batch,
+    Batches,
+    BatchFilter,
+    Change,
+    Evolution,
+    Landing,
+    Money,
+    Overview,
+    Quality,
+    QualityRun,
+    Source,
+    Version,
+)
+
+__all__ = ["Readings"]
+
+_REPORTS = ("quality", "evolution")
+_LANGUAGE_FILES = ("zh.html", "en.html")
+
+
+class Readings:
+    """Reads for the pages; the lake through one connection that all requests of this process share in turn."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._lake: duckdb.DuckDBPyConnection | None = None
+
+    def overview(self) -> Overview:
+        """Read everything the first page shows."""
+        snapshot, snapshot_at = self._snapshot()
+        versions = self._versions()
+        return Overview(
+            landing=self._landing(),
+            snapshot=snapshot,
+            snapshot_at=snapshot_at,
+            marts=self._marts(),
+            quality=next(iter(self._quality_runs(1)), None),
+            sources=self._sources(),
+            champions=_champions(versions),
+            versions=tuple(versions[:8]),
+            changes=self._changes(),
+            evolutions=self._evolutions(),
+            batches=self.batches(BatchFilter()).rows[:8],
+            incidents=incidents.newest(self._home, limit=5),
+            mlflow_url=os.environ.get("HEADWATER_MLFLOW_PUBLIC_URL", ""),
+            airflow_url=os.environ.get("HEADWATER_AIRFLOW_URL", ""),
+        )
+
+    def batches(self, chosen: BatchFilter) -> Batches:
+        """Read one page of the landed files, newest first."""
+        where = "(%(source)s = '' or source_id = %(source)s) and (%(entity)s = '' or entity = %(entity)s)"
+        where += " and (%(state)s = '' or state = %(state)s)"
+        values = {"source": chosen.source, "entity": chosen.entity, "state": chosen.state}
+        currencies = self._currencies()
+        with postgres.connect(self._home) as connection:
+            rows = connection.execute(
+                f"select {', '.join(_BATCH_COLUMNS)} from ops.batch where {where}"
+                " order by landed_at desc, batch_id limit %(limit)s offset %(offset)s",
+                {**values, "limit": PAGE_ROWS, "offset": PAGE_ROWS * (chosen.page - 1)},
+            ).fetchall()
+            total = connection.execute(f"select count(*) from ops.batch where {where}", values).fetchone()
+            known = [
+                tuple(row[0] for row in connection.execute(f"select distinct {name} from ops.batch order by 1"))
+                for name in ("source_id", "entity", "state")
+            ]
+        return Batches(
+            rows=tuple(Batch(*row, currency=currencies.get(row[1])) for row in rows),
+            total=int(total[0]) if total else 0,
+            sources=known[0],
+            entities=known[1],
+            states=known[2],
+        )
+
+    def quality(self, run: str) -> Quality:
+        """Read the checks made so far; ``run`` names the one to show, the newest if empty."""
+        runs = self._quality_runs(30)
+        return Quality(runs, next((found for found in runs if run in ("", found.folder)), None))
+
+    def report_file(self, kind: str, folder: str, name: str) -> Path | None:
+        """Return the file of a rendered report, if there is such a one."""
+        if kind not in _REPORTS or folder != folder_name(folder) or name not in _LANGUAGE_FILES:
+            return None
+        path = self._home.reports / kind / folder / name
+        return path if path.is_file() else None
+
+    def _landing(self) -> Landing:
+        currencies = self._currencies()
+        with postgres.connect(self._home) as connection:
+            rows = connection.execute(_LANDING).fetchall()
+        money: dict[str, list[Decimal]] = {}
+        for source, *_, incoming, loaded, quarantined, duplicate in rows:
+            sums = money.setdefault(currencies.get(source, "?"), [Decimal(0)] * 4)
+            for index, amount in enumerate((incoming, loaded, quarantined, duplicate)):
+                sums[index] += amount
+        counts = [sum(row[index] for row in rows) for index in range(1, 7)]
+        last = max((row[7] for row in rows if row[7]), default=None)
+        return Landing(*counts, last_at=last, money=tuple(Money(name, *money[name]) for name in sorted(money)))
+
+    def _currencies(self) -> dict[str, str]:
+        rows = self._ask("raw", "hospital", "SELECT DISTINCT source_id, currency FROM lake.raw.hospital")
+        return {source: currency for source, currency in rows}
+
+    def _snapshot(self) -> tuple[int, datetime | None]:
+        with self._lock:
+            rows = self._query(
+                "SELECT snapshot_id, snapshot_time FROM ducklake_snapshots('lake') ORDER BY snapshot_id DESC LIMIT 1"
+            )
+        return (int(rows[0][0]), rows[0][1]) if rows else (0, None)
+
+    def _marts(self) -> tuple[tuple[str, int], ...]:
+        with self._lock:
+            names = self._query(
+                "SELECT table_name FROM information_schema.tables"
+                " WHERE table_catalog = 'lake' AND table_schema = 'marts' ORDER BY 1"
+            )
+            counts = (self._query(f'SELECT count(*) FROM lake.marts."{name}"') for (name,) in names)
+            return tuple((name, int(count[0][0])) for (name,), count in zip(names, counts, strict=True))
+
+    def _quality_runs(self, limit: int) -> tuple[QualityRun, ...]:
+        rows = self._ask("quality", "result", _QUALITY_RUNS, limit)
+        return tuple(QualityRun(*row) for row in rows)
+
+    def _sources(self) -> tuple[Source, ...]:
+        rows = self._ask("knowledge", "valuation", _SOURCES)
+        return tuple(Source(*row[:-1], as_of=_utc(row[-1])) for row in rows)
+
+    def _versions(self) -> tuple[Version, ...]:
+        rows = self._ask("knowledge", "model_version", _VERSIONS)
+        return tuple(Version(*row[:5], tuple(row[5]), *row[6:-1], as_of=_utc(row[-1])) for row in rows)
+
+    def _changes(self) -> tuple[Change, ...]:
+        rows = self._ask("knowledge", "evolution", _CHANGES)
+        return tuple(Change(*row) for row in rows)
+
+    def _evolutions(self) -> tuple[Evolution, ...]:
+        rows = self._ask("knowledge", "evolution", _EVOLUTIONS)
+        return tuple(
+            Evolution(region, _utc(as_of), evolution_report.folder(self._home, run).name) for region, as_of, run in rows
+        )
+
+    def _ask(self, schema: str, table: str, query: str, *values: object) -> list[Any]:
+        """Run a query on a table; before its stage has run for the first time there is none, hence no rows."""
+        with self._lock:
+            present = self._query(
+                "SELECT 1 FROM information_schema.tables"
+                " WHERE table_catalog = 'lake' AND table_schema = ? AND table_name = ?",
+                schema,
+                table,
+            )
+            return self._query(query, *values) if present else []
+
+    def _query(self, query: str, *values: object) -> list[Any]:
+        if self._lake is None:
+            self._lake = lake.connect(self._home, threads=1)
+        return self._lake.execute(query, list(values)).fetchall()
+
+
+def _champions(versions: Sequence[Version]) -> tuple[Version, ...]:
+    """Return the newest version of each region that became champion when it was registered."""
+    newest: dict[str, Version] = {}
+    for version in versions:
+        if version.is_champion:
+            newest.setdefault(version.region, version)
+    return tuple(newest.values())
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC)
+
+
+_BATCH_COLUMNS = (
+    "batch_id", "source_id", "entity", "file_name", "state", "rows_in", "rows_loaded", "rows_quarantined",
+    "rows_duplicate", "money_in", "money_loaded", "money_quarantined", "money_duplicate", "snapshot_id",
+    "refusal_code", "refusal_zh", "refusal_en", "landed_at",
+)  # fmt: skip
+
+_LANDING = """
+select
+    source_id,
+    count(*) filter (where state = 'loaded'),
+    count(*) filter (where state = 'refused'),
+    coalesce(sum(rows_in), 0)::bigint,
+    coalesce(sum(rows_loaded), 0)::bigint,
+    coalesce(sum(rows_quarantined), 0)::bigint,
+    coalesce(sum(rows_duplicate), 0)::bigint,
+    max(loaded_at),
+    coalesce(sum(money_in), 0),
+    coalesce(sum(money_loaded), 0),
+    coalesce(sum(money_quarantined), 0),
+    coalesce(sum(money_duplicate), 0)
+from ops.batch
+group by source_id
+"""
+
+_SOURCES = """
+SELECT v.region, v.source, coalesce(h.hospital_name, v.source), coalesce(h.hospital_name_en, v.source), v.city, v.stays,
+       v.value, v.low, v.high, v.selected, v.method, v.as_of
+FROM lake.knowledge.valuation AS v
+LEFT JOIN (
+    SELECT fixmedins_code, any_value(hospital_name) AS hospital_name, any_value(hospital_name_en) AS hospital_name_en
+    FROM lake.raw.hospital GROUP BY ALL
+) AS h ON h.fixmedins_code = v.source
+QUALIFY dense_rank() OVER (PARTITION BY v.region ORDER BY v.as_of DESC, v.run DESC) = 1
+ORDER BY v.region, v.value DESC
+"""
+
+_VERSIONS = """
+SELECT region, name, version, model, step, sources, protection, parent, snapshot, is_champion, r2_log,
+       r2_log_target_only, r2_log_all_equal, r2_log_pooled, mae, currency, mlflow_run, as_of
+FROM lake.knowledge.model_version
+ORDER BY version DESC, as_of DESC
+"""
+
+_CHANGES = """
+SELECT region, month, source, action, reason_zh, reason_en
+FROM lake.knowledge.evolution
+WHERE action IN ('drop', 'add')
+QUALIFY dense_rank() OVER (PARTITION BY region ORDER BY as_of DESC, run DESC) = 1
+ORDER BY month DESC, source
+LIMIT 12
+"""
+
+_QUALITY_RUNS = """
+SELECT run_id, any_value(checked_at), any_value(snapshot_id), count(*),
+       count(*) FILTER (NOT success AND (severity = 'error' OR error IS NOT NULL)),
+       count(*) FILTER (NOT success AND severity <> 'error' AND error IS NULL)
+FROM lake.quality.result
+GROUP BY run_id
+ORDER BY 2 DESC
+LIMIT ?
+"""
+
+_EVOLUTIONS = """
+SELECT DISTINCT region, as_of, run
+FROM lake.knowledge.evolution
+QUALIFY dense_rank() OVER (PARTITION BY region ORDER BY as_of DESC, run DESC) = 1
+ORDER BY region
+"""

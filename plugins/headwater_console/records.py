@@ -1,0 +1,219 @@
+"""What the pages show, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from headwater.adapters.incidents import Incident
+from headwater.adapters.report import folder_name
+
+__all__ = [
+    "PAGE_ROWS", "Batch", "BatchFilter", "Batches", "Change", "Evolution", "Landing", "Money", "Overview", "Quality",
+    "QualityRun", "Source", "Version",
+]  # fmt: skip
+
+PAGE_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One landed file."""
+
+    batch_id: str
+    source_id: str
+    entity: str
+    file_name: str
+    state: str
+    rows_in: int | None
+    rows_loaded: int | None
+    rows_quarantined: int | None
+    rows_duplicate: int | None
+    money_in: Decimal | None
+    money_loaded: Decimal | None
+    money_quarantined: Decimal | None
+    money_duplicate: Decimal | None
+    snapshot_id: int | None
+    refusal_code: str | None
+    refusal_zh: str | None
+    refusal_en: str | None
+    landed_at: datetime
+    currency: str | None = None
+
+    @property
+    def balances(self) -> bool:
+        """Whether rows and money in are accounted for to the last one."""
+        rows = (self.rows_loaded or 0) + (self.rows_quarantined or 0) + (self.rows_duplicate or 0)
+        parts = (self.money_loaded, self.money_quarantined, self.money_duplicate)
+        money = sum((part or Decimal(0) for part in parts), Decimal(0))
+        return self.state == "loaded" and rows == self.rows_in and money == self.money_in
+
+
+@dataclass(frozen=True)
+class BatchFilter:
+    """What of the list of batches is shown; empty text means all."""
+
+    source: str = ""
+    entity: str = ""
+    state: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One page of the list, and what one may filter by."""
+
+    rows: tuple[Batch, ...]
+    total: int
+    sources: tuple[str, ...]
+    entities: tuple[str, ...]
+    states: tuple[str, ...]
+
+    @property
+    def pages(self) -> int:
+        """Return the number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_ROWS))
+
+
+@dataclass(frozen=True)
+class Money:
+    """The sum of money in one currency; different currencies are never added."""
+
+    currency: str
+    incoming: Decimal
+    loaded: Decimal
+    quarantined: Decimal
+    duplicate: Decimal
+
+
+@dataclass(frozen=True)
+class Landing:
+    """All loaded batches together."""
+
+    files: int
+    refused: int
+    rows_in: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+    last_at: datetime | None
+    money: tuple[Money, ...]
+
+    @property
+    def balances(self) -> bool:
+        """Whether the sums agree."""
+        rows = self.rows_loaded + self.rows_quarantined + self.rows_duplicate
+        return rows == self.rows_in and all(m.incoming == m.loaded + m.quarantined + m.duplicate for m in self.money)
+
+
+@dataclass(frozen=True)
+class QualityRun:
+    """The verdict of one check."""
+
+    run_id: str
+    at: datetime
+    snapshot: int
+    expectations: int
+    errors: int
+    warnings: int
+
+    @property
+    def success(self) -> bool:
+        """Whether no rule that stops the chain failed."""
+        return self.errors == 0
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of its report, which is also its name in an address."""
+        return folder_name(self.run_id)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The checks made so far, newest first, and the one that is shown."""
+
+    runs: tuple[QualityRun, ...]
+    shown: QualityRun | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source's worth in the newest valuation of its region."""
+
+    region: str
+    source: str
+    name: str
+    name_en: str
+    city: str
+    stays: int
+    value: float
+    low: float
+    high: float
+    selected: bool
+    method: str
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """One model version and how it did on the target's held-out set."""
+
+    region: str
+    name: str
+    version: int
+    model: str
+    step: str
+    sources: tuple[str, ...]
+    protection: str
+    parent: str | None
+    snapshot: int
+    is_champion: bool
+    r2_log: float
+    r2_log_target_only: float
+    r2_log_all_equal: float
+    r2_log_pooled: float
+    mae: float
+    currency: str
+    mlflow_run: str
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """A source that left or joined the model, and why."""
+
+    region: str
+    month: date
+    source: str
+    action: str
+    reason_zh: str
+    reason_en: str
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """The newest replay of a region; ``folder`` is that of its report."""
+
+    region: str
+    as_of: datetime
+    folder: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Where the region stands."""
+
+    landing: Landing
+    snapshot: int
+    snapshot_at: datetime | None
+    marts: tuple[tuple[str, int], ...]
+    quality: QualityRun | None
+    sources: tuple[Source, ...]
+    champions: tuple[Version, ...]
+    versions: tuple[Version, ...]
+    changes: tuple[Change, ...]
+    evolutions: tuple[Evolution, ...]
+    batches: tuple[Batch, ...]
+    incidents: Sequence[Incident]
+    mlflow_url: str
+    airflow_url: str

@@ -1,0 +1,78 @@
+"""Every registered thing against every check of its kind, and proof that each check can fail."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import headwater.evolution.detectors
+import headwater.security
+import headwater.valuation.methods
+from headwater.checks import DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE, CheckFailure
+from headwater.evolution import DETECTORS
+from headwater.security import PROTECTIONS
+from headwater.statistics import STATISTICS
+from headwater.valuation import METHODS
+
+PAIRS = (
+    (STATISTIC_SUITE, STATISTICS),
+    (METHOD_SUITE, METHODS),
+    (PROTECTION_SUITE, PROTECTIONS),
+    (DETECTOR_SUITE, DETECTORS),
+)
+CASES = [
+    pytest.param(registry[name], check, id=f"{suite.kind}-{name}-{check.__name__}")
+    for suite, registry in PAIRS
+    for name, check in suite.cases(registry)
+]
+
+
+@pytest.mark.parametrize(("thing", "check"), CASES)
+def test_conforms(thing, check):
+    check(thing)
+
+
+def test_nothing_is_left_out():
+    counts = {suite.kind: (len(registry), len(suite.checks)) for suite, registry in PAIRS}
+    assert counts == {"statistic": (2, 9), "valuation method": (2, 10), "protection": (2, 11), "detector": (1, 9)}
+    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 69
+
+
+@pytest.mark.parametrize("suite", [suite for suite, _ in PAIRS], ids=lambda suite: suite.kind)
+def test_every_check_of_the_module_is_in_the_suite(suite):
+    module = importlib.import_module(suite.checks[0].__module__)
+    written = {name for name in vars(module) if name.startswith("check_")}
+    assert {check.__name__ for check in suite.checks} == written
+    assert len(suite.checks) == len(written)
+
+
+@pytest.mark.parametrize(
+    ("package", "registry", "base"),
+    [
+        (headwater.valuation.methods, METHODS, set()),
+        (headwater.security, PROTECTIONS, {"protection"}),
+        (headwater.evolution.detectors, DETECTORS, set()),
+    ],
+    ids=["methods", "protections", "detectors"],
+)
+def test_every_file_registers_its_stem(package, registry, base):
+    stems = {module.name for module in pkgutil.iter_modules(package.__path__)} - base
+    assert stems == set(registry)
+    assert stems
+    for stem in stems:
+        room = Path(package.__path__[0]).relative_to(Path(headwater.security.__path__[0]).parent)
+        assert (Path(__file__).parents[1] / "unit" / room / f"test_{stem}.py").is_file(), (
+            f"{room}/test_{stem}.py is missing"
+        )
+
+
+def test_failures_names_the_failed_checks():
+    def breaks(thing: object) -> None:
+        raise CheckFailure("always")
+
+    def holds(thing: object) -> None:
+        return None
+
+    suite = type(METHOD_SUITE)("dummy", (breaks, holds))
+    assert suite.failures(object()) == ["breaks"]

@@ -1,0 +1,321 @@
+"""Broken twins: for every check there is a thing that fails it, and that the check does catch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headwater.checks import DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.evolution import Change, Glr
+from headwater.security import CLEAR, MASKED
+from headwater.security.masked import Masked
+from headwater.security.protection import require_group
+from headwater.statistics import Gram, Statistic
+from headwater.valuation import Valuation, exact, permutation
+
+
+# --- statistics ------------------------------------------------------------------------------------------------------
+class _Twin(Statistic):
+    """A statistic whose operations a test replaces."""
+
+
+def _twin(**replaced: Callable[..., Any]) -> type[Statistic]:
+    def like(self: Statistic, values: np.ndarray) -> Statistic:
+        return type(self)(self.kind, self.shape, values)
+
+    def merge(self: Statistic, other: Statistic) -> Statistic:
+        return like(self, Statistic.merge(self, other).values)
+
+    def subtract(self: Statistic, other: Statistic) -> Statistic:
+        return like(self, Statistic.subtract(self, other).values)
+
+    return type("Twin", (_Twin,), {"merge": merge, "subtract": subtract, **replaced})
+
+
+class _Family:
+    kind = "gram"
+
+    def __init__(self, twin: type[Statistic], kind: str = "gram", rng: np.random.Generator | None = None) -> None:
+        self.twin, self.told, self.rng = twin, kind, rng
+
+    def sample(self, rng: np.random.Generator) -> Statistic:
+        statistic = Gram(4).sample(self.rng or rng)
+        return self.twin(self.told, statistic.shape, statistic.values)
+
+
+def _keeps_first(self, other):
+    return self
+
+
+def _halves(self, other):
+    values = self.values // np.uint64(2) + other.values // np.uint64(2)
+    return type(self)(self.kind, self.shape, values)
+
+
+def _wraps(self, other):
+    return type(self)(self.kind, self.shape, self.values + other.values)
+
+
+class _Writable(Statistic):
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", self.values.copy())
+
+
+STATISTIC_TWINS = {
+    "check_kind_is_the_familys": _Family(Statistic, kind="other"),
+    "check_merge_in_any_order": _Family(_twin(merge=_keeps_first)),
+    "check_merge_in_any_tree": _Family(_twin(merge=_halves)),
+    "check_subtract_undoes_merge": _Family(_twin(subtract=_keeps_first)),
+    "check_message_round_trip": _Family(_twin(to_bytes=lambda self: Statistic.to_bytes(self) + bytes(8))),
+    "check_foreign_forms_refused": _Family(_twin(merge=_wraps)),
+    "check_overflow_refused": _Family(_twin(merge=_wraps)),
+    "check_cannot_be_changed": _Family(_Writable),
+    "check_same_records_same_bits": _Family(Statistic, rng=np.random.default_rng(0)),
+}
+
+
+# --- valuation methods -----------------------------------------------------------------------------------------------
+def _altered(**changes: Callable[[Valuation], Any]) -> Callable[..., Valuation]:
+    def method(game, players, *, rng, budget=None):
+        valuation = exact(game, players, rng=rng, budget=budget)
+        return replace(valuation, **{name: change(valuation) for name, change in changes.items()})
+
+    return method
+
+
+def _random_values(game, players, *, rng, budget=None):
+    valuation = exact(game, players, rng=rng, budget=budget)
+    return replace(valuation, values=np.random.default_rng().normal(size=len(players)))
+
+
+def _unbudgeted(game, players, *, rng, budget=None):
+    return exact(game, players, rng=rng)
+
+
+def _lenient(game, players, *, rng, budget=None):
+    return exact(game, list(dict.fromkeys(players)) or ["anyone"], rng=rng, budget=budget)
+
+
+def _shifted(valuation: Valuation) -> np.ndarray:
+    return valuation.values + np.linspace(1, 2, len(valuation.players))
+
+
+METHOD_TWINS = {
+    "check_meets_the_oracles": _altered(values=lambda v: v.values[::-1]),
+    "check_shares_out_everything": _altered(values=lambda v: 2 * v.values),
+    "check_nothing_for_null_players": _altered(values=_shifted),
+    "check_alike_players_alike": _altered(low=_shifted, high=_shifted),
+    "check_names_do_not_matter": _altered(values=_shifted),
+    "check_same_seed_same_values": _random_values,
+    "check_interval_holds_the_value": _altered(low=lambda v: v.values + 1),
+    "check_counts_evaluations": _altered(evaluations=lambda v: v.evaluations - 1),
+    "check_tiny_budget_refused": _unbudgeted,
+    "check_no_players_refused": _lenient,
+}
+
+
+# --- protections -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Protection:
+    """A protection with some of its parts replaced."""
+
+    inner: Any = MASKED
+    reveals: str = "sum"
+    minimum: int = 3
+    protect: Callable[..., bytes] | None = None
+    joins: Callable[..., Any] | None = None
+    combines: Callable[..., Any] | None = None
+    name: str = "twin"
+
+    def join(self, name, group, round_id, entropy):
+        member = (self.joins or self.inner.join)(name, group, round_id, entropy)
+        return _Member(member, self.protect) if self.protect else member
+
+    def combine(self, messages, group, *, round_id):
+        return (self.combines or self.inner.combine)(messages, group, round_id=round_id)
+
+
+@dataclass(frozen=True)
+class _Member:
+    inner: Any
+    replaced: Callable[..., bytes]
+
+    def public(self) -> bytes:
+        return self.inner.public()
+
+    def protect(self, values, publics) -> bytes:
+        return self.replaced(self.inner, values, publics)
+
+
+class _ForgetsRange(Masked):
+    def join(self, name, group, round_id, entropy):
+        member = super().join(name, group, round_id, entropy)
+        return _Member(member, lambda inner, values, publics: inner.protect(values & np.uint64(2**40 - 1), publics))
+
+
+def _sum_of_some(messages, group, *, round_id):
+    length = min(len(message) for message in messages.values())
+    total = np.zeros((length - 32) // 8, dtype=np.uint64)
+    for message in messages.values():
+        total += np.frombuffer(message[:length], dtype="<u8", offset=32)
+    return total
+
+
+def _sum_in_order(messages, group, *, round_id):
+    total = MASKED.combine(messages, group, round_id=round_id)
+    return total + np.uint64(next(iter(messages)) == "h01")
+
+
+def _off_by_one(messages, group, *, round_id):
+    return MASKED.combine(messages, group, round_id=round_id) + np.uint64(1)
+
+
+def _same_round(name, group, round_id, entropy):
+    return MASKED.join(name, group, "round-1", entropy)
+
+
+def _fixed_keys(name, group, round_id, entropy):
+    return MASKED.join(name, group, round_id, lambda count: (name.encode() * count)[:count])
+
+
+def _anyone(name, group, round_id, entropy):
+    return MASKED.join(name, {*group, name, "h02", "h03"}, round_id, entropy)
+
+
+def _in_clear(inner, values, publics):
+    return bytes(32) + values.tobytes()
+
+
+def _bulky(inner, values, publics):
+    return bytes(values.nbytes) + inner.protect(values, publics)
+
+
+PROTECTION_TWINS = {
+    "check_sum_is_the_clear_sum": _Protection(combines=_off_by_one),
+    "check_order_of_arrival_does_not_matter": _Protection(combines=_sum_in_order),
+    "check_shows_what_it_says": _Protection(protect=_in_clear),
+    "check_rounds_do_not_repeat": _Protection(
+        joins=_same_round, protect=lambda inner, values, publics: inner.protect(values, publics)
+    ),
+    "check_keys_come_from_entropy": _Protection(joins=_fixed_keys),
+    "check_missing_member_refused": _Protection(combines=_sum_of_some),
+    "check_stranger_refused": _Protection(joins=_anyone),
+    "check_lengths_must_agree": _Protection(combines=_sum_of_some),
+    "check_small_group_refused": _Protection(joins=_anyone),
+    "check_overflow_refused": _ForgetsRange(),
+    "check_message_is_small": _Protection(protect=_bulky),
+}
+
+
+# --- detectors -------------------------------------------------------------------------------------------------------
+class _Detector(Glr):
+    """Reads the stream wrongly in a way that a subclass says."""
+
+
+class _Deaf(_Detector):
+    def update(self, time, value):
+        super().update(time, value)
+
+
+class _Nervous(_Detector):
+    def __init__(self) -> None:
+        super().__init__(threshold=2.0)
+
+
+class _TakesAbsenceForZero(_Detector):
+    def update(self, time, value):
+        return super().update(time, 0.0 if value is None else value)
+
+
+class _ForgetsAtOutage(_Detector):
+    def update(self, time, value):
+        if value is None:
+            self._times.clear()
+            self._values.clear()
+        return super().update(time, value)
+
+
+class _TrustsOutliers(_Detector):
+    def update(self, time, value):
+        change = super().update(time, value)
+        if value is not None and value < -10:
+            return Change(time, time, value, 1.0)
+        return change
+
+
+class _Absolute(_Detector):
+    def update(self, time, value):
+        change = super().update(time, value)
+        return change if value is None or abs(value) < 100 else None
+
+
+class _FearsConstancy(_Detector):
+    def update(self, time, value):
+        change = super().update(time, value)
+        return Change(time, time, 1.0, 1.0) if value == 0.25 else change
+
+
+class _Careless(_Detector):
+    def update(self, time, value):
+        self._last = None
+        if value is not None and not np.isfinite(value):
+            return None
+        return super().update(time, value)
+
+
+DETECTOR_TWINS = {
+    "check_finds_a_change": _Deaf,
+    "check_quiet_without_a_change": _Nervous,
+    "check_absence_is_not_a_low_value": _TakesAbsenceForZero,
+    "check_finds_a_change_behind_an_outage": _ForgetsAtOutage,
+    "check_survives_outliers": _TrustsOutliers,
+    "check_unit_and_clock_do_not_matter": _Absolute,
+    "check_constant_stream_is_quiet": _FearsConstancy,
+    "check_time_must_advance": _Careless,
+    "check_strange_values_refused": _Careless,
+}
+
+SUITES = (
+    (STATISTIC_SUITE, STATISTIC_TWINS),
+    (METHOD_SUITE, METHOD_TWINS),
+    (PROTECTION_SUITE, PROTECTION_TWINS),
+    (DETECTOR_SUITE, DETECTOR_TWINS),
+)
+
+
+@pytest.mark.parametrize(
+    ("suite", "check", "twin"),
+    [
+        pytest.param(suite, check, twins.get(check.__name__), id=f"{suite.kind}-{check.__name__}")
+        for suite, twins in SUITES
+        for check in suite.checks
+    ],
+)
+def test_the_check_catches_its_twin(suite, check, twin):
+    assert twin is not None, f"{check.__name__} has no broken twin"
+    assert replace(suite, checks=(check,)).failures(twin) == [check.__name__]
+
+
+def test_a_twin_for_every_check():
+    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 39
+
+
+@pytest.mark.parametrize(
+    ("suite", "sound"),
+    [
+        (STATISTIC_SUITE, _Family(Statistic)),
+        (METHOD_SUITE, exact),
+        (METHOD_SUITE, permutation),
+        (PROTECTION_SUITE, _Protection()),
+        (PROTECTION_SUITE, CLEAR),
+        (DETECTOR_SUITE, Glr),
+    ],
+)
+def test_sound_things_pass_through_the_same_harness(suite, sound):
+    assert suite.failures(sound) == []
+
+
+def test_group_is_required_sorted():
+    assert require_group("b", ["b", "a"], 2) == ("a", "b")

@@ -1,0 +1,300 @@
+"""The console over real stores: who may look, what they see, in which language, and what the pages may load."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from fastapi import FastAPI, Header, HTTPException
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from headwater_console.app import POLICY, create_app
+from headwater_console.views import LANGUAGES
+
+from headwater.adapters.home import Home
+
+CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
+CHINESE = re.compile(r"[一-鿿]")
+REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
+PAGES = ["/", "/batches", "/quality"]
+KEY = {"x-who": "clerk"}
+
+
+def login(x_who: str = Header("")) -> str:
+    if not x_who:
+        raise HTTPException(401, "Not authenticated")
+    return x_who
+
+
+@pytest.fixture(scope="module")
+def app(furnished: Home) -> FastAPI:
+    return create_app(furnished, authenticate=login)
+
+
+@pytest.fixture(scope="module")
+def clerk(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, headers=KEY) as client:
+        yield client
+
+
+class Outline(HTMLParser):
+    """Collects what a page loads, links to, names and says."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.headings: list[int] = []
+        self.inline: list[str] = []
+        self.words: list[str] = []
+        self._within = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self._within = tag
+        self.addresses += [found[name] or "" for name in ("href", "src", "action") if name in found]
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.inline += [name for name in found if name.startswith("on") or name == "style"]
+        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in found) else []
+        self.headings += [int(tag[1])] if re.fullmatch(r"h[1-6]", tag) else []
+
+    def handle_data(self, data: str) -> None:
+        if self._within not in ("script", "style"):
+            self.words.append(data)
+
+
+def outline(client: TestClient, path: str) -> Outline:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return Outline(answer.text)
+
+
+def every_address(app: FastAPI) -> list[str]:
+    assert all(isinstance(route, APIRoute) for route in app.routes), "a mount would bypass the login"
+    values = {"{name}": "console.css", "{kind}": "quality", "{folder}": "x", "{path:path}": "anything"}
+    found = []
+    for route in app.routes:
+        address = route.path  # type: ignore[attr-defined]
+        for name, value in values.items():
+            address = address.replace(name, value)
+        found.append(address)
+    return found
+
+
+def open_addresses(app: FastAPI) -> list[str]:
+    """Return the addresses that somebody who is not logged in may read."""
+    further = [
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/static/console.js",
+        f"/{REPORT}/zh.html",
+        "/../etc/passwd",
+        "/none",
+    ]
+    with TestClient(app) as client:
+        return [address for address in every_address(app) + further if client.get(address).status_code != 401]
+
+
+def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
+    assert len(every_address(app)) == 6
+    assert open_addresses(app) == []
+    assert all(clerk.get(address).status_code != 401 for address in every_address(app))
+    assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
+
+
+def test_the_guard_sees_an_open_route(furnished: Home) -> None:
+    twin = create_app(furnished, authenticate=login)
+    twin.router.routes.insert(0, APIRoute("/open", lambda: "data"))
+    assert open_addresses(twin) == ["/open"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_changed(app: FastAPI, clerk: TestClient, method: str) -> None:
+    for address in every_address(app):
+        assert clerk.request(method, address).status_code == 405
+
+
+@pytest.mark.parametrize("address", [*PAGES, "/static/console.js", f"/{REPORT}/en.html", "/nothing"])
+def test_every_answer_carries_the_policy(clerk: TestClient, address: str) -> None:
+    headers = clerk.get(address).headers
+    for name in POLICY:
+        assert name in headers
+    policy = headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'self'") or policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'self'" in policy
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_nothing_from_elsewhere_and_nothing_inline(clerk: TestClient, page: str, lang: str) -> None:
+    found = outline(clerk, f"{page}?lang={lang}")
+    assert found.inline == []
+    outside = [address for address in found.addresses if re.match(r"[a-z]+:|//", address)]
+    assert outside == []
+    assert len(found.ids) == len(set(found.ids))
+    assert found.headings[0] == 1
+    assert all(after - before <= 1 for before, after in zip(found.headings, found.headings[1:], strict=False))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere_and_keeps_the_language(clerk: TestClient, page: str) -> None:
+    for address in outline(clerk, f"{page}?lang=en").addresses:
+        if address.startswith(("#", "?")):
+            continue
+        answer = clerk.get(address)
+        assert answer.status_code in (200, 404), address
+        assert answer.status_code == 200 or "/reports/evolution/" in address, address
+        if "/static/" not in address and not address.endswith("/quality"):
+            assert "lang=en" in address or address in ("/batches", "/quality")
+
+
+def test_chinese_is_the_default_and_english_is_complete(clerk: TestClient) -> None:
+    names = {"江城市", "楚源省", "源汇", "中文", "stay_cost 楚源省", "stay_cost 楚源省/1"}
+    for page in PAGES:
+        for address in (page, f"{page}?lang=xx"):
+            answer = clerk.get(address)
+            assert answer.headers["content-language"] == "zh-CN"
+            assert '<html lang="zh-CN">' in answer.text
+        english = " ".join(outline(clerk, f"{page}?lang=en").words)
+        for name in sorted(names, key=len, reverse=True):
+            english = english.replace(name, "")
+        assert not CHINESE.search(english), english
+
+
+def test_every_text_is_there_in_both_languages_and_used() -> None:
+    texts: dict[str, dict[str, str]] = yaml.safe_load((CONSOLE / "texts.yml").read_text(encoding="utf-8"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (CONSOLE / "templates").iterdir())
+    prefixes = re.findall(r"t\('([a-z.]+\.)' ~", code)
+    for key, text in texts.items():
+        assert set(text) == {"zh", "en"}, key
+        assert all(isinstance(value, str) and value for value in text.values()), key
+        assert set(re.findall(r"{(\w+)}", text["zh"])) == set(re.findall(r"{(\w+)}", text["en"])), key
+        assert f"'{key}'" in code or key.startswith(tuple(prefixes)), f"{key} is used nowhere"
+
+
+def test_the_overview_tells_where_the_region_stands(clerk: TestClient) -> None:
+    words = re.sub(r"\s+", " ", " ".join(outline(clerk, "/?lang=en").words))
+    for fact in (
+        "72,000 rows",
+        "72 files loaded, 1 refused",
+        "rows and money balance",
+        "2,850 rows · fct_stay",
+        "Passed",
+        "2 of 3 chosen",
+        "R² 0.5200",
+        "1 changes",
+        "88,888,888.08",
+        "Jiangcheng People's Hospital 1",
+        "Its value was below zero for three months.",
+        "2026-01-05 08:30",
+    ):
+        assert fact in words, fact
+
+
+def test_the_newest_version_that_became_champion_is_the_champion(clerk: TestClient) -> None:
+    html = clerk.get("/?lang=en").text
+    assert re.search(r"stay_cost 楚源省 · Version 1\s*<span class=\"mark good\">Champion", html)
+
+
+def test_batches_are_filtered_by_their_address(clerk: TestClient) -> None:
+    html = clerk.get("/batches?source=h0103&state=refused&lang=en").text
+    assert "1 batches, page 1 of 1" in html
+    assert "E-FILE-ENCODING" in html
+    assert "Encoding unknown. Save again." in html
+    assert re.search(r'<option value="h0103" selected>', html)
+    assert re.search(r'<option value="refused" selected>', html)
+    language = next(address for address in Outline(html).addresses if address.startswith("?") and "zh-CN" in address)
+    assert "source=h0103" in language
+    assert "state=refused" in language
+    assert "0 batches" in clerk.get("/batches?source=' or 1=1 --&lang=en").text
+
+
+def test_pages_of_the_list_hold_every_batch_once(clerk: TestClient) -> None:
+    seen: list[str] = []
+    for page in (1, 2):
+        html = clerk.get(f"/batches?lang=en&page={page}").text
+        assert f"73 batches, page {page} of 2" in html
+        seen += re.findall(r'<td class="file">([^<]+)</td>', html)
+    assert len(seen) == len(set(seen)) == 73
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=100001", f"source={'x' * 101}"])
+def test_a_senseless_address_is_refused(clerk: TestClient, query: str) -> None:
+    assert clerk.get(f"/batches?{query}").status_code == 422
+
+
+def test_what_was_delivered_is_text_and_never_markup(clerk: TestClient) -> None:
+    for page in ("/", "/batches?state=refused"):
+        html = clerk.get(page).text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+        assert "<script>alert" not in html
+
+
+def test_the_quality_page_shows_the_newest_report_or_the_one_asked_for(clerk: TestClient) -> None:
+    newest = outline(clerk, "/quality?lang=en").addresses
+    assert f"/{REPORT}/en.html?lang=en" in newest
+    older = "scheduled__2026-01-04T08-00-00-00-00"
+    assert any(f"{older}/zh.html" in address for address in outline(clerk, f"/quality?run={older}").addresses)
+    assert clerk.get("/quality?run=none-of-that-name").status_code == 404
+
+
+def test_a_report_runs_nothing_and_is_styled_by_what_was_rendered(clerk: TestClient) -> None:
+    answer = clerk.get(f"/{REPORT}/zh.html")
+    assert answer.status_code == 200
+    assert "<style>" in answer.text
+    assert re.search(r"style-src 'sha256-[A-Za-z0-9+/=]{44}'", answer.headers["content-security-policy"])
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert outline(clerk, f"/{REPORT}/zh.html").inline == ["style"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/{REPORT}/other.html",
+        "/reports/quality/%2e%2e/zh.html",
+        "/reports/vault/x/zh.html",
+        "/reports/quality/..%2F..%2Fvault/zh.html",
+        "/static/..%2Fapp.py",
+        "/static/app.py",
+    ],
+)
+def test_no_other_file_is_sent(clerk: TestClient, address: str) -> None:
+    answer = clerk.get(address)
+    assert answer.status_code == 404
+    assert "password" not in answer.text
+
+
+def test_before_anything_has_run_the_pages_say_so(home: Home) -> None:
+    with TestClient(create_app(home, authenticate=login), headers=KEY) as client:
+        html = client.get("/?lang=en").text
+        assert html.count("Not run yet") == 6
+        assert "No batch. Trigger" in html
+        assert "No quality report yet" in client.get("/quality?lang=en").text
+        assert "0 batches" in client.get("/batches?lang=en").text
+
+
+def test_the_console_may_stand_below_any_path(furnished: Home) -> None:
+    outer = FastAPI()
+    outer.mount("/headwater", create_app(furnished, authenticate=login))
+    with TestClient(outer, headers=KEY) as client:
+        for address in Outline(client.get("/headwater/").text).addresses:
+            assert address.startswith(("/headwater/", "#", "?"))
+        assert client.get("/headwater/static/console.css").status_code == 200
+
+
+def test_plugin_and_ignore_file_keep_the_console_from_being_executed_as_plugins() -> None:
+    plugins = CONSOLE.parent
+    assert "headwater_console/" in (plugins / ".airflowignore").read_text(encoding="utf-8").splitlines()
+    assert len((plugins / "headwater_plugin.py").read_text(encoding="utf-8").splitlines()) <= 45
+    assert {path.name for path in plugins.glob("*.py")} == {"headwater_plugin.py"}
+
+
+def test_static_files_name_nothing_outside(clerk: TestClient) -> None:
+    for path in (CONSOLE / "static").iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|innerHTML|eval\(", text), path

@@ -1,0 +1,247 @@
+"""Every DAG, task, asset, schedule and form, exactly; one that appears, vanishes or changes shows here."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from headwater.adapters.airflow import ASSETS, Tag
+from headwater.adapters.chain import CHAIN
+from headwater.adapters.stack import POOLS
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# dag_id -> schedule, stage tag, tasks in order, params
+EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
+    "ingest_deliveries": (
+        "0 2 * * * Asia/Shanghai",
+        Tag.INGEST,
+        {"list_sources": "", "land_source": "mapped", "sum_up": "-> lake_raw"},
+        {"deliveries", "sources", "always_continue"},
+    ),
+    "build_warehouse": ("lake_raw", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
+    "check_quality": ("lake_marts", Tag.QUALITY, {"check": "-> quality_verdict"}, set()),
+    "value_sources": (
+        "quality_verdict",
+        Tag.VALUATION,
+        {"list_regions": "", "value_region": "mapped", "publish": "-> source_valuation"},
+        {"task", "budget", "method", "region", "seed"},
+    ),
+    "aggregate_knowledge": (
+        "source_valuation",
+        Tag.AGGREGATION,
+        {"list_regions": "", "aggregate_region": "mapped", "publish": "-> model_version"},
+        {"task", "city_protection", "region_protection", "model", "region", "seed"},
+    ),
+    "evolve_model": (
+        "model_version",
+        Tag.EVOLUTION,
+        {"list_regions": "", "evolve_region": "mapped", "publish": "-> model_evolution"},
+        {"task", "region", "seed"},
+    ),
+}
+
+LIGHT = {"headwater", "headwater.adapters", "headwater.adapters.airflow", "headwater.errors"}
+HEAVY = {
+    "dbt", "duckdb", "fastapi", "great_expectations", "mlflow", "numpy", "pandas", "psycopg", "pyarrow", "scipy",
+    "sklearn", "torch",
+}  # fmt: skip
+CHINESE = re.compile(r"[一-鿿]")
+ENGLISH = re.compile(r"[A-Za-z]{3}")
+
+
+def parse(folder: Path, home: Path) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    environment |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("dag_snapshot.py")), str(folder)],
+        env=environment, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(PROJECT / "dags", tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def dags(snapshot: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = snapshot["dags"]
+    return found
+
+
+def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
+
+
+def option(task: dict[str, Any], name: str) -> Any:
+    return task.get(name, task.get("partial_kwargs", {}).get(name))
+
+
+def outlets(task: dict[str, Any]) -> list[str]:
+    return [asset["__var"]["name"] for asset in task.get("outlets", [])]
+
+
+def schedule(dag: dict[str, Any]) -> str:
+    timetable = dag["timetable"]["__var"]
+    if "expression" in timetable:
+        return f"{timetable['expression']} {timetable['timezone']}"
+    return ", ".join(asset["name"] for asset in timetable["asset_condition"]["objects"])
+
+
+def forms(dags: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return DAG, parameter and its schema with default, title and description."""
+    return [
+        (dag_id, name, {"default": value["default"], "description": value["description"], **value["schema"]["__var"]})
+        for dag_id, dag in dags.items()
+        for name, value in dag.get("params", [])
+    ]
+
+
+def test_nothing_fails_to_import(snapshot: dict[str, Any]) -> None:
+    assert snapshot["errors"] == {}
+
+
+def test_the_dags_are_exactly_these(dags: dict[str, Any]) -> None:
+    assert set(dags) == set(EXPECTED) == {path.stem for path in (PROJECT / "dags").glob("*.py")}
+    assert tuple(EXPECTED) == CHAIN
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_a_dag_is_what_it_is_meant_to_be(dags: dict[str, Any], dag_id: str) -> None:
+    dag, (cause, tag, expected, params) = dags[dag_id], EXPECTED[dag_id]
+    found = {}
+    for name, task in tasks(dag).items():
+        mapped = "mapped" if task.get("_is_mapped") else ""
+        found[name] = mapped or "".join(f"-> {asset}" for asset in outlets(task))
+    assert found == expected
+    order = list(expected)
+    assert {name: task.get("downstream_task_ids", []) for name, task in tasks(dag).items()} == {
+        name: order[index + 1 : index + 2] for index, name in enumerate(order)
+    }
+    assert schedule(dag) == cause
+    assert dag["tags"] == sorted([Tag.HEADWATER, tag])
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+    assert {name for name, _ in dag.get("params", [])} == params
+
+
+def test_each_asset_is_written_once_and_starts_the_next_dag(dags: dict[str, Any]) -> None:
+    written = {dag_id: [name for task in tasks(dag).values() for name in outlets(task)] for dag_id, dag in dags.items()}
+    assert [written[dag_id] for dag_id in CHAIN] == [[asset.name] for asset in ASSETS]
+    assert [schedule(dags[dag_id]) for dag_id in CHAIN[1:]] == [asset.name for asset in ASSETS[:-1]]
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_the_documentation_tells_what_whose_from_where_and_what_if(dags: dict[str, Any], dag_id: str) -> None:
+    doc = dags[dag_id]["doc_md"]
+    for word in ("**Owner / 负责**:", "**Reads / 读取**:", "**Writes / 写入**:", "**If it fails / 如果失败**:"):
+        assert word in doc
+    for asset in EXPECTED[dag_id][2].values():
+        assert not asset.startswith("->") or f"`{asset[3:]}`" in doc
+    for text in (doc, dags[dag_id]["dag_display_name"]):
+        assert CHINESE.search(text)
+        assert ENGLISH.search(text)
+
+
+def test_the_quality_report_is_one_click_away(dags: dict[str, Any]) -> None:
+    links = tasks(dags["check_quality"])["check"]["_operator_extra_links"]
+    assert set(links) == {"质量报告", "Quality report"}
+    assert "/headwater/quality?lang=zh-CN" in dags["check_quality"]["doc_md"]
+    assert "/headwater/quality?lang=en" in dags["check_quality"]["doc_md"]
+
+
+def test_ids_are_ascii_and_names_are_in_both_languages(dags: dict[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        assert re.fullmatch(r"[a-z]+_[a-z]+", dag_id)
+        for name, task in tasks(dag).items():
+            assert re.fullmatch(r"[a-z_]+", name)
+            shown = option(task, "_task_display_name") or option(task, "task_display_name")
+            assert CHINESE.search(shown), (dag_id, name)
+            assert ENGLISH.search(shown), (dag_id, name)
+
+
+def test_defaults_reach_every_task(dags: dict[str, Any]) -> None:
+    retries = {}
+    for dag_id, dag in dags.items():
+        for name, task in tasks(dag).items():
+            assert option(task, "owner") == "headwater"
+            assert option(task, "execution_timeout") in (7200.0, {"__var": 7200.0, "__type": "timedelta"})
+            assert option(task, "has_on_failure_callback") is True, (dag_id, name)
+            retries[f"{dag_id}.{name}"] = option(task, "retries")
+            assert not option(task, "multiple_outputs")
+    assert {name for name, count in retries.items() if count != 1} == {"check_quality.check"}
+
+
+def test_one_warehouse_build_at_a_time(dags: dict[str, Any]) -> None:
+    pools = {f"{d}.{t}": option(task, "pool") for d, dag in dags.items() for t, task in tasks(dag).items()}
+    named = {name: pool for name, pool in pools.items() if pool not in (None, "default_pool")}
+    assert named == {"build_warehouse.build": "warehouse"}
+    assert POOLS["warehouse"][0] == 1
+
+
+def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
+    found = forms(dags)
+    assert len(found) == sum(len(params) for *_, params in EXPECTED.values())
+    for dag_id, name, field in found:
+        for text in (field["title"], field["description"]):
+            assert CHINESE.search(text), (dag_id, name)
+            assert ENGLISH.search(text), (dag_id, name)
+        assert field["type"], (dag_id, name)
+        jsonschema.validate(field["default"], field)
+        if "integer" in field["type"]:
+            assert {"minimum", "maximum"} <= set(field), (dag_id, name)
+        if "string" in field["type"]:
+            assert {"enum", "pattern", "maxLength"} & set(field), (dag_id, name)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "name", "value"),
+    [
+        ("value_sources", "budget", 0),
+        ("value_sources", "budget", "8"),
+        ("value_sources", "method", "guess"),
+        ("value_sources", "seed", -1),
+        ("aggregate_knowledge", "city_protection", "none"),
+        ("aggregate_knowledge", "model", "../../etc/passwd"),
+        ("ingest_deliveries", "deliveries", "relative/folder"),
+        ("ingest_deliveries", "sources", "h0101"),
+        ("build_warehouse", "full_refresh", "yes"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_form(dags: dict[str, Any], dag_id: str, name: str, value: object) -> None:
+    field = next(field for d, n, field in forms(dags) if (d, n) == (dag_id, name))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, field)
+
+
+def test_parsing_is_quick_and_light(snapshot: dict[str, Any]) -> None:
+    assert all(seconds < 1.0 for seconds in snapshot["seconds"].values())
+    loaded = {name for name in snapshot["modules"] if name.partition(".")[0] == "headwater"}
+    assert loaded == LIGHT
+    assert not {name.partition(".")[0] for name in snapshot["modules"]} & HEAVY
+
+
+def test_files_stay_short() -> None:
+    for path in (PROJECT / "dags").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 150, path
+
+
+def test_the_guard_sees_a_broken_and_a_heavy_dag(tmp_path: Path) -> None:
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    heavy = "import numpy\nfrom airflow.sdk import dag\n@dag(schedule=None)\ndef heavy(): ...\nheavy()\n"
+    (folder / "heavy.py").write_text(heavy, encoding="utf-8")
+    (folder / "broken.py").write_text("from airflow.sdk import dag, nothing_of_that_name\n", encoding="utf-8")
+    found = parse(folder, tmp_path / "airflow")
+    assert list(found["dags"]) == ["heavy"]
+    assert "numpy" in found["modules"]
+    assert len(found["errors"]) == 1

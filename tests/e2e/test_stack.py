@@ -1,0 +1,203 @@
+"""The whole stack, really started: healthy, closed to strangers, modest, and gone when it is told to go."""
+
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from headwater.adapters import chain
+from headwater.adapters.chain import CHAIN
+from headwater.adapters.home import Home
+from headwater.adapters.processes import marked
+from headwater.adapters.settings import Ports, passwords
+from headwater.adapters.stack import COMPONENTS, POOLS, Stack, running
+from headwater.errors import Message, Refusal
+
+CHROMIUM = shutil.which("chromium")
+PROJECT = Path(__file__).resolve().parents[2]
+GIB = 2**30
+
+pytestmark = pytest.mark.e2e
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    # The database server's own user must reach its folder, which pytest's private temporary folders do not allow.
+    root = Path(tempfile.mkdtemp(prefix="headwater-stack-"))
+    yield Home(root=root, project=PROJECT).create()
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="module")
+def said() -> list[Message]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def stack(home: Home, said: list[Message]) -> Iterator[Stack]:
+    found = Stack(home, Ports(airflow=free_port(), mlflow=free_port()), said.append)
+    with found:
+        mark = found._processes.mark
+        yield found
+        started = time.monotonic()
+    assert time.monotonic() - started < 15
+    assert marked(mark) == ()
+    assert not (home.pgdata / "postmaster.pid").exists()
+    assert not running(home)
+    for port in (found.ports.airflow, found.ports.mlflow):
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+@pytest.fixture(scope="module")
+def base(stack: Stack) -> str:
+    return stack.ports.airflow_url
+
+
+@pytest.fixture
+def stranger(base: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=base, trust_env=False) as client:
+        yield client
+
+
+@contextmanager
+def session(base: str, home: Home, user: str) -> Iterator[httpx.Client]:
+    """Log in as the form does: the browser's cookie is the only credential."""
+    with httpx.Client(base_url=base, trust_env=False) as client:
+        answer = client.post("/auth/token", json={"username": user, "password": passwords(home)[user]})
+        client.cookies.set("_token", answer.json()["access_token"])
+        yield client
+
+
+def test_each_component_is_told_and_runs(stack: Stack, said: list[Message]) -> None:
+    told = [message.en for message in said]
+    assert [line for line in told if any(f"Starting {name} …" == line for name in COMPONENTS)] == [
+        f"Starting {name} …" for name in COMPONENTS
+    ]
+    assert all(message.zh for message in said)
+    stack.check()
+
+
+def test_a_second_launcher_is_refused(stack: Stack, home: Home) -> None:
+    assert running(home)
+    with pytest.raises(Refusal, match="E-STACK-RUNNING"), Stack(home, Ports(airflow=free_port(), mlflow=free_port())):
+        pytest.fail("two stacks on one home")
+
+
+def test_every_dag_is_parsed_and_switched_on(stack: Stack) -> None:
+    with stack.api() as api:
+        chain.await_dags(api, limit_s=60)
+        assert set(api.dags()) == set(CHAIN)
+        assert api.import_errors() == {}
+        assert {name: api.pools()[name] for name in POOLS} == {name: slots for name, (slots, _) in POOLS.items()}
+
+
+def test_nothing_is_triggered_by_starting(stack: Stack) -> None:
+    with stack.api() as api:
+        assert {dag_id: api.runs(dag_id) for dag_id in CHAIN} == {dag_id: [] for dag_id in CHAIN}
+
+
+def test_a_stranger_sees_nothing_of_the_console(stranger: httpx.Client) -> None:
+    for path in (
+        "",
+        "batches",
+        "quality",
+        "static/console.css",
+        "reports/quality/x/zh.html",
+        "docs",
+        "openapi.json",
+        "x",
+    ):
+        assert stranger.get(f"/headwater/{path}").status_code == 401, path
+
+
+@pytest.mark.parametrize("user", ["admin", "analyst", "viewer"])
+def test_who_is_logged_in_may_look(base: str, home: Home, user: str) -> None:
+    with session(base, home, user) as client:
+        assert client.get("/headwater/?lang=en").status_code == 200
+        assert client.get("/headwater/docs").status_code == 404
+
+
+def test_a_viewer_may_not_trigger(base: str, home: Home) -> None:
+    with session(base, home, "viewer") as client:
+        answer = client.post("/api/v2/dags/ingest_deliveries/dagRuns", json={"logical_date": None, "conf": {}})
+        assert answer.status_code == 403
+
+
+def test_a_wrong_password_opens_nothing(stranger: httpx.Client) -> None:
+    answer = stranger.post("/auth/token", json={"username": "admin", "password": "admin"})
+    assert answer.status_code == 401
+
+
+def test_a_bad_value_is_refused_before_anything_runs(stack: Stack) -> None:
+    with stack.api() as api, pytest.raises(httpx.HTTPStatusError, match="400"):
+        api.trigger("value_sources", params={"budget": 0})
+
+
+def test_the_navigation_leads_to_console_and_report(base: str, home: Home) -> None:
+    with session(base, home, "admin") as client:
+        plugins = client.get("/api/v2/plugins").json()["plugins"]
+    views = [view for plugin in plugins for view in plugin["external_views"]]
+    assert {view["href"] for view in views} == {"/headwater/", "/headwater/quality"}
+    assert all(view["destination"] == "nav" for view in views)
+
+
+def test_the_stack_is_modest(stack: Stack) -> None:
+    found = stack.resident_bytes()
+    assert set(found) == {"postgres", *COMPONENTS}
+    assert all(size > 10 * 2**20 for size in found.values())
+    assert sum(found.values()) < 2 * GIB, "4 GiB are for the stack with its tasks at work"
+
+
+def test_mlflow_answers(stack: Stack) -> None:
+    answer = httpx.get(f"{stack.ports.mlflow_url}/health", trust_env=False)
+    assert answer.text == "OK"
+
+
+@pytest.fixture
+def page(base: str, home: Home) -> Iterator[Page]:
+    """Give Airflow's own page, logged in through its form."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 860}, locale="zh-CN")
+        page.goto("/")
+        page.locator("input[name=username]").fill("admin")
+        page.locator("input[name=password]").fill(passwords(home)["admin"])
+        page.locator("button[type=submit]").click()
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+        yield page
+        browser.close()
+
+
+@pytest.mark.browser
+def test_the_console_lives_inside_airflow(page: Page) -> None:
+    page.get_by_role("link", name="监管台").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("heading", level=1)).to_have_text("总览", timeout=20_000)
+    frame.get_by_role("link", name="English").click()
+    expect(frame.get_by_role("heading", level=1)).to_have_text("Overview")
+    page.get_by_role("link", name="质量报告").click()
+    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("质量报告")
+
+
+@pytest.mark.browser
+def test_the_trigger_form_speaks_both_languages(page: Page) -> None:
+    page.goto("/dags/value_sources")
+    page.get_by_role("button", name="触发").first.click()
+    for text in ("最多选几家 / Sources to choose at most", "估值方法 / Valuation method", "随机种子 / Random seed"):
+        expect(page.get_by_text(text)).to_be_visible(timeout=20_000)

@@ -1,0 +1,93 @@
+"""What the DAGs share, and what becomes of a failure."""
+
+import logging
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.adapters import incidents
+from headwater.adapters.airflow import ASSETS, DEFAULTS, Balance, announce, must_pass, report_failure
+from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
+
+PARTS = st.tuples(*[st.integers(0, 10**6)] * 3, *[st.decimals(0, 10**9, places=2)] * 3)
+
+
+def landed(loaded: int, quarantined: int, duplicate: int, *money: Decimal) -> dict[str, object]:
+    return {
+        "files": 1,
+        "unchanged": 2,
+        "refused": ["h1/x.csv: why"],
+        "rows_in": loaded + quarantined + duplicate,
+        "rows_loaded": loaded,
+        "rows_quarantined": quarantined,
+        "rows_duplicate": duplicate,
+        "money_in": str(sum(money)),
+        "money_loaded": str(money[0]),
+        "money_quarantined": str(money[1]),
+        "money_duplicate": str(money[2]),
+    }
+
+
+@given(st.lists(PARTS, max_size=5))
+def test_balances_add_up_to_the_fen(parts: list[tuple[int, int, int, Decimal, Decimal, Decimal]]) -> None:
+    balance = Balance.of(landed(*part) for part in parts)
+    assert balance.counts["files"] == len(parts)
+    assert balance.counts["rows_in"] == sum(sum(part[:3]) for part in parts)
+    assert balance.money["money_in"] == sum((sum(part[3:], Decimal(0)) for part in parts), Decimal(0))
+    assert len(balance.refused) == len(parts)
+    assert Decimal(balance.to_dict()["money_loaded"]) == sum((part[3] for part in parts), Decimal(0))
+
+
+@pytest.mark.parametrize(("name", "value"), [("rows_loaded", 9), ("money_duplicate", "3.01")])
+def test_sums_that_do_not_balance_are_refused(name: str, value: object) -> None:
+    wrong = landed(10, 1, 1, Decimal("5.00"), Decimal("1.00"), Decimal("3.00")) | {name: value}
+    with pytest.raises(Refusal, match="E-BALANCE"):
+        Balance.of([wrong])
+
+
+def test_a_report_is_logged_one_fact_a_line_and_handed_on(caplog: pytest.LogCaptureFixture) -> None:
+    values = {"rows": 3, "scores": {"r2": 0.5}, "names": ["a"]}
+    with caplog.at_level(logging.INFO, logger="headwater"):
+        assert announce(SimpleNamespace(to_dict=lambda: values)) == values
+    assert caplog.messages == ["rows = 3", "scores.r2 = 0.5", "names = ['a']"]
+
+
+def test_a_bad_verdict_stops_the_chain() -> None:
+    assert must_pass({"success": True, "errors": 0}) == {"success": True, "errors": 0}
+    with pytest.raises(Refusal) as refusal:
+        must_pass({"success": False, "errors": 3})
+    assert "3" in refusal.value.reason.zh
+    assert "3" in refusal.value.reason.en
+
+
+def test_assets_are_named_once_and_in_both_languages() -> None:
+    assert len({asset.name for asset in ASSETS}) == len({asset.uri for asset in ASSETS}) == len(ASSETS) == 6
+    assert all(set(asset.extra) == {"zh", "en"} for asset in ASSETS)
+    assert DEFAULTS["on_failure_callback"] is report_failure
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (Refusal("E-FILE", Message("坏文件。", "Bad file."), Message("重发。", "Send again.")), "E-FILE", "Bad file."),
+        (ValueError("patient 420106199001011234"), "E-ValueError", "The task failed with ValueError."),
+        (None, "E-NoneType", "The task failed with NoneType."),
+    ],
+)
+def test_a_failure_is_filed_without_the_words_of_a_record(
+    home: Home, error: BaseException | None, code: str, words: str
+) -> None:
+    instance = SimpleNamespace(dag_id="ingest_deliveries", task_id="land_source", run_id="r1")
+    report_failure({"task_instance": instance, "exception": error})
+    filed = incidents.newest(home)
+    assert [(one.dag_id, one.task_id, one.code, one.reason_en) for one in filed] == [
+        ("ingest_deliveries", "land_source", code, words)
+    ]
+    assert filed[0].reason_zh
+    assert filed[0].remedy_zh
+    assert "420106" not in repr(filed)
+    assert incidents.newest(home, days=0) == []

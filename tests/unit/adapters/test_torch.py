@@ -1,0 +1,108 @@
+"""The network learner: parameters go in and come out as one vector."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headwater.adapters.learners import equally, learner, predict
+from headwater.adapters.torch import Network
+from headwater.content import models
+from headwater.errors import Refusal
+from headwater.federation import InProcess, TableSource, ask
+from headwater.statistics import Statistic
+
+ROOM = Path(__file__).resolve().parents[3] / "models"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return learner(models.load(ROOM, "stay_cost_network"))
+
+
+@pytest.fixture(scope="module")
+def table(make_region):
+    return make_region(hospitals=8, months=3, stays_a_month=80)
+
+
+def changed(network, build):
+    return Network(models.Model(network.model.spec, build, network.model.definition, ""))
+
+
+def loss(network, parameters, table):
+    return float(np.mean((predict(network, parameters, table) - table["log_cost"].to_numpy()) ** 2))
+
+
+def test_a_round_lowers_the_loss_and_is_the_same_under_the_same_seed(network, table):
+    start = network.start(table, seed=3)
+    first, records = network.train(table, network.question(start, seed=3))
+    again, _ = network.train(table, network.question(start, seed=3))
+    other, _ = network.train(table, network.question(start, seed=4))
+    assert records == table.num_rows
+    assert first.shape == (network.dim,)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert loss(network, first, table) < loss(network, start, table)
+
+
+def test_the_start_is_drawn_by_the_seed_with_the_bureaus_mean_and_touches_no_global_state(network, table):
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    start = network.start(table, seed=3)
+    network.train(table, network.question(start, seed=3))
+    assert torch.equal(torch.rand(3), expected)
+    assert start[-1] == pytest.approx(np.mean(table["log_cost"].to_numpy()))
+    assert np.array_equal(start, network.start(table, seed=3))
+    assert not np.array_equal(start, network.start(table, seed=4))
+
+
+def test_threads_are_as_before_training(network, table):
+    before = torch.get_num_threads()
+    network.train(table.slice(0, 20), network.question(network.start(table, seed=0), seed=0))
+    assert torch.get_num_threads() == before
+
+
+def test_a_prediction_does_not_depend_on_the_batch(network, table):
+    parameters = network.start(table, seed=1)
+    whole = predict(network, parameters, table)
+    alone = np.concatenate([predict(network, parameters, table.slice(k, 1)) for k in range(50)])
+    assert np.abs(whole[:50] - alone).max() < 1e-12
+
+
+def test_one_record_is_enough_to_answer(network, table):
+    parameters, records = network.train(table.slice(0, 1), network.question(network.start(table, seed=1), seed=1))
+    assert records == 1
+    assert np.isfinite(parameters).all()
+
+
+def test_a_federated_round_is_the_record_weighted_mean_of_what_the_sources_learnt(network, table):
+    parts = {"a": table.slice(0, 100), "b": table.slice(100, 700)}
+    question = network.question(network.start(table, seed=5), seed=5)
+    answers = ask(InProcess([TableSource(name, part, network.train) for name, part in parts.items()]), question)
+    learnt = {name: network.train(part, question)[0] for name, part in parts.items()}
+    solved = network.solve(Statistic.total(answers.statistics.values()))
+    expected = (100 * learnt["a"] + 700 * learnt["b"]) / 800
+    assert np.abs(solved - expected).max() < 1e-9
+    equal = network.solve(Statistic.total(equally(question, list(answers.statistics.values()))))
+    assert np.abs(equal - (learnt["a"] + learnt["b"]) / 2).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda dim: "a forest", lambda dim: nn.Linear(dim, 2), lambda dim: nn.Linear(dim, 1, bias=False)],
+    ids=["no network", "two outputs", "no bias"],
+)
+def test_what_is_no_network_of_one_output_is_refused(network, build):
+    with pytest.raises(Refusal) as refusal:
+        _ = changed(network, build).dim
+    assert refusal.value.code == "E-MODEL-BUILD"
+
+
+def test_parameters_of_another_network_are_refused(network, table):
+    parameters = np.append(network.start(table, seed=1), 0.0)
+    with pytest.raises(Refusal) as refusal:
+        predict(network, parameters, table)
+    assert refusal.value.code == "E-MODEL-PARAMETERS"

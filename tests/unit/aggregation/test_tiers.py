@@ -1,0 +1,98 @@
+"""The total is the plain total, bit for bit, whatever the tree and the protections."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headwater.aggregation import Tree, aggregate
+from headwater.checks.protections import seeded_entropy
+from headwater.errors import Refusal
+from headwater.statistics import Gram, Statistic, Update
+
+GRAM = Gram(4)
+
+
+def statistics(names, *, seed=0) -> dict[str, Statistic]:
+    rng = np.random.default_rng(seed)
+    return {name: GRAM.sample(rng) for name in names}
+
+
+def run(tree, contributions, protections, *, seed=0):
+    return aggregate(tree, contributions, protections, round_id="round-1", entropy=seeded_entropy(seed))
+
+
+places = st.dictionaries(
+    st.integers(0, 30).map(lambda n: f"h{n:02d}"),
+    st.tuples(st.sampled_from(["n", "s", "e"]), st.sampled_from(["clear", "masked"])),
+    min_size=3,
+    max_size=12,
+).filter(lambda p: [protection for _, protection in p.values()].count("masked") not in (1, 2))
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(places)
+def test_total_is_the_plain_total(chosen):
+    tree = Tree.of({source: city for source, (city, _) in chosen.items()}, root="region")
+    contributions = statistics(chosen)
+    aggregation = run(tree, contributions, {source: protection for source, (_, protection) in chosen.items()})
+    assert aggregation.total == Statistic.total(contributions.values())
+    assert set(chosen) <= set(aggregation.bytes_sent)
+
+
+def test_bytes_are_key_tag_and_vector():
+    names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
+    tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
+    aggregation = run(tree, statistics(names), {"a": "masked", "b": "masked", "c": "masked", "d": "clear"})
+    masked = 32 + 32 + vector
+    assert aggregation.bytes_sent == {
+        "a": masked, "b": masked, "c": masked, "d": vector, "north": vector, "south": vector,
+    }  # fmt: skip
+
+
+def test_notes_tell_what_was_lifted():
+    tree = Tree.of({"a": "n", "b": "s", "c": "e"}, root="region")
+    aggregation = run(tree, statistics("abc"), dict.fromkeys("abc", "masked"))
+    assert len(aggregation.notes) == 3
+    assert [group.tier for group in aggregation.groups] == ["region"]
+
+
+def test_updates_climb_too():
+    tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
+    update = Update(3)
+    contributions = {name: update.statistic(np.full(3, float(place)), records=10) for place, name in enumerate("abc")}
+    total = run(tree, contributions, dict.fromkeys("abc", "masked")).total
+    np.testing.assert_array_equal(update.solve(total), np.ones(3))
+
+
+@pytest.mark.parametrize("names", ["ab", "abcd"])
+def test_contributions_must_be_those_of_the_tree(names):
+    tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
+    with pytest.raises(Refusal) as caught:
+        run(tree, statistics(names), dict.fromkeys("abc", "clear"))
+    assert caught.value.code == "E-TIER-SOURCES"
+
+
+def test_mixed_forms_are_refused():
+    tree = Tree.of(dict.fromkeys("ab", "north"), root="region")
+    mixed = {"a": GRAM.sample(np.random.default_rng(0)), "b": Update(3).sample(np.random.default_rng(0))}
+    with pytest.raises(Refusal) as caught:
+        run(tree, mixed, dict.fromkeys("ab", "clear"))
+    assert caught.value.code == "E-STATISTIC-FORM"
+
+
+@pytest.mark.parametrize("protection", ["clear", "masked"])
+def test_a_total_beyond_the_range_is_refused(protection):
+    tree = Tree.of({"a": "n", "b": "n", "c": "n", "d": "s", "e": "s", "f": "s"}, root="region")
+    large = Statistic("gram", (4,), np.full(GRAM.length, 2**61 - 1, dtype=np.uint64))
+    with pytest.raises(Refusal) as caught:
+        run(tree, dict.fromkeys("abcdef", large), dict.fromkeys("abcdef", protection))
+    assert caught.value.code == "E-FIXED-RANGE"
+
+
+def test_clear_and_masked_sums_of_one_city_cannot_wrap():
+    tree = Tree.of(dict.fromkeys("abcd", "n"), root="region")
+    large = Statistic("gram", (4,), np.full(GRAM.length, 2**61, dtype=np.uint64))
+    with pytest.raises(Refusal) as caught:
+        run(tree, dict.fromkeys("abcd", large), {"a": "clear", "b": "masked", "c": "masked", "d": "masked"})
+    assert caught.value.code == "E-STATISTIC-OVERFLOW"
