@@ -53,7 +53,7 @@ PARAMS = {
         maxLength=100,
         title="模型 / Model",
         description="models/ 目录中的文件名。/ The name of a file in models/.",
-        examples=["stay_cost_ridge", "stay_cost_net"],
+        examples=["stay_cost_ridge", "stay_cost_network"],
     ),
     "region": Param(
         None,

@@ -70,8 +70,12 @@ def ingest_deliveries() -> None:
         from headwater.adapters.home import Home
         from headwater.steps import land
 
-        home, only = Home.from_environment(), params["sources"]
-        return only or land.sources(home, Path(params["deliveries"] or home.deliveries))
+        home = Home.from_environment()
+        folder = Path(params["deliveries"] or home.deliveries)
+        found = params["sources"] or land.sources(home, folder)
+        if not found:
+            raise AirflowSkipException(f"{folder}：没有已声明来源的目录。 / No declared source has a folder here.")
+        return found
 
     @task(
         task_display_name="落地一个来源 · Land one source",

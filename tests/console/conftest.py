@@ -32,6 +32,8 @@ def furnished() -> Iterator[Home]:
     postgres.prepare(home)
     furnish(home)
     yield home
+    # Another fixture's stop may have made this process forget that it holds this server too.
+    postgres.start(home)
     postgres.stop(home)
     shutil.rmtree(root)
 

@@ -83,8 +83,8 @@ def write_mart(home: Home, table: pa.Table) -> int:
         connection.register("feat", table)
         connection.execute("CREATE OR REPLACE TABLE lake.marts.feat_stay_cost AS SELECT * FROM feat")
         connection.execute(
-            "CREATE OR REPLACE TABLE lake.marts.dim_hospital AS "
-            "SELECT DISTINCT source_id, hospital AS fixmedins_code, city, region, currency, 'synthetic' AS origin FROM feat"
+            "CREATE OR REPLACE TABLE lake.marts.dim_hospital AS SELECT DISTINCT "
+            "source_id, hospital AS fixmedins_code, city, region, currency, 'synthetic' AS origin FROM feat"
         )
         return lake.snapshot(connection)
 

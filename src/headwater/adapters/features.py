@@ -59,7 +59,7 @@ class Region:
     ----------
     name : of the region
     currency : ISO 4217 code of every cost in it
-    origins : what its hospitals' data are, of ``real``, ``synthetic`` and ``converted``; told wherever a figure is shown
+    origins : what its hospitals' data are, of ``real``, ``synthetic`` and ``converted``; told with every figure
     data : what was read
     sources : hospitals with enough stays, by name
     cities : source to city

@@ -25,6 +25,11 @@ class Learner(Protocol):
         ...
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the sum of the sources' answers is the answer of their records in one place."""
+        ...
+
+    @property
     def rounds(self) -> int:
         """How many times the sources are asked."""
         ...
@@ -55,6 +60,7 @@ class Ridge:
     """The learner of a ``gram`` model: one question, one exact solution."""
 
     model: Model
+    is_exact = True
     rounds = 1
 
     @property

@@ -246,8 +246,11 @@ def _open(uri: str) -> MlflowClient:
 def _experiment(store: MlflowClient, home: Home, name: str) -> str:
     known = store.get_experiment_by_name(name)
     if known is None:
+        # A server knows best where its artifacts lie; without one they lie in this installation.
+        served_by = tracking_uri(home).startswith("http")
+        place = None if served_by else (home.mlflow_artifacts / name).as_uri()
         try:
-            return str(store.create_experiment(name, artifact_location=(home.mlflow_artifacts / name).as_uri()))
+            return str(store.create_experiment(name, artifact_location=place))
         except MlflowException as error:
             known = store.get_experiment_by_name(name)
             if known is None:

@@ -87,14 +87,18 @@ def passwords(home: Home) -> dict[str, str]:
 
 
 def environment(home: Home, ports: Ports) -> dict[str, str]:
-    """Return the whole environment of a component or task: this process's, and what the stack adds to it."""
+    """Return the whole environment of a component or task: this process's, and what the stack adds to it.
+
+    An option of Airflow that is set already (another login, another executor) stays as it is.
+    """
     home.create()
     passwords(home)
     return {
-        **os.environ,
-        **TELEMETRY_OFF,
         **_airflow(home, ports),
         **_keys(home),
+        **os.environ,
+        **TELEMETRY_OFF,
+        "AIRFLOW_HOME": str(home.airflow),
         "HEADWATER_HOME": str(home.root),
         "HEADWATER_PROJECT": str(home.project),
         "HEADWATER_AIRFLOW_URL": ports.airflow_url,
@@ -144,8 +148,7 @@ def _airflow(home: Home, ports: Ports) -> dict[str, str]:
             "dag_processor_child_process_log_directory": home.logs / "dag_processor",
         },
     }
-    named = {f"AIRFLOW__{s.upper()}__{k.upper()}": str(v) for s, values in options.items() for k, v in values.items()}
-    return {"AIRFLOW_HOME": str(home.airflow), **named}
+    return {f"AIRFLOW__{s.upper()}__{k.upper()}": str(v) for s, values in options.items() for k, v in values.items()}
 
 
 def _keys(home: Home) -> dict[str, str]:

@@ -17,7 +17,8 @@ from headwater.types import Vector
 
 __all__ = ["Network"]
 
-_SMALLEST_BATCH, _FEWEST_STEPS = 8, 16
+_SMALLEST_BATCH = 8
+_FEWEST_STEPS, _MOST_STEPS = 16, 64
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Network:
     """
 
     model: Model
+
+    is_exact = False
 
     @property
     def rounds(self) -> int:
@@ -89,8 +92,9 @@ class Network:
             return np.asarray(module(torch.from_numpy(x)).squeeze(1).numpy(), dtype=np.float64)
 
     def _batches(self, records: int, question: UpdateQuestion) -> Iterator[torch.Tensor]:
-        # A small source takes as many steps an epoch as its records allow, or it would hardly move in a round.
+        # A small source would hardly move in a round of large batches; a large one need not take more steps for ever.
         size = min(self.model.spec.training.batch_size, max(_SMALLEST_BATCH, records // _FEWEST_STEPS))
+        size = max(size, records // _MOST_STEPS)
         rng = np.random.default_rng(question.seed)
         for _ in range(question.epochs):
             yield from torch.from_numpy(rng.permutation(records)).chunk(-(-records // size))

@@ -107,6 +107,13 @@ def _front_values(place: Place, stays: Stays, payment: Payment) -> dict[str, pa.
         "+phone": people.phones(stays.person),
         "+operator": _clerks(stays.person),
     }
+    return values | _slot_values(stays)
+
+
+def _slot_values(stays: Stays) -> dict[str, pa.Array | Indices]:
+    code, name = _disease_texts()
+    operation_code, operation_name = _operation_texts()
+    values: dict[str, pa.Array | Indices] = {}
     for slot in range(1, DIAGNOSES):
         values[f"diagnosis:{slot}:code"] = _some(code, stays.others[:, slot - 1])
         values[f"diagnosis:{slot}:name"] = _some(name, stays.others[:, slot - 1])

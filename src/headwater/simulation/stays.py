@@ -181,14 +181,17 @@ def _admitted(place: Place) -> tuple[_Arrivals, Flags]:
     return _Arrivals(**merged), again
 
 
+def _span(place: Place) -> tuple[int, int]:
+    """Return the number of the month's first day since 1970, and the month's length in days."""
+    month = np.datetime64(place.region.month(place.month), "M")
+    first, following = month.astype("M8[D]"), (month + 1).astype("M8[D]")
+    return int(first.astype(np.int64)), int((following - first).astype(np.int64))
+
+
 def _stayed(place: Place, admitted: tuple[_Arrivals, Flags]) -> Stays:
     who, again = admitted
     rng, table, n = place.rng(Part.STAYS), diseases(), place.size
-    first = np.datetime64(place.region.month(place.month), "D").astype(np.int64)
-    length = int(np.datetime64(place.region.month(place.month), "M").astype("M8[M]").astype(np.int64))
-    length = int(
-        (np.datetime64(length + 1, "M").astype("M8[D]") - np.datetime64(length, "M").astype("M8[D]")).astype(int)
-    )
+    first, length = _span(place)
     years = (first - who.birth) / 365.25
     severity = rng.standard_normal(n) + 0.010 * (years - 55) + 0.15 * (place.hospital.level - 2)
     done = _operated(rng, who.disease, place.hospital.level)

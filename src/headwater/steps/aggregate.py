@@ -24,8 +24,8 @@ from headwater.types import SourceId, Vector
 
 __all__ = ["MASKED_CITIES", "AggregateReport", "Protections", "aggregate", "protections_of", "tree_of"]
 
-Combine: TypeAlias = Callable[[Question, Answers], Statistic]
-"""From the answers of a round to their sum."""
+Combine: TypeAlias = Callable[[Question, Answers], Statistic | None]
+"""From the answers of a round to their sum; None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,12 @@ class _Climb:
     refused: dict[SourceId, Message] = field(default_factory=dict)
     notes: dict[Message, None] = field(default_factory=dict)
 
-    def __call__(self, question: Question, answers: Answers) -> Statistic:
+    def __call__(self, question: Question, answers: Answers) -> Statistic | None:
         """Return the sum of the answers at the region."""
         self.rounds += 1
         self.refused |= {source: error.reason for source, error in answers.refused.items()}
+        if not answers.statistics:
+            return None
         tree = tree_of(self.region, answers.statistics)
         protected = protections_of(tree, self.protections)
         joined = climb(
@@ -144,13 +146,7 @@ def aggregate(
         valued, region = _read(connection, teacher, task=task, wanted=run.region)
         chosen = [line.source for line in valued if line.selected]
         climbing = _Climb(region, protections, f"{run.name}/{model}")
-        learn = partial(_learn, teacher, region, seed=run.seed)
-        parameters = {
-            "ours": learn(region.sources, chosen, climbing),
-            "target_only": learn(region.sources, [], _plainly),
-            "all_equal": learn(region.sources, [line.source for line in valued], _equally),
-            "pooled": learn([region.pooled], ["pooled"], _plainly),
-        }
+        parameters = _taught(teacher, region, chosen, climbing, seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
         used = [line for line in valued if line.source in climbing.bytes_by_source]
@@ -208,6 +204,24 @@ def _read(
     return valued, features.read(connection, teacher, snapshot=snapshot, region=name, only=only)
 
 
+def _taught(
+    teacher: Learner, region: Region, chosen: Sequence[SourceId], climbing: _Climb, *, seed: int
+) -> dict[str, Vector]:
+    """Return the parameters of our model and of the three it is shown beside."""
+    learn = partial(_learn, teacher, region, seed=seed)
+    everyone = [source.source_id for source in region.sources]
+    whole = partial(learn, [region.pooled], ["pooled"], _wholly)
+    if teacher.is_exact:
+        # One statistic of very many records may leave the range of the encoding; the sum of the sources' is the same.
+        whole = partial(learn, region.sources, everyone, _plainly)
+    return {
+        "ours": learn(region.sources, chosen, climbing),
+        "target_only": learn(region.sources, [], _plainly),
+        "all_equal": learn(region.sources, everyone, _equally),
+        "pooled": whole(),
+    }
+
+
 def _learn(
     teacher: Learner,
     region: Region,
@@ -223,19 +237,24 @@ def _learn(
     for turn in range(teacher.rounds):
         question = teacher.question(parameters, seed=seed + turn)
         total = own.answer(question)
-        answers = ask(transport, question, sources=asked) if asked else None
-        if answers is not None and answers.statistics:
-            total = total.merge(combine(question, answers))
-        parameters = teacher.solve(total)
+        theirs = combine(question, ask(transport, question, sources=asked)) if asked else None
+        parameters = teacher.solve(total.merge(theirs) if theirs is not None else total)
     return parameters
 
 
-def _plainly(question: Question, answers: Answers) -> Statistic:
-    return Statistic.total(answers.statistics.values())
+def _plainly(question: Question, answers: Answers) -> Statistic | None:
+    return Statistic.total(answers.statistics.values()) if answers.statistics else None
 
 
-def _equally(question: Question, answers: Answers) -> Statistic:
-    return Statistic.total(equally(question, list(answers.statistics.values())))
+def _equally(question: Question, answers: Answers) -> Statistic | None:
+    return Statistic.total(equally(question, list(answers.statistics.values()))) if answers.statistics else None
+
+
+def _wholly(question: Question, answers: Answers) -> Statistic | None:
+    """Refuse where anything is missing: a reference that silently lacks records would flatter the model."""
+    for error in answers.refused.values():
+        raise error
+    return _plainly(question, answers)
 
 
 def _candidate(

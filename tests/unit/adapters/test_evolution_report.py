@@ -25,7 +25,8 @@ def story() -> Story:
         Line(MONTHS[1], "H2", None, "absent", "keep", KEPT),
     )
     return Story(
-        run="r 省", at=datetime(2026, 1, 5, tzinfo=UTC), region="楚源省", origins=("synthetic",), snapshot=7, months=MONTHS, lines=lines,
+        run="r 省", at=datetime(2026, 1, 5, tzinfo=UTC), region="楚源省", origins=("synthetic",), snapshot=7,
+        months=MONTHS, lines=lines,
         errors={MONTHS[1]: {"evolving": 0.5, "static": 0.6, "target_only": 0.7}},
         versions=(Told(MONTHS[1], "stay_cost-楚源省/3", ("H2",), is_champion=True),),
         memory=12, span=1, steps=3, bytes_by_source={"H<b>1": 40_000, "H2": 20_000},

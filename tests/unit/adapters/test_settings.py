@@ -35,6 +35,16 @@ def test_every_component_gets_the_same_addresses(elsewhere: Home) -> None:
     assert found["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 
+def test_what_an_operator_sets_for_airflow_stays(elsewhere: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "32")
+    monkeypatch.setenv("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "True")
+    monkeypatch.setenv("AIRFLOW_HOME", "/elsewhere")
+    found = environment(elsewhere, Ports())
+    assert found["AIRFLOW__CORE__PARALLELISM"] == "32"
+    assert found["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
+    assert found["AIRFLOW_HOME"] == str(elsewhere.airflow)
+
+
 def test_addresses_for_other_machines_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_AIRFLOW_PORT", "9000")
     monkeypatch.setenv("HEADWATER_HOST", "0.0.0.0")
