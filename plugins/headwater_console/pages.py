@@ -36,6 +36,17 @@ def batches(
     return request.app.state.views.page(request, "batches.html", here="batches", chosen=chosen, found=found)
 
 
+@router.get("/sources")
+def sources(request: Request, region: _Short = "", chosen: bool = False) -> HTMLResponse:
+    """List what every source is worth in the newest valuation of its region."""
+    known = request.app.state.readings.sources()
+    found = [one for one in known if region in ("", one.region) and (one.selected or not chosen)]
+    regions = sorted({one.region for one in known})
+    return request.app.state.views.page(
+        request, "sources.html", here="sources", found=found, regions=regions, region=region, chosen=chosen
+    )
+
+
 @router.get("/quality")
 def quality(request: Request, run: _Short = "") -> HTMLResponse:
     """Show a quality report, the newest unless the address names another."""

@@ -53,7 +53,7 @@ class Readings:
             snapshot_at=snapshot_at,
             marts=self._marts(),
             quality=next(iter(self._quality_runs(1)), None),
-            sources=self._sources(),
+            sources=self.sources(),
             champions=_champions(versions),
             versions=tuple(versions[:8]),
             changes=self._changes(),
@@ -138,7 +138,8 @@ class Readings:
         rows = self._ask("quality", "result", _QUALITY_RUNS, limit)
         return tuple(QualityRun(*row) for row in rows)
 
-    def _sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[Source, ...]:
+        """Read the newest valuation of every region, by region and falling value."""
         rows = self._ask("knowledge", "valuation", _SOURCES)
         return tuple(Source(*row[:-1], as_of=_utc(row[-1])) for row in rows)
 

@@ -105,7 +105,7 @@ def test_every_control_is_reached_by_keyboard(page: Page) -> None:
     assert {"Overview", "Batches", "Quality report", "中文", "English", "Filter"} <= set(reached)
 
 
-@pytest.mark.parametrize("path", ["/", "/batches", "/quality"])
+@pytest.mark.parametrize("path", ["/", "/batches", "/quality", "/sources"])
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_a_phone_scrolls_down_only(page: Page, path: str, lang: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})

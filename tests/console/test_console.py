@@ -18,7 +18,7 @@ from headwater.adapters.home import Home
 CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
 CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
-PAGES = ["/", "/batches", "/quality"]
+PAGES = ["/", "/batches", "/quality", "/sources"]
 KEY = {"x-who": "clerk"}
 
 
@@ -100,7 +100,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 6
+    assert len(every_address(app)) == 7
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
@@ -149,8 +149,8 @@ def test_every_link_leads_somewhere_and_keeps_the_language(clerk: TestClient, pa
         answer = clerk.get(address)
         assert answer.status_code in (200, 404), address
         assert answer.status_code == 200 or "/reports/evolution/" in address, address
-        if "/static/" not in address and not address.endswith("/quality"):
-            assert "lang=en" in address or address in ("/batches", "/quality")
+        if "/static/" not in address and address not in ("/batches", "/quality", "/sources"):
+            assert "lang=en" in address
 
 
 def test_chinese_is_the_default_and_english_is_complete(clerk: TestClient) -> None:
@@ -212,6 +212,18 @@ def test_batches_are_filtered_by_their_address(clerk: TestClient) -> None:
     assert "source=h0103" in language
     assert "state=refused" in language
     assert "0 batches" in clerk.get("/batches?source=' or 1=1 --&lang=en").text
+
+
+def test_sources_are_filtered_by_their_address(clerk: TestClient) -> None:
+    html = clerk.get("/sources?lang=en").text
+    assert [html.index(f"<code>H010{number}</code>") for number in (1, 2, 3)] == sorted(
+        html.index(f"<code>H010{number}</code>") for number in (1, 2, 3)
+    )
+    assert "0.2040 … 0.2240" in html
+    chosen = clerk.get("/sources?lang=en&chosen=true").text
+    assert "2 sources." in chosen
+    assert "H0103" not in chosen
+    assert "0 sources." in clerk.get("/sources?lang=en&region=nowhere").text
 
 
 def test_pages_of_the_list_hold_every_batch_once(clerk: TestClient) -> None:
