@@ -1,5 +1,6 @@
 """Fixtures that more than one room needs."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -9,11 +10,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from headwater.adapters import postgres
-from headwater.adapters.home import Home
+# Importing anything of Airflow makes its home folder; doctests of adapters do so before any fixture runs.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="headwater-airflow-"))
+
+from headwater.adapters import postgres  # noqa: E402
+from headwater.adapters.home import Home  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("HEADWATER_DATA") or PROJECT.parent / "shared" / "data")
+
+
+def pytest_unconfigure() -> None:
+    """Drop the log handlers that Airflow installs: at exit they would write to streams that pytest has closed."""
+    logging.root.handlers.clear()
 
 
 @pytest.fixture(scope="session")

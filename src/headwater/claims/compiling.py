@@ -61,8 +61,14 @@ def macros() -> tuple[str, ...]:
         f"AND regexp_matches(t, '[\uff01-\uff5e\u3000\u00a0￥]') THEN translate(t, '{full}', '{half}') ELSE t END",
         "CREATE OR REPLACE TEMP MACRO hw_blank(t) AS CASE WHEN strlen(t) < 5 AND upper(t) IN "
         "('', 'NULL', '-', '--', '无', 'N/A', '\\N') THEN NULL ELSE t END",
-        "CREATE OR REPLACE TEMP MACRO hw_text(t) AS trim(t, E' \\t\\r\\n\u3000\u00a0')",
-        "CREATE OR REPLACE TEMP MACRO hw_plain(t) AS trim(hw_fold(t), E' \\t\\r\\n')",
+        # So does trimming: it is done only where an end of the text shows that there is something to trim.
+        "CREATE OR REPLACE TEMP MACRO hw_trim(t) AS CASE WHEN t < '!' OR suffix(t, ' ') OR suffix(t, E'\\t') "
+        "OR suffix(t, E'\\r') OR suffix(t, E'\\n') THEN trim(t, E' \\t\\r\\n') ELSE t END",
+        "CREATE OR REPLACE TEMP MACRO hw_text(t) AS CASE WHEN strlen(t) > length(t) "
+        "AND regexp_matches(t, '^[ \\t\\r\\n\u3000\u00a0]|[ \\t\\r\\n\u3000\u00a0]$') "
+        "THEN trim(t, E' \\t\\r\\n\u3000\u00a0') ELSE hw_trim(t) END",
+        "CREATE OR REPLACE TEMP MACRO hw_plain(t) AS CASE WHEN strlen(t) > length(t) THEN hw_trim(hw_fold(t)) "
+        "ELSE hw_trim(t) END",
         "CREATE OR REPLACE TEMP MACRO hw_digits(t) AS replace(ltrim(t, '¥'), ',', '')",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
         "'¥?[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
@@ -117,6 +123,19 @@ def faults_sql(table: TableContract, *, typed: str, delivered_on: str) -> str:
     typed : relation that :func:`values_sql` gave
     delivered_on : ISO date; later dates are faults
     """
+    parts = _faults(table, delivered_on)
+    # Few rows are faulty: one scan finds them, and only they are looked at fault by fault.
+    anything = " OR ".join(f"coalesce({condition}, false)" for *_, condition in parts)
+    faults = " UNION ALL ".join(
+        f'SELECT "{BATCH}", "{ROW}", "{ITEM}", {_literal(field)}, {code}, left({value}, 64) '
+        f"FROM faulty WHERE {condition}"
+        for field, code, value, condition in parts
+    )
+    return f"WITH faulty AS MATERIALIZED (SELECT * FROM {typed} WHERE {anything}) {faults}"
+
+
+def _faults(table: TableContract, delivered_on: str) -> list[tuple[str, str, str, str]]:
+    """Return (field, code, shown value, condition) of every fault a row of the table can have."""
     misreadable = _misreadable(table)
     parts = []
     for field in table.entity.fields:
@@ -125,11 +144,7 @@ def faults_sql(table: TableContract, *, typed: str, delivered_on: str) -> str:
             parts += _field_faults(field, rule, misreadable=field.name in misreadable, delivered_on=delivered_on)
     if table.entity.name == "front_page":
         parts.append(("endtime", "'E-STAY-ORDER'", "CAST(endtime AS VARCHAR)", "endtime < begntime"))
-    return " UNION ALL ".join(
-        f'SELECT "{BATCH}", "{ROW}", "{ITEM}", {_literal(field)}, {code}, left({value}, 64) '
-        f"FROM {typed} WHERE {condition}"
-        for field, code, value, condition in parts
-    )
+    return parts
 
 
 def _rule_of(table: TableContract, field: Field) -> ColumnRule | None:

@@ -100,6 +100,8 @@ class Loader:
         self._batches: list[Batch] = []
         self._held: list[tuple[int, pa.RecordBatch]] = []
         self._ignored: list[int] = []
+        # Rows carry their numbers, so the order in which threads write them does not matter.
+        connection.execute("SET preserve_insertion_order = false")
         for statement in macros():
             connection.execute(statement)
         self._reset()

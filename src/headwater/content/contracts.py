@@ -38,7 +38,8 @@ def read_contracts(files: Iterable[Path]) -> dict[str, Contract]:
 
 def _sources(file: Path) -> list[dict[str, object]]:
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # libyaml's safe loader is ten times faster than the one in Python, and every landing task reads all contracts.
+        document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Refusal(
             "E-CONTRACT",

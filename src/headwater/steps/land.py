@@ -1,9 +1,11 @@
 """Land: delivered files become raw rows, quarantined rows and duplicates, each counted once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +24,8 @@ from headwater.errors import Message, Refusal
 __all__ = ["FileResult", "LandReport", "land", "sources"]
 
 _ATTEMPTS = 5
+_AHEAD = 8
+_SMALL_BYTES = 32 << 20
 
 T = TypeVar("T")
 
@@ -89,7 +93,7 @@ def land(
     ----------
     sources : which sources; all declared ones that have a folder here when None
     now : time of delivery; dates later than its day are faults
-    progress : called with every file's result
+    progress : called with every file's result, from any thread
 
     Raises
     ------
@@ -101,21 +105,22 @@ def land(
     postgres.prepare(home)
     contracts = _chosen(home, deliveries, sources)
     pseudonyms = Pseudonyms.open(home.vault / "pseudonym.key")
-    results: list[FileResult] = []
-    unchanged = 0
     with lake.connect(home) as connection:
         raw.create_tables(home, connection)
-        landing = _Landing(home, connection, pseudonyms, deliveries, (now or started).date())
-        for contract in contracts:
-            for table in contract.tables:
-                done, same = landing.table(contract, table)
-                results += done
-                unchanged += same
-                for result in done if progress else ():
-                    progress(result)  # type: ignore[misc]
-            landing.hospital(contract)
-    seconds = (datetime.now(UTC) - started).total_seconds()
-    return LandReport(files=tuple(results), unchanged=unchanged, seconds=seconds)
+
+    def source(contract: Contract) -> tuple[list[FileResult], int]:
+        with lake.connect(home) as connection:
+            landing = _Landing(home, connection, pseudonyms, deliveries, (now or started).date())
+            return landing.source(contract, progress or (lambda result: None))
+
+    # Two sources at a time: one waits for the disk, the catalog or Python while the other computes.
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        landed = list(workers.map(source, contracts))
+    return LandReport(
+        files=tuple(result for results, _ in landed for result in results),
+        unchanged=sum(unchanged for _, unchanged in landed),
+        seconds=(datetime.now(UTC) - started).total_seconds(),
+    )
 
 
 def _chosen(home: Home, deliveries: Path, names: Sequence[str] | None) -> list[Contract]:
@@ -158,9 +163,18 @@ class _Landing:
         self._inbox = inbox
         self._delivered_on = delivered_on
 
-    def hospital(self, contract: Contract) -> None:
-        """Register the hospital that the contract declares."""
+    def source(self, contract: Contract, progress: Callable[[FileResult], None]) -> tuple[list[FileResult], int]:
+        """Load every table of one source; return the results of new files and how many were there before."""
+        results: list[FileResult] = []
+        unchanged = 0
+        for table in contract.tables:
+            done, same = self.table(contract, table)
+            for result in done:
+                progress(result)
+            results += done
+            unchanged += same
         self._retried(lambda: raw.register_hospital(self._lake, contract))
+        return results, unchanged
 
     def table(self, contract: Contract, table: TableContract) -> tuple[list[FileResult], int]:
         """Load the new files of one table; return their results and how many were there before."""
@@ -191,10 +205,10 @@ class _Landing:
         loader = self._loader(contract, table)
         refused: list[FileResult] = []
         taken: list[tuple[Landed, str]] = []
-        for file in files:
+        for file, opened in _opened(files, table):
             batch = batches.batch_id(contract.source_id, entity, file)
             try:
-                loader.add(Batch(batch, file.name), _opened(file, table))
+                loader.add(Batch(batch, file.name), opened())
             except Refusal as error:
                 batches.refuse(register, batch=batch, error=error)
                 refused.append(FileResult(contract.source_id, entity, file.name, "refused", reason=error.reason))
@@ -248,5 +262,18 @@ class _Landing:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _opened(file: Landed, table: TableContract) -> Delivery:
-    return read(file.path, name=file.name, table=table)
+def _opened(files: Sequence[Landed], table: TableContract) -> Iterator[tuple[Landed, Callable[[], Delivery]]]:
+    """Open files in order; small ones are read whole by two threads, some ahead of whoever takes them."""
+    with ThreadPoolExecutor(max_workers=2) as readers:
+        for start in range(0, len(files), _AHEAD):
+            some = files[start : start + _AHEAD]
+            whole = {file.sha256: readers.submit(_whole, file, table) for file in some if file.size <= _SMALL_BYTES}
+            for file in some:
+                reading = whole.get(file.sha256)
+                yield file, reading.result if reading else partial(read, file.path, name=file.name, table=table)
+
+
+def _whole(file: Landed, table: TableContract) -> Delivery:
+    delivery = read(file.path, name=file.name, table=table)
+    delivery.batches = iter(list(delivery.batches))
+    return delivery
