@@ -1,5 +1,8 @@
 """The lake: DuckLake tables (Parquet files, catalog in PostgreSQL) computed by DuckDB in this process."""
 
+import threading
+from functools import cache
+
 import duckdb
 import duckdb_extensions
 
@@ -9,14 +12,23 @@ from headwater.adapters.home import Home
 __all__ = ["EXTENSIONS", "SCHEMAS", "attach_sql", "connect", "load_extensions", "snapshot"]
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
+_IMPORTING = threading.Lock()
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "quality", "knowledge")
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the extensions that the wheels carry; nothing is downloaded."""
+    # The importer works on one connection of the process, which two threads must not use at once.
+    with _IMPORTING:
+        _import_extensions()
+    for name in EXTENSIONS:
+        connection.execute(f"LOAD {name}")
+
+
+@cache
+def _import_extensions() -> None:
     for name in EXTENSIONS:
         duckdb_extensions.import_extension(name)
-        connection.execute(f"LOAD {name}")
 
 
 def attach_sql(home: Home) -> str:

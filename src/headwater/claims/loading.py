@@ -107,14 +107,17 @@ class Loader:
         self._reset()
 
     def _reset(self) -> None:
-        typed = ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in self._entity.fields)
-        self._sql.execute(
-            f'CREATE OR REPLACE TEMP TABLE typed (batch INTEGER, "{ROW}" BIGINT, "{ITEM}" INTEGER, {typed})'
-        )
+        columns = {column: pa.array([], pa.string()) for column in self._table.delivered_columns}
+        numbers = {ROW: pa.array([], pa.int64()), BATCH: pa.array([], pa.int32())}
+        self._sql.register("incoming", pa.table({**columns, **numbers}))
+        self._sql.execute(f"CREATE OR REPLACE TEMP TABLE typed AS {self._values()}")
         self._sql.execute(
             "CREATE OR REPLACE TEMP TABLE fault "
             "(batch INTEGER, row_no BIGINT, item INTEGER, field VARCHAR, code VARCHAR, value VARCHAR)"
         )
+
+    def _values(self) -> str:
+        return values_sql(self._table, relation="incoming", constants=self._constants)
 
     def add(self, batch: Batch, delivery: Delivery) -> None:
         """Read one file to its end; nothing reaches the lake yet."""
@@ -127,8 +130,7 @@ class Loader:
         except Refusal:
             # A file that turns out unreadable half way is refused whole.
             self._held = [(of, block) for of, block in self._held if of != number]
-            for table in ("typed", "fault"):
-                self._sql.execute(f"DELETE FROM {table} WHERE batch = {number}")
+            self._sql.execute(f'DELETE FROM typed WHERE "{BATCH}" = {number}')
             raise
         if delivery.misshapen:
             rows = pa.table({"row_no": pa.array(delivery.misshapen, pa.int64())})
@@ -147,12 +149,7 @@ class Loader:
         chunk = self._pseudonymised(chunk).append_column(BATCH, pa.array(numbers, pa.int32()))
         self._held = []
         self._sql.register("incoming", chunk)
-        values = values_sql(self._table, relation="incoming", constants=self._constants)
-        self._sql.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS {values}")
-        faults = faults_sql(self._table, typed="chunk", delivered_on=self._delivered_on)
-        self._sql.execute(f"INSERT INTO fault {faults}")
-        self._sql.execute(f'INSERT INTO typed SELECT "{BATCH}", "{ROW}", "{ITEM}", {self._fields} FROM chunk')
-        self._sql.execute("DROP TABLE chunk")
+        self._sql.execute(f"INSERT INTO typed {self._values()}")
         self._sql.unregister("incoming")
 
     def _pseudonymised(self, chunk: pa.Table) -> pa.Table:
@@ -175,6 +172,8 @@ class Loader:
         )
         self._sql.register("batches", names)
         self._take()
+        faults = faults_sql(self._table, typed="typed", delivered_on=self._delivered_on)
+        self._sql.execute(f"INSERT INTO fault {faults}")
         self._split()
         self._write()
         counts = self._count()
@@ -189,7 +188,9 @@ class Loader:
             "CREATE OR REPLACE TEMP TABLE removed AS "
             "SELECT DISTINCT batch, row_no, item, 'quarantined' AS verdict FROM fault"
         )
-        good = f'typed t ANTI JOIN removed r ON (t.batch = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)'
+        good = (
+            f'typed t ANTI JOIN removed r ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)'
+        )
         earlier = f"lake.raw.{self._entity.name} WHERE source_id = $source"
         self._sql.execute(
             f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {self._keys} FROM "
@@ -203,7 +204,7 @@ class Loader:
             "WITH rows AS ("
             f"SELECT * FROM (SELECT -1 AS batch, row_no, 0 AS item, {self._key_values}, {content} AS content "
             f"FROM {earlier}) SEMI JOIN doubled USING ({self._keys}) "
-            f'UNION ALL SELECT * FROM (SELECT t.batch, "{ROW}" AS row_no, "{ITEM}" AS item, '
+            f'UNION ALL SELECT * FROM (SELECT t."{BATCH}" AS batch, "{ROW}" AS row_no, "{ITEM}" AS item, '
             f"{self._key_values}, {content} FROM {good}) SEMI JOIN doubled USING ({self._keys})"
             "), ranked AS (SELECT *, first_value(content) OVER same AS first_content, row_number() OVER same AS place "
             f"FROM rows WINDOW same AS (PARTITION BY {self._keys} ORDER BY batch, row_no, item)) "
@@ -225,8 +226,8 @@ class Loader:
     def _write(self) -> None:
         self._sql.execute(
             f'INSERT INTO lake.raw.{self._entity.name} SELECT $source, b.batch_id, t."{ROW}", {self._fields} '
-            "FROM typed t JOIN batches b USING (batch) "
-            f'ANTI JOIN removed r ON (t.batch = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)',
+            f'FROM typed t JOIN batches b ON t."{BATCH}" = b.batch '
+            f'ANTI JOIN removed r ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)',
             {"source": self._source_id},
         )
         words = pa.table(
@@ -254,12 +255,12 @@ class Loader:
         money = f'"{self._entity.money}"' if self._entity.money else "0::DECIMAL(18,2)"
         rows = self._sql.execute(
             "WITH came AS ("
-            f"SELECT batch, count(*) AS n, sum({money}) AS m FROM typed GROUP BY batch), "
+            f'SELECT "{BATCH}" AS batch, count(*) AS n, sum({money}) AS m FROM typed GROUP BY ALL), '
             "shapeless AS (SELECT batch, count(*) AS n FROM fault WHERE code = 'E-ROW-SHAPE' GROUP BY batch), "
             f"kept AS (SELECT batch_id, count(*) AS n, sum({money}) AS m FROM lake.raw.{self._entity.name} "
             "WHERE source_id = $source AND batch_id IN (SELECT batch_id FROM batches) GROUP BY batch_id), "
             f"gone AS (SELECT r.batch, r.verdict, count(*) AS n, sum({money}) AS m FROM removed r LEFT JOIN typed t "
-            f'ON (t.batch = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item) GROUP BY r.batch, r.verdict) '
+            f'ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item) GROUP BY r.batch, r.verdict) '
             "SELECT coalesce(c.n, 0) + coalesce(s.n, 0), coalesce(k.n, 0), coalesce(q.n, 0), coalesce(d.n, 0), "
             "coalesce(c.m, 0), coalesce(k.m, 0), coalesce(q.m, 0), coalesce(d.m, 0) FROM batches b "
             "LEFT JOIN came c USING (batch) LEFT JOIN shapeless s USING (batch) LEFT JOIN kept k USING (batch_id) "
