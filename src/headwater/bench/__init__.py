@@ -1,11 +1,14 @@
 """Frozen, seeded measurements against the goals, each with its baselines in the same run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from headwater.bench import claims
+from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
 
-BENCHES: Mapping[str, Callable[..., dict[str, Any]]] = {"claims": claims.run}
+BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 """Every bench by its name."""
+
+BENCHES.register("claims")(claims.run)

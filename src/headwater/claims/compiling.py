@@ -45,6 +45,11 @@ _FAULT_OF: dict[FieldType, str] = {
 
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.0+)?)?"
 
+_IDENTITY = "[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+_CHECK_SUM = " + ".join(
+    f"{2 ** (18 - place) % 11} * TRY_CAST(substr(t, {place}, 1) AS INTEGER)" for place in range(1, 18)
+)
+
 _DECIMALS = {"quantity": 4, "price": 6, "money": 2, "ratio": 6}
 
 
@@ -69,6 +74,9 @@ def macros() -> tuple[str, ...]:
         "THEN trim(t, E' \\t\\r\\n\u3000\u00a0') ELSE hw_trim(t) END",
         "CREATE OR REPLACE TEMP MACRO hw_plain(t) AS CASE WHEN strlen(t) > length(t) THEN hw_trim(hw_fold(t)) "
         "ELSE hw_trim(t) END",
+        # GB 11643: six digits of region, date of birth, three of order, and a check character (ISO 7064 mod 11-2).
+        f"CREATE OR REPLACE TEMP MACRO hw_is_person(t) AS regexp_full_match(t, '{_IDENTITY}') "
+        f"AND substr('10X98765432', 1 + ({_CHECK_SUM}) % 11, 1) = upper(substr(t, 18, 1))",
         "CREATE OR REPLACE TEMP MACRO hw_digits(t) AS replace(ltrim(t, '¥'), ',', '')",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
         "'¥?[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
@@ -127,8 +135,7 @@ def faults_sql(table: TableContract, *, typed: str, delivered_on: str) -> str:
     # Few rows are faulty: one scan finds them, and only they are looked at fault by fault.
     anything = " OR ".join(f"coalesce({condition}, false)" for *_, condition in parts)
     faults = " UNION ALL ".join(
-        f'SELECT "{BATCH}", "{ROW}", "{ITEM}", {_literal(field)}, {code}, left({value}, 64) '
-        f"FROM faulty WHERE {condition}"
+        f'SELECT "{BATCH}", "{ROW}", "{ITEM}", {_literal(field)}, {code}, {value} FROM faulty WHERE {condition}'
         for field, code, value, condition in parts
     )
     return f"WITH faulty AS MATERIALIZED (SELECT * FROM {typed} WHERE {anything}) {faults}"
@@ -243,7 +250,7 @@ def _number(field: Field, rule: ColumnRule, text: str, kind: str) -> str:
         )
     scaled = f"({number} * {_decimal(rule.scale)})"
     # A cast would round: an amount that is not whole in the smaller unit is unreadable instead.
-    return f"CASE WHEN {scaled} = CAST({scaled} AS {kind}) THEN CAST({scaled} AS {kind}) END"
+    return f"CASE WHEN {scaled} = TRY_CAST({scaled} AS {kind}) THEN TRY_CAST({scaled} AS {kind}) END"
 
 
 def _decimal(scale: str) -> str:
@@ -274,7 +281,9 @@ def _field_faults(
     if field.type in ("date", "time"):
         late = f"{name} >= DATE '{delivered_on}' + INTERVAL 1 DAY"
         faults.append(("'E-DATE-RANGE'", f"{name} < DATE '1900-01-01' OR {late}"))
-    if field.type == "code":
+    if field.type in ("code", "text"):
+        faults.append(("'E-PERSON-ID'", f"hw_is_person({name})"))
+    if field.type in ("code", "person"):
         faults.append(("'E-CODE-SCIENTIFIC'", f"regexp_full_match({name}, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{{2,3}}')"))
     return [(field.name, code, shown, condition) for code, condition in faults]
 

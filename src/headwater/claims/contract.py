@@ -128,7 +128,7 @@ def parse_contract(source: Mapping[str, Any], *, where: str) -> Contract:
         owner=_text(meta, "owner", where),
         origin=origin,
         currency=_text(meta, "currency", where),
-        deliveries=_text(meta, "deliveries", where),
+        deliveries=_folder(meta, where),
         cadence=str(meta.get("cadence", "monthly")),
         hospital=tuple((str(key), str(value)) for key, value in hospital.items()),
         tables=tuple(_table(table, where) for table in tables),
@@ -157,6 +157,7 @@ def _table(table: Mapping[str, Any], where: str) -> TableContract:
         nulls=tuple(str(word) for word in meta.get("nulls", ())),
     )
     _complete(contract, where)
+    _contained(contract, where)
     return contract
 
 
@@ -208,6 +209,24 @@ def _complete(contract: TableContract, where: str) -> None:
         )
 
 
+def _contained(contract: TableContract, where: str) -> None:
+    """Refuse reading outside the source's folder, constant persons, and column names that differ by case only."""
+    if contract.files.startswith(("/", "\\")) or ".." in contract.files.split("/"):
+        raise _wrong(where, "files", "a pattern inside the source's folder", "数据源目录之内的模式")
+    for field, rule in contract.columns:
+        if contract.entity.field(field).type == "person" and rule.column is None:
+            raise _wrong(where, field, "a delivered column, as a constant person makes no sense", "送报列，不能是常量")
+    names = [column.casefold() for column in contract.delivered_columns]
+    twice = next((name for name in names if names.count(name) > 1 or name.startswith("__")), None)
+    if twice is not None:
+        raise _wrong(
+            where,
+            twice,
+            "distinct beyond case, and not start with two underscores",
+            "忽略大小写后唯一，且不以双下划线开头",
+        )
+
+
 def _known(field: str, entity: Entity, where: str) -> None:
     names = [known.name for known in entity.fields]
     if field not in names:
@@ -226,6 +245,13 @@ def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     if value is None or not str(value).strip():
         raise _wrong(where, key, "given", "必须给出")
     return str(value)
+
+
+def _folder(meta: Mapping[str, Any], where: str) -> str:
+    folder = _text(meta, "deliveries", where)
+    if folder.startswith(("/", "\\")) or ".." in folder.split("/"):
+        raise _wrong(where, "deliveries", "a folder inside the inbox", "收件目录之内的目录")
+    return folder
 
 
 def _choice(meta: Mapping[str, Any], key: str, allowed: tuple[str, ...], where: str, default: str) -> str:

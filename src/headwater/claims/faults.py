@@ -70,6 +70,17 @@ FAULTS: dict[str, Fault] = {
             ("将该列设为文本格式，从原系统重新导出。", "Set the column to text and export again."),
         ),
         _fault(
+            "E-PERSON-ID",
+            (
+                "该字段中是一个身份证号，而它不是人员标识字段。",
+                "The field holds a person's identity number, but is not for one.",
+            ),
+            (
+                "把列对齐后重报；身份证号只能放在人员标识列。",
+                "Put the columns right; identity numbers belong in a person column.",
+            ),
+        ),
+        _fault(
             "E-VALUE-MAP",
             ("该取值不在数据源合同的对照表中。", "The value is not in the source contract's value map."),
             (
@@ -85,7 +96,10 @@ FAULTS: dict[str, Fault] = {
         _fault(
             "E-KEY-CONFLICT",
             ("主键与另一行相同而内容不同。", "Another row has the same key but other content."),
-            ("确认哪一行正确；更正须整批重报。", "Find which one is right and resend the batch."),
+            (
+                "确认哪一行正确；先到的一行已入库，本行保留在隔离区。",
+                "Find which is right; the first is loaded, this one is kept here.",
+            ),
         ),
     )
 }

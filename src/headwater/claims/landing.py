@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,4 +45,9 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         part.chmod(0o400)
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
         part.replace(target)
-    return Landed(sha256=name, path=target, size=file.stat().st_size, name=file.relative_to(inbox).as_posix())
+    return Landed(sha256=name, path=target, size=file.stat().st_size, name=_shown(file.relative_to(inbox).as_posix()))
+
+
+def _shown(name: str) -> str:
+    """Return a file name as it may be stored: valid text, and nothing in it that looks like an identity number."""
+    return re.sub(r"\d{14,17}[\dXx]", "***", name.encode("utf-8", "backslashreplace").decode())

@@ -158,7 +158,9 @@ class Loader:
             rule = rules.get(field.name)
             if field.type == "person" and rule is not None and rule.column is not None:
                 place = chunk.schema.get_field_index(rule.column)
-                chunk = chunk.set_column(place, rule.column, self._pseudonyms.tokens(chunk.column(place)))
+                chunk = chunk.set_column(
+                    place, rule.column, self._pseudonyms.tokens(chunk.column(place), nulls=self._table.nulls)
+                )
         return chunk
 
     def commit(self) -> list[Counts]:
@@ -240,11 +242,12 @@ class Loader:
             }
         )
         self._sql.register("words", words)
-        # A value that contains something shaped like an identity number is masked, whatever field it stands in.
+        # A value that contains something shaped like an identity number is masked, whatever field it stands in, and
+        # before it is cut; what a separator or an exponent hides is masked as well.
         self._sql.execute(
             "INSERT INTO lake.raw.quarantine "
             "SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, f.code, "
-            "regexp_replace(f.value, '[0-9]{14,17}[0-9Xx]', '***', 'g'), "
+            "left(regexp_replace(f.value, '[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64), "
             "w.reason_zh, w.reason_en, w.fix_zh, w.fix_en "
             "FROM fault f JOIN batches b USING (batch) JOIN words w USING (code)",
             {"source": self._source_id, "entity": self._entity.name},

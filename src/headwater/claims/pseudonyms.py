@@ -8,12 +8,20 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
 
-__all__ = ["Pseudonyms"]
+__all__ = ["DAMAGED", "Pseudonyms"]
+
+DAMAGED = "0E+00"
+"""What stands for an identifier that a spreadsheet turned into scientific notation: no token, as digits are lost."""
+
+_BLANK = {"", "NULL", "-", "--", "无", "N/A", "\\N"}
+_SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?E\+\d{2,3}", re.ASCII)
 
 
 class Pseudonyms:
@@ -44,13 +52,22 @@ class Pseudonyms:
 
     def token(self, identifier: str) -> str:
         """Return the token of one identifier; spelling variants of width, case and space share it."""
-        normal = "".join(unicodedata.normalize("NFKC", identifier).split()).upper()
-        digest = hmac.new(self._key, normal.encode(), hashlib.sha256).digest()[:16]
+        digest = hmac.new(self._key, _normal(identifier).encode(), hashlib.sha256).digest()[:16]
         return f"p{self.key_id}_{base64.b32encode(digest).decode().rstrip('=').lower()}"
 
-    def tokens(self, identifiers: pa.ChunkedArray | pa.Array) -> pa.Array:
-        """Return tokens of a column of text; blanks stay blank."""
+    def tokens(self, identifiers: pa.ChunkedArray | pa.Array, *, nulls: Collection[str] = ()) -> pa.Array:
+        """Return tokens of a column of text; blank words and ``nulls`` become blank, damaged ones ``DAMAGED``."""
         encoded = identifiers.combine_chunks() if isinstance(identifiers, pa.ChunkedArray) else identifiers
         encoded = encoded.dictionary_encode()
-        words = [self.token(word) if word and word.strip() else "" for word in encoded.dictionary.to_pylist()]
+        words = [self._word(word or "", _BLANK | set(nulls)) for word in encoded.dictionary.to_pylist()]
         return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(words, pa.string())).cast(pa.string())
+
+    def _word(self, identifier: str, blank: set[str]) -> str:
+        normal = _normal(identifier)
+        if normal in blank:
+            return ""
+        return DAMAGED if _SCIENTIFIC.fullmatch(normal) else self.token(identifier)
+
+
+def _normal(identifier: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", identifier).split()).upper()

@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -63,9 +64,13 @@ def read(path: Path, *, name: str, table: TableContract) -> Delivery:
 
 
 def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
-    encoding = _encoding(path, name, table.encoding)
     delimiter = "\t" if table.format == "tsv" else ","
-    header = _csv_header(path, encoding, delimiter, table.header_row, name)
+    try:
+        encoding = _encoding(path, name, table.encoding)
+        _require_closed_quotes(path, name)
+        header = _csv_header(path, encoding, delimiter, table.header_row, name)
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise _unreadable(name, str(error)) from error
     wanted = _wanted(header, table, name)
     delivery = Delivery(header=header, batches=iter(()))
 
@@ -158,6 +163,21 @@ def _encoding(path: Path, name: str, declared: str) -> str:
         ),
         Message("请另存为 UTF-8 后重报。", "Save it as UTF-8 and send it again."),
     )
+
+
+def _require_closed_quotes(path: Path, name: str) -> None:
+    """Refuse a file whose last quote never closes: its reader would take all rows that follow for one cell."""
+    with _open(path) as stream:
+        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: stream.read(_BLOCK), b""))
+    if quotes % 2:
+        raise Refusal(
+            "E-FILE-QUOTE",
+            Message(
+                f"文件 {name} 的引号不成对，其后的行会被吞掉。",
+                f"File {name} has an unclosed quote, which swallows rows.",
+            ),
+            Message("补上或去掉多余的双引号后重报。", "Close or remove the odd double quote and send it again."),
+        )
 
 
 def _first_undecodable(path: Path, encoding: str) -> str:

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -24,6 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="源汇 headwater: from hospitals' deliveries to checked tables, and from hospitals' knowledge to models.",
 )
+
+
+class BenchSize(StrEnum):
+    """How much of a bench's work is done."""
+
+    ci = "ci"
+    full = "full"
+
+
 _MARKS = {"good": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
 _out = Console()
 _err = Console(stderr=True)
@@ -83,7 +94,7 @@ def land(
                 table.add_row(name, entity, str(len(mine)), *(f"{value:,}" for value in sums))
             _out.print(table)
             for result in report.refused:
-                _out.print(f"[red]refused 拒收[/] {result.source_id}/{result.file_name}: {result.reason}")
+                _out.print("[red]refused 拒收[/]", escape(f"{result.source_id}/{result.file_name}: {result.reason}"))
             _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
         if report.refused:
             raise typer.Exit(1)
@@ -213,7 +224,7 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Which bench. / 基准名")],
-    size: Annotated[str, typer.Option(help="ci or full. / 规模")] = "ci",
+    size: Annotated[BenchSize, typer.Option(help="ci or full. / 规模")] = BenchSize.ci,
     data: Annotated[Path | None, typer.Option(help="Folder of the real data sets. / 真实数据目录")] = None,
     as_json: Json = False,
 ) -> None:
@@ -221,7 +232,7 @@ def bench(
     from headwater.bench import BENCHES
 
     with _errors():
-        report = BENCHES[name](size, data=data)
+        report = BENCHES[name](size.value, data=data)
     if not as_json:
         table = Table("figure", "value", "unit", "goal", "holds", "baseline")
         for key, figure in report["figures"].items():

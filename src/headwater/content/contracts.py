@@ -22,7 +22,7 @@ def read_contracts(files: Iterable[Path]) -> dict[str, Contract]:
     contracts: dict[str, Contract] = {}
     for file in files:
         for source in _sources(file):
-            contract = parse_contract(source, where=file.name)
+            contract = _parsed(source, file)
             if contract.source_id in contracts:
                 raise Refusal(
                     "E-CONTRACT-TWICE",
@@ -34,6 +34,24 @@ def read_contracts(files: Iterable[Path]) -> dict[str, Contract]:
                 )
             contracts[contract.source_id] = contract
     return contracts
+
+
+def _parsed(source: dict[str, object], file: Path) -> Contract:
+    try:
+        return parse_contract(source, where=file.name)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _misshapen(file, str(error)) from error
+
+
+def _misshapen(file: Path, detail: str) -> Refusal:
+    return Refusal(
+        "E-CONTRACT",
+        Message(
+            f"数据源合同 {file.name} 的结构不对：{detail}。",
+            f"Source contract {file.name} has the wrong shape: {detail}.",
+        ),
+        Message("对照现有合同修正。", "Compare it with an existing contract."),
+    )
 
 
 def _sources(file: Path) -> list[dict[str, object]]:
@@ -48,6 +66,10 @@ def _sources(file: Path) -> list[dict[str, object]]:
             ),
             Message("按报错位置修正。", "Mend it at the place named."),
         ) from error
+    if document is not None and not isinstance(document, dict):
+        raise _misshapen(file, "not a mapping")
     sources = (document or {}).get("sources") or []
+    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+        raise _misshapen(file, "sources")
     # A source of the dbt project without delivery instructions describes the raw tables, not a hospital.
     return [source for source in sources if "deliveries" in ((source.get("config") or {}).get("meta") or {})]

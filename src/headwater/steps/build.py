@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from headwater.adapters import dbt, lake
+from headwater.adapters import dbt, lake, raw
 from headwater.adapters.home import Home
 
 __all__ = ["MARTS", "BuildReport", "build"]
@@ -50,6 +50,9 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
     ----------
     full_refresh : rebuild also the tables that otherwise take only new batches
     """
+    with lake.connect(home) as connection:
+        # Before anything has landed the raw tables are made empty, and so are the marts.
+        raw.create_tables(home, connection)
     result = dbt.run(home, full_refresh=full_refresh)
     with lake.connect(home) as connection:
         rows = tuple((mart, _count(connection, mart)) for mart in MARTS)

@@ -178,8 +178,11 @@ class _Landing:
 
     def table(self, contract: Contract, table: TableContract) -> tuple[list[FileResult], int]:
         """Load the new files of one table; return their results and how many were there before."""
-        files = sorted((self._inbox / contract.deliveries).glob(table.files))
-        landed = [land_bytes(file, inbox=self._inbox, vault=self._home.vault) for file in files if file.is_file()]
+        folder = (self._inbox / contract.deliveries).resolve()
+        files = [file for file in sorted((self._inbox / contract.deliveries).glob(table.files)) if file.is_file()]
+        # A link may not lead out of the source's folder into another hospital's.
+        files = [file for file in files if file.resolve().is_relative_to(folder)]
+        landed = [land_bytes(file, inbox=self._inbox, vault=self._home.vault) for file in files]
         unique = list({file.sha256: file for file in landed}.values())
         entity = table.entity.name
         with postgres.connect(self._home) as guard, postgres.connect(self._home, autocommit=True) as register:

@@ -150,3 +150,29 @@ def test_real_stays_balance(home: Home, data: Path):
     assert by_entity["front_page"].money_in > 0
     with lake.connect(home) as connection:
         assert connection.execute("SELECT count(DISTINCT fixmedins_code) FROM lake.raw.front_page").fetchone() == (263,)
+
+
+def test_many_sources_land_at_once(home: Home, inbox: Path):
+    for number in range(2, 9):
+        text = CONTRACT.replace("t1", f"t{number}").replace("T1", f"T{number}")
+        (inbox / "contracts" / f"t{number}").mkdir()
+        (inbox / "contracts" / f"t{number}" / f"_t{number}.yml").write_text(text, encoding="utf-8")
+        (inbox / f"t{number}").mkdir()
+        (inbox / f"t{number}" / "fees_1.csv").write_text(
+            HEADER + "m1,1,2026-01-05,D1,药,2,1.5,3.00,张三\n", encoding="utf-8"
+        )
+    report = land(home, deliveries=inbox, now=NOW)
+    assert report.total("rows_loaded") == 7
+    with lake.connect(home) as connection:
+        assert connection.execute("SELECT count(*) FROM lake.raw.hospital").fetchone() == (8,)
+
+
+def test_identity_numbers_in_other_columns_and_links_to_other_folders_stay_outside(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", "m1,1,2026-01-05,11010519491231002X,药,2,1.5,3.00,张三")
+    (inbox / "secret").mkdir()
+    (inbox / "secret" / "fees_2.csv").write_text(HEADER + "m9,1,2026-01-05,D1,药,2,1.5,3.00,张三\n", encoding="utf-8")
+    (inbox / "t1" / "fees_2.csv").symlink_to(inbox / "secret" / "fees_2.csv")
+    report = land(home, deliveries=inbox, now=NOW)
+    assert (report.total("rows_in"), report.total("rows_quarantined")) == (1, 1)
+    with lake.connect(home) as connection:
+        assert connection.execute("SELECT code, value FROM lake.raw.quarantine").fetchall() == [("E-PERSON-ID", "***")]
