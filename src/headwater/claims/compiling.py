@@ -75,8 +75,11 @@ def macros() -> tuple[str, ...]:
         "CREATE OR REPLACE TEMP MACRO hw_plain(t) AS CASE WHEN strlen(t) > length(t) THEN hw_trim(hw_fold(t)) "
         "ELSE hw_trim(t) END",
         # GB 11643: six digits of region, date of birth, three of order, and a check character (ISO 7064 mod 11-2).
-        f"CREATE OR REPLACE TEMP MACRO hw_is_person(t) AS regexp_full_match(t, '{_IDENTITY}') "
-        f"AND substr('10X98765432', 1 + ({_CHECK_SUM}) % 11, 1) = upper(substr(t, 18, 1))",
+        # CASE, as both sides of AND would be computed for every row.
+        "CREATE OR REPLACE TEMP MACRO hw_is_person(t) AS "
+        f"CASE WHEN strlen(t) = 18 THEN CASE WHEN regexp_full_match(t, '{_IDENTITY}') "
+        f"THEN substr('10X98765432', 1 + ({_CHECK_SUM}) % 11, 1) = upper(substr(t, 18, 1)) "
+        "ELSE false END ELSE false END",
         "CREATE OR REPLACE TEMP MACRO hw_digits(t) AS replace(ltrim(t, '¥'), ',', '')",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
         "'¥?[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
