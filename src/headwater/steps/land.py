@@ -109,7 +109,8 @@ def land(
         raw.create_tables(home, connection)
 
     def source(contract: Contract) -> tuple[list[FileResult], int]:
-        with lake.connect(home) as connection:
+        # Several sources share the cores best with one thread each; one source alone takes them all.
+        with lake.connect(home, threads=1 if len(contracts) > 1 else None) as connection:
             landing = _Landing(home, connection, pseudonyms, deliveries, (now or started).date())
             return landing.source(contract, progress or (lambda result: None))
 
