@@ -7,8 +7,10 @@ create table if not exists ops.batch (
     entity text not null,
     file_name text not null,
     sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+    contract text,
+    superseded_by text references ops.batch (batch_id),
     bytes bigint not null,
-    state text not null check (state in ('received', 'loaded', 'refused')),
+    state text not null check (state in ('received', 'loaded', 'refused', 'held', 'superseded')),
     rows_in bigint,
     rows_loaded bigint,
     rows_quarantined bigint,
@@ -39,3 +41,35 @@ create table if not exists ops.batch (
 );
 
 create index if not exists batch_by_source on ops.batch (source_id, entity, state);
+
+-- What a file that was sent again changed: rows and money before and after.
+create table if not exists ops.difference (
+    batch_id text primary key references ops.batch (batch_id),
+    earlier_batch_id text not null references ops.batch (batch_id),
+    rows_same bigint not null,
+    rows_changed bigint not null,
+    rows_added bigint not null,
+    rows_removed bigint not null,
+    money_before numeric(20, 2) not null,
+    money_after numeric(20, 2) not null,
+    snapshot_before bigint not null,
+    noted_at timestamptz not null default now()
+);
+
+-- What a person decided about a file that waits because it shrank.
+create table if not exists ops.decision (
+    batch_id text primary key references ops.batch (batch_id),
+    choice text not null check (choice in ('accept', 'return')),
+    decided_by text not null,
+    why text not null,
+    decided_at timestamptz not null default now()
+);
+
+-- Which snapshot of the lake readers see. One row: publishing flips it, and only the newest claim may.
+create table if not exists ops.publication (
+    publication_id bigint generated always as identity primary key,
+    snapshot_id bigint not null,
+    quality_run text,
+    published_by text not null,
+    published_at timestamptz not null default now()
+);

@@ -6,14 +6,15 @@ from headwater.adapters import postgres
 from headwater.adapters.home import Home
 from headwater.claims.canonical import ENTITIES
 from headwater.claims.contract import Contract
-from headwater.claims.loading import QUARANTINE_COLUMNS, raw_columns
+from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, raw_columns
 
 __all__ = ["create_tables", "forget_batches", "register_hospital"]
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables that are missing; many processes may call it at once."""
-    wanted = {name: raw_columns(entity) for name, entity in ENTITIES.items()} | {"quarantine": QUARANTINE_COLUMNS}
+    wanted = {name: raw_columns(entity) for name, entity in ENTITIES.items()}
+    wanted |= {"quarantine": QUARANTINE_COLUMNS, "cleaned": CLEANED_COLUMNS}
     if set(wanted) <= _present(connection):
         return
     # The catalog resolves a race of two identical CREATE TABLEs by failing one of them, so they queue instead.

@@ -8,12 +8,15 @@ from typing import Literal
 
 __all__ = ["ENTITIES", "Entity", "Field", "FieldType"]
 
-FieldType = Literal["text", "code", "person", "integer", "quantity", "price", "money", "ratio", "date", "time"]
+FieldType = Literal[
+    "text", "code", "person", "identity", "integer", "quantity", "price", "money", "ratio", "date", "time"
+]
 """How a field is read.
 
 text      free text, trimmed
 code      identifier that is not a person's: full-width characters folded, upper case, leading zeros kept
 person    identifies a person: replaced by a keyed token before anything is written
+identity  the national identity number of a person (GB 11643): checked, brought to 18 characters, then a token
 integer   BIGINT
 quantity  DECIMAL(18,4)
 price     DECIMAL(18,6), money per unit
@@ -78,6 +81,7 @@ FRONT_PAGE = Entity(
         _f("setl_id", "code", "结算ID", "settlement identifier"),
         _f("fixmedins_code", "code", "定点医药机构编号", "hospital code", required=True),
         _f("psn_no", "person", "人员编号", "person number"),
+        _f("certno", "identity", "证件号码", "identity number"),
         _f("gend", "code", "性别", "sex: 1 male, 2 female, 9 unknown"),
         _f("age", "integer", "年龄", "age in years"),
         _f("brdy", "date", "出生日期", "date of birth"),
@@ -96,6 +100,29 @@ FRONT_PAGE = Entity(
         _f("medfee_sumamt", "money", "医疗费用总额", "total cost", required=True),
         _f("fund_pay_sumamt", "money", "基金支付总额", "paid by the fund"),
         _f("psn_selfpay", "money", "个人自付", "paid by the patient"),
+    ),
+)
+
+SETTLEMENT = Entity(
+    name="settlement",
+    zh="结算",
+    en="settlement",
+    key=("setl_id",),
+    money="medfee_sumamt",
+    period="setl_time",
+    fields=(
+        _f("setl_id", "code", "结算ID", "settlement identifier", required=True),
+        _f("mdtrt_id", "code", "就诊ID", "stay identifier", required=True),
+        _f("fixmedins_code", "code", "定点医药机构编号", "hospital code", required=True),
+        _f("psn_no", "person", "人员编号", "person number"),
+        _f("insutype", "code", "险种", "insurance type"),
+        _f("med_type", "code", "医疗类别", "medical type"),
+        _f("setl_time", "time", "结算时间", "time of the settlement", required=True),
+        _f("medfee_sumamt", "money", "医疗费总额", "total cost; negative in a reversal", required=True),
+        _f("fund_pay_sumamt", "money", "基金支付总额", "paid by the fund"),
+        _f("psn_selfpay", "money", "个人自付", "paid by the patient"),
+        _f("refd_setl_flag", "code", "退费结算标志", "1 if it reverses another settlement, else 0"),
+        _f("init_setl_id", "code", "原结算ID", "the settlement that this one reverses"),
     ),
 )
 
@@ -216,6 +243,6 @@ HOSPITAL = Entity(
 
 ENTITIES: dict[str, Entity] = {
     entity.name: entity
-    for entity in (HOSPITAL, FRONT_PAGE, DIAGNOSIS, OPERATION, FEE_LINE, DRUG, CONSUMABLE, SERVICE_ITEM)
+    for entity in (HOSPITAL, FRONT_PAGE, DIAGNOSIS, OPERATION, SETTLEMENT, FEE_LINE, DRUG, CONSUMABLE, SERVICE_ITEM)
 }
 """Every canonical table by name."""

@@ -21,6 +21,7 @@ SQL_TYPES: dict[FieldType, str] = {
     "text": "VARCHAR",
     "code": "VARCHAR",
     "person": "VARCHAR",
+    "identity": "VARCHAR",
     "integer": "BIGINT",
     "quantity": "DECIMAL(18,4)",
     "price": "DECIMAL(18,6)",
@@ -203,7 +204,7 @@ def _text(field: Field, rule: ColumnRule) -> str:
     """Return the expression of the field's text, folded and trimmed."""
     if rule.column is None:
         return _literal(rule.value or "")
-    reader = "hw_text" if field.type in ("text", "person") else "hw_plain"
+    reader = "hw_text" if field.type in ("text", "person", "identity") else "hw_plain"
     text = f"{reader}({_quoted(rule.column)})"
     if rule.only is None:
         return text
@@ -227,7 +228,7 @@ def _value(field: Field, rule: ColumnRule | None) -> str:
     if rule.values:
         cases = " ".join(f"WHEN {_literal(old)} THEN {_literal(new)}" for old, new in rule.values)
         text = f"CASE {text} {cases} END"
-    if field.type in ("text", "person"):
+    if field.type in ("text", "person", "identity"):
         return text
     if field.type == "code":
         return f"upper({text})"
@@ -272,7 +273,7 @@ def _field_faults(
     """Return (field, code, shown value, condition) of every fault the field can have."""
     name, text = f'"{field.name}"', f'"text_{field.name}"'
     # Whatever a person's identifier looks like, it is never shown.
-    shown = "NULL::VARCHAR" if field.type == "person" else text if misreadable else name
+    shown = "NULL::VARCHAR" if field.type in ("person", "identity") else text if misreadable else name
     absent = f"{name} IS NULL AND {text} IS NULL" if misreadable else f"{name} IS NULL"
     faults = []
     if field.required:
@@ -286,7 +287,7 @@ def _field_faults(
         faults.append(("'E-DATE-RANGE'", f"{name} < DATE '1900-01-01' OR {late}"))
     if field.type in ("code", "text"):
         faults.append(("'E-PERSON-ID'", f"hw_is_person({name})"))
-    if field.type in ("code", "person"):
+    if field.type in ("code", "person", "identity"):
         faults.append(("'E-CODE-SCIENTIFIC'", f"regexp_full_match({name}, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{{2,3}}')"))
     return [(field.name, code, shown, condition) for code, condition in faults]
 

@@ -19,7 +19,8 @@ _FORMATS = ("csv", "tsv", "xlsx", "parquet")
 _ENCODINGS = ("auto", "utf-8", "gb18030", "latin-1")
 _ORIGINS = ("real", "synthetic", "converted")
 _SOURCE_KEYS = {"title", "owner", "origin", "currency", "deliveries", "cadence", "hospital", "notes"}
-_TABLE_KEYS = {"files", "format", "encoding", "sheet", "header_row", "nulls", "columns", "each"}
+_TABLE_KEYS = {"files", "corrections", "format", "encoding", "sheet", "header_row", "nulls", "columns", "each"}
+_COLUMN_KEYS = {"from", "value", "map", "format", "scale", "only", "units", "width"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class ColumnRule:
     format : strptime format, where the general reader of dates would be ambiguous
     scale : factor applied to an amount, e.g. ``0.01`` for amounts delivered in fen
     only : delivered column and the value it must have for this field to count; otherwise the field is empty
+    units : words that may follow a number in this column and change nothing, e.g. ``盒``
+    width : digits of a code whose leading zeros get lost on the way, e.g. in a workbook; shorter numbers are filled up
     """
 
     column: str | None = None
@@ -42,6 +45,8 @@ class ColumnRule:
     format: str | None = None
     scale: str | None = None
     only: tuple[str, str] | None = None
+    units: tuple[str, ...] = ()
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,11 @@ class Each:
 class TableContract:
     """How files of one kind become rows of one canonical table.
 
-    ``nulls`` are words that mean "empty" in these files beyond the usual ones, e.g. ``0000``.
+    Parameters
+    ----------
+    files : pattern of the files' names in the source's folder
+    corrections : pattern of those among them whose rows replace rows of the same key in other files, or None
+    nulls : words that mean "empty" in these files beyond the usual ones, e.g. ``0000``
     """
 
     entity: Entity
@@ -74,6 +83,7 @@ class TableContract:
     columns: tuple[tuple[str, ColumnRule], ...]
     each: Each | None = None
     nulls: tuple[str, ...] = ()
+    corrections: str | None = None
 
     @property
     def delivered_columns(self) -> tuple[str, ...]:
@@ -155,6 +165,7 @@ def _table(table: Mapping[str, Any], where: str) -> TableContract:
         columns=columns,
         each=each,
         nulls=tuple(str(word) for word in meta.get("nulls", ())),
+        corrections=None if meta.get("corrections") is None else str(meta["corrections"]),
     )
     _complete(contract, where)
     _contained(contract, where)
@@ -175,7 +186,7 @@ def _rule(rule: Any, where: str) -> ColumnRule:
         return ColumnRule(column=rule)
     if not isinstance(rule, Mapping):
         raise _wrong(where, "", "a column name or a mapping", "列名或映射")
-    _only(rule, {"from", "value", "map", "format", "scale", "only"}, where)
+    _only(rule, _COLUMN_KEYS, where)
     if ("from" in rule) == ("value" in rule):
         raise _wrong(where, "from", "exactly one of from and value", "from 与 value 二者恰有其一")
     if "value" in rule:
@@ -190,6 +201,8 @@ def _rule(rule: Any, where: str) -> ColumnRule:
         format=None if rule.get("format") is None else str(rule["format"]),
         scale=None if rule.get("scale") is None else str(rule["scale"]),
         only=(str(only[0][0]), str(only[0][1])) if only else None,
+        units=tuple(str(unit) for unit in rule.get("units", ())),
+        width=None if rule.get("width") is None else int(rule["width"]),
     )
 
 
@@ -214,7 +227,7 @@ def _contained(contract: TableContract, where: str) -> None:
     if contract.files.startswith(("/", "\\")) or ".." in contract.files.split("/"):
         raise _wrong(where, "files", "a pattern inside the source's folder", "数据源目录之内的模式")
     for field, rule in contract.columns:
-        if contract.entity.field(field).type == "person" and rule.column is None:
+        if contract.entity.field(field).type in ("person", "identity") and rule.column is None:
             raise _wrong(where, field, "a delivered column, as a constant person makes no sense", "送报列，不能是常量")
     names = [column.casefold() for column in contract.delivered_columns]
     twice = next((name for name in names if names.count(name) > 1 or name.startswith("__")), None)

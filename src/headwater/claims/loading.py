@@ -20,7 +20,7 @@ from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import ROW, Delivery
 from headwater.errors import Refusal
 
-__all__ = ["QUARANTINE_COLUMNS", "Batch", "Counts", "Loader", "raw_columns"]
+__all__ = ["CLEANED_COLUMNS", "QUARANTINE_COLUMNS", "Batch", "Counts", "Loader", "raw_columns"]
 
 _CHUNK_ROWS = 1_000_000
 
@@ -28,10 +28,16 @@ QUARANTINE_COLUMNS: tuple[tuple[str, str], ...] = tuple(
     (name, "BIGINT" if name == "row_no" else "VARCHAR")
     for name in (
         *("source_id", "entity", "batch_id", "file_name", "row_no", "field", "code", "value"),
-        *("reason_zh", "reason_en", "fix_zh", "fix_en"),
+        *("reason_zh", "reason_en", "fix_zh", "fix_en", "row_key", "closed_by"),
     )
 )
-"""Columns of ``raw.quarantine``: one row a fault."""
+"""Columns of ``raw.quarantine``: one row a fault, open until a batch closes it."""
+
+CLEANED_COLUMNS: tuple[tuple[str, str], ...] = tuple(
+    (name, "BIGINT" if name == "row_no" else "VARCHAR")
+    for name in ("source_id", "entity", "batch_id", "row_no", "field", "rules", "raw", "clean")
+)
+"""Columns of ``raw.cleaned``: one row a cell whose reading changed its text, with the rules that did it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class Loader:
         rules = dict(self._table.columns)
         for field in self._entity.fields:
             rule = rules.get(field.name)
-            if field.type == "person" and rule is not None and rule.column is not None:
+            if field.type in ("person", "identity") and rule is not None and rule.column is not None:
                 place = chunk.schema.get_field_index(rule.column)
                 chunk = chunk.set_column(
                     place, rule.column, self._pseudonyms.tokens(chunk.column(place), nulls=self._table.nulls)
@@ -248,7 +254,7 @@ class Loader:
             "INSERT INTO lake.raw.quarantine "
             "SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, f.code, "
             "left(regexp_replace(f.value, '[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64), "
-            "w.reason_zh, w.reason_en, w.fix_zh, w.fix_en "
+            "w.reason_zh, w.reason_en, w.fix_zh, w.fix_en, NULL, NULL "
             "FROM fault f JOIN batches b USING (batch) JOIN words w USING (code)",
             {"source": self._source_id, "entity": self._entity.name},
         )
