@@ -1,20 +1,87 @@
-"""The register of landed files in PostgreSQL: which are loaded, and the balance of each."""
+"""The register of landed files in PostgreSQL: which are live, what each became, and what people decided about them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
 
 import psycopg
+from psycopg.rows import class_row
 
 from headwater.claims.landing import Landed
 from headwater.claims.loading import Counts
 from headwater.errors import HeadwaterError
 
-__all__ = ["batch_id", "loaded", "lock", "receive", "refuse", "settle"]
+__all__ = [
+    "Difference",
+    "Live",
+    "Waiting",
+    "batch_id",
+    "decide",
+    "decisions",
+    "hold",
+    "live",
+    "lock",
+    "note_difference",
+    "receive",
+    "refuse",
+    "settle",
+    "supersede",
+    "waiting",
+]
 
 
-def batch_id(source_id: str, entity: str, landed: Landed) -> str:
+@dataclass(frozen=True)
+class Live:
+    """A batch whose rows are in the lake.
+
+    Parameters
+    ----------
+    contract : digest of the table's contract by which it was read
+    snapshot_id : of the lake, with these rows in it
+    """
+
+    batch_id: str
+    file_name: str
+    sha256: str
+    bytes: int
+    contract: str | None
+    rows_in: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_replaced: int
+    snapshot_id: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A file that waits for a decision."""
+
+    batch_id: str
+    source_id: str
+    entity: str
+    file_name: str
+    rows_in: int
+    reason_zh: str
+    reason_en: str
+    landed_at: datetime
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a file that was sent again changed, by key: rows, and money in the delivery's currency."""
+
+    rows_same: int
+    rows_changed: int
+    rows_added: int
+    rows_removed: int
+    money_before: Decimal
+    money_after: Decimal
+
+
+def batch_id(source_id: str, entity: str, sha256: str) -> str:
     """Return the identity of one file in one table: the same bytes give the same batch."""
-    return f"{source_id}-{entity}-{landed.sha256[:20]}"
+    return f"{source_id}-{entity}-{sha256[:20]}"
 
 
 def lock(connection: psycopg.Connection, source_id: str) -> None:
@@ -22,27 +89,47 @@ def lock(connection: psycopg.Connection, source_id: str) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtext('headwater.land'), hashtext(%s))", (source_id,))
 
 
-def loaded(connection: psycopg.Connection, source_id: str, entity: str) -> set[str]:
-    """Return the digests that this table holds already."""
+def live(connection: psycopg.Connection, source_id: str, entity: str) -> list[Live]:
+    """Return the batches that this table holds, by file name."""
+    with connection.cursor(row_factory=class_row(Live)) as cursor:
+        cursor.execute(
+            "select batch_id, file_name, sha256, bytes, contract, rows_in, rows_quarantined, rows_duplicate, "
+            "rows_replaced, snapshot_id from ops.batch where source_id = %s and entity = %s and state = 'loaded' "
+            "order by file_name, batch_id",
+            (source_id, entity),
+        )
+        return cursor.fetchall()
+
+
+def decisions(connection: psycopg.Connection, source_id: str, entity: str) -> dict[str, str | None]:
+    """Return what people decided about the files that were ever held, by digest: accept, return, or None yet."""
     rows = connection.execute(
-        "select sha256 from ops.batch where source_id = %s and entity = %s and state = 'loaded'", (source_id, entity)
+        "select b.sha256, d.choice from ops.batch b left join ops.decision d using (batch_id) "
+        "where b.source_id = %s and b.entity = %s and (b.state = 'held' or d.choice is not null)",
+        (source_id, entity),
     )
-    return {row[0] for row in rows}
+    return dict(rows.fetchall())
 
 
-def receive(connection: psycopg.Connection, *, source_id: str, entity: str, landed: Sequence[Landed]) -> list[str]:
+def receive(
+    connection: psycopg.Connection, *, source_id: str, entity: str, landed: Sequence[Landed], contract: str
+) -> list[str]:
     """Register files before any of their rows is written; return those that an earlier attempt had registered."""
     known = []
     for file in landed:
         row = connection.execute(
-            "insert into ops.batch (batch_id, source_id, entity, file_name, sha256, bytes, state) "
-            "values (%s, %s, %s, %s, %s, %s, 'received') "
-            "on conflict (batch_id) do update set state = 'received', file_name = excluded.file_name "
+            "insert into ops.batch (batch_id, source_id, entity, file_name, sha256, bytes, contract, state) "
+            "values (%s, %s, %s, %s, %s, %s, %s, 'received') "
+            "on conflict (batch_id) do update set state = 'received', file_name = excluded.file_name, "
+            "contract = excluded.contract, superseded_by = null "
             "returning (xmax <> 0)",
-            (batch_id(source_id, entity, file), source_id, entity, file.name, file.sha256, file.size),
+            (
+                batch_id(source_id, entity, file.sha256),
+                *(source_id, entity, file.name, file.sha256, file.size, contract),
+            ),
         ).fetchone()
         if row is not None and row[0]:
-            known.append(batch_id(source_id, entity, file))
+            known.append(batch_id(source_id, entity, file.sha256))
     return known
 
 
@@ -52,7 +139,8 @@ def settle(connection: psycopg.Connection, *, batch: str, counts: Counts, snapsh
         "update ops.batch set state = 'loaded', rows_in = %(rows_in)s, rows_loaded = %(rows_loaded)s, "
         "rows_quarantined = %(rows_quarantined)s, rows_duplicate = %(rows_duplicate)s, money_in = %(money_in)s, "
         "money_loaded = %(money_loaded)s, money_quarantined = %(money_quarantined)s, "
-        "money_duplicate = %(money_duplicate)s, columns_ignored = %(columns_ignored)s, snapshot_id = %(snapshot)s, "
+        "money_duplicate = %(money_duplicate)s, columns_ignored = %(columns_ignored)s, "
+        "rows_replaced = %(rows_replaced)s, snapshot_id = %(snapshot)s, "
         "loaded_at = now(), refusal_code = null, refusal_zh = null, refusal_en = null where batch_id = %(batch)s",
         {**asdict(counts), "snapshot": snapshot, "batch": batch},
     )
@@ -60,8 +148,66 @@ def settle(connection: psycopg.Connection, *, batch: str, counts: Counts, snapsh
 
 def refuse(connection: psycopg.Connection, *, batch: str, error: HeadwaterError) -> None:
     """Mark a file as refused as a whole, with the reason in both languages."""
+    _stop(connection, batch, "refused", error)
+
+
+def hold(connection: psycopg.Connection, *, batch: str, error: HeadwaterError, rows_in: int) -> None:
+    """Let a file wait for a decision, with the reason in both languages."""
+    _stop(connection, batch, "held", error)
+    connection.execute("update ops.batch set rows_in = %s where batch_id = %s", (rows_in, batch))
+
+
+def _stop(connection: psycopg.Connection, batch: str, state: str, error: HeadwaterError) -> None:
     connection.execute(
-        "update ops.batch set state = 'refused', refusal_code = %s, refusal_zh = %s, refusal_en = %s "
-        "where batch_id = %s",
-        (error.code, error.reason.zh + error.remedy.zh, f"{error.reason.en} {error.remedy.en}", batch),
+        "update ops.batch set state = %s, refusal_code = %s, refusal_zh = %s, refusal_en = %s where batch_id = %s",
+        (state, error.code, error.reason.zh + error.remedy.zh, f"{error.reason.en} {error.remedy.en}", batch),
     )
+
+
+def supersede(connection: psycopg.Connection, *, batch: str, by: str) -> None:
+    """Mark a batch as no longer live, as the same file was sent again."""
+    connection.execute("update ops.batch set state = 'superseded', superseded_by = %s where batch_id = %s", (by, batch))
+
+
+def note_difference(
+    connection: psycopg.Connection, *, batch: str, earlier: Live | None, difference: Difference
+) -> None:
+    """Keep what a batch changed; ``earlier`` is the batch it superseded, None for a correction of single rows."""
+    connection.execute(
+        "insert into ops.difference (batch_id, earlier_batch_id, snapshot_before, rows_same, rows_changed, rows_added, "
+        "rows_removed, money_before, money_after) values (%(batch)s, %(earlier)s, %(snapshot)s, %(rows_same)s, "
+        "%(rows_changed)s, %(rows_added)s, %(rows_removed)s, %(money_before)s, %(money_after)s) "
+        "on conflict (batch_id) do update set rows_same = excluded.rows_same, rows_changed = excluded.rows_changed, "
+        "rows_added = excluded.rows_added, rows_removed = excluded.rows_removed, "
+        "money_before = excluded.money_before, money_after = excluded.money_after",
+        {
+            **asdict(difference),
+            "batch": batch,
+            "earlier": earlier.batch_id if earlier else None,
+            "snapshot": earlier.snapshot_id if earlier else None,
+        },
+    )
+
+
+def waiting(connection: psycopg.Connection) -> list[Waiting]:
+    """Return the files that wait for a decision, the oldest first."""
+    with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+        cursor.execute(
+            "select batch_id, source_id, entity, file_name, rows_in, refusal_zh as reason_zh, "
+            "refusal_en as reason_en, landed_at from ops.batch left join ops.decision using (batch_id) "
+            "where state = 'held' and choice is null order by landed_at, batch_id"
+        )
+        return cursor.fetchall()
+
+
+def decide(connection: psycopg.Connection, batch: str, *, choice: str, by: str, why: str) -> bool:
+    """Put down a decision about a waiting file; return False if it does not wait."""
+    found = connection.execute(
+        "insert into ops.decision (batch_id, choice, decided_by, why) "
+        "select batch_id, %s, %s, %s from ops.batch where batch_id = %s and state = 'held' "
+        "on conflict (batch_id) do nothing returning batch_id",
+        (choice, by, why, batch),
+    ).fetchone()
+    if found is not None and choice == "return":
+        connection.execute("update ops.batch set state = 'refused' where batch_id = %s", (batch,))
+    return found is not None

@@ -20,6 +20,7 @@ create table if not exists ops.batch (
     money_quarantined numeric(20, 2),
     money_duplicate numeric(20, 2),
     columns_ignored integer,
+    rows_replaced bigint not null default 0,
     refusal_code text,
     refusal_zh text,
     refusal_en text,
@@ -37,7 +38,9 @@ create table if not exists ops.batch (
             and money_duplicate is not null and snapshot_id is not null
         )
     ),
-    constraint refused_is_explained check (state <> 'refused' or (refusal_code is not null and refusal_zh is not null))
+    constraint refused_is_explained check (
+        state not in ('refused', 'held') or (refusal_code is not null and refusal_zh is not null)
+    )
 );
 
 create index if not exists batch_by_source on ops.batch (source_id, entity, state);
@@ -45,14 +48,14 @@ create index if not exists batch_by_source on ops.batch (source_id, entity, stat
 -- What a file that was sent again changed: rows and money before and after.
 create table if not exists ops.difference (
     batch_id text primary key references ops.batch (batch_id),
-    earlier_batch_id text not null references ops.batch (batch_id),
+    earlier_batch_id text references ops.batch (batch_id),
     rows_same bigint not null,
     rows_changed bigint not null,
     rows_added bigint not null,
     rows_removed bigint not null,
     money_before numeric(20, 2) not null,
     money_after numeric(20, 2) not null,
-    snapshot_before bigint not null,
+    snapshot_before bigint,
     noted_at timestamptz not null default now()
 );
 

@@ -1,14 +1,18 @@
 """The raw tables of the lake: one a canonical entity, and the quarantine."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from headwater.adapters import postgres
+from headwater.adapters.batches import Difference, Live
 from headwater.adapters.home import Home
-from headwater.claims.canonical import ENTITIES
+from headwater.claims.canonical import ENTITIES, Entity
 from headwater.claims.contract import Contract
+from headwater.claims.judging import row_key
 from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, raw_columns
 
-__all__ = ["create_tables", "forget_batches", "register_hospital"]
+__all__ = ["close_items", "create_tables", "difference", "forget_batches", "register_hospital", "remember", "vanish"]
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -33,14 +37,67 @@ def _present(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def forget_batches(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:
-    """Remove what an interrupted load may have left of these batches."""
-    parameters = {"batches": batch_ids, "entity": entity}
+    """Remove all that the lake holds of these batches."""
+    vanish(connection, entity, batch_ids)
+    connection.execute(
+        "DELETE FROM lake.raw.quarantine WHERE entity = $entity AND list_contains($batches, batch_id)",
+        {"batches": batch_ids, "entity": entity},
+    )
+
+
+def vanish(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:
+    """Remove the rows of these batches; earlier snapshots keep them, and what was quarantined stays on record."""
     connection.execute(
         f"DELETE FROM lake.raw.{ENTITIES[entity].name} WHERE list_contains($batches, batch_id)", {"batches": batch_ids}
     )
     connection.execute(
-        "DELETE FROM lake.raw.quarantine WHERE entity = $entity AND list_contains($batches, batch_id)", parameters
+        "DELETE FROM lake.raw.cleaned WHERE entity = $entity AND list_contains($batches, batch_id)",
+        {"batches": batch_ids, "entity": entity},
     )
+
+
+def close_items(connection: duckdb.DuckDBPyConnection, entity: str, *, earlier: str, by: str) -> None:
+    """Close what is open of a batch that the same file, sent again, took the place of."""
+    connection.execute(
+        "UPDATE lake.raw.quarantine SET closed_by = $by WHERE entity = $entity AND batch_id = $earlier "
+        "AND closed_by IS NULL",
+        {"by": by, "entity": entity, "earlier": earlier},
+    )
+
+
+def remember(connection: duckdb.DuckDBPyConnection, entity: Entity, batches: Sequence[Live]) -> None:
+    """Keep the rows of batches that are about to be replaced for :func:`difference`, until the transaction ends."""
+    # Read at their own snapshots: an interrupted landing may have removed them from the newest one already.
+    parts = [
+        f"SELECT batch_id, {_compared(entity)} FROM lake.raw.{entity.name} AT (VERSION => {batch.snapshot_id}) "
+        f"WHERE batch_id = '{batch.batch_id}'"
+        for batch in batches
+    ]
+    if parts:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE remembered AS {' UNION ALL '.join(parts)}")
+
+
+def difference(connection: duckdb.DuckDBPyConnection, entity: Entity, *, earlier: str, batch: str) -> Difference:
+    """Compare a batch with the remembered one it took the place of, by key."""
+    found = connection.execute(
+        "WITH old AS (SELECT * FROM remembered WHERE batch_id = $old), "
+        f"new AS (SELECT {_compared(entity)} FROM lake.raw.{entity.name} WHERE batch_id = $new) "
+        "SELECT count(*) FILTER (old.content = new.content), "
+        "count(*) FILTER (old.key IS NOT NULL AND new.key IS NOT NULL AND old.content <> new.content), "
+        "count(*) FILTER (old.key IS NULL), count(*) FILTER (new.key IS NULL), "
+        "coalesce(sum(old.money), 0), coalesce(sum(new.money), 0) FROM old FULL JOIN new ON old.key = new.key",
+        {"old": earlier, "new": batch},
+    ).fetchone()
+    if found is None:
+        raise AssertionError("an aggregate has a row")
+    return Difference(*found)
+
+
+def _compared(entity: Entity) -> str:
+    # As text, so that an empty field equals an empty field.
+    content = ", ".join(f"coalesce(CAST(\"{field.name}\" AS VARCHAR), '')" for field in entity.fields)
+    money = f'"{entity.money}"' if entity.money else "0::DECIMAL(18,2)"
+    return f"{row_key(entity)} AS key, [{content}] AS content, {money} AS money"
 
 
 def register_hospital(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:

@@ -29,13 +29,23 @@ time      TIMESTAMP; a bare date means midnight
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a canonical table."""
+    """One column of a canonical table.
+
+    Parameters
+    ----------
+    required : an empty cell is a fault
+    units : words that may follow the number and change nothing
+    low, high : bounds of a number, both or none
+    """
 
     name: str
     type: FieldType
     zh: str
     en: str
     required: bool = False
+    units: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,13 +93,13 @@ FRONT_PAGE = Entity(
         _f("psn_no", "person", "人员编号", "person number"),
         _f("certno", "identity", "证件号码", "identity number"),
         _f("gend", "code", "性别", "sex: 1 male, 2 female, 9 unknown"),
-        _f("age", "integer", "年龄", "age in years"),
+        Field("age", "integer", "年龄", "age in years", units=("岁", "周岁"), low=0, high=150),
         _f("brdy", "date", "出生日期", "date of birth"),
         _f("insutype", "code", "险种", "insurance type"),
         _f("med_type", "code", "医疗类别", "medical type"),
         _f("begntime", "time", "入院时间", "admission time", required=True),
         _f("endtime", "time", "出院时间", "discharge time", required=True),
-        _f("ipt_days", "integer", "住院天数", "days of stay"),
+        Field("ipt_days", "integer", "住院天数", "days of stay", units=("天", "日"), low=0, high=36_500),
         _f("dscg_way", "code", "离院方式", "discharge way"),
         _f("adm_way", "code", "入院途径", "admission way: 1 emergency, 2 outpatient, 3 transfer, 9 other"),
         _f("adm_dept_name", "text", "入院科室名称", "admission department"),

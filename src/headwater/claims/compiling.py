@@ -1,21 +1,14 @@
-"""From a source contract to the SQL that reads text into a canonical table and names every fault.
+"""From a source contract to the SQL that reads one column of text: its value, its fault, and what was cleaned.
 
-Everything runs inside DuckDB: expressions here are strings built from canonical field names and quoted column names,
-never from delivered values. Text that looks almost right is a fault; nothing is rounded, swapped or completed.
+Everything runs inside DuckDB over the distinct texts of a column: expressions here are built from canonical field
+names, never from delivered values. Text that looks almost right is a fault; nothing is rounded, swapped or completed.
 """
 
 from headwater.claims.canonical import Field, FieldType
-from headwater.claims.contract import ColumnRule, TableContract
-from headwater.claims.reading import ROW
+from headwater.claims.contract import ColumnRule
 from headwater.errors import Message, Refusal
 
-__all__ = ["BATCH", "ITEM", "SQL_TYPES", "faults_sql", "macros", "values_sql"]
-
-BATCH = "__batch"
-"""Name of the column that tells apart the files of one load: their number, from 0."""
-
-ITEM = "__item"
-"""Name of the column that tells apart several rows made from one delivered row: 0, or the slot's number."""
+__all__ = ["PERSONAL", "SQL_TYPES", "macros", "reader_sql"]
 
 SQL_TYPES: dict[FieldType, str] = {
     "text": "VARCHAR",
@@ -31,18 +24,13 @@ SQL_TYPES: dict[FieldType, str] = {
     "time": "TIMESTAMP",
 }
 
+PERSONAL: tuple[FieldType, ...] = ("person", "identity")
+"""Types whose text never reaches SQL: :mod:`headwater.claims.pseudonyms` reads them."""
+
 _FULL = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000\u00a0￥"
 _HALF = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + "  ¥"
-
-_FAULT_OF: dict[FieldType, str] = {
-    "integer": "E-NUMBER",
-    "quantity": "E-NUMBER",
-    "price": "E-NUMBER",
-    "ratio": "E-NUMBER",
-    "money": "E-MONEY",
-    "date": "E-DATE",
-    "time": "E-DATE",
-}
+# Zero-width characters, marks of writing direction, and the byte order mark: never seen, never meant.
+_INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.0+)?)?"
 
@@ -51,20 +39,24 @@ _CHECK_SUM = " + ".join(
     f"{2 ** (18 - place) % 11} * TRY_CAST(substr(t, {place}, 1) AS INTEGER)" for place in range(1, 18)
 )
 
+_NUMERIC: tuple[FieldType, ...] = ("integer", "quantity", "price", "money", "ratio")
 _DECIMALS = {"quantity": 4, "price": 6, "money": 2, "ratio": 6}
+_CURRENCY = "¥|元|圆|RMB|CNY"
 
 
 def macros() -> tuple[str, ...]:
     """Return the statements that define the readers; run them once on a connection.
 
     Amounts follow ``[-+]digits[.decimals]`` with optional, well-placed thousands separators; trailing zeros beyond the
-    allowed decimals are harmless. Dates follow DOMAIN's list and year-first order only, so none is ambiguous.
+    allowed decimals are harmless. Dates are read where the four-digit year comes first, so none is ambiguous.
     """
     full, half = _FULL.replace("'", "''"), _HALF.replace("'", "''")
     return (
         # The translation costs fifty times the search for something to translate.
         "CREATE OR REPLACE TEMP MACRO hw_fold(t) AS CASE WHEN strlen(t) > length(t) "
         f"AND regexp_matches(t, '[\uff01-\uff5e\u3000\u00a0￥]') THEN translate(t, '{full}', '{half}') ELSE t END",
+        "CREATE OR REPLACE TEMP MACRO hw_seen(t) AS CASE WHEN strlen(t) > length(t) "
+        f"THEN regexp_replace(t, '[{_INVISIBLE}]', '', 'g') ELSE t END",
         "CREATE OR REPLACE TEMP MACRO hw_blank(t) AS CASE WHEN strlen(t) < 5 AND upper(t) IN "
         "('', 'NULL', '-', '--', '无', 'N/A', '\\N') THEN NULL ELSE t END",
         # So does trimming: it is done only where an end of the text shows that there is something to trim.
@@ -81,9 +73,16 @@ def macros() -> tuple[str, ...]:
         f"CASE WHEN strlen(t) = 18 THEN CASE WHEN regexp_full_match(t, '{_IDENTITY}') "
         f"THEN substr('10X98765432', 1 + ({_CHECK_SUM}) % 11, 1) = upper(substr(t, 18, 1)) "
         "ELSE false END ELSE false END",
-        "CREATE OR REPLACE TEMP MACRO hw_digits(t) AS replace(ltrim(t, '¥'), ',', '')",
+        # The same anywhere in a text, its digits full-width or set apart by spaces or hyphens.
+        "CREATE OR REPLACE TEMP MACRO hw_names_person(t) AS CASE WHEN length(t) >= 18 "
+        "THEN len(list_filter(regexp_extract_all(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
+        "'[0-9]{17}[0-9Xx]'), x -> hw_is_person(x))) > 0 ELSE false END",
+        # A value that holds something shaped like an identity number is masked, whatever field it stands in, and before
+        # it is cut; what a separator or an exponent hides is masked as well.
+        "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "
+        "'[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64)",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
-        "'¥?[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
+        "'[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
         "CREATE OR REPLACE TEMP MACRO hw_serial(t) AS TIMESTAMP '1899-12-30' "
         "+ to_seconds(CAST(round(CAST(t AS DOUBLE) * 86400) AS BIGINT))",
         # A four-digit year comes first in every accepted form; 24:00:00, zones and eras are not accepted.
@@ -91,159 +90,109 @@ def macros() -> tuple[str, ...]:
         f"WHEN regexp_full_match(t, '[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:[ T]{_CLOCK})?') "
         "THEN TRY_CAST(t AS TIMESTAMP) "
         "WHEN regexp_full_match(t, '[0-9]{8}') THEN try_strptime(t, '%Y%m%d') "
+        "WHEN regexp_full_match(t, '[0-9]{12}') THEN try_strptime(t, '%Y%m%d%H%M') "
         "WHEN regexp_full_match(t, '[0-9]{14}') THEN try_strptime(t, '%Y%m%d%H%M%S') "
-        f"WHEN regexp_full_match(t, '[0-9]{{4}}/[0-9]{{1,2}}/[0-9]{{1,2}}(?: {_CLOCK})?') "
-        "THEN TRY_CAST(replace(t, '/', '-') AS TIMESTAMP) "
-        "WHEN regexp_full_match(t, '[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日') THEN try_strptime(t, '%Y年%m月%d日') "
+        f"WHEN regexp_full_match(t, '[0-9]{{8}} {_CLOCK}') THEN TRY_CAST(concat_ws('-', substr(t, 1, 4), "
+        "substr(t, 5, 2), substr(t, 7)) AS TIMESTAMP) "
+        f"WHEN regexp_full_match(t, '[0-9]{{4}}([/.])[0-9]{{1,2}}[/.][0-9]{{1,2}}(?: {_CLOCK})?') "
+        "AND substr(t, 5, 1) = substr(ltrim(substr(t, 6), '0123456789'), 1, 1) "
+        "THEN TRY_CAST(regexp_replace(t, '^([0-9]+)[/.]([0-9]+)[/.]', '\\1-\\2-') AS TIMESTAMP) "
+        f"WHEN regexp_full_match(t, '[0-9]{{4}}年[0-9]{{1,2}}月[0-9]{{1,2}}日(?: ?{_CLOCK})?') "
+        "THEN TRY_CAST(rtrim(regexp_replace(t, '^([0-9]+)年([0-9]+)月([0-9]+)日 ?', '\\1-\\2-\\3 ')) AS TIMESTAMP) "
+        "WHEN regexp_full_match(t, "
+        "'[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日 ?[0-9]{1,2}[时点][0-9]{1,2}分(?:[0-9]{1,2}秒)?') "
+        "THEN TRY_CAST(regexp_replace(regexp_replace(t, '^([0-9]+)年([0-9]+)月([0-9]+)日 ?([0-9]+)[时点]([0-9]+)分', "
+        "'\\1-\\2-\\3 \\4:\\5:'), '[:秒]$', '') AS TIMESTAMP) "
         "WHEN regexp_full_match(t, '[1-7][0-9]{4}(?:\\.[0-9]+)?') THEN hw_serial(t) END",
     )
 
 
-def values_sql(table: TableContract, *, relation: str, constants: dict[str, str]) -> str:
-    """Return a SELECT of ``BATCH``, ``ROW``, ``ITEM`` and every canonical field, typed.
+def reader_sql(field: Field, rule: ColumnRule, *, nulls: tuple[str, ...], delivered_on: str) -> str:
+    """Return a SELECT from ``words(place, delivered, numeral)`` of what each delivered text means for the field.
 
-    What cannot be read is NULL; the text of fields that can be misread follows as ``text_<field>``.
-
-    Parameters
-    ----------
-    relation : name of the relation of text columns
-    constants : fields that the source's contract fixes as a whole, e.g. the currency
-    """
-    parts = []
-    for item, rules in _slots(table):
-        rules = {**{field: ColumnRule(value=value) for field, value in constants.items()}, **rules}
-        used = [field for field in table.entity.fields if field.name in rules]
-        # Each text is read once, in inner queries: the readers mention their argument often and would multiply.
-        texts = ", ".join(f'{_text(field, rules[field.name])} AS "text_{field.name}"' for field in used)
-        filled = ", ".join(f'{_emptied(field, table.nulls)} AS "text_{field.name}"' for field in used)
-        columns = [f'{_value(field, rules.get(field.name))} AS "{field.name}"' for field in table.entity.fields]
-        columns += [f'"text_{name}"' for name in _misreadable(table)]
-        where = f" WHERE {_filled(table, item)}" if table.each is not None else ""
-        parts.append(
-            f'SELECT "{BATCH}", "{ROW}", {item} AS "{ITEM}", {", ".join(columns)} '
-            f'FROM (SELECT "{BATCH}", "{ROW}", {filled} '
-            f'FROM (SELECT "{BATCH}", "{ROW}", {texts} FROM {relation}{where}))'
-        )
-    return " UNION ALL ".join(parts)
-
-
-def faults_sql(table: TableContract, *, typed: str, delivered_on: str) -> str:
-    """Return a SELECT of ``BATCH``, ``ROW``, ``ITEM``, field, code, value: one row a fault.
+    ``text`` is what was delivered, folded and trimmed, NULL where it means "empty"; ``code`` names the first fault;
+    ``rules`` the cleaning rules that changed a text without fault, parted by spaces, and only then ``delivered`` and
+    ``clean`` hold the text before and after. What looks like an identity number is masked in every text that is kept.
 
     Parameters
     ----------
-    typed : relation that :func:`values_sql` gave
+    nulls : further words that mean "empty"
     delivered_on : ISO date; later dates are faults
     """
-    parts = _faults(table, delivered_on)
-    # Few rows are faulty: one scan finds them, and only they are looked at fault by fault.
-    anything = " OR ".join(f"coalesce({condition}, false)" for *_, condition in parts)
-    faults = " UNION ALL ".join(
-        f'SELECT "{BATCH}", "{ROW}", "{ITEM}", {_literal(field)}, {code}, {value} FROM faulty WHERE {condition}'
-        for field, code, value, condition in parts
+    plain = "hw_text(hw_seen(delivered))" if field.type == "text" else "hw_plain(hw_seen(delivered))"
+    blank = "hw_blank(plain)"
+    for word in nulls:
+        blank = f"nullif({blank}, {_literal(word)})"
+    notation = _notation(field, rule)
+    # Each step is read once by the next: the readers mention their argument often and would multiply.
+    return (
+        "SELECT place, CASE WHEN code IS NULL THEN text ELSE hw_masked(text) END AS text, value, text IS NOT NULL AS "
+        "filled, code, rules, CASE WHEN rules IS NOT NULL THEN hw_masked(delivered) END AS delivered, "
+        "CASE WHEN rules IS NOT NULL THEN hw_masked(CAST(value AS VARCHAR)) END AS clean FROM ("
+        f"SELECT *, CASE WHEN code IS NULL THEN {_rules(field, rule)} END AS rules FROM ("
+        f"SELECT *, {_code(field, rule, delivered_on)} AS code FROM ("
+        f"SELECT *, {_value(field, rule)} AS value FROM ("
+        f"SELECT *, {notation} AS noted FROM ("
+        f"SELECT *, {blank} AS text FROM ("
+        f"SELECT *, {plain} AS plain FROM words))))))"
     )
-    return f"WITH faulty AS MATERIALIZED (SELECT * FROM {typed} WHERE {anything}) {faults}"
-
-
-def _faults(table: TableContract, delivered_on: str) -> list[tuple[str, str, str, str]]:
-    """Return (field, code, shown value, condition) of every fault a row of the table can have."""
-    misreadable = _misreadable(table)
-    parts = []
-    for field in table.entity.fields:
-        rule = _rule_of(table, field)
-        if rule is not None and rule.column is not None:
-            parts += _field_faults(field, rule, misreadable=field.name in misreadable, delivered_on=delivered_on)
-    if table.entity.name == "front_page":
-        parts.append(("endtime", "'E-STAY-ORDER'", "CAST(endtime AS VARCHAR)", "endtime < begntime"))
-    return parts
-
-
-def _rule_of(table: TableContract, field: Field) -> ColumnRule | None:
-    """Return the field's rule; slots of one table treat a field alike, so the first one that names it speaks."""
-    return next((rules[field.name] for _, rules in _slots(table) if field.name in rules), None)
-
-
-def _misreadable(table: TableContract) -> list[str]:
-    names = []
-    for field in table.entity.fields:
-        rule = _rule_of(table, field)
-        if rule is not None and rule.column is not None and (field.type in _FAULT_OF or rule.values):
-            names.append(field.name)
-    return names
-
-
-def _slots(table: TableContract) -> list[tuple[int, dict[str, ColumnRule]]]:
-    base = dict(table.columns)
-    if table.each is None:
-        return [(0, base)]
-    slots = []
-    for number, slot in enumerate(table.each.slots, start=1):
-        rules = {**base, table.each.rank: ColumnRule(value=str(number))}
-        rules |= {field: ColumnRule(column=column) for field, column in slot}
-        slots.append((number, rules))
-    return slots
-
-
-def _filled(table: TableContract, item: int) -> str:
-    if table.each is None:
-        raise ValueError("only a table with slots has empty ones")
-    words = ", ".join(_literal(word) for word in ("", *table.nulls))
-    columns = [f"hw_text({_quoted(column)})" for _, column in table.each.slots[item - 1]]
-    return "(" + " OR ".join(f"(hw_blank({column}) NOT IN ({words}))" for column in columns) + ")"
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _text(field: Field, rule: ColumnRule) -> str:
-    """Return the expression of the field's text, folded and trimmed."""
-    if rule.column is None:
-        return _literal(rule.value or "")
-    reader = "hw_text" if field.type in ("text", "person", "identity") else "hw_plain"
-    text = f"{reader}({_quoted(rule.column)})"
-    if rule.only is None:
-        return text
-    column, value = rule.only
-    return f"CASE WHEN hw_plain({_quoted(column)}) = {_literal(value)} THEN {text} END"
-
-
-def _emptied(field: Field, nulls: tuple[str, ...]) -> str:
-    """Return the expression of the field's text with words that mean "empty" made NULL."""
-    text = f'hw_blank("text_{field.name}")'
-    for word in nulls:
-        text = f"nullif({text}, {_literal(word)})"
-    return text
-
-
-def _value(field: Field, rule: ColumnRule | None) -> str:
-    kind = SQL_TYPES[field.type]
-    if rule is None:
-        return f"NULL::{kind}"
-    text = f'"text_{field.name}"'
+def _notation(field: Field, rule: ColumnRule) -> str:
+    """Return the expression of the text in the one notation that :func:`_value` reads."""
     if rule.values:
         cases = " ".join(f"WHEN {_literal(old)} THEN {_literal(new)}" for old, new in rule.values)
-        text = f"CASE {text} {cases} END"
-    if field.type in ("text", "person", "identity"):
-        return text
+        return f"CASE text {cases} END"
+    if field.type in _NUMERIC:
+        bare = "text"
+        # In a column of cents the word for yuan contradicts the contract.
+        if field.type in ("money", "price") and rule.scale is None:
+            sign_first = f"regexp_replace({bare}, '^(?:¥|RMB|CNY) ?([-+]?)|^([-+])¥', '\\1\\2')"
+            bare = f"regexp_replace({sign_first}, ' ?(?:元|圆|RMB|CNY)$', '')"
+        units = (*field.units, *rule.units)
+        if units:
+            words = "|".join(_pattern(unit) for unit in units)
+            bare = f"regexp_replace({bare}, ' ?(?:{words})$', '')"
+        return f"coalesce(numeral, {bare})" if rule.scale is None else bare
     if field.type == "code":
-        return f"upper({text})"
+        code = "upper(text)"
+        if rule.width is not None:
+            short = f"regexp_full_match(text, '[0-9]{{1,{rule.width}}}')"
+            code = f"CASE WHEN {short} THEN lpad(text, {rule.width}, '0') ELSE {code} END"
+        return code
+    return "text"
+
+
+def _pattern(word: str) -> str:
+    """Return a word as a regular expression inside a SQL literal."""
+    return "".join(f"[{letter}]" if letter in ".*+?()|{}$" else letter for letter in word).replace("'", "''")
+
+
+def _value(field: Field, rule: ColumnRule) -> str:
+    kind = SQL_TYPES[field.type]
+    if field.type == "text":
+        return "noted"
+    if field.type == "code":
+        return "upper(noted)"
     if field.type in ("date", "time"):
-        return f"CAST({_time(text, rule)} AS {kind})"
-    return _number(field, rule, text, kind)
+        time = "hw_time(noted)" if rule.format is None else f"try_strptime(noted, {_literal(rule.format)})"
+        return f"CAST({time} AS {kind})"
+    return _number(field, rule, kind)
 
 
-def _time(text: str, rule: ColumnRule) -> str:
-    return f"hw_time({text})" if rule.format is None else f"try_strptime({text}, {_literal(rule.format)})"
-
-
-def _number(field: Field, rule: ColumnRule, text: str, kind: str) -> str:
+def _number(field: Field, rule: ColumnRule, kind: str) -> str:
     decimals = "(?:\\.0+)?" if field.type == "integer" else f"(?:\\.[0-9]{{1,{_DECIMALS[field.type]}}}0*)?"
-    number = f"CASE WHEN hw_is_number({text}, '{decimals}') THEN TRY_CAST(hw_digits({text}) AS {kind}) END"
+    number = f"CASE WHEN hw_is_number(noted, '{decimals}') THEN TRY_CAST(replace(noted, ',', '') AS {kind}) END"
+    if field.type == "money" and rule.scale is None:
+        ten_thousand = "TRY_CAST(replace(rtrim(noted, '万'), ',', '') AS DECIMAL(30,8)) * 10000"
+        number = (
+            f"CASE WHEN suffix(noted, '万') AND hw_is_number(rtrim(noted, '万'), '(?:\\.[0-9]{{1,6}})?') "
+            f"THEN {_whole(ten_thousand, kind)} ELSE {number} END"
+        )
     if rule.scale is None:
         return number
     if field.type != "money":
@@ -252,9 +201,12 @@ def _number(field: Field, rule: ColumnRule, text: str, kind: str) -> str:
             Message(f"字段 {field.name} 不能使用 scale。", f"Field {field.name} cannot use scale."),
             Message("scale 仅用于金额。", "Only amounts may be scaled."),
         )
-    scaled = f"({number} * {_decimal(rule.scale)})"
+    return _whole(f"({number} * {_decimal(rule.scale)})", kind)
+
+
+def _whole(amount: str, kind: str) -> str:
     # A cast would round: an amount that is not whole in the smaller unit is unreadable instead.
-    return f"CASE WHEN {scaled} = TRY_CAST({scaled} AS {kind}) THEN TRY_CAST({scaled} AS {kind}) END"
+    return f"CASE WHEN {amount} = TRY_CAST({amount} AS {kind}) THEN TRY_CAST({amount} AS {kind}) END"
 
 
 def _decimal(scale: str) -> str:
@@ -267,32 +219,70 @@ def _decimal(scale: str) -> str:
     return f"{scale}::DECIMAL(12,6)"
 
 
-def _field_faults(
-    field: Field, rule: ColumnRule, *, misreadable: bool, delivered_on: str
-) -> list[tuple[str, str, str, str]]:
-    """Return (field, code, shown value, condition) of every fault the field can have."""
-    name, text = f'"{field.name}"', f'"text_{field.name}"'
-    # Whatever a person's identifier looks like, it is never shown.
-    shown = "NULL::VARCHAR" if field.type in ("person", "identity") else text if misreadable else name
-    absent = f"{name} IS NULL AND {text} IS NULL" if misreadable else f"{name} IS NULL"
-    faults = []
+def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
+    """Return the expression of the first fault that the field can have in a text."""
+    parts = []
     if field.required:
-        faults.append(("'E-REQUIRED'", absent))
+        parts.append(("text IS NULL", "'E-REQUIRED'"))
+    unread = "value IS NULL AND text IS NOT NULL"
     if rule.values:
-        faults.append(("'E-VALUE-MAP'", f"{name} IS NULL AND {text} IS NOT NULL"))
-    elif field.type in _FAULT_OF:
-        faults.append((_unreadable_code(field, text), f"{name} IS NULL AND {text} IS NOT NULL"))
+        parts.append((unread, "'E-VALUE-MAP'"))
+    elif field.type in _NUMERIC:
+        parts.append((unread, _unreadable_number(field)))
+    elif field.type in ("date", "time"):
+        ambiguous = "regexp_full_match(text, '[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{2}|[0-9]{4})(?: .*)?')"
+        parts.append((unread, f"CASE WHEN {ambiguous} THEN 'E-DATE-AMBIGUOUS' ELSE 'E-DATE' END"))
     if field.type in ("date", "time"):
-        late = f"{name} >= DATE '{delivered_on}' + INTERVAL 1 DAY"
-        faults.append(("'E-DATE-RANGE'", f"{name} < DATE '1900-01-01' OR {late}"))
+        late = f"value >= DATE '{delivered_on}' + INTERVAL 1 DAY"
+        parts.append((f"value < DATE '1900-01-01' OR {late}", "'E-DATE-RANGE'"))
+    if field.low is not None or field.high is not None:
+        parts.append((f"value NOT BETWEEN {field.low} AND {field.high}", "'E-NUMBER-RANGE'"))
     if field.type in ("code", "text"):
-        faults.append(("'E-PERSON-ID'", f"hw_is_person({name})"))
-    if field.type in ("code", "person", "identity"):
-        faults.append(("'E-CODE-SCIENTIFIC'", f"regexp_full_match({name}, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{{2,3}}')"))
-    return [(field.name, code, shown, condition) for code, condition in faults]
+        parts.append(("hw_names_person(value)", "'E-PERSON-ID'"))
+        parts.append(("contains(value, '\ufffd')", "'E-TEXT-DAMAGED'"))
+    if field.type == "code":
+        parts.append(("regexp_full_match(value, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{2,3}')", "'E-CODE-SCIENTIFIC'"))
+        parts.append(("regexp_matches(value, '[\u0370-\u03ff\u0400-\u052f\\x00-\\x1f]')", "'E-CODE-CHARACTER'"))
+    return (
+        "CASE " + " ".join(f"WHEN {condition} THEN {code}" for condition, code in parts) + " END"
+        if parts
+        else "NULL::VARCHAR"
+    )
 
 
-def _unreadable_code(field: Field, text: str) -> str:
+def _unreadable_number(field: Field) -> str:
     if field.type != "money":
-        return _literal(_FAULT_OF[field.type])
-    return f"CASE WHEN hw_is_number({text}, '\\.[0-9]+') THEN 'E-MONEY-PRECISION' ELSE 'E-MONEY' END"
+        return "'E-NUMBER'"
+    return "CASE WHEN hw_is_number(rtrim(noted, '万'), '\\.[0-9]+') THEN 'E-MONEY-PRECISION' ELSE 'E-MONEY' END"
+
+
+def _rules(field: Field, rule: ColumnRule) -> str:
+    """Return the expression of the names of the cleaning rules that changed a text."""
+    parts = [
+        ("C-INVISIBLE", "strlen(hw_seen(delivered)) <> strlen(delivered)"),
+        ("C-BLANK", "text IS NULL AND plain <> ''"),
+    ]
+    if field.type == "text":
+        parts.append(("C-SPACE", "strlen(plain) <> strlen(hw_seen(delivered))"))
+    else:
+        parts.append(("C-WIDTH", "hw_fold(hw_seen(delivered)) <> hw_seen(delivered)"))
+        parts.append(("C-SPACE", "length(plain) <> length(hw_seen(delivered))"))
+    if field.type in _NUMERIC and not rule.values:
+        parts += [
+            ("C-NUMERAL", "numeral = noted"),
+            ("C-CURRENCY", f"numeral IS NULL AND regexp_matches(text, '{_CURRENCY}')"),
+            ("C-TEN-THOUSAND", "numeral IS NULL AND suffix(noted, '万')"),
+            ("C-SEPARATOR", "numeral IS NULL AND contains(text, ',')"),
+        ]
+        if field.units or rule.units:
+            parts.append(("C-UNIT", f"numeral IS NULL AND NOT regexp_matches(text, '{_CURRENCY}') AND noted <> text"))
+    if field.type in ("date", "time") and rule.format is None:
+        parts.append(
+            ("C-DATE", "NOT regexp_full_match(text, '[0-9]{8}(?:[0-9]{6})?|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T].*)?')")
+        )
+    if field.type == "code":
+        parts.append(("C-CASE", "upper(text) <> text AND noted = upper(text)"))
+        if rule.width is not None:
+            parts.append(("C-ZEROS", "noted <> upper(text)"))
+    names = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in parts)
+    return f"nullif(concat_ws(' ', {names}), '')"

@@ -94,6 +94,62 @@ FAULTS: dict[str, Fault] = {
             ("核对入院与出院时间。", "Check both times."),
         ),
         _fault(
+            "E-DATE-AMBIGUOUS",
+            ("日期的日、月、年次序不明。", "The order of day, month and year is unclear."),
+            ("改为四位年份在前的写法，如 2026-01-05。", "Write the four-digit year first, as in 2026-01-05."),
+        ),
+        _fault(
+            "E-NUMBER-RANGE",
+            ("数值超出合理范围。", "The number lies outside its possible range."),
+            ("核对原始记录后重报。", "Check the original record and resend the row."),
+        ),
+        _fault(
+            "E-TEXT-DAMAGED",
+            ("文本中有无法还原的损坏字符。", "The text holds a character that was damaged for good."),
+            ("以 UTF-8 编码从原系统重新导出。", "Export again from the original system as UTF-8."),
+        ),
+        _fault(
+            "E-CODE-CHARACTER",
+            (
+                "编码中有形似字母的外文字符或控制字符。",
+                "The code holds foreign look-alike letters or control characters.",
+            ),
+            ("用键盘重新录入该编码。", "Type the code again."),
+        ),
+        _fault(
+            "E-IDENTITY",
+            (
+                "身份证号的位数、出生日期或校验码不对。",
+                "The identity number fails in length, date of birth or check character.",
+            ),
+            ("核对证件后重报。", "Check the document and resend the row."),
+        ),
+        _fault(
+            "E-SEX-CONFLICT",
+            ("性别与身份证号不符。", "The sex contradicts the identity number."),
+            ("核对性别与身份证号。", "Check sex and identity number."),
+        ),
+        _fault(
+            "E-BIRTH-CONFLICT",
+            ("出生日期与身份证号不符。", "The date of birth contradicts the identity number."),
+            ("核对出生日期与身份证号。", "Check date of birth and identity number."),
+        ),
+        _fault(
+            "E-AGE-CONFLICT",
+            ("年龄、出生日期与入院时间互相矛盾。", "Age, date of birth and admission contradict each other."),
+            ("核对年龄、出生日期和入院时间。", "Check age, date of birth and admission."),
+        ),
+        _fault(
+            "E-AMOUNT-PRODUCT",
+            ("金额不等于单价乘以数量。", "The amount is not price times quantity."),
+            ("核对单价、数量和金额。", "Check price, quantity and amount."),
+        ),
+        _fault(
+            "E-REVERSAL-SIGN",
+            ("退费结算的金额应为负数。", "The amount of a reversal must be negative."),
+            ("核对退费标志与金额。", "Check the reversal flag and the amount."),
+        ),
+        _fault(
             "E-KEY-CONFLICT",
             ("主键与另一行相同而内容不同。", "Another row has the same key but other content."),
             (

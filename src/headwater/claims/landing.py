@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Landed", "land_bytes"]
+__all__ = ["Landed", "land_bytes", "landed_before"]
 
 _CHUNK = 1 << 22
 
@@ -37,7 +37,7 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     name = digest.hexdigest()
-    target = vault / "landing" / name[:2] / name
+    target = _place(vault, name)
     if not target.exists():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = target.with_name(f"{name}.{os.getpid()}.part")
@@ -46,6 +46,16 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
         part.replace(target)
     return Landed(sha256=name, path=target, size=file.stat().st_size, name=_shown(file.relative_to(inbox).as_posix()))
+
+
+def landed_before(sha256: str, *, name: str, vault: Path) -> Landed:
+    """Return a file that the vault holds from an earlier delivery."""
+    path = _place(vault, sha256)
+    return Landed(sha256=sha256, path=path, size=path.stat().st_size, name=name)
+
+
+def _place(vault: Path, sha256: str) -> Path:
+    return vault / "landing" / sha256[:2] / sha256
 
 
 def _shown(name: str) -> str:

@@ -1,8 +1,8 @@
 """Loading: delivered text becomes canonical rows, quarantined rows and duplicates, and nothing else.
 
-For every batch, rows in = loaded + quarantined + duplicate, and so for the sum of money. All work on rows is SQL in
-DuckDB; Python only streams blocks of text in. Cost grows linearly with the delivered rows; checking keys against what
-the source delivered before reads that source's key columns only.
+For every batch, rows in = loaded + quarantined + duplicate, and so for the sum of money. Texts are read once each
+(:mod:`headwater.claims.valuing`), work on rows is SQL in DuckDB. Cost grows linearly with the delivered rows; checking
+keys against what the source delivered before reads that source's key columns only.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,18 @@ from decimal import Decimal
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from headwater.claims.canonical import Entity, Field
-from headwater.claims.compiling import BATCH, ITEM, SQL_TYPES, faults_sql, macros, values_sql
+from headwater.claims.canonical import Entity
+from headwater.claims.compiling import SQL_TYPES, macros
 from headwater.claims.contract import TableContract
+from headwater.claims.contradictions import contradictions
 from headwater.claims.faults import FAULTS
+from headwater.claims.judging import REMAINING, anything, canonical_values, judge, row_key
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import ROW, Delivery
+from headwater.claims.rows import BATCH, ITEM, Rows, Typed
+from headwater.claims.valuing import Reader
 from headwater.errors import Refusal
 
 __all__ = ["CLEANED_COLUMNS", "QUARANTINE_COLUMNS", "Batch", "Counts", "Loader", "raw_columns"]
@@ -39,6 +44,8 @@ CLEANED_COLUMNS: tuple[tuple[str, str], ...] = tuple(
 )
 """Columns of ``raw.cleaned``: one row a cell whose reading changed its text, with the rules that did it."""
 
+_ROW = f'"{BATCH}", "{ROW}", "{ITEM}"'
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -50,7 +57,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of a batch: rows, and money in the delivery's currency."""
+    """What became of a batch: rows, and money in the delivery's currency.
+
+    ``rows_replaced`` are rows of earlier batches that a correction took the place of.
+    """
 
     rows_in: int
     rows_loaded: int
@@ -61,6 +71,7 @@ class Counts:
     money_quarantined: Decimal
     money_duplicate: Decimal
     columns_ignored: int
+    rows_replaced: int = 0
 
 
 def raw_columns(entity: Entity) -> tuple[tuple[str, str], ...]:
@@ -93,37 +104,20 @@ class Loader:
         delivered_on: str,
     ) -> None:
         self._sql = connection
-        self._source_id = source_id
+        self._source = {"source": source_id}
         self._table = table
         self._entity = table.entity
-        self._constants = constants
-        self._pseudonyms = pseudonyms
-        self._delivered_on = delivered_on
-        self._fields = ", ".join(f'"{field.name}"' for field in self._entity.fields)
-        self._keys = ", ".join(f'"{name}"' for name in self._entity.key)
-        # A key part that a row lacks equals the same lack in another row.
-        self._key_values = ", ".join(_key_value(self._entity.field(name)) for name in self._entity.key)
-        self._batches: list[Batch] = []
-        self._held: list[tuple[int, pa.RecordBatch]] = []
-        self._ignored: list[int] = []
-        # Rows carry their numbers, so the order in which threads write them does not matter.
-        connection.execute("SET preserve_insertion_order = false")
         for statement in macros():
             connection.execute(statement)
-        self._reset()
-
-    def _reset(self) -> None:
-        columns = {column: pa.array([], pa.string()) for column in self._table.delivered_columns}
-        numbers = {ROW: pa.array([], pa.int64()), BATCH: pa.array([], pa.int32())}
-        self._sql.register("incoming", pa.table({**columns, **numbers}))
-        self._sql.execute(f"CREATE OR REPLACE TEMP TABLE typed AS {self._values()}")
-        self._sql.execute(
-            "CREATE OR REPLACE TEMP TABLE fault "
-            "(batch INTEGER, row_no BIGINT, item INTEGER, field VARCHAR, code VARCHAR, value VARCHAR)"
-        )
-
-    def _values(self) -> str:
-        return values_sql(self._table, relation="incoming", constants=self._constants)
+        reader = Reader(connection, pseudonyms=pseudonyms, delivered_on=delivered_on, nulls=table.nulls)
+        self._rows = Rows(table, constants=constants, reader=reader)
+        self._present = {field.name for field in self._rows.fields}
+        self._row_key = row_key(self._entity)
+        self._batches: list[Batch] = []
+        self._held: list[tuple[int, pa.RecordBatch]] = []
+        self._typed: list[Typed] = []
+        self._misshapen: dict[int, list[int]] = {}
+        self._ignored: list[int] = []
 
     def add(self, batch: Batch, delivery: Delivery) -> None:
         """Read one file to its end; nothing reaches the lake yet."""
@@ -135,133 +129,169 @@ class Loader:
                     self._take()
         except Refusal:
             # A file that turns out unreadable half way is refused whole.
-            self._held = [(of, block) for of, block in self._held if of != number]
-            self._sql.execute(f'DELETE FROM typed WHERE "{BATCH}" = {number}')
+            self._forget(number)
             raise
-        if delivery.misshapen:
-            rows = pa.table({"row_no": pa.array(delivery.misshapen, pa.int64())})
-            self._sql.register("misshapen", rows)
-            self._sql.execute(f"INSERT INTO fault SELECT {number}, row_no, 0, NULL, 'E-ROW-SHAPE', NULL FROM misshapen")
-            self._sql.unregister("misshapen")
+        self._misshapen[number] = delivery.misshapen
         self._batches.append(batch)
         self._ignored.append(len(set(delivery.header) - set(self._table.delivered_columns)))
+
+    def rows_of_last(self) -> int:
+        """Return how many rows the file that was added last brings."""
+        self._take()
+        number = len(self._batches) - 1
+        typed = sum(int(pc.sum(pc.equal(part.rows.column(BATCH), number)).as_py() or 0) for part in self._typed)
+        return typed + len(self._misshapen[number])
+
+    def drop_last(self) -> None:
+        """Take back the file that was added last."""
+        self._take()
+        self._batches.pop()
+        self._ignored.pop()
+        self._forget(len(self._batches))
+
+    def _forget(self, number: int) -> None:
+        self._held = [(of, block) for of, block in self._held if of != number]
+        self._misshapen.pop(number, None)
+        self._typed = [
+            Typed(
+                part.rows.filter(pc.not_equal(part.rows.column(BATCH), number)),
+                part.faults.filter(pc.not_equal(part.faults.column("batch"), number)),
+                part.cleaned.filter(pc.not_equal(part.cleaned.column("batch"), number)),
+            )
+            for part in self._typed
+        ]
 
     def _take(self) -> None:
         """Type what is held: many small files at once, as a statement costs more than the rows of a small file."""
         if not self._held:
             return
-        chunk = pa.Table.from_batches([block for _, block in self._held])
+        block = pa.Table.from_batches([block for _, block in self._held])
         numbers = np.repeat([of for of, _ in self._held], [block.num_rows for _, block in self._held])
-        chunk = self._pseudonymised(chunk).append_column(BATCH, pa.array(numbers, pa.int32()))
         self._held = []
-        self._sql.register("incoming", chunk)
-        self._sql.execute(f"INSERT INTO typed {self._values()}")
-        self._sql.unregister("incoming")
+        self._typed += self._rows.read(block.append_column(BATCH, pa.array(numbers, pa.int32())))
 
-    def _pseudonymised(self, chunk: pa.Table) -> pa.Table:
-        rules = dict(self._table.columns)
-        for field in self._entity.fields:
-            rule = rules.get(field.name)
-            if field.type in ("person", "identity") and rule is not None and rule.column is not None:
-                place = chunk.schema.get_field_index(rule.column)
-                chunk = chunk.set_column(
-                    place, rule.column, self._pseudonyms.tokens(chunk.column(place), nulls=self._table.nulls)
-                )
-        return chunk
+    def commit(self, *, corrects: bool = False) -> list[Counts]:
+        """Write loaded and quarantined rows of every added batch to the lake and count them.
 
-    def commit(self) -> list[Counts]:
-        """Write loaded and quarantined rows of every added batch to the lake and count them."""
-        names = pa.table(
-            {
-                "batch": pa.array(range(len(self._batches)), pa.int32()),
-                "batch_id": pa.array([batch.batch_id for batch in self._batches], pa.string()),
-                "file_name": pa.array([batch.file_name for batch in self._batches], pa.string()),
-            }
-        )
-        self._sql.register("batches", names)
+        Parameters
+        ----------
+        corrects : a row takes the place of an earlier batch's row of the same key, where otherwise it would conflict
+        """
         self._take()
-        faults = faults_sql(self._table, typed="typed", delivered_on=self._delivered_on)
-        self._sql.execute(f"INSERT INTO fault {faults}")
-        self._split()
+        if not self._typed:
+            self._typed = self._rows.read(_no_rows(self._table))
+        self._register()
+        judge(self._sql, self._entity, source=self._source["source"], present=self._present, corrects=corrects)
         self._write()
         counts = self._count()
-        self._sql.unregister("batches")
-        for name in ("typed", "fault", "doubled", "removed"):
+        for name in ("typed", "cleaned", "batches"):
+            self._sql.unregister(name)
+        for name in ("fault", "removed", "replaced"):
             self._sql.execute(f"DROP TABLE {name}")
         return counts
 
-    def _split(self) -> None:
-        """Decide which rows leave: quarantined for a fault or a conflicting key, or duplicate of an earlier row."""
-        self._sql.execute(
-            "CREATE OR REPLACE TEMP TABLE removed AS "
-            "SELECT DISTINCT batch, row_no, item, 'quarantined' AS verdict FROM fault"
+    def _register(self) -> None:
+        """Give DuckDB the rows and their batches, and find the faults that several fields show together."""
+        # Rows carry their numbers, so the order in which threads write them does not matter.
+        self._sql.execute("SET preserve_insertion_order = false")
+        self._sql.register("typed", pa.concat_tables([part.rows for part in self._typed]))
+        self._sql.register("cleaned", pa.concat_tables([part.cleaned for part in self._typed]))
+        found = pa.concat_tables([part.faults for part in self._typed])
+        self._sql.register("found", found)
+        self._sql.execute("CREATE OR REPLACE TEMP TABLE fault AS SELECT * FROM found")
+        self._sql.unregister("found")
+        names = {
+            "batch": pa.array(range(len(self._batches)), pa.int32()),
+            "batch_id": pa.array([batch.batch_id for batch in self._batches], pa.string()),
+            "file_name": pa.array([batch.file_name for batch in self._batches], pa.string()),
+        }
+        self._sql.register("batches", pa.table(names))
+        lines = [(number, row) for number, rows in self._misshapen.items() for row in rows]
+        if lines:
+            shapeless = {"batch": [line[0] for line in lines], "row_no": [line[1] for line in lines]}
+            self._sql.register("misshapen", pa.table(shapeless))
+            self._sql.execute("INSERT INTO fault SELECT batch, row_no, 0, NULL, 'E-ROW-SHAPE', NULL FROM misshapen")
+            self._sql.unregister("misshapen")
+        self._contradict()
+
+    def _contradict(self) -> None:
+        parts = contradictions(self._entity.name, self._typed[0].rows.column_names)
+        if not parts:
+            return
+        # Few rows are faulty: one scan finds them, and only they are looked at fault by fault.
+        anything = " OR ".join(f"coalesce({condition}, false)" for *_, condition in parts)
+        each = " UNION ALL ".join(
+            f"SELECT {_ROW}, '{field}', '{code}', hw_masked(CAST(\"{field}\" AS VARCHAR)) FROM odd WHERE {condition}"
+            for field, code, condition in parts
         )
-        good = (
-            f'typed t ANTI JOIN removed r ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)'
-        )
-        earlier = f"lake.raw.{self._entity.name} WHERE source_id = $source"
-        self._sql.execute(
-            f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {self._keys} FROM "
-            f"(SELECT {self._key_values} FROM {good} UNION ALL SELECT {self._key_values} FROM {earlier}) "
-            f"GROUP BY ALL HAVING count(*) > 1",
-            {"source": self._source_id},
-        )
-        content = "{" + ", ".join(f"'{field.name}': \"{field.name}\"" for field in self._entity.fields) + "}"
-        self._sql.execute(
-            "CREATE OR REPLACE TEMP TABLE repeated AS "
-            "WITH rows AS ("
-            f"SELECT * FROM (SELECT -1 AS batch, row_no, 0 AS item, {self._key_values}, {content} AS content "
-            f"FROM {earlier}) SEMI JOIN doubled USING ({self._keys}) "
-            f'UNION ALL SELECT * FROM (SELECT t."{BATCH}" AS batch, "{ROW}" AS row_no, "{ITEM}" AS item, '
-            f"{self._key_values}, {content} FROM {good}) SEMI JOIN doubled USING ({self._keys})"
-            "), ranked AS (SELECT *, first_value(content) OVER same AS first_content, row_number() OVER same AS place "
-            f"FROM rows WINDOW same AS (PARTITION BY {self._keys} ORDER BY batch, row_no, item)) "
-            "SELECT batch, row_no, item, content IS NOT DISTINCT FROM first_content AS is_same "
-            "FROM ranked WHERE place > 1 AND batch >= 0",
-            {"source": self._source_id},
-        )
-        self._sql.execute("INSERT INTO removed SELECT batch, row_no, item, 'duplicate' FROM repeated WHERE is_same")
-        self._sql.execute(
-            "INSERT INTO removed SELECT batch, row_no, item, 'quarantined' FROM repeated WHERE NOT is_same"
-        )
-        self._sql.execute(
-            "INSERT INTO fault SELECT batch, row_no, item, $key, 'E-KEY-CONFLICT', NULL FROM repeated "
-            "WHERE NOT is_same",
-            {"key": self._entity.key[-1]},
-        )
-        self._sql.execute("DROP TABLE repeated")
+        self._sql.execute(f"INSERT INTO fault WITH odd AS MATERIALIZED (SELECT * FROM typed WHERE {anything}) {each}")
 
     def _write(self) -> None:
+        values = ", ".join(f"{value}" for _, value in canonical_values(self._entity, self._present))
+        rest = REMAINING if anything(self._sql, "removed") else ""
         self._sql.execute(
-            f'INSERT INTO lake.raw.{self._entity.name} SELECT $source, b.batch_id, t."{ROW}", {self._fields} '
-            f'FROM typed t JOIN batches b ON t."{BATCH}" = b.batch '
-            f'ANTI JOIN removed r ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)',
-            {"source": self._source_id},
+            f'INSERT INTO lake.raw.{self._entity.name} SELECT $source, b.batch_id, t."{ROW}", {values} '
+            f'FROM typed t JOIN batches b ON t."{BATCH}" = b.batch {rest}',
+            self._source,
         )
-        words = pa.table(
-            {
-                "code": [fault.code for fault in FAULTS.values()],
+        self._write_quarantine()
+        if anything(self._sql, "cleaned"):
+            self._sql.execute(
+                "INSERT INTO lake.raw.cleaned SELECT $source, $entity, b.batch_id, c.row_no, c.field, c.rules, "
+                "c.raw, c.clean FROM cleaned c JOIN batches b USING (batch) "
+                "ANTI JOIN removed r ON (c.batch = r.batch AND c.row_no = r.row_no AND c.item = r.item)",
+                {**self._source, "entity": self._entity.name},
+            )
+
+    def _write_quarantine(self) -> None:
+        if anything(self._sql, "fault"):
+            key = f'CASE WHEN t."{ROW}" IS NOT NULL AND NOT hw_names_person({self._row_key}) THEN {self._row_key} END'
+            words = {
+                "code": list(FAULTS),
                 "reason_zh": [fault.reason.zh for fault in FAULTS.values()],
                 "reason_en": [fault.reason.en for fault in FAULTS.values()],
                 "fix_zh": [fault.fix.zh for fault in FAULTS.values()],
                 "fix_en": [fault.fix.en for fault in FAULTS.values()],
             }
+            self._sql.register("words", pa.table(words))
+            self._sql.execute(
+                "INSERT INTO lake.raw.quarantine SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, "
+                "f.code, f.value, w.reason_zh, w.reason_en, w.fix_zh, w.fix_en, "
+                f"{key}, NULL "
+                "FROM fault f JOIN batches b USING (batch) JOIN words w USING (code) "
+                f'LEFT JOIN typed t ON (t."{BATCH}" = f.batch AND t."{ROW}" = f.row_no AND t."{ITEM}" = f.item)',
+                {**self._source, "entity": self._entity.name},
+            )
+            self._sql.unregister("words")
+
+        self._close()
+
+    def _close(self) -> None:
+        """Close the open items of earlier batches whose row has come, mended, in one of these."""
+        still_open = (
+            "SELECT row_key FROM lake.raw.quarantine WHERE source_id = $source AND entity = $entity "
+            "AND closed_by IS NULL AND row_key IS NOT NULL AND batch_id NOT IN (SELECT batch_id FROM batches)"
         )
-        self._sql.register("words", words)
-        # A value that contains something shaped like an identity number is masked, whatever field it stands in, and
-        # before it is cut; what a separator or an exponent hides is masked as well.
+        parameters = {**self._source, "entity": self._entity.name}
+        if self._sql.execute(f"{still_open} LIMIT 1", parameters).fetchone() is None:
+            return
         self._sql.execute(
-            "INSERT INTO lake.raw.quarantine "
-            "SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, f.code, "
-            "left(regexp_replace(f.value, '[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64), "
-            "w.reason_zh, w.reason_en, w.fix_zh, w.fix_en, NULL, NULL "
-            "FROM fault f JOIN batches b USING (batch) JOIN words w USING (code)",
-            {"source": self._source_id, "entity": self._entity.name},
+            f"CREATE OR REPLACE TEMP TABLE mended AS SELECT row_key, min(batch_id) AS batch_id FROM ("
+            f"SELECT {self._row_key} AS row_key, batch_id FROM lake.raw.{self._entity.name} "
+            "WHERE source_id = $source AND batch_id IN (SELECT batch_id FROM batches)) "
+            f"SEMI JOIN ({still_open}) USING (row_key) GROUP BY row_key",
+            parameters,
         )
-        self._sql.unregister("words")
+        self._sql.execute(
+            "UPDATE lake.raw.quarantine SET closed_by = m.batch_id FROM mended m WHERE source_id = $source "
+            "AND entity = $entity AND closed_by IS NULL AND quarantine.row_key = m.row_key "
+            "AND quarantine.batch_id NOT IN (SELECT batch_id FROM batches)",
+            parameters,
+        )
+        self._sql.execute("DROP TABLE mended")
 
     def _count(self) -> list[Counts]:
-        money = f'"{self._entity.money}"' if self._entity.money else "0::DECIMAL(18,2)"
+        money = f'"{self._entity.money}"' if self._entity.money in self._present else "0::DECIMAL(18,2)"
         rows = self._sql.execute(
             "WITH came AS ("
             f'SELECT "{BATCH}" AS batch, count(*) AS n, sum({money}) AS m FROM typed GROUP BY ALL), '
@@ -269,13 +299,15 @@ class Loader:
             f"kept AS (SELECT batch_id, count(*) AS n, sum({money}) AS m FROM lake.raw.{self._entity.name} "
             "WHERE source_id = $source AND batch_id IN (SELECT batch_id FROM batches) GROUP BY batch_id), "
             f"gone AS (SELECT r.batch, r.verdict, count(*) AS n, sum({money}) AS m FROM removed r LEFT JOIN typed t "
-            f'ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item) GROUP BY r.batch, r.verdict) '
+            f'ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item) GROUP BY ALL), '
+            "changed AS (SELECT batch, count(*) AS n FROM replaced GROUP BY batch) "
             "SELECT coalesce(c.n, 0) + coalesce(s.n, 0), coalesce(k.n, 0), coalesce(q.n, 0), coalesce(d.n, 0), "
-            "coalesce(c.m, 0), coalesce(k.m, 0), coalesce(q.m, 0), coalesce(d.m, 0) FROM batches b "
+            "coalesce(c.m, 0), coalesce(k.m, 0), coalesce(q.m, 0), coalesce(d.m, 0), coalesce(x.n, 0) FROM batches b "
             "LEFT JOIN came c USING (batch) LEFT JOIN shapeless s USING (batch) LEFT JOIN kept k USING (batch_id) "
             "LEFT JOIN gone q ON (q.batch = b.batch AND q.verdict = 'quarantined') "
-            "LEFT JOIN gone d ON (d.batch = b.batch AND d.verdict = 'duplicate') ORDER BY b.batch",
-            {"source": self._source_id},
+            "LEFT JOIN gone d ON (d.batch = b.batch AND d.verdict = 'duplicate') "
+            "LEFT JOIN changed x ON (x.batch = b.batch) ORDER BY b.batch",
+            self._source,
         ).fetchall()
         return [
             Counts(
@@ -288,10 +320,12 @@ class Loader:
                 money_quarantined=Decimal(row[6]),
                 money_duplicate=Decimal(row[7]),
                 columns_ignored=ignored,
+                rows_replaced=row[8],
             )
             for row, ignored in zip(rows, self._ignored, strict=True)
         ]
 
 
-def _key_value(field: Field) -> str:
-    return f'coalesce("{field.name}", \'\') AS "{field.name}"' if field.type in ("code", "text") else f'"{field.name}"'
+def _no_rows(table: TableContract) -> pa.Table:
+    columns = {column: pa.array([], pa.string()) for column in table.delivered_columns}
+    return pa.table({**columns, ROW: pa.array([], pa.int64()), BATCH: pa.array([], pa.int32())})

@@ -66,9 +66,10 @@ def read(path: Path, *, name: str, table: TableContract) -> Delivery:
 def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
     delimiter = "\t" if table.format == "tsv" else ","
     try:
-        encoding = _encoding(path, name, table.encoding)
-        quoted = _has_quotes(path, name)
+        encoding, quoted = _probed(path, name, table.encoding)
         header = _csv_header(path, encoding, delimiter, table.header_row, name)
+    except UnicodeDecodeError as error:
+        raise _undecodable(name, table.encoding, error.reason) from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise _unreadable(name, str(error)) from error
     wanted = _wanted(header, table, name)
@@ -101,6 +102,8 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
         if "Empty CSV file" in str(error):
             return delivery
         raise _unreadable(name, str(error)) from error
+    except UnicodeDecodeError as error:
+        raise _undecodable(name, table.encoding, error.reason) from error
     delivery.batches = _numbered(reader, delivery.misshapen, name)
     return delivery
 
@@ -112,6 +115,8 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
             batch = reader.read_next_batch()
         except StopIteration:
             return
+        except UnicodeDecodeError as error:
+            raise _undecodable(name, "auto", error.reason) from error
         except pa.ArrowInvalid as error:
             raise _unreadable(name, str(error)) from error
         ordinals = np.arange(seen + 1, seen + batch.num_rows + 1)
@@ -152,29 +157,26 @@ def _utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
     return source if encoding == "utf-8" else pa.transcoding_input_stream(source, encoding, "utf-8")
 
 
-def _encoding(path: Path, name: str, declared: str) -> str:
-    """Apply the fixed rule: strict UTF-8, then strict GB18030; a declared encoding is strict too."""
-    if declared == "latin-1":
-        return declared
-    tried = ("utf-8", "gb18030") if declared == "auto" else (declared,)
-    fault = ""
-    for encoding in tried:
-        fault = _first_undecodable(path, encoding)
-        if not fault:
-            return encoding
-    raise Refusal(
-        "E-FILE-ENCODING",
-        Message(
-            f"文件 {name} 不是 {'、'.join(tried)} 编码：{fault}。", f"File {name} is not {' or '.join(tried)}: {fault}."
-        ),
-        Message("请另存为 UTF-8 后重报。", "Save it as UTF-8 and send it again."),
-    )
+def _probed(path: Path, name: str, declared: str) -> tuple[str, bool]:
+    """Return the encoding and whether cells are quoted, from one pass over the bytes.
 
-
-def _has_quotes(path: Path, name: str) -> bool:
-    """Tell whether cells are quoted; refuse a quote that never closes, as it takes all rows after it for one cell."""
+    The rule is fixed: strict UTF-8, then GB18030, whose strictness reading itself enforces; a declared encoding is
+    strict too. A quote that never closes is refused, as it takes all rows after it for one cell.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("strict") if declared in ("auto", "utf-8") else None
+    fault, offset, quotes = "", 0, 0
     with _open(path) as stream:
-        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: stream.read(_BLOCK), b""))
+        while chunk := stream.read(_BLOCK):
+            if b"\0" in chunk:
+                raise _undecodable(name, declared, f"NUL byte at {offset + chunk.index(0)}")
+            quotes += chunk.count(b'"')
+            if decoder is not None and not fault:
+                fault = _undecoded(decoder, chunk, offset)
+            offset += len(chunk)
+    if decoder is not None and not fault and _undecoded(decoder, b"", offset, final=True):
+        fault = f"byte {offset}, the end"
+    if fault and declared == "utf-8":
+        raise _undecodable(name, declared, fault)
     if quotes % 2:
         raise Refusal(
             "E-FILE-QUOTE",
@@ -184,26 +186,27 @@ def _has_quotes(path: Path, name: str) -> bool:
             ),
             Message("补上或去掉多余的双引号后重报。", "Close or remove the odd double quote and send it again."),
         )
-    return quotes > 0
+    encoding = declared if declared != "auto" else "gb18030" if fault else "utf-8"
+    return encoding, quotes > 0
 
 
-def _first_undecodable(path: Path, encoding: str) -> str:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    offset = 0
-    with _open(path) as stream:
-        while chunk := stream.read(_BLOCK):
-            if b"\0" in chunk:
-                return f"NUL byte at {offset + chunk.index(0)}"
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                return f"byte {offset + error.start}"
-            offset += len(chunk)
+def _undecoded(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool = False) -> str:
+    """Return where a chunk cannot be decoded, or nothing."""
+    waiting = len(decoder.getstate()[0])
     try:
-        decoder.decode(b"", True)
-    except UnicodeDecodeError:
-        return f"byte {offset}, the end"
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError as error:
+        return f"byte {offset - waiting + error.start}"
     return ""
+
+
+def _undecodable(name: str, declared: str, fault: str) -> Refusal:
+    tried = "utf-8、gb18030" if declared == "auto" else declared
+    return Refusal(
+        "E-FILE-ENCODING",
+        Message(f"文件 {name} 不是 {tried} 编码：{fault}。", f"File {name} is not {tried}: {fault}."),
+        Message("请另存为 UTF-8 后重报。", "Save it as UTF-8 and send it again."),
+    )
 
 
 def _wanted(header: tuple[str, ...], table: TableContract, name: str) -> list[str]:

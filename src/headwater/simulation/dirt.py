@@ -43,7 +43,7 @@ _CONTESTED: Mapping[str, str] = {
     "service_item": "unit",
 }
 _NULL_WORDS = ("NULL", "-", "--", "无", "N/A", "\\N")
-_NO_NUMBERS = ("见收据", "壹佰元整", "12O.50", "1.2.3", "#REF!", "待定")
+_NO_NUMBERS = ("见收据", "壹佰", "12O.50", "1.2.3", "#REF!", "待定")
 _FULL_WIDTH = str.maketrans("0123456789.", "０１２３４５６７８９．")
 _SPACES = (" {} ", "{}  ", "　{}", " {}")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from headwater.claims.canonical import ENTITIES
 from headwater.claims.contract import ColumnRule, TableContract
-from headwater.claims.loading import QUARANTINE_COLUMNS, Batch, Counts, Loader, raw_columns
+from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, Batch, Counts, Loader, raw_columns
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import read
 
@@ -36,7 +36,10 @@ GOOD = ["m1", "1", "2026-01-05", "D1", "药", "2", "1.5", "3.00"]
 def lake() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("ATTACH ':memory:' AS lake; CREATE SCHEMA lake.raw")
-    tables = {name: raw_columns(entity) for name, entity in ENTITIES.items()} | {"quarantine": QUARANTINE_COLUMNS}
+    tables = {name: raw_columns(entity) for name, entity in ENTITIES.items()} | {
+        "quarantine": QUARANTINE_COLUMNS,
+        "cleaned": CLEANED_COLUMNS,
+    }
     for name, columns in tables.items():
         body = ", ".join(f'"{column}" {kind}' for column, kind in columns)
         connection.execute(f"CREATE TABLE lake.raw.{name} ({body})")
@@ -70,7 +73,7 @@ def _quarantine(lake: duckdb.DuckDBPyConnection) -> list[tuple]:
 
 
 def test_good_bad_doubled_and_conflicting_rows(lake: duckdb.DuckDBPyConnection, tmp_path: Path):
-    other = [*GOOD[:7], "4.00"]
+    other = [*GOOD[:6], "2", "4.00"]
     bad = ["m2", "1", "2026-02-30", "", "药", "x", "1.5", "7.25"]
     counts = _load(lake, tmp_path, [GOOD, bad, GOOD, ["short"]], [other, GOOD])
     assert counts[0] == Counts(4, 1, 2, 1, *map(Decimal, ("13.25", "3.00", "7.25", "3.00")), 0)

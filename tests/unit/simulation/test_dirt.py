@@ -13,7 +13,7 @@ import yaml
 
 from headwater.claims.canonical import ENTITIES
 from headwater.claims.contract import parse_contract
-from headwater.claims.loading import QUARANTINE_COLUMNS, Batch, Counts, Loader, raw_columns
+from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, Batch, Counts, Loader, raw_columns
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import read
 from headwater.simulation import dirt, simulate
@@ -56,8 +56,9 @@ def _lake() -> duckdb.DuckDBPyConnection:
     for entity in ENTITIES.values():
         columns = ", ".join(f'"{name}" {kind}' for name, kind in raw_columns(entity))
         connection.execute(f"CREATE TABLE lake.raw.{entity.name} ({columns})")
-    columns = ", ".join(f"{name} {kind}" for name, kind in QUARANTINE_COLUMNS)
-    connection.execute(f"CREATE TABLE lake.raw.quarantine ({columns})")
+    for table, held in (("quarantine", QUARANTINE_COLUMNS), ("cleaned", CLEANED_COLUMNS)):
+        columns = ", ".join(f"{name} {kind}" for name, kind in held)
+        connection.execute(f"CREATE TABLE lake.raw.{table} ({columns})")
     return connection
 
 

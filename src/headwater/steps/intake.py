@@ -1,0 +1,321 @@
+"""Intake: the new files of one table are loaded, and a file that was sent again takes the place of the earlier one.
+
+What a folder of deliveries becomes does not depend on how often, or in how many interrupted attempts, it was landed:
+files load in the order of their names, corrections after them, and a file's name is its place.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import duckdb
+
+from headwater.adapters import batches, lake, postgres, raw
+from headwater.adapters.batches import Difference, Live, batch_id
+from headwater.adapters.home import Home
+from headwater.claims.contract import Contract, TableContract
+from headwater.claims.landing import Landed, land_bytes, landed_before
+from headwater.claims.loading import Batch, Counts, Loader
+from headwater.claims.pseudonyms import Pseudonyms
+from headwater.claims.reading import Delivery, read
+from headwater.errors import Message, Refusal
+
+__all__ = ["FileResult", "Inbox", "TableIntake", "retried"]
+
+_ATTEMPTS = 5
+_AHEAD = 8
+_SMALL_BYTES = 32 << 20
+_SHRUNK = 0.95
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one file in one canonical table.
+
+    Parameters
+    ----------
+    state : ``loaded``, ``refused``, or ``held`` until somebody decides
+    difference : against the file of the same name that it took the place of, or None
+    """
+
+    source_id: str
+    entity: str
+    file_name: str
+    state: str
+    counts: Counts | None = None
+    reason: Message | None = None
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Where deliveries lie and what reading them needs; later dates than ``delivered_on`` are faults."""
+
+    home: Home
+    folder: Path
+    pseudonyms: Pseudonyms
+    delivered_on: date
+
+
+class TableIntake:
+    """Loads one table of one source over one connection to the lake."""
+
+    def __init__(
+        self, inbox: Inbox, connection: duckdb.DuckDBPyConnection, contract: Contract, table: TableContract
+    ) -> None:
+        self._inbox = inbox
+        self._vault = inbox.home.vault
+        self._lake = connection
+        self._contract = contract
+        self._table = table
+        self._entity = table.entity.name
+        self._digest = _digest(table)
+
+    def run(self) -> tuple[list[FileResult], int]:
+        """Load what is new; return the results of new files and how many were there before."""
+        landed = self._landed()
+        unique = list({file.sha256: file for file in landed}.values())
+        home, source = self._inbox.home, self._contract.source_id
+        with postgres.connect(home) as guard, postgres.connect(home, autocommit=True) as register:
+            batches.lock(guard, source)
+            self._register = register
+            self._live = {batch.sha256: batch for batch in batches.live(register, source, self._entity)}
+            self._decided = batches.decisions(register, source, self._entity)
+            new = [file for file in unique if self._is_new(file)]
+            # A contract that was mended reads again what it had read before, also what the inbox no longer holds.
+            stale = [batch for batch in self._live.values() if batch.contract != self._digest]
+            files = {file.sha256: file for file in [*map(self._again, stale), *new]}
+            results = self._take(list(files.values())) if files else []
+        return results, len(landed) - len(new)
+
+    def _landed(self) -> list[Landed]:
+        inbox = self._inbox.folder
+        folder = (inbox / self._contract.deliveries).resolve()
+        files = [file for file in sorted((inbox / self._contract.deliveries).glob(self._table.files)) if file.is_file()]
+        # A link may not lead out of the source's folder into another hospital's.
+        files = [file for file in files if file.resolve().is_relative_to(folder)]
+        return [land_bytes(file, inbox=inbox, vault=self._vault) for file in files]
+
+    def _is_new(self, file: Landed) -> bool:
+        if file.sha256 in self._live:
+            return self._live[file.sha256].contract != self._digest
+        return file.sha256 not in self._decided or self._decided[file.sha256] == "accept"
+
+    def _again(self, batch: Live) -> Landed:
+        return landed_before(batch.sha256, name=batch.file_name, vault=self._vault)
+
+    def _take(self, files: list[Landed]) -> list[FileResult]:
+        """Load files and, where they take the place of earlier ones, all that was judged against those."""
+        superseded, held = self._superseded(files)
+        files = [file for file in files if file.sha256 not in {waiting.sha256 for waiting, _ in held}]
+        results = [self._hold(file, rows) for file, rows in held]
+        if superseded:
+            gone = {batch.sha256 for batch in superseded.values()}
+            judged = [batch for batch in self._live.values() if batch.sha256 not in gone and _judged(batch)]
+            if any(batch.rows_replaced for batch in superseded.values()):
+                judged = [batch for batch in self._live.values() if batch.sha256 not in gone]
+            files = list({file.sha256: file for file in [*map(self._again, judged), *files]}.values())
+        files.sort(key=lambda file: (file.name, file.sha256))
+        if self._table.corrections is not None:
+            self._withdraw([*superseded.values(), *(self._live[f.sha256] for f in files if f.sha256 in self._live)])
+        for corrects in (False, True):
+            some = [file for file in files if self._corrects(file.name) == corrects]
+            mine = {sha256: batch for sha256, batch in superseded.items() if any(f.sha256 == sha256 for f in some)}
+            if some:
+                results += self._load(some, mine, corrects=corrects)
+        return results
+
+    def _corrects(self, name: str) -> bool:
+        return self._table.corrections is not None and PurePosixPath(name).match(self._table.corrections)
+
+    def _superseded(self, files: Sequence[Landed]) -> tuple[dict[str, Live], list[tuple[Landed, int]]]:
+        """Return the batch whose place each file takes, and the files that shrank too much to take it unasked."""
+        places = {batch.file_name: batch for batch in self._live.values()}
+        superseded: dict[str, Live] = {}
+        held = []
+        for file in files:
+            earlier = places.get(file.name)
+            if earlier is None or earlier.sha256 == file.sha256:
+                continue
+            rows = self._rows(file)
+            if rows is None:
+                continue
+            if rows < _SHRUNK * earlier.rows_in and self._decided.get(file.sha256) != "accept":
+                held.append((file, rows))
+            else:
+                superseded[file.sha256] = earlier
+        return superseded, held
+
+    def _rows(self, file: Landed) -> int | None:
+        """Return how many rows a file brings, None if it cannot be read, which loading will tell."""
+        loader = self._loader()
+        try:
+            loader.add(Batch("", file.name), read(file.path, name=file.name, table=self._table))
+        except Refusal:
+            return None
+        return loader.rows_of_last()
+
+    def _hold(self, file: Landed, rows: int) -> FileResult:
+        earlier = next(batch for batch in self._live.values() if batch.file_name == file.name)
+        error = Refusal(
+            "E-FILE-SHRUNK",
+            Message(
+                f"文件 {file.name} 由 {earlier.rows_in} 行减为 {rows} 行。",
+                f"File {file.name} shrank from {earlier.rows_in} rows to {rows}.",
+            ),
+            Message(
+                "等待批准或退回；此前的数据仍有效。", "It waits for approval or return; the earlier data stays live."
+            ),
+        )
+        self._receive([file])
+        batches.hold(self._register, batch=self._id(file), error=error, rows_in=rows)
+        return self._result(file, "held", reason=error.reason)
+
+    def _id(self, file: Landed) -> str:
+        return batch_id(self._contract.source_id, self._entity, file.sha256)
+
+    def _receive(self, files: Sequence[Landed]) -> list[str]:
+        with self._register.transaction():
+            return batches.receive(
+                self._register,
+                source_id=self._contract.source_id,
+                entity=self._entity,
+                landed=files,
+                contract=self._digest,
+            )
+
+    def _withdraw(self, outdated: Sequence[Live]) -> None:
+        """Take corrections back before the rows that they took the place of come again."""
+        corrections = [batch.batch_id for batch in outdated if self._corrects(batch.file_name)]
+        retried(self._lake, lambda: raw.vanish(self._lake, self._entity, corrections))
+
+    def _load(self, files: Sequence[Landed], superseded: dict[str, Live], *, corrects: bool) -> list[FileResult]:
+        again = self._receive(files)
+        loader = self._loader()
+        refused: list[FileResult] = []
+        taken: list[Landed] = []
+        for file, opened in _opened(files, self._table):
+            try:
+                loader.add(Batch(self._id(file), file.name), opened())
+            except Refusal as error:
+                batches.refuse(self._register, batch=self._id(file), error=error)
+                refused.append(self._result(file, "refused", reason=error.reason))
+            else:
+                taken.append(file)
+        replaced = {file.sha256: superseded[file.sha256] for file in taken if file.sha256 in superseded}
+
+        def write() -> tuple[list[Counts], dict[str, Difference]]:
+            raw.remember(self._lake, self._table.entity, list(replaced.values()))
+            raw.forget_batches(self._lake, self._entity, again)
+            raw.vanish(self._lake, self._entity, [batch.batch_id for batch in replaced.values()])
+            counts = loader.commit(corrects=corrects)
+            return counts, {file.sha256: self._compare(file, replaced) for file in taken if file.sha256 in replaced}
+
+        if not taken:
+            return refused
+        counts, differences = retried(self._lake, write)
+        self._settle(taken, counts, replaced, differences)
+        loaded = [
+            self._result(file, "loaded", counts=count, difference=differences.get(file.sha256))
+            for file, count in zip(taken, counts, strict=True)
+        ]
+        return loaded + refused
+
+    def _compare(self, file: Landed, replaced: dict[str, Live]) -> Difference:
+        earlier = replaced[file.sha256]
+        raw.close_items(self._lake, self._entity, earlier=earlier.batch_id, by=self._id(file))
+        return raw.difference(self._lake, self._table.entity, earlier=earlier.batch_id, batch=self._id(file))
+
+    def _settle(
+        self,
+        taken: Sequence[Landed],
+        counts: Sequence[Counts],
+        replaced: dict[str, Live],
+        differences: dict[str, Difference],
+    ) -> None:
+        snapshot = lake.snapshot(self._lake)
+        with self._register.transaction():
+            for file, count in zip(taken, counts, strict=True):
+                batches.settle(self._register, batch=self._id(file), counts=count, snapshot=snapshot)
+            for sha256, earlier in replaced.items():
+                by = batch_id(self._contract.source_id, self._entity, sha256)
+                batches.supersede(self._register, batch=earlier.batch_id, by=by)
+                batches.note_difference(self._register, batch=by, earlier=earlier, difference=differences[sha256])
+
+    def _result(
+        self,
+        file: Landed,
+        state: str,
+        *,
+        counts: Counts | None = None,
+        reason: Message | None = None,
+        difference: Difference | None = None,
+    ) -> FileResult:
+        return FileResult(self._contract.source_id, self._entity, file.name, state, counts, reason, difference)
+
+    def _loader(self) -> Loader:
+        fixed = {"currency": self._contract.currency, "origin": self._contract.origin}
+        names = {field.name for field in self._table.entity.fields}
+        return Loader(
+            self._lake,
+            source_id=self._contract.source_id,
+            table=self._table,
+            constants={name: value for name, value in fixed.items() if name in names},
+            pseudonyms=self._inbox.pseudonyms,
+            delivered_on=self._inbox.delivered_on.isoformat(),
+        )
+
+
+def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """Run ``work`` in one lake transaction; a commit that lost a race against another writer is done again."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        connection.execute("BEGIN TRANSACTION")
+        try:
+            result = work()
+            connection.execute("COMMIT")
+        except duckdb.TransactionException:
+            connection.execute("ROLLBACK")
+            if attempt == _ATTEMPTS:
+                raise
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        else:
+            return result
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _judged(batch: Live) -> bool:
+    """Tell whether some of a batch's rows left because of others, which may have gone since."""
+    return batch.rows_duplicate > 0 or batch.rows_quarantined > 0
+
+
+def _digest(table: TableContract) -> str:
+    """Return the digest of what decides how a file is read: the contract of its table and the table's fields."""
+    fields = [(field.name, field.type, field.required) for field in table.entity.fields]
+    content = (fields, table.format, table.encoding, table.sheet, table.header_row, table.columns, table.each)
+    return hashlib.sha256(repr((content, table.nulls, table.corrections)).encode()).hexdigest()[:16]
+
+
+def _opened(files: Sequence[Landed], table: TableContract) -> Iterator[tuple[Landed, Callable[[], Delivery]]]:
+    """Open files in order; small ones are read whole by two threads, some ahead of whoever takes them."""
+    with ThreadPoolExecutor(max_workers=2) as readers:
+        for start in range(0, len(files), _AHEAD):
+            some = files[start : start + _AHEAD]
+            whole = {file.sha256: readers.submit(_whole, file, table) for file in some if file.size <= _SMALL_BYTES}
+            for file in some:
+                reading = whole.get(file.sha256)
+                yield file, reading.result if reading else partial(read, file.path, name=file.name, table=table)
+
+
+def _whole(file: Landed, table: TableContract) -> Delivery:
+    delivery = read(file.path, name=file.name, table=table)
+    delivery.batches = iter(list(delivery.batches))
+    return delivery
