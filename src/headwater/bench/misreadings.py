@@ -57,7 +57,7 @@ def _serial(value: Any, rng: Rng) -> str:
 
 
 def _amount(pattern: str) -> Make:
-    return lambda value, rng: pattern.format(value)
+    return lambda value, rng: str(pattern.format(value))
 
 
 def _picked(*texts: str) -> Make:
@@ -67,7 +67,7 @@ def _picked(*texts: str) -> Make:
 def _numeral(value: Any, rng: Rng) -> str:
     yuan, cents = divmod(int(value * 100), 100)
     jiao, fen = divmod(cents, 10)
-    text = cn2an.an2cn(yuan, "up" if rng.integers(2) else "low") + "元"
+    text: str = cn2an.an2cn(yuan, "up" if rng.integers(2) else "low") + "元"
     text += f"{cn2an.an2cn(jiao, 'up')}角" if jiao else "零" if fen else ""
     return text + (f"{cn2an.an2cn(fen, 'up')}分" if fen else "整")
 
