@@ -16,6 +16,8 @@ __all__ = ["LEAST", "Match", "Reading", "assign", "fitting_entities"]
 LEAST = 0.42
 """Below this score a column is left unread."""
 
+_LACKING = 0.25
+_LEFT_OVER = 0.35
 _FIXABLE = ("fixmedins_code",)
 
 
@@ -68,7 +70,7 @@ def fitting_entities(profiles: Mapping[str, Profile], *, file: str, among: Seque
     among : only these tables; all when empty
     """
     readings = [assign(ENTITIES[name], profiles, file=file) for name in among or ENTITIES]
-    return sorted(readings, key=lambda reading: (bool(reading.missing), -reading.score))
+    return sorted(readings, key=lambda reading: reading.score - _LACKING * len(reading.missing), reverse=True)
 
 
 def assign(entity: Entity, profiles: Mapping[str, Profile], *, file: str = "") -> Reading:
@@ -86,10 +88,30 @@ def assign(entity: Entity, profiles: Mapping[str, Profile], *, file: str = "") -
         if chosen is None and others and scores[row, others].max() >= LEAST:
             chosen = others[int(scores[row, others].argmax())]
         matches.append(_match(columns[row], chosen, scores[row], wanted))
+    _fill_from_the_rest(entity, matches, profiles)
     given = {match.target for match in matches}
     fixable = () if entity.name == "hospital" else _FIXABLE
     missing = tuple(f.name for f in entity.fields if f.required and f.name not in given and f.name not in fixable)
     return Reading(entity, tuple(matches), missing, _fitness(entity, matches, file))
+
+
+def _fill_from_the_rest(entity: Entity, matches: list[Match], profiles: Mapping[str, Profile]) -> None:
+    """Give a required field the one unread column whose values fit it, if there is exactly one; it stays doubtful."""
+    given = {match.target for match in matches}
+    lacking = [field for field in entity.fields if field.required and field.name not in given]
+    if not lacking or len(lacking) > 2 or len(given) < 4:
+        return
+    for field in lacking:
+        fitting = [
+            place
+            for place, match in enumerate(matches)
+            if match.target is None and fit(field, profiles[match.column]).fits > 0.8 and profiles[match.column].values
+        ]
+        if len(fitting) == 1 and field.name not in _FIXABLE and field.type in ("date", "time", "price", "money"):
+            place = fitting[0]
+            matches[place] = Match(
+                matches[place].column, field.name, _LEFT_OVER, _LEFT_OVER, matches[place].runner_up
+            )
 
 
 def _match(column: str, chosen: int | None, scores: Vector, wanted: Sequence[str]) -> Match:

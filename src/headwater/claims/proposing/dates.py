@@ -13,6 +13,7 @@ _GENERAL = re.compile(
     rf"|\d{{4}}/\d{{1,2}}/\d{{1,2}}(?: {_CLOCK})?|\d{{4}}年\d{{1,2}}月\d{{1,2}}日"
 )
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+_LIKELY = re.compile(r"(?=.*\d.*\d)(?=.*[-/.年:, A-Za-z])[\d\-/.年月日时分秒:, A-Za-z]{6,30}")
 _PARTS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?: (.+))?")
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
 _OTHERS = tuple(
@@ -69,7 +70,11 @@ def date_form(values: Sequence[str]) -> DateForm | None:
     serial = sum(bool(_SERIAL.fullmatch(value)) for value in some) / len(some)
     if serial >= _ENOUGH:
         return DateForm(None, serial, serial=True)
-    best = max(_OTHERS, key=lambda form: _share(form, some))
+    likely = [value for value in some if _LIKELY.fullmatch(value)]
+    if len(likely) < _ENOUGH * len(some):
+        return None
+    # A few values choose the format, all of them then speak.
+    best = max(_OTHERS, key=lambda form: _share(form, likely[:20]))
     share = _share(best, some)
     return DateForm(best, share) if share >= _ENOUGH else None
 
