@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from headwater.claims.canonical import ENTITIES, Entity
+from headwater.claims.canonical import ENTITIES, Entity, Field
 from headwater.claims.proposing.evidence import Profile, fit
 from headwater.claims.proposing.names import fold, name_score, table_rows, targets
 from headwater.types import Vector
@@ -98,8 +98,8 @@ def assign(entity: Entity, profiles: Mapping[str, Profile], *, file: str = "") -
 def _fill_from_the_rest(entity: Entity, matches: list[Match], profiles: Mapping[str, Profile]) -> None:
     """Give a required field the one unread column whose values fit it, if there is exactly one; it stays doubtful."""
     given = {match.target for match in matches}
-    lacking = [field for field in entity.fields if field.required and field.name not in given]
-    if not lacking or len(lacking) > 2 or len(given) < 4:
+    lacking = [field for field in entity.fields if _needed(entity, field) and field.name not in given]
+    if not lacking or len(lacking) > 2 or len(given - {None}) < 2:
         return
     for field in lacking:
         fitting = [
@@ -107,11 +107,15 @@ def _fill_from_the_rest(entity: Entity, matches: list[Match], profiles: Mapping[
             for place, match in enumerate(matches)
             if match.target is None and fit(field, profiles[match.column]).fits > 0.8 and profiles[match.column].values
         ]
-        if len(fitting) == 1 and field.name not in _FIXABLE and field.type in ("date", "time", "price", "money"):
+        if len(fitting) == 1 and field.name not in _FIXABLE and field.type != "code":
             place = fitting[0]
-            matches[place] = Match(
-                matches[place].column, field.name, _LEFT_OVER, _LEFT_OVER, matches[place].runner_up
-            )
+            old = matches[place]
+            matches[place] = Match(old.column, field.name, _LEFT_OVER, _LEFT_OVER, old.runner_up)
+
+
+def _needed(entity: Entity, field: Field) -> bool:
+    """Tell whether a table is of little use without this field: a required one, or the price in a list."""
+    return field.required or (entity.period is None and field.name == "pric")
 
 
 def _match(column: str, chosen: int | None, scores: Vector, wanted: Sequence[str]) -> Match:

@@ -156,8 +156,12 @@ def _tokens(name: str) -> frozenset[str]:
 def _split(name: str) -> frozenset[str]:
     plain = unicodedata.normalize("NFKC", name)
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", plain)
-    words = re.findall(r"[a-z]+", plain.casefold())
+    words = [_singular(word) for word in re.findall(r"[a-z]+", plain.casefold())]
     return frozenset(_long().get(word, word) for word in words if word not in ("of", "in", "the", "by", "on"))
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 @cache
@@ -167,13 +171,13 @@ def _long() -> dict[str, str]:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    words = {word for row in table_rows("synonyms") for text in row["en"].split("|") for word in text.split()}
+    words = {word for row in table_rows("synonyms") for text in row["en"].split("|") for word in (*text.split(), *map(_singular, text.split()))}
     return frozenset(words | set(_long()) | set(_long().values()))
 
 
 @lru_cache(maxsize=65_536)
 def _taken_apart(token: str) -> list[str]:
-    """Split a word into known words, the fewest there are; empty when that cannot be done."""
+    """Split a word into known words, the fewest there are, or into one and a short rest; empty when neither can be."""
     best: list[list[str] | None] = [[]] + [None] * len(token)
     for end in range(1, len(token) + 1):
         for start in range(end):
@@ -182,6 +186,9 @@ def _taken_apart(token: str) -> list[str]:
                 current = best[end]
                 if current is None or len(before) + 1 < len(current):
                     best[end] = [*before, token[start:end]]
+    for rest in (1, 2, 3):
+        if not best[-1] and len(token) - rest >= 4 and token[rest:] in _vocabulary():
+            return [token[:rest], token[rest:]]
     return best[-1] or []
 
 

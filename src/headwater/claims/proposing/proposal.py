@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -136,12 +137,18 @@ def _look(family: Sequence[Path]) -> list[_Seen]:
     found = [one for one in found if any(match.target and match.target[0] != "+" for match in one.reading.matches)]
     if not found:
         return []
-    best = max(found, key=lambda one: (not one.reading.missing, one.reading.score, one.sample.grid.total))
+    best = max(found, key=_worth)
     for other in found:
         if other is not best and not other.reading.missing:
             best.notes.append(_other_sheet(other.sample.grid))
     best.notes.extend(_lacking(best))
     return [best]
+
+
+def _worth(one: _Seen) -> tuple[bool, float]:
+    """Rank the sheets of a workbook: the whole list before an extract of it, one with prices before one without."""
+    priced = one.reading.entity.period is not None or one.reading.column("pric") is not None
+    return not one.reading.missing, one.reading.score + 0.3 * log10(one.sample.grid.total + 1) + 0.5 * priced
 
 
 def _read(family: tuple[Path, ...], sample: Sample, usable: Sequence[str]) -> _Seen:
