@@ -224,7 +224,7 @@ def _tables(one: _Seen, files: Sequence[Path], fen: bool) -> list[ProposedTable]
     entity = one.reading.entity
     scaled, doubts = in_fen(one.profile_of(), sibling=fen)
     columns = tuple(_column(entity, match, one.profiles[match.column], scaled) for match in one.reading.matches)
-    notes = (*one.notes, *doubts)
+    notes = (*one.notes, *doubts, *_unpriced(one))
     main = _table(one, files, entity, columns, missing=one.reading.missing, notes=notes)
     key = next((column for column in columns if column.field == "mdtrt_id"), None)
     tables = [main]
@@ -294,6 +294,14 @@ def _named(name: str, series: Mapping[str, Mapping[int, str]], number: int) -> d
 def _same(one: _Seen, first: str, second: str) -> bool:
     pairs = [(a, b) for a, b in zip(one.sample.column(first), one.sample.column(second), strict=True) if a or b]
     return bool(pairs) and sum(a == b for a, b in pairs) > 0.9 * len(pairs)
+
+
+def _unpriced(one: _Seen) -> tuple[Message, ...]:
+    """Say that a list of items gives no price: it can be loaded, and is of little use."""
+    fields = {field.name for field in one.reading.entity.fields}
+    if one.reading.entity.period is not None or "pric" not in fields or one.reading.column("pric") is not None:
+        return ()
+    return (Message("没有单价列，只能读取名称", "no column gives a price: only names would be read"),)
 
 
 def _signs(seen: Profile) -> set[str]:
