@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from headwater.claims.proposing.names import shown
 from headwater.claims.proposing.proposal import Proposal, ProposedColumn, ProposedTable
 from headwater.errors import Message
 
@@ -131,7 +132,7 @@ def _columns(table: ProposedTable, hospital: str) -> list[str]:
             if hospital == HOSPITAL:
                 lines.append(_ask(Message("文件中没有机构编号，请填写", "the files do not give the hospital's code"), 14))
             lines.append(f"              fixmedins_code: {{value: {_scalar(hospital)}}}")
-    unread = [_plain(column.column) for column in table.columns if column.field is None]
+    unread = [shown(column.column) for column in table.columns if column.field is None]
     if unread:
         lines.append(f"            # 未读取的列 columns not read: {'、'.join(unread)}")
     return lines
@@ -148,17 +149,11 @@ def _column(column: ProposedColumn) -> list[str]:
 
 
 def _ask(note: Message, indent: int = 8) -> str:
-    return f"{' ' * indent}# ? {_plain(_line(note))}"
+    return f"{' ' * indent}# ? {shown(_line(note))}"
 
 
 def _line(note: Message) -> str:
     return f"{note.zh} / {note.en}"
-
-
-def _plain(text: str) -> str:
-    """Return text that is safe in a comment: one line, nothing in it that looks like a person's number."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return re.sub(r"\d{14,17}[\dXx]", "***", " ".join(line.split()))
 
 
 def _flow(value: Any) -> str:

@@ -12,7 +12,7 @@ from headwater.claims.proposing.dates import DateForm, date_form
 from headwater.claims.proposing.names import fold, table_rows
 from headwater.types import Vector
 
-__all__ = ["Fit", "Profile", "code_of", "fit", "profile", "worded_fields"]
+__all__ = ["Fit", "Profile", "code_of", "fit", "folded", "profile", "worded_fields"]
 
 _BLANK = {"", "NULL", "-", "--", "无", "N/A", "\\N"}
 _FULL = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0xA0: " ", ord("￥"): "¥"}
@@ -77,10 +77,16 @@ class Fit:
     tells: float = field(default=0.0)
 
 
+def folded(cell: str) -> str:
+    """Return a cell as the general reader takes it: half width, trimmed, words for "empty" made empty."""
+    plain = cell.translate(_FULL).strip()
+    return "" if plain.upper() in _BLANK else plain
+
+
 def profile(cells: Sequence[str]) -> Profile:
     """Look at the cells of one column."""
-    plain = [cell.translate(_FULL).strip() for cell in cells]
-    filled = [cell for cell in plain if cell.upper() not in _BLANK]
+    plain = [folded(cell) for cell in cells]
+    filled = [cell for cell in plain if cell]
     counted: dict[str, int] = {}
     for cell in filled:
         counted[cell] = counted.get(cell, 0) + 1
@@ -95,6 +101,7 @@ def profile(cells: Sequence[str]) -> Profile:
         )
     }  # fmt: skip
     shapes["number"] = float((~np.isnan(numbers)).sum()) / n
+    shapes["spaced"] = sum(times for value, times in values.items() if value.count(" ") > 1) / n
     shapes["han"] = sum(times for value, times in values.items() if _HAN.search(value)) / n
     return Profile(
         count=len(cells),
@@ -203,7 +210,7 @@ def _code(seen: Profile) -> Fit:
     if seen.dates is not None and not seen.dates.serial and seen.dates.format is not None:
         return Fit(0.1)
     broken = not seen.whole and seen.shapes["number"] > 0.5
-    return Fit(max(0.05, (0.4 if broken else 1.0) * (1 - seen.shapes["han"])))
+    return Fit(max(0.05, (0.4 if broken else 1.0) * (1 - seen.shapes["han"]) * (1 - seen.shapes["spaced"])))
 
 
 def _text(seen: Profile) -> Fit:

@@ -10,7 +10,7 @@ from importlib import resources
 
 from headwater.claims.canonical import ENTITIES
 
-__all__ = ["fold", "initials", "known_names", "name_score", "table_rows", "targets"]
+__all__ = ["fold", "initials", "known_names", "name_score", "shown", "table_rows", "targets"]
 
 _EXACT, _INITIALS, _SHORT_INITIALS, _NEAR = 1.0, 0.9, 0.75, 0.75
 _LEAST_NEAR = 0.5
@@ -50,6 +50,16 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     without = re.sub(r"[\(\[【][^\)\]】]*[\)\]】]", "", plain)
     return re.sub(r"[\W_]+", "", without) or re.sub(r"[\W_]+", "", plain)
+
+
+def shown(text: str) -> str:
+    """Return text as it may be shown: one line, and nothing in it that looks like a person's number.
+
+    >>> shown("a\\nb 11010519491231002X")
+    'a b ***'
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"\d{14,17}[\dXx]|1[3-9]\d{9}", "***", " ".join(line.split()))
 
 
 def initials(text: str) -> str:
@@ -154,7 +164,7 @@ def _tokens(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65_536)
 def _split(name: str) -> frozenset[str]:
-    plain = unicodedata.normalize("NFKC", name)
+    plain = re.sub(r"[\(\[【][^\)\]】]*[\)\]】]", "", unicodedata.normalize("NFKC", name))
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", plain)
     words = [_singular(word) for word in re.findall(r"[a-z]+", plain.casefold())]
     return frozenset(_long().get(word, word) for word in words if word not in ("of", "in", "the", "by", "on"))
