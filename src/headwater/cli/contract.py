@@ -54,8 +54,12 @@ def propose(
 
 @app.command()
 def check(
-    targets: Annotated[list[str] | None, typer.Argument(help="Contract files or sources; default: all. / 合同或数据源")] = None,
-    deliveries: Annotated[Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")] = None,
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Contract files or sources; default: all. / 合同或数据源")
+    ] = None,
+    deliveries: Annotated[
+        Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say everything that is wrong with contracts, by themselves and against their files. / 检查合同."""
@@ -80,7 +84,9 @@ def check(
 def _show(report: dict[str, Any]) -> None:
     """Show every column with its field, confidence and runner-up; the draft itself goes to another stream."""
     for table in report["tables"]:
-        lines = Table("column 列", "field 字段", "confidence 把握", "runner-up 其次", "decide 待定", title=_title(table))
+        lines = Table(
+            "column 列", "field 字段", "confidence 把握", "runner-up 其次", "decide 待定", title=_title(table)
+        )
         for column in table["columns"]:
             rival = column["runner_up"]
             notes = "\n".join(f"{note['zh']}\n{note['en']}" for note in column["notes"])

@@ -148,9 +148,7 @@ def _score(name: float, fits: float, tells: float) -> float:
     return min(1.0, name * (0.45 + 0.55 * fits) + 0.15 * tells)
 
 
-def _add_arithmetic(
-    entity: Entity, columns: Sequence[str], profiles: Mapping[str, Profile], scores: Vector
-) -> None:
+def _add_arithmetic(entity: Entity, columns: Sequence[str], profiles: Mapping[str, Profile], scores: Vector) -> None:
     """Let sums and products speak: amount = quantity times price, total = fund plus patient."""
     wanted = targets(entity.name)
     if entity.name == "fee_line":
@@ -167,9 +165,7 @@ def _add_arithmetic(
             scores[row, wanted.index(target)] = min(1.0, scores[row, wanted.index(target)] + 0.25)
 
 
-def _triple(
-    columns: Sequence[str], profiles: Mapping[str, Profile], join: np.ufunc
-) -> tuple[int, int, int] | None:
+def _triple(columns: Sequence[str], profiles: Mapping[str, Profile], join: np.ufunc) -> tuple[int, int, int] | None:
     """Return the rows of two columns and of the one that joins them in nearly every row."""
     usable = [
         row
@@ -180,7 +176,9 @@ def _triple(
         for other in usable[place + 1 :]:
             joined = join(profiles[columns[one]].numbers, profiles[columns[other]].numbers)
             for result in usable:
-                if result not in (one, other) and _equal(joined, profiles[columns[result]].numbers, join is np.multiply):
+                if result not in (one, other) and _equal(
+                    joined, profiles[columns[result]].numbers, join is np.multiply
+                ):
                     return one, other, result
     return None
 
@@ -201,7 +199,9 @@ def _fitness(entity: Entity, matches: Sequence[Match], file: str) -> float:
     """Weigh required fields, columns explained, fields filled, and words in the file's name."""
     got = {match.target: match.score for match in matches if match.target and not match.target.startswith("+")}
     required = [field.name for field in entity.fields if field.required and field.name not in _FIXABLE]
-    needed = sum(got.get(name, 0.0) for name in required) / len(required) if required else got.get("fixmedins_code", 0.0)
+    needed = (
+        sum(got.get(name, 0.0) for name in required) / len(required) if required else got.get("fixmedins_code", 0.0)
+    )
     explained = sum(got.values()) / max(len(matches), 1)
     breadth = sum(got.values()) / len(entity.fields)
     return needed + 0.6 * explained + 0.4 * breadth + 0.3 * _hinted(entity.name, file)

@@ -79,12 +79,24 @@ def _source(proposal: Proposal, source: Source, hospital: str | None) -> list[st
         lines.append(_ask(Message("数据性质：real、synthetic 或 converted", "real, synthetic or converted")))
     lines.append(f"        origin: {source.origin or 'real'}")
     if source.currency is None:
-        ask = Message(f"币种（ISO 4217，如 CNY）；文件中的货币符号：{signs}",
-                      f"currency (ISO 4217, e.g. CNY); signs in the files: {signs if signs != '无' else 'none'}")  # fmt: skip
+        ask = Message(
+            f"币种（ISO 4217，如 CNY）；文件中的货币符号：{signs}",
+            f"currency (ISO 4217, e.g. CNY); signs in the files: {signs if signs != '无' else 'none'}",
+        )
         lines.append(_ask(ask))
-    lines += [f"        currency: {_scalar(source.currency or CURRENCY)}", f"        deliveries: {_scalar(source.name)}"]
+    lines += [
+        f"        currency: {_scalar(source.currency or CURRENCY)}",
+        f"        deliveries: {_scalar(source.name)}",
+    ]
     lines.append("        cadence: monthly")
-    lines.append(_ask(Message("机构编号、等级（level）、城市（city）、统筹区（region）", "code, level, city and region of the hospital")))
+    lines.append(
+        _ask(
+            Message(
+                "机构编号、等级（level）、城市（city）、统筹区（region）",
+                "code, level, city and region of the hospital",
+            )
+        )
+    )
     lines.append(f"        hospital: {{code: {_scalar(hospital or HOSPITAL)}}}")
     if proposal.notes:
         lines += ["        notes:", *(f"          - {_quoted(_line(note))}" for note in proposal.notes)]
@@ -101,8 +113,15 @@ def _table(table: ProposedTable, hospital: str) -> list[str]:
         f"            format: {table.format}",
     ]
     if table.missing:
-        lines.append(_ask(Message(f"缺少必填字段 {'、'.join(table.missing)}，补上后去掉注释",
-                                  f"required fields are missing: {', '.join(table.missing)}; uncomment when given"), 12))  # fmt: skip
+        lines.append(
+            _ask(
+                Message(
+                    f"缺少必填字段 {'、'.join(table.missing)}，补上后去掉注释",
+                    f"required fields are missing: {', '.join(table.missing)}; uncomment when given",
+                ),
+                12,
+            )
+        )
     lines += [_ask(note, 12) for note in table.notes]
     if table.format in ("csv", "tsv"):
         lines.append(f"            encoding: {table.encoding}")
@@ -130,7 +149,9 @@ def _columns(table: ProposedTable, hospital: str) -> list[str]:
             lines += _column(column)
         elif field.name == "fixmedins_code" and field.required:
             if hospital == HOSPITAL:
-                lines.append(_ask(Message("文件中没有机构编号，请填写", "the files do not give the hospital's code"), 14))
+                lines.append(
+                    _ask(Message("文件中没有机构编号，请填写", "the files do not give the hospital's code"), 14)
+                )
             lines.append(f"              fixmedins_code: {{value: {_scalar(hospital)}}}")
     unread = [shown(column.column) for column in table.columns if column.field is None]
     if unread:
@@ -142,8 +163,15 @@ def _column(column: ProposedColumn) -> list[str]:
     lines = [_ask(note, 14) for note in column.notes]
     if column.unsure and not column.notes:
         rival = column.runner_up[0].removeprefix("+") if column.runner_up else "–"
-        lines.append(_ask(Message(f"把握 {column.confidence:.2f}，其次是 {rival}",
-                                  f"confidence {column.confidence:.2f}, the runner-up is {rival}"), 14))  # fmt: skip
+        lines.append(
+            _ask(
+                Message(
+                    f"把握 {column.confidence:.2f}，其次是 {rival}",
+                    f"confidence {column.confidence:.2f}, the runner-up is {rival}",
+                ),
+                14,
+            )
+        )
     value = _flow({"from": column.column, **column.keys}) if column.keys else _scalar(column.column)
     return [*lines, f"              {column.field}: {value}"]
 
@@ -171,4 +199,3 @@ def _scalar(text: str) -> str:
 def _quoted(text: str) -> str:
     dumped = yaml.dump(text, allow_unicode=True, default_style='"', width=2**20)
     return str(dumped).removesuffix("\n")
-

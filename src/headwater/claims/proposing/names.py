@@ -53,9 +53,9 @@ def fold(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return text as it may be shown: one line, and nothing in it that looks like a person's number.
+    r"""Return text as it may be shown: one line, and nothing in it that looks like a person's number.
 
-    >>> shown("a\\nb 11010519491231002X")
+    >>> shown("a\nb 11010519491231002X")
     'a b ***'
     """
     line = "".join(letter if letter.isprintable() else " " for letter in text)
@@ -181,7 +181,12 @@ def _long() -> dict[str, str]:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    words = {word for row in table_rows("synonyms") for text in row["en"].split("|") for word in (*text.split(), *map(_singular, text.split()))}
+    words = {
+        word
+        for row in table_rows("synonyms")
+        for text in row["en"].split("|")
+        for word in (*text.split(), *map(_singular, text.split()))
+    }
     return frozenset(words | set(_long()) | set(_long().values()))
 
 

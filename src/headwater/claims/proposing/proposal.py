@@ -1,4 +1,4 @@
-"""From delivered files to a proposed contract: every file read as the table it fits best, nothing guessed in silence."""
+"""From delivered files to a proposed contract: every file becomes the table it fits best, no doubt is kept silent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,14 @@ from headwater.claims.proposing.series import families, pattern
 from headwater.claims.proposing.slots import Series, numbered
 from headwater.errors import Message, Refusal
 
-__all__ = ["ProposedColumn", "ProposedTable", "Proposal", "propose_tables"]
+__all__ = ["Proposal", "ProposedColumn", "ProposedTable", "propose_tables"]
 
 _UNSURE = 0.6
 _MORE_ROWS = 1_000
-_SLOT_TABLES = {"diagnosis": ("diag_srt", "diag_code", "diag_name"),
-                "operation": ("oprn_srt", "oprn_oprt_code", "oprn_oprt_name")}  # fmt: skip
+_SLOT_TABLES = {
+    "diagnosis": ("diag_srt", "diag_code", "diag_name"),
+    "operation": ("oprn_srt", "oprn_oprt_code", "oprn_oprt_name"),
+}
 _MAIN = {"diagnosis": ("dscg_maindiag_code", "dscg_maindiag_name"), "operation": ("main_oprn_code", "+main_oprn_name")}
 
 
@@ -201,8 +203,12 @@ def _lacking(one: _Seen) -> list[Message]:
         more: Grid | None = next((g for g in grids(path, rows=1) if g.sheet == one.sample.grid.sheet), None)
         header = set(cut(more, one.sample.header_row).header) if more is not None else set()
         if wanted - header:
-            notes.append(Message(f"文件 {path.name} 缺少部分列，不能按同一合同读取",
-                                 f"file {path.name} lacks some of these columns and cannot be read like the others"))  # fmt: skip
+            notes.append(
+                Message(
+                    f"文件 {path.name} 缺少部分列，不能按同一合同读取",
+                    f"file {path.name} lacks some of these columns and cannot be read like the others",
+                )
+            )
     return notes
 
 
@@ -215,8 +221,12 @@ def _one_each(seen: Sequence[_Seen], notes: list[Message]) -> list[_Seen]:
             kept[name] = one
         else:
             zh, file = one.reading.entity.zh, one.family[0].name
-            notes.append(Message(f"文件 {file} 也像{zh}：如需入库，请为其单独建一个数据源",
-                                 f"file {file} looks like {name} too: give it a source of its own to load it"))  # fmt: skip
+            notes.append(
+                Message(
+                    f"文件 {file} 也像{zh}：如需入库，请为其单独建一个数据源",
+                    f"file {file} looks like {name} too: give it a source of its own to load it",
+                )
+            )
     return list(kept.values())
 
 
@@ -321,14 +331,18 @@ def _other_sheet(grid: Grid) -> Message:
 
 def _nothing(notes: Sequence[Message], seen: Sequence[_Seen]) -> Refusal:
     lacking = [
-        Message(f"{one.family[0].name} 最像{one.reading.entity.zh}，但缺 {'、'.join(one.reading.missing)}",
-                f"{one.family[0].name} is most like {one.reading.entity.name} but lacks {', '.join(one.reading.missing)}")
+        Message(
+            f"{one.family[0].name} 最像{one.reading.entity.zh}，但缺 {'、'.join(one.reading.missing)}",
+            f"{one.family[0].name} is most like {one.reading.entity.name} but lacks {', '.join(one.reading.missing)}",
+        )
         for one in seen
-    ]  # fmt: skip
+    ]
     found = [*notes, *lacking]
     return Refusal(
         "E-PROPOSE-NOTHING",
-        Message(f"没有可起草合同的文件：{'；'.join(note.zh for note in found)}。",
-                f"No file can be drafted a contract for: {'; '.join(note.en for note in found)}."),
+        Message(
+            f"没有可起草合同的文件：{'；'.join(note.zh for note in found)}。",
+            f"No file can be drafted a contract for: {'; '.join(note.en for note in found)}.",
+        ),
         Message("补上所缺的列，或手写合同。", "Deliver the missing columns, or write the contract by hand."),
-    )  # fmt: skip
+    )

@@ -52,7 +52,9 @@ def _of_dates(seen: Profile) -> Rule:
         return Rule({})
     if not form.ambiguous:
         return Rule({"format": form.format})
-    note = Message("无法区分日与月，请确认日期格式", "day and month cannot be told apart in these values: say which is first")
+    note = Message(
+        "无法区分日与月，请确认日期格式", "day and month cannot be told apart in these values: say which is first"
+    )
     return Rule({"format": form.format}, (note,))
 
 

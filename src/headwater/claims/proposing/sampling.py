@@ -127,9 +127,7 @@ def header_row(grid: Grid, known: Iterable[str] = ()) -> int:
     return int(np.argmax(scores)) + 1
 
 
-def _header_score(
-    row: Sequence[str], *, below: Sequence[Sequence[str]], usual: float, names: frozenset[str]
-) -> float:
+def _header_score(row: Sequence[str], *, below: Sequence[Sequence[str]], usual: float, names: frozenset[str]) -> float:
     cells = [cell.strip() for cell in row if cell.strip()]
     if not cells or not below:
         return -1.0
@@ -222,9 +220,7 @@ def _workbook(path: Path, rows: int) -> list[Grid]:
 def _numeric(rows: Sequence[Sequence[object]]) -> frozenset[int]:
     width = max(map(len, rows), default=0)
     return frozenset(
-        place
-        for place in range(width)
-        if sum(isinstance(row[place], int | float) for row in rows) > len(rows) / 2
+        place for place in range(width) if sum(isinstance(row[place], int | float) for row in rows) > len(rows) / 2
     )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 __all__ = ["families", "pattern"]
 
-_DATED = re.compile(r"(?:19|20)\d{2}(?:[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?|[-_.]?[Qq][1-4])?(?!\d)|(?<!\d)\d{1,4}(?!\d)")
+_DATED = re.compile(
+    r"(?:19|20)\d{2}(?:[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?|[-_.]?[Qq][1-4])?(?!\d)|(?<!\d)\d{1,4}(?!\d)"
+)
 
 
 def families(files: Iterable[Path]) -> list[list[Path]]:

@@ -15,9 +15,11 @@ from headwater.claims.proposing.names import name_score
 __all__ = ["Series", "numbered"]
 
 _FIELDS = (
-    ("diagnosis", "diag_code"), ("diagnosis", "diag_name"), ("operation", "oprn_oprt_code"),
+    ("diagnosis", "diag_code"),
+    ("diagnosis", "diag_name"),
+    ("operation", "oprn_oprt_code"),
     ("operation", "oprn_oprt_name"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ def numbered(header: Sequence[str], values: Mapping[str, Sequence[str]]) -> list
             scores[row, place] = name * (0.45 + 0.55 * shown.fits) + 0.15 * shown.tells * bool(name)
         scores[row, len(_FIELDS) + row] = LEAST
     rows, places = linear_sum_assignment(scores, maximize=True)
-    found = [(names[row], *_FIELDS[place], scores[row, place])
-             for row, place in zip(rows, places, strict=True) if place < len(_FIELDS) and scores[row, place] > LEAST]  # fmt: skip
+    found = [
+        (names[row], *_FIELDS[place], scores[row, place])
+        for row, place in zip(rows, places, strict=True)
+        if place < len(_FIELDS) and scores[row, place] > LEAST
+    ]
     return [Series(entity, field, bases[base], float(min(score, 1.0))) for base, entity, field, score in found]
 
 

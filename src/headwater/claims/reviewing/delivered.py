@@ -43,7 +43,10 @@ def delivered_findings(tables: Sequence[TableContract], folder: Path, where: str
     folder : where this source's files lie; where there is none, only that is said
     """
     if not folder.is_dir():
-        zh, en = "没有送报目录，只检查了合同本身。", "There is no folder of deliveries: only the contract itself was checked."
+        zh, en = (
+            "没有送报目录，只检查了合同本身。",
+            "There is no folder of deliveries: only the contract itself was checked.",
+        )
         return [_Place(where).say("info", "I-NO-DELIVERIES", zh, en)]
     found: list[Finding] = []
     used: set[Path] = set()
@@ -57,14 +60,18 @@ def delivered_findings(tables: Sequence[TableContract], folder: Path, where: str
     lying = {file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")}
     for file in sorted(lying - used):
         name = shown(file.name)
-        found.append(_Place(where).say("warning", "W-FILE-UNREAD", f"没有表读取文件 {name}。", f"No table reads file {name}."))
+        found.append(
+            _Place(where).say("warning", "W-FILE-UNREAD", f"没有表读取文件 {name}。", f"No table reads file {name}.")
+        )
     return found
 
 
 def _of_table(table: TableContract, files: Sequence[Path], place: _Place, all_read: set[str]) -> Iterator[Finding]:
     if not files:
         pattern = shown(table.files)
-        yield place.say("error", "E-NO-FILE", f"模式 {pattern} 不匹配任何文件。", f"Pattern {pattern} matches no file.", at="files")
+        yield place.say(
+            "error", "E-NO-FILE", f"模式 {pattern} 不匹配任何文件。", f"Pattern {pattern} matches no file.", at="files"
+        )
         return
     readable = []
     for file in files:
@@ -96,20 +103,34 @@ def _of_header(table: TableContract, file: Path, place: _Place) -> Iterator[Find
     grid = next((one for one in found if one.sheet == table.sheet), None if table.sheet else found[0])
     if grid is None:
         sheets = "、".join(shown(one.sheet or "") for one in found)
-        yield place.say("error", "E-SHEET", f"文件 {name} 没有工作表 {table.sheet}，有：{sheets}。",
-                        f"File {name} has no sheet {table.sheet}; it has {sheets}.", at="sheet")  # fmt: skip
+        yield place.say(
+            "error",
+            "E-SHEET",
+            f"文件 {name} 没有工作表 {table.sheet}，有：{sheets}。",
+            f"File {name} has no sheet {table.sheet}; it has {sheets}.",
+            at="sheet",
+        )
         return
     if grid.format != table.format:
-        yield place.say("error", "E-FILE-FORMAT", f"文件 {name} 是 {grid.format}，合同写的是 {table.format}。",
-                        f"File {name} is {grid.format}, the contract says {table.format}.", at="format")  # fmt: skip
+        yield place.say(
+            "error",
+            "E-FILE-FORMAT",
+            f"文件 {name} 是 {grid.format}，合同写的是 {table.format}。",
+            f"File {name} is {grid.format}, the contract says {table.format}.",
+            at="format",
+        )
         return
     header = cut(grid, table.header_row).header
     missing = [column for column in wanted if column not in header]
     moved = _moved(grid, wanted)
     if missing and moved not in (None, table.header_row):
-        yield place.say("error", "E-HEADER-MOVED", f"文件 {name} 的表头在第 {moved} 行，合同写的是第 {table.header_row} 行。",
-                        f"The header of file {name} is row {moved}, the contract says {table.header_row}.",
-                        at="header_row")  # fmt: skip
+        yield place.say(
+            "error",
+            "E-HEADER-MOVED",
+            f"文件 {name} 的表头在第 {moved} 行，合同写的是第 {table.header_row} 行。",
+            f"The header of file {name} is row {moved}, the contract says {table.header_row}.",
+            at="header_row",
+        )
         return
     for column in missing:
         yield _lacking(column, header, wanted, name, place)
@@ -125,9 +146,16 @@ def _moved(grid: Grid, wanted: Sequence[str]) -> int | None:
 def _lacking(column: str, header: Sequence[str], wanted: Sequence[str], name: str, place: _Place) -> Finding:
     free = {fold(cell): cell for cell in header if cell and cell not in wanted}
     near = get_close_matches(fold(column), list(free), n=1, cutoff=0.5)
-    zh, en = (f"；最接近的是“{shown(free[near[0]])}”", f"; the nearest is {shown(free[near[0]])!r}") if near else ("", "")
-    return place.say("error", "E-COLUMN-MISSING", f"文件 {name} 没有列“{shown(column)}”{zh}。",
-                     f"File {name} has no column {shown(column)!r}{en}.", at="columns")  # fmt: skip
+    zh, en = (
+        (f"；最接近的是“{shown(free[near[0]])}”", f"; the nearest is {shown(free[near[0]])!r}") if near else ("", "")
+    )
+    return place.say(
+        "error",
+        "E-COLUMN-MISSING",
+        f"文件 {name} 没有列“{shown(column)}”{zh}。",
+        f"File {name} has no column {shown(column)!r}{en}.",
+        at="columns",
+    )
 
 
 def _rules(table: TableContract) -> Iterator[tuple[str, str, ColumnRule]]:
@@ -144,17 +172,32 @@ def _of_dates(table: TableContract, sample: Sample, place: _Place) -> Iterator[F
         form = date_form(values)
         if form is None:
             if values and rule.format is None:
-                yield place.say("error", "E-DATE-UNREAD", f"列“{shown(column)}”的取值不像日期。",
-                                f"Values of column {shown(column)!r} are no dates.", at=name)  # fmt: skip
+                yield place.say(
+                    "error",
+                    "E-DATE-UNREAD",
+                    f"列“{shown(column)}”的取值不像日期。",
+                    f"Values of column {shown(column)!r} are no dates.",
+                    at=name,
+                )
         elif form.format != rule.format and rule.format is None:
             doubt = ("日月先后无法判断，", "day and month cannot be told apart; ") if form.ambiguous else ("", "")
-            yield place.say("error", "E-DATE-FORMAT", f"列“{shown(column)}”的日期有歧义，{doubt[0]}须写 format，如 {form.format}。",
-                            f"Dates in column {shown(column)!r} need a format: {doubt[1]}e.g. {form.format}.", at=name)  # fmt: skip
+            yield place.say(
+                "error",
+                "E-DATE-FORMAT",
+                f"列“{shown(column)}”的日期有歧义，{doubt[0]}须写 format: {form.format}。",
+                f"Dates in column {shown(column)!r} need a format: {doubt[1]}e.g. {form.format}.",
+                at=name,
+            )
         elif form.format != rule.format and not form.ambiguous:
             written = form.format or "一般写法"
-            yield place.say("error", "E-DATE-FORMAT", f"列“{shown(column)}”写作 {written}，不是 {rule.format}。",
-                            f"Column {shown(column)!r} is written as {form.format or 'the general reader takes it'}, "
-                            f"not as {rule.format}.", at=name)  # fmt: skip
+            yield place.say(
+                "error",
+                "E-DATE-FORMAT",
+                f"列“{shown(column)}”写作 {written}，不是 {rule.format}。",
+                f"Column {shown(column)!r} is written as {form.format or 'the general reader takes it'}, "
+                f"not as {rule.format}.",
+                at=name,
+            )
 
 
 def _of_amounts(table: TableContract, profiles: dict[str, Profile], place: _Place) -> Iterator[Finding]:
@@ -162,9 +205,13 @@ def _of_amounts(table: TableContract, profiles: dict[str, Profile], place: _Plac
     fen, doubts = in_fen(columns, sibling=False)
     for name, column, rule in _rules(table):
         if table.entity.field(name).type == "money" and rule.scale is None and (fen or doubts):
-            yield place.say("warning", "W-FEN", f"列“{shown(column)}”的金额像是分，须写 scale: 0.01。",
-                            f"Amounts in column {shown(column)!r} look like fen: scale: 0.01 would make them yuan.",
-                            at=name)  # fmt: skip
+            yield place.say(
+                "warning",
+                "W-FEN",
+                f"列“{shown(column)}”的金额像是分，须写 scale: 0.01。",
+                f"Amounts in column {shown(column)!r} look like fen: scale: 0.01 would make them yuan.",
+                at=name,
+            )
 
 
 def _of_words(table: TableContract, files: Sequence[Path], place: _Place) -> Iterator[Finding]:
@@ -200,10 +247,14 @@ def _uncovered(
     listed = [f"{shown(word) if len(word) <= _SHORT else '…'} ({times})" for word, times in left.items()]
     words = "：" + "、".join(listed) if open_to_view else ""
     level: Level = "error" if rows > filled / 2 else "warning"
-    yield place.say(level, "E-VALUE-MAP" if level == "error" else "W-VALUE-MAP",
-                    f"列“{shown(rule.column or '')}”有 {len(left)} 种取值（{rows} 行）不在 map 中{words}。",
-                    f"{len(left)} values of column {shown(rule.column or '')!r} in {rows} rows are not in the map"
-                    f"{words.replace('：', ': ').replace('、', ', ')}.", at=name)  # fmt: skip
+    yield place.say(
+        level,
+        "E-VALUE-MAP" if level == "error" else "W-VALUE-MAP",
+        f"列“{shown(rule.column or '')}”有 {len(left)} 种取值（{rows} 行）不在 map 中{words}。",
+        f"{len(left)} values of column {shown(rule.column or '')!r} in {rows} rows are not in the map"
+        f"{words.replace('：', ': ').replace('、', ', ')}.",
+        at=name,
+    )
 
 
 def _of_unread(
@@ -217,6 +268,10 @@ def _of_unread(
     for match in reading.matches:
         unread = match.target in fields and match.target not in given and match.column not in all_read
         if unread and match.confidence >= _SURE:
-            yield place.say("info", "I-UNREAD-COLUMN", f"列“{shown(match.column)}”像 {match.target}，合同没有读取。",
-                            f"Column {shown(match.column)!r} looks like {match.target} and is not read.",
-                            at=str(match.target))  # fmt: skip
+            yield place.say(
+                "info",
+                "I-UNREAD-COLUMN",
+                f"列“{shown(match.column)}”像 {match.target}，合同没有读取。",
+                f"Column {shown(match.column)!r} looks like {match.target} and is not read.",
+                at=str(match.target),
+            )

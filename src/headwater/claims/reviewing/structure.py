@@ -42,7 +42,7 @@ def structure_findings(source: Mapping[str, Any], where: str) -> list[Finding]:
 def parsed_tables(source: Mapping[str, Any], where: str) -> list[TableContract]:
     """Return the tables that can be read, whatever is wrong with the others."""
     tables = source.get("tables")
-    parsed = []
+    parsed: list[TableContract] = []
     for table in tables if isinstance(tables, list) else []:
         try:
             parsed += parse_contract({**_good(source), "tables": [table]}, where=where).tables
@@ -115,7 +115,9 @@ def _refused(source: Mapping[str, Any], where: str, key: str) -> Iterator[Findin
         text = Message(f"{error.reason.zh}{error.remedy.zh}", f"{error.reason.en} {error.remedy.en}")
         yield _error(error.reason.en.partition(" wrong at ")[2].rstrip(".") or where, text)
     except (AttributeError, KeyError, TypeError, ValueError):
-        text = Message(f"{key} 的结构不对，请对照现有合同。", f"{key} has the wrong shape: compare an existing contract.")
+        text = Message(
+            f"{key} 的结构不对，请对照现有合同。", f"{key} has the wrong shape: compare an existing contract."
+        )
         yield _error(f"{where}: {source.get('name')}.{key}", text)
 
 
@@ -131,7 +133,10 @@ def _of_rule(entity: Entity, field: str, rule: Any, place: str) -> list[Finding]
         scale = str(rule["scale"])
         positive = scale.isascii() and scale.replace(".", "", 1).isdigit() and float(scale) > 0
         if known.type != "money" or not positive:
-            text = Message("scale 只用于金额，且为正的小数，如 0.01。", "scale is for amounts only, a positive decimal such as 0.01.")
+            text = Message(
+                "scale 只用于金额，且为正的小数，如 0.01。",
+                "scale is for amounts only, a positive decimal such as 0.01.",
+            )
             found.append(_error(f"{place}.scale", text))
     return found
 
