@@ -17,6 +17,7 @@ __all__ = ["Rule", "in_fen", "rule", "unknown_words"]
 
 _NUMBERS = ("integer", "quantity", "price", "money", "ratio")
 _NEAR = 0.7
+_MOSTLY = 0.98
 _MOST_WORDS = 60
 _FEN_A_DAY = 20_000
 
@@ -63,8 +64,11 @@ def _of_words(field: Field, seen: Profile) -> Rule:
     known = {word: code for word in seen.values if (code := code_of(field.name, word)) is not None}
     near = {word: code for word in unknown_words(field.name, seen) if (code := _nearest(field.name, word)) is not None}
     share = sum(seen.values[word] for word in (*known, *near)) / total if total else 0.0
-    if all(word == code for word, code in known.items()) and (not near or share < 0.5 or known):
-        return Rule({}, _unknown(field, seen, {**known}) if known and share < 0.98 else ())
+    if known and all(word == code for word, code in known.items()):
+        # National codes are delivered as they are; whatever else is there stays as it is too.
+        return Rule({}, _unknown(field, seen, known) if share < _MOSTLY else ())
+    if not total:
+        return Rule({})
     if share < 0.5 or len(seen.values) > _MOST_WORDS:
         return Rule({}, (Message("取值不是已知代码或词，请补 map", "values are no known codes or words: add a map"),))
     notes = [
