@@ -120,7 +120,8 @@ def propose_tables(files: Sequence[Path]) -> Proposal:
     if not any(not one.reading.missing for one in seen):
         raise _nothing(notes, seen)
     fen = any(in_fen(one.profile_of(), sibling=False)[0] for one in seen)
-    tables = [table for one in _one_each(seen, notes) for table in _tables(one, files, fen)]
+    widths = {name: width for one in seen for name, width in _zero_filled(one).items()}
+    tables = [table for one in _one_each(seen, notes) for table in _tables(one, files, fen, widths)]
     order = list(ENTITIES)
     signs = {sign for one in seen for p in one.profiles.values() for sign in _signs(p)}
     ordered = sorted(tables, key=lambda table: order.index(table.entity.name))
@@ -230,10 +231,35 @@ def _one_each(seen: Sequence[_Seen], notes: list[Message]) -> list[_Seen]:
     return list(kept.values())
 
 
-def _tables(one: _Seen, files: Sequence[Path], fen: bool) -> list[ProposedTable]:
+def _zero_filled(one: _Seen) -> dict[str, int]:
+    """Return the fields whose codes are digits of one length, some with a zero in front, and that length."""
+    found = {}
+    for name, seen in one.profile_of().items():
+        lengths = {len(value) for value in seen.values}
+        if (
+            len(lengths) == 1
+            and all(value.isdigit() for value in seen.values)
+            and any(v[0] == "0" for v in seen.values)
+        ):
+            found[name] = lengths.pop()
+    return found
+
+
+def _shortened(one: _Seen, match: Match, widths: Mapping[str, int]) -> dict[str, int]:
+    """Return the width of a code whose zeros were lost because its cells are numbers, as another table shows."""
+    width, values = widths.get(match.target or ""), one.profiles[match.column].values
+    place = one.sample.header.index(match.column)
+    lost = place in one.sample.grid.numeric and any(width and len(value) < width for value in values)
+    return {"width": width} if width and lost and all(value.isdigit() for value in values) else {}
+
+
+def _tables(one: _Seen, files: Sequence[Path], fen: bool, widths: Mapping[str, int]) -> list[ProposedTable]:
     entity = one.reading.entity
     scaled, doubts = in_fen(one.profile_of(), sibling=fen)
-    columns = tuple(_column(entity, match, one.profiles[match.column], scaled) for match in one.reading.matches)
+    columns = tuple(
+        _column(entity, match, one.profiles[match.column], fen=scaled, more=_shortened(one, match, widths))
+        for match in one.reading.matches
+    )
     notes = (*one.notes, *doubts, *_unpriced(one))
     main = _table(one, files, entity, columns, missing=one.reading.missing, notes=notes)
     key = next((column for column in columns if column.field == "mdtrt_id"), None)
@@ -275,11 +301,13 @@ def _root(files: Sequence[Path]) -> Path:
     return root
 
 
-def _column(entity: Entity, match: Match, seen: Profile, fen: bool) -> ProposedColumn:
+def _column(entity: Entity, match: Match, seen: Profile, *, fen: bool, more: Mapping[str, int]) -> ProposedColumn:
     if match.target is None or match.target.startswith("+"):
         return ProposedColumn(match.column, None, {}, match.confidence, match.runner_up)
     found = rule(entity.field(match.target), seen, fen=fen)
-    return ProposedColumn(match.column, match.target, found.keys, match.confidence, match.runner_up, found.notes)
+    return ProposedColumn(
+        match.column, match.target, {**found.keys, **more}, match.confidence, match.runner_up, found.notes
+    )
 
 
 def _slots(one: _Seen, table: str) -> tuple[Mapping[str, str], ...]:

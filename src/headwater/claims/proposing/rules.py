@@ -66,7 +66,10 @@ def _of_words(field: Field, seen: Profile) -> Rule:
     share = sum(seen.values[word] for word in (*known, *near)) / total if total else 0.0
     if known and all(word == code for word, code in known.items()):
         # National codes are delivered as they are; whatever else is there stays as it is too.
-        return Rule({}, _unknown(field, seen, known) if share < _MOSTLY else ())
+        other = Message(
+            "部分取值不是国家代码，将原样入库", "some values are no national codes and would be loaded as they are"
+        )
+        return Rule({}, (other,) if share < _MOSTLY else ())
     if not total:
         return Rule({})
     if share < 0.5 or len(seen.values) > _MOST_WORDS:
@@ -75,7 +78,7 @@ def _of_words(field: Field, seen: Profile) -> Rule:
         Message(f"“{word}”按近似词译为 {code}，请确认", f"{word!r} was read as {code} by likeness: confirm it")
         for word, code in near.items()
     ]
-    return Rule({"map": known | near}, (*notes, *_unknown(field, seen, known | near)))
+    return Rule({"map": known | near}, (*notes, *_unknown(seen, known | near)))
 
 
 def unknown_words(name: str, seen: Profile) -> list[str]:
@@ -83,7 +86,7 @@ def unknown_words(name: str, seen: Profile) -> list[str]:
     return [word for word in seen.values if code_of(name, word) is None]
 
 
-def _unknown(field: Field, seen: Profile, mapped: Mapping[str, str]) -> tuple[Message, ...]:
+def _unknown(seen: Profile, mapped: Mapping[str, str]) -> tuple[Message, ...]:
     left = {word: times for word, times in seen.values.items() if word not in mapped}
     if not left:
         return ()

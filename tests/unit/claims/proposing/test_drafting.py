@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -105,3 +106,20 @@ def test_the_first_twelve_layouts_are_read_right(tmp_path: Path):
         total.add(score_hospital(hospital, tmp_path / "d" / hospital.source))
     assert total.share >= 0.95, total.wrong
     assert total.columns > 900
+
+
+def test_zeros_that_a_workbook_lost_are_given_back_where_another_table_shows_them(tmp_path: Path):
+    lines = [f"Z{n},L{n},2024-01-05,{n:06d},血常规检查,2,{n + 0.5},{2 * n + 1}.00" for n in range(1, 40)]
+    (tmp_path / "fee.csv").write_text(
+        "就诊号,明细号,收费日期,项目编码,项目名称,数量,单价,金额\n" + "\n".join(lines), encoding="utf-8"
+    )
+    with xlsxwriter.Workbook(str(tmp_path / "service.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate(
+            [["项目编码", "项目名称", "单价"], *([n, f"检查项目{n}", 1.5] for n in range(1, 40))]
+        ):
+            sheet.write_row(row, 0, cells)
+    tables = {table.entity.name: table for table in propose_tables(sorted(tmp_path.iterdir())).tables}
+    keys = {column.field: column.keys for column in tables["service_item"].columns}
+    assert keys["medins_list_codg"] == {"width": 6}
+    assert all("width" not in column.keys for column in tables["fee_line"].columns)
