@@ -77,8 +77,8 @@ def proposal_figure(size: Size) -> Figure:
         baseline={"exact_national_names": new.by_exact_name / max(new.columns, 1)},
         n=new.columns,
         note=f"{unseen} synthetic layouts that were not looked at while the drafting was made, in names that the "
-        "twelve known ones use too; right is the same field, format, scale and meaning of words as in the true contract; "
-        "columns that no contract reads count too",
+        "twelve known ones use too; right is the same field, format, scale and meaning of words as the true contract, "
+        "for columns that no contract reads too",
         also={
             "layouts": unseen,
             "errors": dict(new.kinds),
