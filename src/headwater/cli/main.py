@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from headwater.cli import contract
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="源汇 headwater: from hospitals' deliveries to checked tables, and from hospitals' knowledge to models.",
 )
+
+app.add_typer(contract.app, name="contract")
 
 
 class BenchSize(StrEnum):

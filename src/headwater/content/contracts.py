@@ -8,7 +8,7 @@ import yaml
 from headwater.claims.contract import Contract, parse_contract
 from headwater.errors import Message, Refusal
 
-__all__ = ["contract_files", "read_contracts"]
+__all__ = ["contract_documents", "contract_files", "read_contracts"]
 
 
 def contract_files(project: Path, deliveries: Path) -> list[Path]:
@@ -21,7 +21,7 @@ def read_contracts(files: Iterable[Path]) -> dict[str, Contract]:
     """Read contracts by source; a source declared twice is refused, other dbt files are passed over."""
     contracts: dict[str, Contract] = {}
     for file in files:
-        for source in _sources(file):
+        for source in contract_documents(file):
             contract = _parsed(source, file)
             if contract.source_id in contracts:
                 raise Refusal(
@@ -54,7 +54,8 @@ def _misshapen(file: Path, detail: str) -> Refusal:
     )
 
 
-def _sources(file: Path) -> list[dict[str, object]]:
+def contract_documents(file: Path) -> list[dict[str, object]]:
+    """Return the entries of ``sources:`` that say how files are delivered, unread; others describe the lake."""
     try:
         # libyaml's safe loader is ten times faster than the one in Python, and every landing task reads all contracts.
         document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
@@ -71,5 +72,4 @@ def _sources(file: Path) -> list[dict[str, object]]:
     sources = (document or {}).get("sources") or []
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
         raise _misshapen(file, "sources")
-    # A source of the dbt project without delivery instructions describes the raw tables, not a hospital.
     return [source for source in sources if "deliveries" in ((source.get("config") or {}).get("meta") or {})]

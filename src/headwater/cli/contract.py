@@ -1,0 +1,127 @@
+"""``headwater contract``: draft a source's contract from its files, and check one against them."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from headwater.errors import HeadwaterError
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Draft and check source contracts. / 数据源合同：起草与检查")
+_out = Console()
+_err = Console(stderr=True)
+_COLORS = {"error": "red", "warning": "yellow", "info": "dim"}
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
+
+
+@app.command()
+def propose(
+    files: Annotated[list[Path], typer.Argument(help="Delivered files, or a folder of them. / 送报文件或目录")],
+    source: Annotated[str | None, typer.Option(help="Name of the source; default: the folder's. / 数据源名称")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the draft here. / 草稿写入此文件")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217, e.g. CNY. / 币种")] = None,
+    hospital: Annotated[str | None, typer.Option(help="The hospital's code. / 机构编号")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draft a contract from delivered files; what is unsure is marked and never guessed in silence. / 起草合同."""
+    from headwater.claims.proposing import Source, source_name
+    from headwater.steps.contract import propose as run
+
+    with _errors():
+        name = source or source_name(files[0].resolve().parent.name if files[0].is_file() else files[0].resolve().name)
+        report = run(files, source=Source(name, currency, hospital))
+        if out is not None:
+            _write(out, report.text)
+    if as_json:
+        _print_json(report.to_dict())
+        return
+    _show(report.to_dict())
+    if out is None:
+        sys.stdout.write(report.text)
+    else:
+        _err.print(f"草稿 draft: {out}", markup=False, highlight=False)
+
+
+@app.command()
+def check(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Contract files or sources; default: all. / 合同或数据源")
+    ] = None,
+    deliveries: Annotated[
+        Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say everything that is wrong with contracts, by themselves and against their files. / 检查合同."""
+    from headwater.adapters.home import Home
+    from headwater.steps.contract import check as run
+
+    with _errors():
+        home = Home.from_environment()
+        report = run(targets or [], project=home.project, deliveries=deliveries or home.deliveries)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        for finding in report.findings:
+            color = _COLORS[finding.level]
+            _out.print(f"[{color}]{finding.level}[/] {escape(finding.place)}", highlight=False)
+            _out.print(f"    {escape(finding.text.zh)}\n    {escape(finding.text.en)}", highlight=False)
+        _out.print(f"合同 contracts {report.contracts} · 错误 errors {report.errors}", highlight=False)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+def _show(report: dict[str, Any]) -> None:
+    """Show every column with its field, confidence and runner-up; the draft itself goes to another stream."""
+    for table in report["tables"]:
+        lines = Table(
+            "column 列", "field 字段", "confidence 把握", "runner-up 其次", "decide 待定", title=_title(table)
+        )
+        for column in table["columns"]:
+            rival = column["runner_up"]
+            notes = "\n".join(f"{note['zh']}\n{note['en']}" for note in column["notes"])
+            lines.add_row(
+                escape(column["column"]),
+                column["field"] or "–",
+                f"{column['confidence']:.2f}" if column["field"] else "",
+                f"{rival[0].removeprefix('+')} {rival[1]:.2f}" if rival else "",
+                escape(notes) or ("?" if column["unsure"] else ""),
+            )
+        _err.print(lines)
+    for note in report["notes"]:
+        _err.print(f"{note['zh']}\n{note['en']}", markup=False, highlight=False)
+
+
+def _title(table: dict[str, Any]) -> str:
+    missing = f" · 缺 missing {', '.join(table['missing'])}" if table["missing"] else ""
+    return escape(f"{table['table']} ← {table['files']}{missing}")
+
+
+def _write(out: Path, text: str) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except HeadwaterError as error:
+        _err.print(f"[bold red]{error.code}[/]")
+        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
+        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
+        raise typer.Exit(2) from None
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")
