@@ -17,7 +17,6 @@ from headwater.claims.proposing.sampling import cut, grids
 from headwater.simulation import simulate
 from headwater.simulation.contracts import contract as true_contract
 from headwater.simulation.hospitals import Hospital, Region, roster
-from headwater.simulation.layouts import file_columns
 
 __all__ = ["Score", "proposal_figure", "score_hospital"]
 
@@ -27,7 +26,6 @@ _STAYS_A_HOSPITAL = 100
 _MONTHS = 2
 _SEED = 20260301
 _GOAL = 0.95
-_CERTIFICATE = ("front_page", "certno", 0)
 Place = tuple[str, str, int]
 
 
@@ -95,19 +93,14 @@ def score_hospital(hospital: Hospital, folder: Path) -> Score:
     text = draft(propose_tables(files), Source(hospital.source, hospital=hospital.code))
     drafted = parse_contract(yaml.safe_load(text)["sources"][0], where="draft")
     true = parse_contract(true_contract(hospital)["sources"][0], where="true")
-    extra = _certificates(hospital)
     score = Score()
     for pattern in dict.fromkeys(table.files for table in true.tables):
-        _score_file(sorted(folder.glob(pattern)), true, drafted, extra, score)
+        _score_file(sorted(folder.glob(pattern)), true, drafted, score)
     score.wrong = [f"{hospital.source}: {text}" for text in score.wrong]
     return score
 
 
-def _certificates(hospital: Hospital) -> set[str]:
-    return {column.name for column in file_columns(hospital.layout, "front_page") if column.field == "+certificate"}
-
-
-def _score_file(files: list[Path], true: Contract, drafted: Contract, extra: set[str], score: Score) -> None:
+def _score_file(files: list[Path], true: Contract, drafted: Contract, score: Score) -> None:
     file = files[0]
     theirs = [table for table in true.tables if file in set(file.parent.glob(table.files))]
     ours = [table for table in drafted.tables if file in set(file.parent.glob(table.files))]
@@ -125,9 +118,6 @@ def _score_file(files: list[Path], true: Contract, drafted: Contract, extra: set
         score.kinds["files of the series"] += 1
     for column, cells in zip(sample.header, sample.columns, strict=True):
         wanted, got = _places(theirs, column), _places(ours, column)
-        if column in extra and not wanted:
-            # The true contracts leave identity numbers unread; reading them as such is right.
-            wanted = {_CERTIFICATE: ColumnRule(column=column)}
         kind = _difference(wanted, got, set(cells))
         score.right += kind is None
         if kind is not None:

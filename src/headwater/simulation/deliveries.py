@@ -101,7 +101,7 @@ def _front_values(place: Place, stays: Stays, payment: Payment) -> dict[str, pa.
         "fund_pay_sumamt": payment.fund,
         "psn_selfpay": payment.patient,
         "+name": people.names(stays.person),
-        "+certificate": people.certificates(
+        "certno": people.certificates(
             stays.person, city=place.hospital.number % 99, birth=stays.birth, male=stays.male
         ),
         "+phone": people.phones(stays.person),

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
+import cn2an
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -118,12 +120,38 @@ def _scientific(cell: _Cell) -> str:
     return f"{int(cell.text):.5E}"
 
 
+def _plain_amount(text: str) -> Decimal:
+    return Decimal(text.replace("¥", "").replace(",", ""))
+
+
+def _numeral(cell: _Cell) -> str:
+    yuan, cents = divmod(int(_plain_amount(cell.text) * 100), 100)
+    jiao, fen = divmod(cents, 10)
+    text: str = cn2an.an2cn(yuan, "up") + "元"
+    text += f"{cn2an.an2cn(jiao, 'up')}角" if jiao else "零" if fen else ""
+    return text + (f"{cn2an.an2cn(fen, 'up')}分" if fen else "整")
+
+
+def _cent_more(cell: _Cell) -> str:
+    if cell.shape.money == "fen":
+        return str(int(cell.text) + 1)
+    return f"{_plain_amount(cell.text) + Decimal('0.01'):.2f}"
+
+
+def _wrong_check(cell: _Cell) -> str:
+    return cell.text[:17] + ("1" if cell.text[17] != "1" else "2")
+
+
 def _picked(choices: Sequence[str]) -> Callable[[_Cell], str]:
     return lambda cell: choices[int(cell.rng.integers(len(choices)))]
 
 
 def _dated(entity: str, column: Column, shape: Layout) -> bool:
     return column.kind in ("time", "date") and shape.day != "serial"
+
+
+def _year_first(entity: str, column: Column, shape: Layout) -> bool:
+    return _dated(entity, column, shape) and not shape.day.startswith("%d")
 
 
 def _coded(entity: str, column: Column, shape: Layout) -> bool:
@@ -156,6 +184,19 @@ _CELL_KINDS = (
         lambda e, c, s: not c.field.startswith("+") and ":" not in c.field,
         lambda cell: _SPACES[cell.rng.integers(len(_SPACES))].format(cell.text),
     ),
+    _Kind("ambiguous_date", "quarantined", _year_first, _picked(("03/04/2025", "1-2-25", "05.06.2025"))),
+    _Kind("cent_more", "quarantined", lambda e, c, s: c.field == "det_item_fee_sumamt", _cent_more),
+    _Kind("wrong_check_digit", "quarantined", lambda e, c, s: c.field == "certno", _wrong_check),
+    _Kind(
+        "damaged_text",
+        "quarantined",
+        lambda e, c, s: c.field in ("medins_list_name", "dscg_dept_name"),
+        lambda cell: f"{cell.text}\ufffd",
+    ),
+    _Kind("chinese_numeral", "loaded", lambda e, c, s: c.kind == "money" and s.money != "fen", _numeral),
+    _Kind("invisible_character", "loaded", lambda e, c, s: c.field == "mdtrt_id", lambda cell: f"\u200b{cell.text}"),
+    # Days billed or covered differ from the days between the dates in real files, and are no fault.
+    _Kind("billed_days", "loaded", lambda e, c, s: c.field == "ipt_days", lambda cell: str(int(cell.text) + 9)),
     _Kind("null_word", "loaded", lambda e, c, s: c.field in _OPTIONAL, _picked(_NULL_WORDS)),
 )
 

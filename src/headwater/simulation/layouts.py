@@ -82,7 +82,7 @@ _DATES = (
     ("%Y年%-m月%-d日", ""),
 )
 _OPTIONAL = ("setl_id", "brdy", "med_type", "ipt_days", "med_list_codg", "selfpay_prop", "bilg_dept_name")
-_EXTRAS = ("+name", "+certificate", "+phone", "+operator", "+stock")
+_EXTRAS = ("+name", "certno", "+phone", "+operator", "+stock")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ _DEFAULT = (
     ),
     Layout(
         4, format="xlsx", vocabulary="zh", alias=1, header_row=3, day="serial", clock="serial", sex="男女", worded=True,
-        stays="letter", omitted=("setl_id", "+certificate", "med_list_codg"),
+        stays="letter", omitted=("setl_id", "certno", "med_list_codg"),
     ),
     Layout(
         5, vocabulary="english", day="%d/%m/%Y", clock=" %H:%M", money="fen", sex="MF", quoted=True, stays="dashed",
@@ -177,7 +177,7 @@ _DEFAULT = (
     Layout(10, format="parquet", vocabulary="national", long=True, stays="digits", omitted=("+phone", "+operator")),
     Layout(
         11, format="csv.gz", vocabulary="english", alias=1, day="%Y/%-m/%-d", clock=" %H:%M:%S", sex="12",
-        stays="letter", codes="letter", omitted=("brdy", "+certificate"),
+        stays="letter", codes="letter", omitted=("brdy", "certno"),
     ),
     Layout(
         12, encoding="gb18030", vocabulary="vendor", header_row=2, day="%Y-%m-%d", clock=" %H:%M:%S", sex="男女",

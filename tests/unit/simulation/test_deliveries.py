@@ -79,9 +79,11 @@ def test_catalogues_cover_what_is_billed(clean: Path) -> None:
     assert billed <= known
 
 
-def test_names_and_certificates_stand_only_in_columns_that_no_field_reads(clean: Path) -> None:
+def test_names_stand_only_in_columns_that_no_field_reads_and_certificates_in_their_own(clean: Path) -> None:
     extra = [column for column in file_columns(roster(REGION)[0].layout, "front_page") if column.field.startswith("+")]
-    assert {column.field for column in extra} == {"+name", "+certificate", "+phone", "+operator"}
+    assert {column.field for column in extra} == {"+name", "+phone", "+operator"}
     page = _rows(clean / "h0101" / "front_page_202511.csv", "utf-8-sig", 1, "front_page")[0]
-    assert page["+certificate"].startswith("99")
-    assert page["+certificate"] not in {value for field, value in page.items() if not field.startswith("+")}
+    assert page["certno"].startswith("99")
+    assert page["certno"] not in {
+        value for field, value in page.items() if field != "certno" and not field.startswith("+")
+    }
