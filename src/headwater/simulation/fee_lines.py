@@ -38,6 +38,7 @@ _MOST_OF_OTHERS = 0.45
 _MOST_OF_A_DAY_ITEM = 0.08
 _SPENT_ON_REST = 0.12
 _FURTHER_LINES = 21.4
+_REVERSED = 0.002
 _RATIO = {True: {3: 85, 2: 88, 1: 92}, False: {3: 65, 2: 72, 1: 80}}
 _DEDUCTIBLE_FEN = {3: 90_000, 2: 50_000, 1: 20_000}
 
@@ -51,7 +52,7 @@ class Lines:
     stay : (l,) place of the stay
     item : (l,) place of the item
     rank : (l,) number of the line within its stay, from 1
-    count : (l,) quantity
+    count : (l,) quantity; negative in a line that reverses another
     amount_fen : (l,) quantity times local price
     minute : (l,) minutes since 1970-01-01
     """
@@ -140,13 +141,27 @@ def bill(place: Place, stays: Stays, cost: Vector) -> Lines:
     rest = np.maximum(target - spent, _SPENT_ON_REST * target)
     more = _further(rng, stays, _pools(place.region, place.hospital), rest)
     stay, item, count = (np.concatenate(pair) for pair in zip((stay, item, count), more, strict=True))
-    order = np.argsort(stay, kind="stable")
-    stay, item, count = stay[order], item[order], count[order]
-    per_stay = np.bincount(stay, minlength=len(stays))
-    rank = np.arange(len(stay)) - np.repeat(np.cumsum(per_stay) - per_stay, per_stay) + 1
     begin, end = stays.begin[stay], stays.end[stay]
     minute = begin + (rng.random(len(stay)) * (end - begin)).astype(np.int64)
+    stay, item, count, minute = _billed_again(rng, stay, item, count, minute)
+    order = np.argsort(stay, kind="stable")
+    stay, item, count, minute = stay[order], item[order], count[order], minute[order]
+    per_stay = np.bincount(stay, minlength=len(stays))
+    rank = np.arange(len(stay)) - np.repeat(np.cumsum(per_stay) - per_stay, per_stay) + 1
     return Lines(stay, item, rank, count, count * local.price_fen[item], minute)
+
+
+def _billed_again(
+    rng: np.random.Generator, stay: Indices, item: Indices, count: Indices, minute: Indices
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Reverse a few lines by negative ones and bill them again, which leaves every sum as it was."""
+    chosen = np.flatnonzero(rng.random(len(stay)) < _REVERSED)
+    return (
+        np.concatenate([stay, stay[chosen], stay[chosen]]),
+        np.concatenate([item, item[chosen], item[chosen]]),
+        np.concatenate([count, -count[chosen], count[chosen]]),
+        np.concatenate([minute, minute[chosen], minute[chosen]]),
+    )
 
 
 def _fixed(

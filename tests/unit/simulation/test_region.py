@@ -9,7 +9,7 @@ from headwater.errors import Refusal
 from headwater.simulation import simulate
 
 # Frozen: a change of the generator that moves a single byte of a delivery must be meant, and recorded here.
-DIGEST = "df324f226d36fa3cfb3b0de15cd2193b397539122bac1684d1f6fb65ea9a3d12"
+DIGEST = "3a79188cece85908bbac901a6c84138de69d5dcb497f653b357f4e4ee5947ca4"
 
 
 def _digest(folder: Path) -> str:
