@@ -12,9 +12,11 @@ import pandas as pd
 import sqlalchemy as sa
 
 from headwater.claims.canonical import Field
+from headwater.claims.cleaning import numeral
 from headwater.claims.contract import ColumnRule, TableContract
+from headwater.claims.pseudonyms import identity
 
-__all__ = ["load_fee_lines", "short_rows"]
+__all__ = ["load_fee_lines", "make_mart", "short_rows"]
 
 _BLANK = {"", "NULL", "-", "--", "无", "N/A", "\\N"}
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.0+)?)?"
@@ -26,6 +28,7 @@ _DATES = (
     (r"\d{4}年\d{1,2}月\d{1,2}日", "%Y年%m月%d日"),
 )
 _NUMBER = r"¥?[-+]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})"
+_INVISIBLE = "[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 _DECIMALS = {"integer": 0, "quantity": 4, "price": 6, "money": 2, "ratio": 6}
 
 
@@ -58,6 +61,26 @@ def load_fee_lines(
             rows.to_sql("fee_line", engine, if_exists="append", index=False, chunksize=10_000)
             written += len(rows)
     return written
+
+
+def make_mart(engine: sa.Engine, groups: pd.DataFrame) -> None:
+    """Make the fee-line mart of what was loaded, in the database, with its key.
+
+    Parameters
+    ----------
+    groups : charge_category and charge_group
+    """
+    groups.to_sql("charge_category", engine, if_exists="replace", index=False)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "create table fct_fee_line as select l.*, l.source_id || '/' || l.mdtrt_id as stay_id, "
+                "cast(date_trunc('month', l.fee_ocur_time) as date) as charge_month, "
+                "coalesce(g.charge_group, 'unknown') as charge_group from fee_line l "
+                "left join charge_category g on left(l.med_chrgitm_type, 2) = g.charge_category"
+            )
+        )
+        connection.execute(sa.text("alter table fct_fee_line add primary key (stay_id, feedetl_sn)"))
 
 
 def short_rows(file: Path, table: TableContract) -> list[int]:
@@ -122,7 +145,19 @@ def _clean(frame: pd.DataFrame, table: TableContract, late: pd.Timestamp) -> pd.
             )
         if field.type == "code":
             keep &= ~clean[field.name].str.fullmatch(r"\d+(?:\.\d+)?E\+\d{2,3}", na=False)
-    return clean[keep].copy()
+            keep &= ~clean[field.name].str.contains(r"[\u0370-\u03ff\u0400-\u052f\x00-\x1f]", na=False)
+        if field.type in ("code", "text"):
+            keep &= ~clean[field.name].str.contains("\ufffd", na=False, regex=False)
+            keep &= ~_names_person(clean[field.name])
+    product = (clean["cnt"] * clean["pric"] - clean["det_item_fee_sumamt"]).abs()
+    return clean[keep & ~(product >= 0.01 - 1e-9)].copy()
+
+
+def _names_person(text: "pd.Series[str]") -> "pd.Series[bool]":
+    found = text.str.contains(r"\d{17}[\dXx]", na=False)
+    numbers = text[found].str.extract(r"(\d{17}[\dXx])", expand=False).str.upper()
+    found[found] = numbers.map(lambda number: identity(number) is not None)
+    return found
 
 
 def _text(frame: pd.DataFrame, field: Field, rule: ColumnRule) -> "pd.Series[str]":
@@ -131,7 +166,10 @@ def _text(frame: pd.DataFrame, field: Field, rule: ColumnRule) -> "pd.Series[str
     text = frame[rule.column].fillna("")
     if field.type not in ("text", "person"):
         text = text.map(lambda cell: cell if cell.isascii() else _fold(cell))
-    text = text.str.strip(" \t\r\n\u3000\u00a0")
+    text = text.str.replace(_INVISIBLE, "", regex=True).str.strip(" \t\r\n\u3000\u00a0")
+    if field.type in ("money", "price") and rule.scale is None:
+        written = text.str.contains("[零一二三四五六七八九十百壹贰叁肆伍陆柒捌玖拾佰仟]", na=False)
+        text[written] = text[written].map(lambda cell: numeral(cell) or cell)
     return text.mask(text.str.upper().isin(_BLANK))
 
 
