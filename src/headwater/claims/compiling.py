@@ -41,6 +41,12 @@ _CHECK_SUM = " + ".join(
 
 _NUMERIC: tuple[FieldType, ...] = ("integer", "quantity", "price", "money", "ratio")
 _DECIMALS = {"quantity": 4, "price": 6, "money": 2, "ratio": 6}
+# Most texts are of these forms, which need no cleaning and hold nothing that a code or a time may not hold.
+_ORDINARY: dict[FieldType, str] = {
+    "code": "[0-9A-Z]{1,17}",
+    "date": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "time": f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?: {_CLOCK})?",
+}
 _CURRENCY = "¥|元|圆|RMB|CNY"
 
 
@@ -120,6 +126,9 @@ def reader_sql(field: Field, rule: ColumnRule, *, nulls: tuple[str, ...], delive
     delivered_on : ISO date; later dates are faults
     """
     plain = "hw_text(hw_seen(delivered))" if field.type == "text" else "hw_plain(hw_seen(delivered))"
+    ordinary = _ORDINARY.get(field.type) if not rule.values and rule.width is None and rule.format is None else None
+    if ordinary is not None:
+        plain = f"CASE WHEN ordinary THEN delivered ELSE {plain} END"
     blank = "hw_blank(plain)"
     for word in nulls:
         blank = f"nullif({blank}, {_literal(word)})"
@@ -129,13 +138,18 @@ def reader_sql(field: Field, rule: ColumnRule, *, nulls: tuple[str, ...], delive
         "SELECT place, CASE WHEN code IS NULL THEN text ELSE hw_masked(text) END AS text, value, text IS NOT NULL AS "
         "filled, code, rules, CASE WHEN rules IS NOT NULL THEN hw_masked(delivered) END AS delivered, "
         "CASE WHEN rules IS NOT NULL THEN hw_masked(CAST(value AS VARCHAR)) END AS clean FROM ("
-        f"SELECT *, CASE WHEN code IS NULL THEN {_rules(field, rule)} END AS rules FROM ("
+        f"SELECT *, CASE WHEN code IS NULL AND NOT ordinary THEN {_rules(field, rule)} END AS rules FROM ("
         f"SELECT *, {_code(field, rule, delivered_on)} AS code FROM ("
         f"SELECT *, {_value(field, rule)} AS value FROM ("
         f"SELECT *, {notation} AS noted FROM ("
         f"SELECT *, {blank} AS text FROM ("
-        f"SELECT *, {plain} AS plain FROM words))))))"
+        f"SELECT *, {plain} AS plain FROM ("
+        f"SELECT *, {_matches(ordinary)} AS ordinary FROM words)))))))"
     )
+
+
+def _matches(ordinary: str | None) -> str:
+    return "false" if ordinary is None else f"regexp_full_match(delivered, '{ordinary}')"
 
 
 def _literal(text: str) -> str:
@@ -159,7 +173,7 @@ def _notation(field: Field, rule: ColumnRule) -> str:
             bare = f"regexp_replace({bare}, ' ?(?:{words})$', '')"
         return f"coalesce(numeral, {bare})" if rule.scale is None else bare
     if field.type == "code":
-        code = "upper(text)"
+        code = "CASE WHEN ordinary THEN text ELSE upper(text) END"
         if rule.width is not None:
             short = f"regexp_full_match(text, '[0-9]{{1,{rule.width}}}')"
             code = f"CASE WHEN {short} THEN lpad(text, {rule.width}, '0') ELSE {code} END"
@@ -177,7 +191,7 @@ def _value(field: Field, rule: ColumnRule) -> str:
     if field.type == "text":
         return "noted"
     if field.type == "code":
-        return "upper(noted)"
+        return "CASE WHEN ordinary THEN noted ELSE upper(noted) END"
     if field.type in ("date", "time"):
         time = "hw_time(noted)" if rule.format is None else f"try_strptime(noted, {_literal(rule.format)})"
         return f"CAST({time} AS {kind})"
@@ -238,6 +252,8 @@ def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
     if field.low is not None or field.high is not None:
         parts.append((f"value NOT BETWEEN {field.low} AND {field.high}", "'E-NUMBER-RANGE'"))
     if field.type in ("code", "text"):
+        if field.type == "code":
+            parts.append(("ordinary", "NULL"))
         parts.append(("hw_names_person(value)", "'E-PERSON-ID'"))
         parts.append(("contains(value, '\ufffd')", "'E-TEXT-DAMAGED'"))
     if field.type == "code":
