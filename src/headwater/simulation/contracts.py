@@ -14,6 +14,7 @@ STEMS = {
     "front_page": "front_page",
     "diagnosis": "diagnosis",
     "operation": "operation",
+    "settlement": "settlements",
     "fee_line": "fee_lines",
     "drug": "drug_list",
     "consumable": "consumable_list",
@@ -26,6 +27,7 @@ _TITLES = {
     "front_page": "Front pages of discharged patients, one row a stay.",
     "diagnosis": "Diagnoses of discharged patients, one row each, the main one first.",
     "operation": "Operations of discharged patients, one row each, the main one first.",
+    "settlement": "Settlements of discharged patients, one row each, reversals and new ones included.",
     "fee_line": "Billed items of discharged patients, one row a line.",
     "drug": "The hospital's drug list, one row a local item.",
     "consumable": "The hospital's consumable list, one row a local item.",
@@ -52,7 +54,8 @@ def pattern(table: str, shape: Layout) -> str:
 
 def contract(hospital: Hospital) -> dict[str, Any]:
     """Return the hospital's contract as a dbt sources document."""
-    tables = [_table(hospital, name) for name in STEMS]
+    names = [name for name in STEMS if name != "settlement" or hospital.layout.long]
+    tables = [_table(hospital, name) for name in names]
     return {
         "version": 2,
         "sources": [
@@ -111,7 +114,7 @@ def _each(shape: Layout, table: str) -> dict[str, Any]:
 
 def _columns(hospital: Hospital, table: str, columns: dict[str, Column]) -> dict[str, Any]:
     rules: dict[str, Any] = {}
-    if table in ("front_page", "service_item") and "fixmedins_code" not in columns:
+    if table in ("front_page", "settlement", "service_item") and "fixmedins_code" not in columns:
         rules["fixmedins_code"] = {"value": hospital.code}
     for field, column in columns.items():
         if not field.startswith("+") and ":" not in field:

@@ -17,7 +17,7 @@ from headwater.simulation.reference import diseases, items, operations
 from headwater.simulation.rendering import Grid, Values, render
 from headwater.simulation.stays import Place, Stays
 
-__all__ = ["CATALOGUES", "catalogue", "fee_lines", "front_pages", "listed", "stay_numbers"]
+__all__ = ["CATALOGUES", "catalogue", "fee_lines", "front_pages", "listed", "settlements", "stay_numbers"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -25,6 +25,7 @@ CATALOGUES = {"drug": "drug", "consumable": "consumable", "service_item": "servi
 """Canonical table → kind of item."""
 
 _MINUTES = 1440
+_SETTLED_AGAIN = 30
 _CLERKS = 24
 _DEPARTMENTS = dict(
     zip(
@@ -168,6 +169,32 @@ def listed(place: Place, stays: Stays, table: str) -> Grid:
         fields[2]: texts[1].take(place_of),
     }
     return render(values, file_columns(shape, table), shape)
+
+
+def settlements(place: Place, stays: Stays, payment: Payment) -> Grid:
+    """Return the block's settlements; one in a hundred is reversed and settled again, which leaves every sum."""
+    shape = place.hospital.layout
+    again = np.flatnonzero(stays.person % 101 == 0)
+    stay = np.concatenate([np.arange(len(stays)), again, again])
+    kind = np.repeat([0, 1, 2], [len(stays), len(again), len(again)])
+    sign = np.where(kind == 1, -1, 1)
+    first = stay_numbers(place).take(pa.array(stay))
+    numbers = pc.binary_join_element_wise(first, _choice(kind, ("01", "02", "03")), "")
+    values: Values = {
+        "setl_id": numbers,
+        "mdtrt_id": first,
+        "fixmedins_code": _same(place.hospital.code, len(stay)),
+        "psn_no": people.person_numbers(stays.person[stay]),
+        "insutype": _choice(np.where(stays.employee[stay], 0, 1), ("310", "390")),
+        "med_type": _same("21", len(stay)),
+        "setl_time": stays.end[stay] + kind * _SETTLED_AGAIN,
+        "medfee_sumamt": payment.total[stay] * sign,
+        "fund_pay_sumamt": payment.fund[stay] * sign,
+        "psn_selfpay": payment.patient[stay] * sign,
+        "refd_setl_flag": _choice((kind == 1).astype(np.int64), ("0", "1")),
+        "init_setl_id": pc.if_else(pa.array(kind == 1), pc.binary_join_element_wise(first, "01", ""), ""),
+    }
+    return render(values, file_columns(shape, "settlement"), shape)
 
 
 @lru_cache(maxsize=8)

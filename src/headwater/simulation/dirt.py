@@ -26,12 +26,13 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
         *("mdtrt_id", "feedetl_sn", "fee_ocur_time", "medins_list_codg", "medins_list_name", "cnt", "pric"),
         "det_item_fee_sumamt",
     ),
+    "settlement": ("setl_id", "mdtrt_id", "setl_time", "medfee_sumamt"),
     "drug": ("medins_list_codg", "medins_list_name"),
     "consumable": ("medins_list_codg", "medins_list_name"),
     "service_item": ("medins_list_name",),
 }
 _OPTIONAL = (
-    *("setl_id", "brdy", "adm_dept_name", "selfpay_prop", "bilg_dept_name"),
+    *("brdy", "adm_dept_name", "selfpay_prop", "bilg_dept_name"),
     *("dosform_name", "material", "prodentp_name", "aprvno", "regno"),
 )
 # The field that a second, contradicting row of the same key changes; never part of a key.
@@ -39,6 +40,7 @@ _CONTESTED: Mapping[str, str] = {
     "front_page": "dscg_dept_name",
     "diagnosis": "diag_name",
     "operation": "oprn_oprt_name",
+    "settlement": "mdtrt_id",
     "fee_line": "medins_list_name",
     "drug": "spec",
     "consumable": "spec",
@@ -274,7 +276,9 @@ class _Work:
             self._append(row, kind)
 
     def _spoil_cell(self, row: int, kind: _Kind) -> None:
-        filled = [place for place in self._places[kind.name] if self._text(row, place)]
+        # Negative amounts reverse others and are left as they are.
+        texts = {place: self._text(row, place) for place in self._places[kind.name]}
+        filled = [place for place, text in texts.items() if text and not text.startswith("-")]
         if not filled:
             return
         place = filled[self._rng.integers(len(filled))]

@@ -13,7 +13,15 @@ import pyarrow.compute as pc
 from headwater.errors import Message, Refusal
 from headwater.simulation.contracts import STEMS, write_contracts
 from headwater.simulation.costs import costs
-from headwater.simulation.deliveries import CATALOGUES, catalogue, fee_lines, front_pages, listed, stay_numbers
+from headwater.simulation.deliveries import (
+    CATALOGUES,
+    catalogue,
+    fee_lines,
+    front_pages,
+    listed,
+    settlements,
+    stay_numbers,
+)
 from headwater.simulation.dirt import Soiled, soil
 from headwater.simulation.fee_lines import bill, pay
 from headwater.simulation.hospitals import Hospital, Region, roster
@@ -184,6 +192,8 @@ class _Month:
         self._append(place, "front_page", front_pages(place, stays, payment), rng)
         for name in ("diagnosis", "operation") if place.hospital.layout.long else ():
             self._append(place, name, listed(place, stays, name), rng)
+        if place.hospital.layout.long:
+            self._append(place, "settlement", settlements(place, stays, payment), rng)
         self._append(place, "fee_line", fee_lines(place, stays, lines), rng)
 
     def _append(self, place: Place, name: str, clean: Grid, rng: np.random.Generator) -> None:

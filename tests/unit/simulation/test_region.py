@@ -9,7 +9,7 @@ from headwater.errors import Refusal
 from headwater.simulation import simulate
 
 # Frozen: a change of the generator that moves a single byte of a delivery must be meant, and recorded here.
-DIGEST = "3a79188cece85908bbac901a6c84138de69d5dcb497f653b357f4e4ee5947ca4"
+DIGEST = "1c9af0a53800e644a1506ab49716a14c946df541fda3251cb06324d8f46191a4"
 
 
 def _digest(folder: Path) -> str:
