@@ -2,14 +2,12 @@
 
 import codecs
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from headwater.claims.contract import TableContract
+from headwater.claims.guarding import guard, open_bytes, refuse_long_cells, refuse_misshapen
 from headwater.errors import Message, Refusal
 
 __all__ = ["ROW", "Delivery", "read"]
@@ -56,6 +55,7 @@ def read(path: Path, *, name: str, table: TableContract) -> Delivery:
         ``E-FILE-ENCODING``, ``E-FILE-FORMAT``, ``E-FILE-EMPTY``, ``E-COLUMN-MISSING`` or ``E-COLUMN-TWICE``: the whole
         file is refused and the message says what to mend.
     """
+    guard(path, name=name, table=table)
     if table.format in ("csv", "tsv"):
         return _read_delimited(path, name=name, table=table)
     if table.format == "xlsx":
@@ -76,6 +76,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
 
     def note(row: pa.csv.InvalidRow) -> str:
         delivery.misshapen.append(row.number - table.header_row)
+        refuse_misshapen(len(delivery.misshapen), name=name)
         return "skip"
 
     try:
@@ -114,6 +115,7 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
             return
         except pa.ArrowInvalid as error:
             raise _unreadable(name, str(error)) from error
+        refuse_long_cells(batch, name=name)
         ordinals = np.arange(seen + 1, seen + batch.num_rows + 1)
         # A misshapen row was skipped by the parser, so rows after it stand one further down in the file.
         skipped = np.asarray(misshapen, dtype=np.int64) - np.arange(len(misshapen))
@@ -123,7 +125,7 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
 
 
 def _csv_header(path: Path, encoding: str, delimiter: str, header_row: int, name: str) -> tuple[str, ...]:
-    with _open(path) as raw, io.TextIOWrapper(raw, encoding=_codec(encoding), newline="") as text:
+    with open_bytes(path, name=name) as raw, io.TextIOWrapper(raw, encoding=_codec(encoding), newline="") as text:
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(rows, start=1):
             if number == header_row:
@@ -137,12 +139,6 @@ def _csv_header(path: Path, encoding: str, delimiter: str, header_row: int, name
 
 def _codec(encoding: str) -> str:
     return "utf-8-sig" if encoding == "utf-8" else encoding
-
-
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if compressed else path.open("rb")  # type: ignore[return-value]
 
 
 def _utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
@@ -159,7 +155,7 @@ def _encoding(path: Path, name: str, declared: str) -> str:
     tried = ("utf-8", "gb18030") if declared == "auto" else (declared,)
     fault = ""
     for encoding in tried:
-        fault = _first_undecodable(path, encoding)
+        fault = _first_undecodable(path, encoding, name)
         if not fault:
             return encoding
     raise Refusal(
@@ -173,7 +169,7 @@ def _encoding(path: Path, name: str, declared: str) -> str:
 
 def _has_quotes(path: Path, name: str) -> bool:
     """Tell whether cells are quoted; refuse a quote that never closes, as it takes all rows after it for one cell."""
-    with _open(path) as stream:
+    with open_bytes(path, name=name) as stream:
         quotes = sum(chunk.count(b'"') for chunk in iter(lambda: stream.read(_BLOCK), b""))
     if quotes % 2:
         raise Refusal(
@@ -187,10 +183,10 @@ def _has_quotes(path: Path, name: str) -> bool:
     return quotes > 0
 
 
-def _first_undecodable(path: Path, encoding: str) -> str:
+def _first_undecodable(path: Path, encoding: str, name: str) -> str:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset = 0
-    with _open(path) as stream:
+    with open_bytes(path, name=name) as stream:
         while chunk := stream.read(_BLOCK):
             if b"\0" in chunk:
                 return f"NUL byte at {offset + chunk.index(0)}"
