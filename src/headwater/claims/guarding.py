@@ -21,11 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headwater.claims.contract import TableContract
+from headwater.claims.landing import HIDDEN
 from headwater.claims.refusals import as_archive, as_empty, as_encoding, as_encrypted, as_format, as_size
 from headwater.claims.workbooks import guard_workbook
 from headwater.errors import Message, Refusal
 
-__all__ = ["guard", "open_bytes", "refuse_long_cells", "refuse_misshapen"]
+__all__ = ["guard", "guard_place", "open_bytes", "refuse_long_cells", "refuse_misshapen"]
 
 _NAME_BYTES = 200
 """A name may grow by a suffix on its way; file systems stop at 255 bytes."""
@@ -72,8 +73,6 @@ _MAGIC = (
 _HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body|table|meta)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml\b", re.IGNORECASE)
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd\ud800-\udfff]")
-"""Control characters, marks that reorder or hide text, and what stands for them in a landed name."""
 
 
 def guard(path: Path, *, name: str, table: TableContract) -> None:
@@ -110,9 +109,9 @@ def _guard_name(name: str) -> None:
     plain = re.sub(r"\\udc[0-9a-f]{2}", "_", name)
     parts = plain.split("/")
     long = max(len(part.encode("utf-8", "surrogatepass")) for part in parts) > _NAME_BYTES
-    if not (long or _HIDDEN.search(plain) or "\\" in plain or ".." in parts or plain.startswith("/")):
+    if not (long or HIDDEN.search(plain) or "\\" in plain or ".." in parts or plain.startswith("/")):
         return
-    shown = _HIDDEN.sub("�", name)
+    shown = HIDDEN.sub("�", name)
     shown = shown if len(shown) <= 80 else f"{shown[:80]}…"
     raise Refusal(
         "E-FILE-NAME",
@@ -127,19 +126,49 @@ def _guard_name(name: str) -> None:
     )
 
 
+def guard_place(file: Path, *, folder: Path, name: str) -> None:
+    """Refuse what lies in a source's folder and is no file of it; opens nothing, so a pipe cannot make anyone wait.
+
+    Parameters
+    ----------
+    file : as it was found
+    folder : the source's folder; links within it are followed
+    name : for the message
+
+    Raises
+    ------
+    Refusal
+        ``E-FILE-KIND``
+    """
+    try:
+        inside = file.resolve(strict=True).is_relative_to(folder.resolve())
+        plain = stat.S_ISREG(file.stat().st_mode)
+    except (OSError, RuntimeError):
+        # A link to nothing or to itself.
+        inside = plain = False
+    if not (inside and plain):
+        raise _as_kind(name)
+
+
 def _guard_kind(path: Path, name: str) -> None:
     # lstat opens nothing: opening a pipe would wait for a writer for ever.
-    mode = os.lstat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise Refusal(
-            "E-FILE-KIND",
-            Message(
-                f"{name} 不是普通文件，而是链接、管道或设备。", f"{name} is no plain file but a link, pipe or device."
-            ),
-            Message("放入文件本身后重报。", "Deliver the file itself."),
-        )
-    if os.lstat(path).st_size == 0:
+    held = os.lstat(path)
+    if not stat.S_ISREG(held.st_mode):
+        raise _as_kind(name)
+    if held.st_size == 0:
         raise as_empty(name)
+
+
+def _as_kind(name: str) -> Refusal:
+    shown = HIDDEN.sub("\ufffd", name)
+    return Refusal(
+        "E-FILE-KIND",
+        Message(
+            f"{shown} 不是本数据源目录中的普通文件，而是目录外的链接、管道或设备。",
+            f"{shown} is no plain file of this source's folder but a pipe, a device or a link that leads out of it.",
+        ),
+        Message("放入文件本身后重报。", "Deliver the file itself."),
+    )
 
 
 def _head(path: Path, size: int) -> bytes:

@@ -7,7 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Landed", "land_bytes"]
+__all__ = ["HIDDEN", "Landed", "land_bytes"]
+
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]")
+"""Letters of a name that terminals obey or readers do not see: control, reordering, without width, or replaced."""
 
 _CHUNK = 1 << 22
 
@@ -49,5 +52,6 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
 
 
 def _shown(name: str) -> str:
-    """Return a file name as it may be stored: valid text, and nothing in it that looks like an identity number."""
-    return re.sub(r"\d{14,17}[\dXx]", "***", name.encode("utf-8", "backslashreplace").decode())
+    """Return a file name as it may be stored: valid text that shows, and nothing that looks like an identity number."""
+    plain = HIDDEN.sub("\ufffd", name.encode("utf-8", "backslashreplace").decode())
+    return re.sub(r"\d{14,17}[\dXx]", "***", plain)

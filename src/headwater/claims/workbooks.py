@@ -205,12 +205,16 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
     """Give blocks that end before a tag, so that no tag is torn."""
     kept = b""
     while block := stream.read(_BLOCK):
-        block = kept + block
-        # A tag longer than some blocks is none; letting it grow would copy it again and again.
-        cut = block.rfind(b"<") if len(kept) < 4 * _BLOCK else len(block)
-        cut = cut if cut >= 0 else len(block)
-        kept = block[cut:]
-        yield block[:cut]
+        cut = block.rfind(b"<")
+        if cut >= 0:
+            yield kept + block[:cut]
+            kept = block[cut:]
+        elif kept and len(kept) < 4 * _BLOCK:
+            kept += block
+        else:
+            # Long text, or a tag longer than any; let it go, or it would be copied again and again.
+            yield kept + block
+            kept = b""
     yield kept
 
 
