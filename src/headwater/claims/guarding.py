@@ -17,16 +17,15 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from headwater.claims.contract import TableContract
 from headwater.claims.landing import HIDDEN
-from headwater.claims.refusals import as_archive, as_empty, as_encoding, as_encrypted, as_format, as_size
+from headwater.claims.parquet import guard_parquet
+from headwater.claims.refusals import as_archive, as_empty, as_encoding, as_format, as_size
 from headwater.claims.workbooks import guard_workbook
 from headwater.errors import Message, Refusal
 
-__all__ = ["guard", "guard_place", "open_bytes", "refuse_long_cells", "refuse_misshapen"]
+__all__ = ["guard", "guard_place", "open_bytes", "refuse_long_cells", "refuse_misshapen", "too_misshapen"]
 
 _NAME_BYTES = 200
 """A name may grow by a suffix on its way; file systems stop at 255 bytes."""
@@ -37,19 +36,12 @@ _PLACES = 64
 """Places of a plain text file that are looked at; every line of 1/64 of the file's length is met."""
 _CELL_BYTES = 4 * 32_767
 """A spreadsheet cell holds 32,767 characters; four bytes each."""
-_MISSHAPEN = 200_000
-"""More rows than this without the header's number of cells are no table: reading them costs Python work each."""
+_MISSHAPEN = 100_000
+"""More rows than this without the header's number of cells are no table; noting each costs some 8 µs of Python."""
 _RATIO = 200
 """Tables shrink 5 to 30 times under gzip; its utmost is 1032."""
 _SLACK = 32 << 20
 """What any file may expand to, whatever its ratio."""
-_FOOTER = 6 << 20
-"""A Parquet footer takes some 100 bytes a column and row group."""
-_PARQUET_RATIO = 64
-"""Encoding comes before compression in Parquet, so that 20 times is much."""
-_ROWS_A_BYTE = 64
-"""Rows of a table differ by their key, so a file has not many more rows than bytes; this is generous."""
-_ROWS_FREE = 1_000_000
 
 _MAGIC = (
     (b"PK\x03\x04", "zip / xlsx"),
@@ -99,7 +91,8 @@ def guard(path: Path, *, name: str, table: TableContract) -> None:
             _guard_magic(_head(path, 16), name, "xlsx", (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))
             guard_workbook(path, name=name)
         else:
-            _guard_parquet(path, name, table)
+            _guard_magic(_head(path, 512), name, "parquet", (b"PAR1", b"PARE"))
+            guard_parquet(path, name=name, columns=table.delivered_columns)
     except (OSError, EOFError, zlib.error) as error:
         raise as_format(name, table.format, str(error)) from error
 
@@ -326,72 +319,28 @@ def refuse_long_cells(batch: pa.RecordBatch, *, name: str) -> None:
                 )
 
 
+def too_misshapen(number: int) -> bool:
+    """Tell whether ``number`` rows without the header's number of cells are more than any table has."""
+    return number > _MISSHAPEN
+
+
 def refuse_misshapen(number: int, *, name: str) -> None:
-    """Refuse a file in which ``number`` rows so far do not have the header's number of cells, if that is too many.
+    """Refuse a file whose reading was stopped by :func:`too_misshapen`; the words of the parser would quote a row.
 
     Raises
     ------
     Refusal
-        ``E-FILE-FORMAT``
+        ``E-FILE-SHAPE``
     """
-    if number > _MISSHAPEN:
-        raise as_format(name, "csv", f"{number} rows without the header's number of cells")
-
-
-def _guard_parquet(path: Path, name: str, table: TableContract) -> None:
-    size = path.stat().st_size
-    head = _head(path, 512)
-    if head.startswith(b"PARE"):
-        raise as_encrypted(name)
-    _guard_magic(head, name, "parquet", (b"PAR1",))
-    with path.open("rb") as stream:
-        stream.seek(-min(8, size), os.SEEK_END)
-        tail = stream.read(8)
-    footer = int.from_bytes(tail[:4], "little")
-    if tail[4:] != b"PAR1" or footer + 12 > size:
-        raise as_format(name, "parquet", "truncated")
-    if footer > _FOOTER:
-        raise as_size(name, "列数过多", "too many columns")
-    try:
-        file = pq.ParquetFile(path)
-        schema = file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise as_format(name, "parquet", str(error)) from error
-    _guard_parquet_size(file.metadata, name, size)
-    for column in table.delivered_columns:
-        if column in schema.names:
-            _guard_type(schema.field(column).type, column, name)
-
-
-def _guard_parquet_size(metadata: pq.FileMetaData, name: str, size: int) -> None:
-    if metadata.num_columns > _COLUMNS:
-        raise as_size(name, f"有 {metadata.num_columns} 列", f"{metadata.num_columns} columns")
-    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
-    rows = [group.num_rows for group in groups]
-    if min([metadata.num_rows, *rows]) < 0 or sum(rows) != metadata.num_rows:
-        raise as_format(name, "parquet", "its footer contradicts itself")
-    if metadata.num_rows > _ROWS_FREE + _ROWS_A_BYTE * size:
-        raise as_size(name, f"声称有 {metadata.num_rows} 行", f"it claims {metadata.num_rows} rows")
-    inflated = 0
-    for group in groups:
-        for place in range(metadata.num_columns):
-            chunk = group.column(place)
-            if chunk.num_values < 0 or chunk.total_compressed_size < 0 or chunk.total_uncompressed_size < 0:
-                raise as_format(name, "parquet", "its footer contradicts itself")
-            inflated += chunk.total_uncompressed_size
-    if inflated > _SLACK + _PARQUET_RATIO * size:
-        raise _expands(name)
-
-
-def _guard_type(kind: pa.DataType, column: str, name: str) -> None:
-    try:
-        pc.cast(pa.array([], kind.value_type if pa.types.is_dictionary(kind) else kind), pa.string())
-    except pa.ArrowException as error:
+    if too_misshapen(number):
         raise Refusal(
-            "E-COLUMN-TYPE",
+            "E-FILE-SHAPE",
             Message(
-                f"文件 {name} 的列 {column} 是 {kind} 类型，没有文本形式。",
-                f"Column {column} of file {name} is of type {kind}, which has no text.",
+                f"文件 {name} 有超过 {_MISSHAPEN} 行的列数与表头不同。",
+                f"More than {_MISSHAPEN} rows of file {name} do not have the header's number of cells.",
             ),
-            Message("每列只放一个数或一段文字后重报。", "Put one number or text into each cell and send it again."),
-        ) from error
+            Message(
+                "检查表头、分隔符和每行末尾的多余分隔符后重报。",
+                "Check the header, the delimiter and surplus delimiters at the ends of lines, and send it again.",
+            ),
+        )

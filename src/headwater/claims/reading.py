@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from headwater.claims.contract import TableContract
-from headwater.claims.guarding import guard, open_bytes, refuse_long_cells, refuse_misshapen
+from headwater.claims.guarding import guard, open_bytes, refuse_long_cells, refuse_misshapen, too_misshapen
 from headwater.errors import Message, Refusal
 
 __all__ = ["ROW", "Delivery", "read"]
@@ -76,8 +76,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
 
     def note(row: pa.csv.InvalidRow) -> str:
         delivery.misshapen.append(row.number - table.header_row)
-        refuse_misshapen(len(delivery.misshapen), name=name)
-        return "skip"
+        return "error" if too_misshapen(len(delivery.misshapen)) else "skip"
 
     try:
         reader = pa.csv.open_csv(
@@ -101,6 +100,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):
             return delivery
+        refuse_misshapen(len(delivery.misshapen), name=name)
         raise _unreadable(name, str(error)) from error
     delivery.batches = _numbered(reader, delivery.misshapen, name)
     return delivery
@@ -114,6 +114,7 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
         except StopIteration:
             return
         except pa.ArrowInvalid as error:
+            refuse_misshapen(len(misshapen), name=name)
             raise _unreadable(name, str(error)) from error
         refuse_long_cells(batch, name=name)
         ordinals = np.arange(seen + 1, seen + batch.num_rows + 1)
