@@ -1,0 +1,141 @@
+"""Hostile deliveries in the real landing: refused within two seconds and 300 MB, with nothing written elsewhere."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from headwater.adapters import postgres
+from headwater.adapters.home import Home
+from headwater.bench.figures import Figure, Size
+from headwater.bench.hostile_files import CLASSES, Hostile
+
+__all__ = ["hostile_figure"]
+
+_SEED = 20260601
+_SECONDS, _MEGABYTES = 2.0, 300.0
+_PATIENCE = 60
+_DEAD = {"code": None, "said": "the process died", "seconds": float(_PATIENCE), "idle": 0.0, "megabytes": 0.0}
+_CONTRACT = """
+version: 2
+sources:
+  - name: {name}
+    config:
+      meta:
+        title: {{zh: 合成, en: Synthetic}}
+        owner: bench
+        origin: synthetic
+        currency: CNY
+        deliveries: {name}
+    tables:
+      - name: drug
+        config:
+          meta: {{files: "*", format: {format}, columns: {{medins_list_codg: c, medins_list_name: n}}}}
+"""
+
+
+def hostile_figure(size: Size, *, home: Home) -> Figure:
+    """Deliver one file of every hostile class and count those that did harm.
+
+    Parameters
+    ----------
+    size : ``full`` takes every class through the real landing, each in a process of its own; ``ci`` copies the quick
+        ones into a landing folder and reads them, all in one process that is not this one
+    home : an installation; it stays as it was but for refused batches and the landing folder
+
+    Returns
+    -------
+    Figure
+        ``value`` is the number of classes not refused as they should be, or slower than 2 s, or above 300 MB, or with
+        a trace outside the landing folder. Seconds are those of landing the file, or reading it for ``ci``; those that
+        a landing takes that finds nothing new stand beside them and are not part of them. Megabytes are the peak of
+        resident memory above what the process held before.
+    """
+    chosen = {name: hostile for name, hostile in CLASSES.items() if size == "full" or hostile.quick}
+    root = Path(tempfile.mkdtemp(prefix="headwater-hostile-"))
+    try:
+        if size == "full":
+            outcomes = {name: _landed(home, root, number, name) for number, name in enumerate(chosen)}
+        else:
+            outcomes = _read(home, root, list(chosen))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    failed = {name: wrong for name, outcome in outcomes.items() if (wrong := _failed(outcome, chosen[name]))}
+    return Figure(
+        value=len(failed),
+        unit="classes not refused within 2 s and 300 MB",
+        goal="0",
+        holds=not failed,
+        n=len(outcomes),
+        note=f"synthetic files; {'real landing, a process each' if size == 'full' else 'copied and read'}; "
+        "seconds from its start, without starting Python and connecting",
+        also={
+            "failed": failed,
+            "worst_seconds": max(outcome["seconds"] for outcome in outcomes.values()),
+            "worst_megabytes": max(outcome["megabytes"] for outcome in outcomes.values()),
+            "classes": {
+                name: {key: outcome[key] for key in ("seconds", "idle", "megabytes", "code")}
+                for name, outcome in outcomes.items()
+            },
+        },
+    )
+
+
+def _failed(outcome: dict[str, Any], hostile: Hostile) -> str:
+    """Say what went wrong, or nothing."""
+    if outcome["code"] not in hostile.codes:
+        return f"{outcome['code']} {outcome.get('said', '')}"
+    if not outcome["zh"] or not outcome["en"]:
+        return "the refusal lacks a language"
+    if outcome["seconds"] > _SECONDS or outcome["megabytes"] > _MEGABYTES:
+        return f"{outcome['seconds']} s, {outcome['megabytes']} MB"
+    return f"changed {outcome['changed']}" if outcome["changed"] else ""
+
+
+def _landed(home: Home, root: Path, number: int, name: str) -> dict[str, Any]:
+    hostile, inbox, source = CLASSES[name], root / f"{number}" / "inbox", f"hostile{number}"
+    (inbox / "contracts" / source).mkdir(parents=True)
+    text = _CONTRACT.format(name=source, format=hostile.format)
+    (inbox / "contracts" / source / f"_{source}.yml").write_text(text, encoding="utf-8")
+    _deliver(hostile, root / "made", number)
+    (inbox / source).mkdir()
+    done = _in_process(home, inbox, ["land", str(root / "made"), source])
+    shutil.rmtree(inbox)
+    shutil.rmtree(root / "made")
+    return done[0] if done else dict(_DEAD)
+
+
+def _read(home: Home, root: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+    for number, name in enumerate(names):
+        _deliver(CLASSES[name], root / "inbox" / f"{number}", number)
+    done = _in_process(home, root / "inbox", ["read", *(CLASSES[name].format for name in names)])
+    return {name: done[number] if number < len(done) else dict(_DEAD) for number, name in enumerate(names)}
+
+
+def _deliver(hostile: Hostile, folder: Path, number: int) -> None:
+    folder.mkdir(parents=True)
+    hostile.write(folder / (hostile.title or f"f.{hostile.format}"), Random(_SEED + number))
+
+
+def _in_process(home: Home, inbox: Path, arguments: list[str]) -> list[dict[str, Any]]:
+    """Run attempts in a process of their own and return the outcomes that it lived to tell."""
+    environment = os.environ | {
+        # The attempt's own folder is where it runs, so a relative path to the package would lead nowhere.
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "HEADWATER_HOME": str(home.root),
+        "HEADWATER_PROJECT": str(home.project),
+    }
+    if arguments[0] == "land":
+        environment[postgres.DSN_VARIABLE] = os.environ.get(postgres.DSN_VARIABLE) or postgres.start(home)
+    command = [sys.executable, "-m", "headwater.bench.hostile_attempts", str(inbox), *arguments]
+    with tempfile.TemporaryFile("w+") as told:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, env=environment, cwd=inbox.parent, stdout=told, timeout=_PATIENCE, check=False)
+        told.seek(0)
+        return [json.loads(line) for line in told if line.endswith("\n")]
