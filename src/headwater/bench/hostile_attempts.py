@@ -48,7 +48,7 @@ def _land(inbox: Path, made: Path, source: str) -> dict[str, Any]:
         state, code, zh, en = rows[0]
         return outcome | {"code": code if state == "refused" else None, "zh": zh, "en": en, "said": state}
     # What is no file never gets into the register and is asked about where it lies.
-    return outcome | _told(lambda: [guard_place(file, folder=folder, name=file.name) for file in folder.iterdir()])
+    return outcome | _told(lambda: _places(folder))
 
 
 def _read(folder: Path, kind: str) -> dict[str, Any]:
@@ -58,14 +58,19 @@ def _read(folder: Path, kind: str) -> dict[str, Any]:
     vault = folder.parent / "vault"
 
     def run() -> None:
+        _places(folder)
         for file in folder.iterdir():
-            guard_place(file, folder=folder, name=file.name)
             landed = land_bytes(file, inbox=folder, vault=vault)
             for _ in read(landed.path, name=landed.name, table=table).batches:
                 pass
 
     outcome = _measured(lambda: told.update(_told(run)), (folder.parent,), (vault,))
     return outcome | {"idle": 0.0, "seconds": round(outcome["seconds"], 2)} | told
+
+
+def _places(folder: Path) -> None:
+    for file in folder.iterdir():
+        guard_place(file, folder=folder, name=file.name)
 
 
 def _told(run: Callable[[], object]) -> dict[str, Any]:

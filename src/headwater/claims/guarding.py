@@ -36,7 +36,7 @@ _PLACES = 64
 """Places of a plain text file that are looked at; every line of 1/64 of the file's length is met."""
 _CELL_BYTES = 4 * 32_767
 """A spreadsheet cell holds 32,767 characters; four bytes each."""
-_MISSHAPEN = 100_000
+_MISSHAPEN = 50_000
 """More rows than this without the header's number of cells are no table; noting each costs some 8 µs of Python."""
 _RATIO = 200
 """Tables shrink 5 to 30 times under gzip; its utmost is 1032."""

@@ -18,6 +18,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from headwater.claims.contract import TableContract
 from headwater.claims.guarding import guard, open_bytes, refuse_long_cells, refuse_misshapen, too_misshapen
+from headwater.claims.parquet import parquet_batches
 from headwater.errors import Message, Refusal
 
 __all__ = ["ROW", "Delivery", "read"]
@@ -302,24 +303,24 @@ def _number(value: float) -> str:
 
 def _read_parquet(path: Path, *, name: str, table: TableContract) -> Delivery:
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        header = tuple(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(name, str(error)) from error
-    header = tuple(file.schema_arrow.names)
-    wanted = _wanted(header, table, name)
-    return Delivery(header=header, batches=_parquet_batches(file, wanted, name))
+    return Delivery(header=header, batches=_parquet_batches(path, _wanted(header, table, name), name))
 
 
-def _parquet_batches(file: pq.ParquetFile, wanted: list[str], name: str) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(path: Path, wanted: list[str], name: str) -> Iterator[pa.RecordBatch]:
     seen = 0
-    try:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=wanted):
-            arrays = [_as_text(batch.column(column)) for column in wanted]
-            rows = pa.array(np.arange(seen + 1, seen + batch.num_rows + 1), pa.int64())
-            seen += batch.num_rows
-            yield pa.RecordBatch.from_arrays([*arrays, rows], names=[*wanted, ROW])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(name, str(error)) from error
+    for batch in parquet_batches(path, name=name, columns=wanted, rows=_ROWS):
+        try:
+            arrays = [_as_text(column) for column in batch.columns]
+        except pa.ArrowException as error:
+            raise _unreadable(name, str(error)) from error
+        rows = pa.array(np.arange(seen + 1, seen + batch.num_rows + 1), pa.int64())
+        seen += batch.num_rows
+        text = pa.RecordBatch.from_arrays([*arrays, rows], names=[*wanted, ROW])
+        refuse_long_cells(text, name=name)
+        yield text
 
 
 def _as_text(column: pa.Array) -> pa.Array:
