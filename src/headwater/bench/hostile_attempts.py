@@ -41,11 +41,13 @@ def _land(inbox: Path, made: Path, source: str) -> dict[str, Any]:
     outcome = _measured(run, (home.root, inbox.parent), (home.vault / "landing", home.pgdata))
     with postgres.connect(home) as connection:
         rows = connection.execute(
-            "select state, refusal_code, refusal_zh, refusal_en from ops.batch where source_id = %s", (source,)
+            "select sha256, state, refusal_code, refusal_zh, refusal_en from ops.batch where source_id = %s", (source,)
         ).fetchall()
     outcome |= {"idle": round(idle, 2), "seconds": round(max(0.0, outcome["seconds"] - idle), 2)}
     if rows:
-        state, code, zh, en = rows[0]
+        digest, state, code, zh, en = rows[0]
+        # Bombs are not kept, and a second attempt has to copy as much as the first.
+        (home.vault / "landing" / digest[:2] / digest).unlink()
         return outcome | {"code": code if state == "refused" else None, "zh": zh, "en": en, "said": state}
     # What is no file never gets into the register and is asked about where it lies.
     return outcome | _told(lambda: _places(folder))

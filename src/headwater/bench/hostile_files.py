@@ -223,10 +223,8 @@ def _told_rows(told: int, *, everywhere: bool) -> Writer:
     """Return the writer of a file whose footer tells another number of rows, at one place or all of them."""
 
     def write(path: Path, rng: Random) -> None:
-        whole = _parquet(path, 123_457, write_statistics=False)
-        at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-        footer = whole[at:-8].replace(_varint(123_457), _varint(told), -1 if everywhere else 1)
-        _put(path, whole[:at] + footer + struct.pack("<I", len(footer)) + b"PAR1")
+        _parquet(path, 123_457, write_statistics=False)
+        _mend_footer(path, _varint(123_457), _varint(told), -1 if everywhere else 1)
 
     return write
 
@@ -236,9 +234,25 @@ def _many_columns(path: Path, rng: Random) -> None:
     pq.write_table(table, path, compression="none", write_statistics=False, store_schema=False, use_dictionary=False)
 
 
-def _wide_cell(path: Path, rng: Random) -> None:
+def _wide_cell(path: Path, rng: Random, told: int | None = None) -> None:
     table = pa.table({"c": ["x" * (400 * _MB)], "n": ["a"]})
     pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    if told is not None:
+        real = pq.ParquetFile(path).metadata.row_group(0).column(0).total_uncompressed_size
+        _mend_footer(path, _varint(real), _varint(told), -1)
+
+
+def _mend_footer(path: Path, old: bytes, new: bytes, times: int) -> None:
+    whole = path.read_bytes()
+    at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    footer = whole[at:-8].replace(old, new, times)
+    _put(path, whole[:at] + footer + struct.pack("<I", len(footer)) + b"PAR1")
+
+
+def _repeated(path: Path, rng: Random) -> None:
+    rows = 1_000_000
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x" * 100_000]))
+    pq.write_table(pa.table({"c": text, "n": pa.array(["a"] * rows)}), path, store_schema=False)
 
 
 def _held(kind: pa.DataType, value: object) -> Writer:
@@ -333,8 +347,11 @@ CLASSES: dict[str, Hostile] = {
     "parquet that contradicts itself": _parquets(_FORMAT, _told_rows(2_000_000, everywhere=False)),
     "parquet that claims 10^12 rows": _parquets(_SIZE, _told_rows(10**12, everywhere=True), quick=True),
     "parquet that claims some rows more": _parquets(_FORMAT, _told_rows(800_000, everywhere=True)),
+    "parquet that claims some rows less": _parquets(_FORMAT, _told_rows(100, everywhere=True)),
     "parquet of 100,000 columns": _parquets(_SIZE, _many_columns),
     "parquet cell of 400 MB": _parquets(_SIZE, _wide_cell),
+    "parquet cell of 400 MB that denies its size": _parquets(_SIZE, lambda path, rng: _wide_cell(path, rng, told=1000)),
+    "parquet text of 100 GB by repeating": _parquets(_SIZE, _repeated, quick=True),
     "parquet with a list": _parquets(_COLUMN, _held(pa.list_(pa.string()), ["1"]), quick=True),
     "parquet with a struct": _parquets(_COLUMN, _held(pa.struct({"a": pa.int64()}), {"a": 1})),
     "name with control characters": _csv(_NAME, b"c,n\n1,a\n", "f\x1b[31m\x07.csv", quick=True),

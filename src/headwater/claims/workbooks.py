@@ -38,7 +38,6 @@ _CELLS = 2_000_000
 """Cells any sheet may span, at 32 bytes each in the reader."""
 _BYTES_A_CELL = 4
 """A full cell takes 20 to 40 bytes of XML; so a sheet that is five times emptier than full still passes."""
-_ROWS, _COLUMNS = 1_048_576, 16_384
 _BLOCK = 1 << 18
 
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -181,7 +180,7 @@ def _guard_sheet(archive: zipfile.ZipFile, part: zipfile.ZipInfo, head: bytes, n
     if extent is None or extent.area > allowed:
         with archive.open(part) as stream:
             extent = _exact_extent(stream)
-    if extent.rows > _ROWS or extent.columns > _COLUMNS or extent.area > allowed:
+    if extent.area > allowed:
         raise as_size(
             name,
             f"工作表从首格到末格有 {extent.rows} 行 {extent.columns} 列，几乎都是空格",
