@@ -7,14 +7,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import xlsxwriter
+
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
 from headwater.bench.figures import Figure, Size
+from headwater.bench.hostile_attempts import contract
 from headwater.bench.hostile_files import CLASSES, Hostile
+from headwater.claims.guarding import guard
+from headwater.claims.reading import read
 
 __all__ = ["hostile_figure"]
 
@@ -82,11 +88,59 @@ def hostile_figure(size: Size, *, home: Home) -> Figure:
             "failed": failed,
             "worst_seconds": max(outcome["seconds"] for outcome in outcomes.values()),
             "worst_megabytes": max(outcome["megabytes"] for outcome in outcomes.values()),
+            "guard_cost": _cost(size),
             "classes": {
                 name: {key: outcome[key] for key in _SHOWN if key in outcome} for name, outcome in outcomes.items()
             },
         },
     )
+
+
+def _cost(size: Size) -> dict[str, dict[str, float]]:
+    """Return what the guard takes of reading harmless files, best of three: seconds of both and the share."""
+    scale = 1 if size == "full" else 10
+    root = Path(tempfile.mkdtemp(prefix="headwater-harmless-"))
+    try:
+        csv, xlsx = root / "f.csv", root / "f.xlsx"
+        _write_text(csv, megabytes=150 // scale)
+        _write_workbook(xlsx, rows=50_000 // scale)
+        return {"csv": _share(csv, "csv"), "xlsx": _share(xlsx, "xlsx")}
+    finally:
+        shutil.rmtree(root)
+
+
+def _write_text(path: Path, *, megabytes: int) -> None:
+    rng = Random(_SEED)
+    lines = [",".join(f"{rng.randrange(10**6)}.{place}" for place in range(12)) for _ in range(10_000)]
+    block = ("\n".join(lines) + "\n").encode()
+    with path.open("wb") as file:
+        file.write((",".join(["c", "n", *(f"x{place}" for place in range(10))]) + "\n").encode())
+        for _ in range(megabytes * 10**6 // len(block)):
+            file.write(block)
+
+
+def _write_workbook(path: Path, *, rows: int) -> None:
+    rng = Random(_SEED)
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["c", "n", *(f"x{place}" for place in range(10))])
+        for row in range(1, rows + 1):
+            prices = [rng.randrange(10**5) / 100 for _ in range(5)]
+            sheet.write_row(row, 0, [f"D{row:06d}", *prices, *(f"药{rng.randrange(3000)}" for _ in range(6))])
+
+
+def _share(path: Path, kind: str) -> dict[str, float]:
+    guarding, reading = float("inf"), float("inf")
+    table = contract(kind)
+    for _ in range(3):
+        started = time.perf_counter()
+        guard(path, name=path.name, table=table)
+        guarding = min(guarding, time.perf_counter() - started)
+        started = time.perf_counter()
+        for _batch in read(path, name=path.name, table=table).batches:
+            pass
+        reading = min(reading, time.perf_counter() - started)
+    return {"guard": round(guarding, 4), "reading": round(reading, 3), "share": round(guarding / reading, 4)}
 
 
 def _failed(outcome: dict[str, Any], hostile: Hostile) -> str:

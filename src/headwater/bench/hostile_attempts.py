@@ -19,10 +19,18 @@ from headwater.claims.reading import read
 from headwater.errors import Refusal
 from headwater.steps.land import land
 
+__all__ = ["contract"]
+
 _NOW = datetime(2030, 1, 1, tzinfo=UTC)
 _ADDRESSES = 12 << 30
 """Address space of the process, so that a reader that is caught ends and not the machine."""
 _ESCAPED = "hostile-escaped.txt"
+
+
+def contract(kind: str) -> TableContract:
+    """Return the contract under which hostile files of a format are delivered."""
+    columns = (("medins_list_codg", ColumnRule(column="c")), ("medins_list_name", ColumnRule(column="n")))
+    return TableContract(ENTITIES["drug"], "*", cast(FileFormat, kind), "auto", None, 1, columns)
 
 
 def _land(inbox: Path, made: Path, source: str) -> dict[str, Any]:
@@ -54,8 +62,7 @@ def _land(inbox: Path, made: Path, source: str) -> dict[str, Any]:
 
 
 def _read(folder: Path, kind: str) -> dict[str, Any]:
-    columns = (("medins_list_codg", ColumnRule(column="c")), ("medins_list_name", ColumnRule(column="n")))
-    table = TableContract(ENTITIES["drug"], "*", cast(FileFormat, kind), "auto", None, 1, columns)
+    table = contract(kind)
     told: dict[str, Any] = {}
     vault = folder.parent / "vault"
 
