@@ -17,7 +17,7 @@ from headwater.claims.guarding import guard_place
 from headwater.claims.landing import land_bytes
 from headwater.claims.reading import read
 from headwater.errors import Refusal
-from headwater.steps.land import land
+from headwater.steps.land import LandReport, land
 
 __all__ = ["contract"]
 
@@ -34,31 +34,38 @@ def contract(kind: str) -> TableContract:
 
 
 def _land(inbox: Path, made: Path, source: str) -> dict[str, Any]:
-    """Land a folder while it is empty, twice, and then with the hostile file in it."""
+    """Land a folder while it is empty, and then with the hostile file in it."""
     home, folder = Home.from_environment(), inbox / source
+    reports: list[LandReport] = []
 
     def run() -> None:
-        land(home, deliveries=inbox, sources=[source], now=_NOW)
+        reports.append(land(home, deliveries=inbox, sources=[source], now=_NOW))
 
-    run()
-    idle = time.perf_counter()
-    run()
-    idle = time.perf_counter() - idle
+    # The least of several: what else the machine does must not be taken off the file's own time.
+    idle = min(_timed(run) for _ in range(4))
     for file in made.iterdir():
         file.rename(folder / file.name)
     outcome = _measured(run, (home.root, inbox.parent), (home.vault / "landing", home.pgdata))
+    outcome |= {"idle": round(idle, 2), "seconds": round(max(0.0, outcome["seconds"] - idle), 2)}
     with postgres.connect(home) as connection:
         rows = connection.execute(
             "select sha256, state, refusal_code, refusal_zh, refusal_en from ops.batch where source_id = %s", (source,)
         ).fetchall()
-    outcome |= {"idle": round(idle, 2), "seconds": round(max(0.0, outcome["seconds"] - idle), 2)}
     if rows:
         digest, state, code, zh, en = rows[0]
         # Bombs are not kept, and a second attempt has to copy as much as the first.
         (home.vault / "landing" / digest[:2] / digest).unlink()
         return outcome | {"code": code if state == "refused" else None, "zh": zh, "en": en, "said": state}
-    # What is no file never gets into the register and is asked about where it lies.
+    if not reports[-1].refused:
+        return outcome | {"code": None, "said": "passed over in silence"}
+    # What is no file never gets into the register, and the report has no code; the place itself still tells it.
     return outcome | _told(lambda: _places(folder))
+
+
+def _timed(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
 
 
 def _read(folder: Path, kind: str) -> dict[str, Any]:
@@ -94,9 +101,7 @@ def _measured(run: Callable[[], object], roots: tuple[Path, ...], kept: tuple[Pa
     before, held = _snapshot(roots, kept), _memory("VmRSS")
     # 5 sets the peak back to what is held now (proc(5)).
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    started = time.perf_counter()
-    run()
-    seconds, peak = time.perf_counter() - started, _memory("VmHWM")
+    seconds, peak = _timed(run), _memory("VmHWM")
     after = _snapshot(roots, kept)
     changed = sorted(str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     return {"seconds": seconds, "megabytes": round(max(0.0, peak - held), 1), "changed": changed}

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HIDDEN", "Landed", "land_bytes"]
+__all__ = ["HIDDEN", "Landed", "land_bytes", "shown_name"]
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]")
 """Letters of a name that terminals obey or readers do not see: control, reordering, without width, or replaced."""
@@ -48,10 +48,10 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         part.chmod(0o400)
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
         part.replace(target)
-    return Landed(sha256=name, path=target, size=file.stat().st_size, name=_shown(file.relative_to(inbox).as_posix()))
+    return Landed(sha256=name, path=target, size=file.stat().st_size, name=shown_name(file.relative_to(inbox).as_posix()))
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """Return a file name as it may be stored: valid text that shows, and nothing that looks like an identity number."""
     plain = HIDDEN.sub("\ufffd", name.encode("utf-8", "backslashreplace").decode())
     return re.sub(r"\d{14,17}[\dXx]", "***", plain)
