@@ -48,7 +48,9 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         part.chmod(0o400)
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
         part.replace(target)
-    return Landed(sha256=name, path=target, size=file.stat().st_size, name=shown_name(file.relative_to(inbox).as_posix()))
+    return Landed(
+        sha256=name, path=target, size=file.stat().st_size, name=shown_name(file.relative_to(inbox).as_posix())
+    )
 
 
 def shown_name(name: str) -> str:
