@@ -3,6 +3,7 @@
 A contract is the ``sources:`` entry of a dbt file; what dbt does not know stands under ``config: meta:``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -17,9 +18,11 @@ Encoding = Literal["auto", "utf-8", "gb18030", "latin-1"]
 
 _FORMATS = ("csv", "tsv", "xlsx", "parquet")
 _ENCODINGS = ("auto", "utf-8", "gb18030", "latin-1")
+_HEADER_ROWS = 1_000
 _ORIGINS = ("real", "synthetic", "converted")
 _SOURCE_KEYS = {"title", "owner", "origin", "currency", "deliveries", "cadence", "hospital", "notes"}
 _TABLE_KEYS = {"files", "corrections", "format", "encoding", "sheet", "header_row", "nulls", "columns", "each"}
+_TIME_FORMAT = re.compile(r"(?:[^%]|%%|%-?[dHIjmMSy]|%[bBfpY])+")
 _COLUMN_KEYS = {"from", "value", "map", "format", "scale", "only", "units", "width"}
 
 
@@ -161,7 +164,7 @@ def _table(table: Mapping[str, Any], where: str) -> TableContract:
         format=cast(FileFormat, _choice(meta, "format", _FORMATS, where, "csv")),
         encoding=cast(Encoding, _choice(meta, "encoding", _ENCODINGS, where, "auto")),
         sheet=None if meta.get("sheet") is None else str(meta["sheet"]),
-        header_row=int(meta.get("header_row", 1)),
+        header_row=_header_row(meta, where),
         columns=columns,
         each=each,
         nulls=tuple(str(word) for word in meta.get("nulls", ())),
@@ -198,12 +201,21 @@ def _rule(rule: Any, where: str) -> ColumnRule:
     return ColumnRule(
         column=str(rule["from"]),
         values=values,
-        format=None if rule.get("format") is None else str(rule["format"]),
+        format=None if rule.get("format") is None else _time_format(str(rule["format"]), where),
         scale=None if rule.get("scale") is None else str(rule["scale"]),
         only=(str(only[0][0]), str(only[0][1])) if only else None,
         units=tuple(str(unit) for unit in rule.get("units", ())),
         width=None if rule.get("width") is None else int(rule["width"]),
     )
+
+
+def _time_format(text: str, where: str) -> str:
+    """Return a strptime format that the database understands and that tells the year."""
+    if _TIME_FORMAT.fullmatch(text) is None or not re.search("%-?[Yy]", text.replace("%%", "")):
+        raise _wrong(
+            where, "format", "a strptime format with a year, such as %d.%m.%Y", "含年份的 strptime 格式，如 %d.%m.%Y"
+        )
+    return text
 
 
 def _complete(contract: TableContract, where: str) -> None:
@@ -272,6 +284,13 @@ def _choice(meta: Mapping[str, Any], key: str, allowed: tuple[str, ...], where: 
     if value not in allowed:
         raise _wrong(where, key, f"one of {', '.join(allowed)}", f"{'、'.join(allowed)} 之一")
     return value
+
+
+def _header_row(meta: Mapping[str, Any], where: str) -> int:
+    row = meta.get("header_row", 1)
+    if not isinstance(row, int) or not 1 <= row <= _HEADER_ROWS:
+        raise _wrong(where, "header_row", f"a number from 1 to {_HEADER_ROWS}", f"1 至 {_HEADER_ROWS} 的整数")
+    return row
 
 
 def _only(entry: Mapping[str, Any], allowed: set[str], where: str) -> None:

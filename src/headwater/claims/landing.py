@@ -7,7 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Landed", "land_bytes", "landed_before"]
+__all__ = ["HIDDEN", "Landed", "land_bytes", "landed_before", "shown_name"]
+
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]")
+"""Letters of a name that terminals obey or readers do not see: control, reordering, without width, or replaced."""
 
 _CHUNK = 1 << 22
 
@@ -45,7 +48,9 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
         part.chmod(0o400)
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
         part.replace(target)
-    return Landed(sha256=name, path=target, size=file.stat().st_size, name=_shown(file.relative_to(inbox).as_posix()))
+    return Landed(
+        sha256=name, path=target, size=file.stat().st_size, name=shown_name(file.relative_to(inbox).as_posix())
+    )
 
 
 def landed_before(sha256: str, *, name: str, vault: Path) -> Landed:
@@ -58,6 +63,7 @@ def _place(vault: Path, sha256: str) -> Path:
     return vault / "landing" / sha256[:2] / sha256
 
 
-def _shown(name: str) -> str:
-    """Return a file name as it may be stored: valid text, and nothing in it that looks like an identity number."""
-    return re.sub(r"\d{14,17}[\dXx]", "***", name.encode("utf-8", "backslashreplace").decode())
+def shown_name(name: str) -> str:
+    """Return a file name as it may be stored: valid text that shows, and nothing that looks like an identity number."""
+    plain = HIDDEN.sub("\ufffd", name.encode("utf-8", "backslashreplace").decode())
+    return re.sub(r"\d{14,17}[\dXx]", "***", plain)

@@ -2,14 +2,12 @@
 
 import codecs
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +17,8 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from headwater.claims.contract import TableContract
+from headwater.claims.guarding import guard, open_bytes, refuse_long_cells, refuse_misshapen, too_misshapen
+from headwater.claims.parquet import parquet_batches
 from headwater.errors import Message, Refusal
 
 __all__ = ["ROW", "Delivery", "read"]
@@ -56,6 +56,7 @@ def read(path: Path, *, name: str, table: TableContract) -> Delivery:
         ``E-FILE-ENCODING``, ``E-FILE-FORMAT``, ``E-FILE-EMPTY``, ``E-COLUMN-MISSING`` or ``E-COLUMN-TWICE``: the whole
         file is refused and the message says what to mend.
     """
+    guard(path, name=name, table=table)
     if table.format in ("csv", "tsv"):
         return _read_delimited(path, name=name, table=table)
     if table.format == "xlsx":
@@ -77,7 +78,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
 
     def note(row: pa.csv.InvalidRow) -> str:
         delivery.misshapen.append(row.number - table.header_row)
-        return "skip"
+        return "error" if too_misshapen(len(delivery.misshapen)) else "skip"
 
     try:
         reader = pa.csv.open_csv(
@@ -101,6 +102,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):
             return delivery
+        refuse_misshapen(len(delivery.misshapen), name=name)
         raise _unreadable(name, str(error)) from error
     except UnicodeDecodeError as error:
         raise _undecodable(name, table.encoding, error.reason) from error
@@ -118,7 +120,9 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
         except UnicodeDecodeError as error:
             raise _undecodable(name, "auto", error.reason) from error
         except pa.ArrowInvalid as error:
+            refuse_misshapen(len(misshapen), name=name)
             raise _unreadable(name, str(error)) from error
+        refuse_long_cells(batch, name=name)
         ordinals = np.arange(seen + 1, seen + batch.num_rows + 1)
         # A misshapen row was skipped by the parser, so rows after it stand one further down in the file.
         skipped = np.asarray(misshapen, dtype=np.int64) - np.arange(len(misshapen))
@@ -128,7 +132,7 @@ def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str
 
 
 def _csv_header(path: Path, encoding: str, delimiter: str, header_row: int, name: str) -> tuple[str, ...]:
-    with _open(path) as raw, io.TextIOWrapper(raw, encoding=_codec(encoding), newline="") as text:
+    with open_bytes(path, name=name) as raw, io.TextIOWrapper(raw, encoding=_codec(encoding), newline="") as text:
         rows = csv.reader(text, delimiter=delimiter)
         for number, row in enumerate(rows, start=1):
             if number == header_row:
@@ -142,12 +146,6 @@ def _csv_header(path: Path, encoding: str, delimiter: str, header_row: int, name
 
 def _codec(encoding: str) -> str:
     return "utf-8-sig" if encoding == "utf-8" else encoding
-
-
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if compressed else path.open("rb")  # type: ignore[return-value]
 
 
 def _utf8_stream(path: Path, encoding: str) -> pa.NativeFile:
@@ -165,7 +163,7 @@ def _probed(path: Path, name: str, declared: str) -> tuple[str, bool]:
     """
     decoder = codecs.getincrementaldecoder("utf-8")("strict") if declared in ("auto", "utf-8") else None
     fault, offset, quotes = "", 0, 0
-    with _open(path) as stream:
+    with open_bytes(path, name=name) as stream:
         while chunk := stream.read(_BLOCK):
             if b"\0" in chunk:
                 raise _undecodable(name, declared, f"NUL byte at {offset + chunk.index(0)}")
@@ -308,24 +306,24 @@ def _number(value: float) -> str:
 
 def _read_parquet(path: Path, *, name: str, table: TableContract) -> Delivery:
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        header = tuple(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(name, str(error)) from error
-    header = tuple(file.schema_arrow.names)
-    wanted = _wanted(header, table, name)
-    return Delivery(header=header, batches=_parquet_batches(file, wanted, name))
+    return Delivery(header=header, batches=_parquet_batches(path, _wanted(header, table, name), name))
 
 
-def _parquet_batches(file: pq.ParquetFile, wanted: list[str], name: str) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(path: Path, wanted: list[str], name: str) -> Iterator[pa.RecordBatch]:
     seen = 0
-    try:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=wanted):
-            arrays = [_as_text(batch.column(column)) for column in wanted]
-            rows = pa.array(np.arange(seen + 1, seen + batch.num_rows + 1), pa.int64())
-            seen += batch.num_rows
-            yield pa.RecordBatch.from_arrays([*arrays, rows], names=[*wanted, ROW])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(name, str(error)) from error
+    for batch in parquet_batches(path, name=name, columns=wanted, rows=_ROWS):
+        try:
+            arrays = [_as_text(column) for column in batch.columns]
+        except pa.ArrowException as error:
+            raise _unreadable(name, str(error)) from error
+        rows = pa.array(np.arange(seen + 1, seen + batch.num_rows + 1), pa.int64())
+        seen += batch.num_rows
+        text = pa.RecordBatch.from_arrays([*arrays, rows], names=[*wanted, ROW])
+        refuse_long_cells(text, name=name)
+        yield text
 
 
 def _as_text(column: pa.Array) -> pa.Array:

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import duckdb
 import pytest
 
 from headwater.claims.contract import parse_contract
@@ -78,6 +79,15 @@ def _table(contract: dict[str, Any], number: int = 0) -> dict[str, Any]:
         (lambda c: _table(c)["columns"].update(unit={"from": "a", "guess": "b"}), "drug.unit.guess"),
         (lambda c: _table(c)["columns"].update(unit=7), "drug.unit"),
         (lambda c: _table(c)["columns"].update(unit={"from": "a", "only": {"b": 1, "c": 2}}), "drug.unit.only"),
+        *(
+            (
+                lambda c, wrong=wrong: _table(c)["columns"].update(unit={"from": "a", "format": wrong}),
+                "drug.unit.format",
+            )
+            for wrong in ("%Q", "%Y%", "", "%d.%m", "%%Y", "nonsense", "%-Q", "%Y %e")
+        ),
+        (lambda c: _table(c).update(header_row=0), "drug.header_row"),
+        (lambda c: _table(c).update(header_row="two"), "drug.header_row"),
         (lambda c: _table(c, 1)["each"].update(rank="colour"), "diagnosis.each.colour"),
     ],
 )
@@ -87,3 +97,12 @@ def test_every_mistake_is_refused_where_it_stands(change: Any, place: str):
     assert refusal.value.code == "E-CONTRACT"
     assert place in refusal.value.reason.en
     assert place in refusal.value.reason.zh
+
+
+@pytest.mark.parametrize(
+    "given", ["%d.%m.%Y", "%Y年%-m月%-d日", "%y%m%d %H:%M:%S.%f", "%I:%M %p %d-%b-%Y 100%%", "%Y/%j"]
+)
+def test_time_formats_that_pass_are_understood_by_the_database(given: str):
+    contract = _with(lambda c: _table(c)["columns"].update(unit={"from": "a", "format": given}))
+    assert dict(parse_contract(contract, where="t.yml").tables[0].columns)["unit"].format == given
+    duckdb.execute("SELECT try_strptime(text, $1) FROM (VALUES ('2020')) AS t(text)", [given])
