@@ -19,7 +19,8 @@ from headwater.adapters import batches, lake, postgres, raw
 from headwater.adapters.batches import Difference, Live, batch_id
 from headwater.adapters.home import Home
 from headwater.claims.contract import Contract, TableContract
-from headwater.claims.landing import Landed, land_bytes, landed_before
+from headwater.claims.guarding import guard_place
+from headwater.claims.landing import Landed, land_bytes, landed_before, shown_name
 from headwater.claims.loading import Batch, Counts, Loader
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import Delivery, read
@@ -80,7 +81,7 @@ class TableIntake:
 
     def run(self) -> tuple[list[FileResult], int]:
         """Load what is new; return the results of new files and how many were there before."""
-        landed = self._landed()
+        landed, odd = self._landed()
         unique = list({file.sha256: file for file in landed}.values())
         home, source = self._inbox.home, self._contract.source_id
         with postgres.connect(home) as guard, postgres.connect(home, autocommit=True) as register:
@@ -93,15 +94,23 @@ class TableIntake:
             stale = [batch for batch in self._live.values() if batch.contract != self._digest]
             files = {file.sha256: file for file in [*map(self._again, stale), *new]}
             results = self._take(list(files.values())) if files else []
-        return results, len(landed) - len(new)
+        return odd + results, len(landed) - len(new)
 
-    def _landed(self) -> list[Landed]:
-        inbox = self._inbox.folder
-        folder = (inbox / self._contract.deliveries).resolve()
-        files = [file for file in sorted((inbox / self._contract.deliveries).glob(self._table.files)) if file.is_file()]
-        # A link may not lead out of the source's folder into another hospital's.
-        files = [file for file in files if file.resolve().is_relative_to(folder)]
-        return [land_bytes(file, inbox=inbox, vault=self._vault) for file in files]
+    def _landed(self) -> tuple[list[Landed], list[FileResult]]:
+        """Land the table's files; refuse what lies among them and is none, e.g. a pipe or a link to elsewhere."""
+        inbox, landed, odd = self._inbox.folder, [], []
+        folder = inbox / self._contract.deliveries
+        for file in sorted(folder.glob(self._table.files)):
+            if file.is_dir() and not file.is_symlink():
+                continue
+            name = shown_name(file.relative_to(inbox).as_posix())
+            try:
+                guard_place(file, folder=folder, name=name)
+            except Refusal as error:
+                odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.reason))
+            else:
+                landed.append(land_bytes(file, inbox=inbox, vault=self._vault))
+        return landed, odd
 
     def _is_new(self, file: Landed) -> bool:
         if file.sha256 in self._live:
