@@ -92,17 +92,18 @@ def land(
     algorithm = os.environ.get("HEADWATER_PSEUDONYM_HASH", "sha256")
     pseudonyms = Pseudonyms.open(home.vault / "pseudonym.key", algorithm)
     inbox = Inbox(home=home, folder=deliveries, pseudonyms=pseudonyms, delivered_on=(now or started).date())
-    with lake.connect(home) as connection:
+    # Several sources share the cores best with one thread each; one source alone takes them all.
+    with lake.connect(home, threads=1 if len(contracts) > 1 else None) as connection:
         raw.create_tables(home, connection)
 
-    def source(contract: Contract) -> tuple[list[FileResult], int]:
-        # Several sources share the cores best with one thread each; one source alone takes them all.
-        with lake.connect(home, threads=1 if len(contracts) > 1 else None) as connection:
-            return _source(inbox, connection, contract, progress or (lambda result: None))
+        def source(contract: Contract) -> tuple[list[FileResult], int]:
+            # Loading the extensions costs more than a small delivery, so all sources share them.
+            with connection.cursor() as cursor:
+                return _source(inbox, cursor, contract, progress or (lambda result: None))
 
-    # Two sources at a time: one waits for the disk, the catalog or Python while the other computes.
-    with ThreadPoolExecutor(max_workers=2) as workers:
-        landed = list(workers.map(source, contracts))
+        # Two sources at a time: one waits for the disk, the catalog or Python while the other computes.
+        with ThreadPoolExecutor(max_workers=2) as workers:
+            landed = list(workers.map(source, contracts))
     return LandReport(
         files=tuple(result for results, _ in landed for result in results),
         unchanged=sum(unchanged for _, unchanged in landed),
