@@ -1,0 +1,76 @@
+{#
+What a build has to look at again. int_stays__touched lists the stays whose raw rows changed since the last build that
+succeeded; int_stays__built is what that build saw. Without the latter, or in a full refresh, everything is built anew.
+#}
+{% macro built() %}
+    {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_stays__built')) }}
+{% endmacro %}
+
+{% macro anew() %}
+    {{ return(not execute or should_full_refresh() or built() is none) }}
+{% endmacro %}
+
+{#
+A condition: the column names a stay or a month of discharge that this build looks at again. By person, `column` is the
+alias of rows with stay_id and psn_no, and all stays of a touched stay's person are looked at.
+#}
+{% macro touched(column, by='stay') %}
+    {%- set list = ref('int_stays__touched') -%}
+    {%- if anew() -%}
+        true
+    {%- elif by == 'stay' -%}
+        {{ column }} in (select touched.stay_id from {{ list }} as touched)
+    {%- elif by == 'month' -%}
+        {{ column }} in (
+            select touched.discharge_month from {{ list }} as touched
+            where touched.discharge_month is not null
+        )
+    {%- elif by == 'person' -%}
+        (
+            {{ column }}.stay_id in (select touched.stay_id from {{ list }} as touched)
+            or coalesce(
+                {{ column }}.psn_no in (
+                    select touched.psn_no from {{ list }} as touched
+                    where touched.psn_no is not null
+                ), false
+            )
+        )
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('touched() knows stay, month and person, not ' ~ by) }}
+    {%- endif -%}
+{% endmacro %}
+
+{# The condition under which rows of an earlier build leave. A stay that no build has seen has none. #}
+{% macro stale(column, by) %}
+    {%- if by == 'stay' -%}
+        {{ column }} in (
+            select touched.stay_id from {{ ref('int_stays__touched') }} as touched
+            where not touched.is_current
+        )
+    {%- else -%}
+        {{ touched(column, by=by) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+Between the start of a build and its end the touched stays count as unknown, under their old month and person and their
+new ones: a build that fails on the way leaves them to be looked at again, whatever it had written.
+#}
+{% macro mark_touched() %}
+    {% if anew() %}
+        {% set old = built() %}
+        {% if execute and old is not none %}
+            {% do adapter.drop_relation(old) %}
+        {% endif %}
+    {% else %}
+        delete from {{ built() }}
+        where stay_id in (select touched.stay_id from {{ this }} as touched);
+        insert into {{ built() }} by name
+        select distinct
+            touched.stay_id,
+            touched.discharge_month,
+            touched.psn_no,
+            cast(null as ubigint) as signature
+        from {{ this }} as touched
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,114 @@
+{#
+A negative line takes back the earliest line of the same stay, item and price with the opposite quantity and amount that
+is not later and not yet taken back. Within such a group, in the order of time, lines open and negative lines close; a
+negative line that finds nothing open brings the running balance to a new low below zero, and is unmatched. What remains
+pairs n-th with n-th.
+#}
+with
+
+fee_line as (
+    select * from {{ ref('int_fee_lines__grouped') }}
+),
+
+touched as (
+    select * from {{ ref('int_stays__touched') }}
+),
+
+negative as (
+    select
+        fee_line.stay_id,
+        fee_line.feedetl_sn,
+        fee_line.fee_ocur_time,
+        fee_line.medins_list_codg,
+        fee_line.pric,
+        -fee_line.cnt as cnt,
+        -fee_line.det_item_fee_sumamt as amount
+    from fee_line
+    where
+        fee_line.det_item_fee_sumamt < 0
+        and fee_line.stay_id in (select touched.stay_id from touched)
+),
+
+line as (
+    select
+        negative.*,
+        -1 as step
+    from negative
+    union all
+    select
+        fee_line.stay_id,
+        fee_line.feedetl_sn,
+        fee_line.fee_ocur_time,
+        fee_line.medins_list_codg,
+        fee_line.pric,
+        fee_line.cnt,
+        fee_line.det_item_fee_sumamt as amount,
+        1 as step
+    from fee_line
+    where
+        fee_line.det_item_fee_sumamt > 0
+        and (fee_line.stay_id, fee_line.medins_list_codg, fee_line.pric, fee_line.cnt, fee_line.det_item_fee_sumamt) in (
+            select (negative.stay_id, negative.medins_list_codg, negative.pric, negative.cnt, negative.amount)
+            from negative
+        )
+),
+
+balanced as (
+    select
+        line.*,
+        sum(line.step) over running as balance
+    from line
+    window running as (
+        partition by line.stay_id, line.medins_list_codg, line.pric, line.cnt, line.amount
+        order by line.fee_ocur_time, line.step desc, line.feedetl_sn
+        rows unbounded preceding
+    )
+),
+
+judged as (
+    select
+        balanced.*,
+        balanced.step < 0
+        and balanced.balance < least(coalesce(min(balanced.balance) over earlier, 0), 0) as is_unmatched
+    from balanced
+    window earlier as (
+        partition by balanced.stay_id, balanced.medins_list_codg, balanced.pric, balanced.cnt, balanced.amount
+        order by balanced.fee_ocur_time, balanced.step desc, balanced.feedetl_sn
+        rows between unbounded preceding and 1 preceding
+    )
+),
+
+numbered as (
+    select
+        judged.*,
+        row_number() over (
+            partition by
+                judged.stay_id, judged.medins_list_codg, judged.pric, judged.cnt, judged.amount,
+                judged.step, judged.is_unmatched
+            order by judged.fee_ocur_time, judged.feedetl_sn
+        ) as place
+    from judged
+),
+
+paired as (
+    select
+        one.stay_id,
+        one.feedetl_sn,
+        case when one.is_unmatched then 'unmatched' when one.step < 0 then 'reversal' else 'reversed' end as reversal,
+        other.feedetl_sn as pair_sn
+    from numbered as one
+    left join numbered as other
+        on
+            one.stay_id = other.stay_id
+            and one.medins_list_codg = other.medins_list_codg
+            and one.pric = other.pric
+            and one.cnt = other.cnt
+            and one.amount = other.amount
+            and one.place = other.place
+            and one.step = -other.step
+            and not one.is_unmatched
+            and not other.is_unmatched
+    where one.step < 0 or other.feedetl_sn is not null
+)
+
+select * from paired
