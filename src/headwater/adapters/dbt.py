@@ -170,6 +170,7 @@ def _parsed(home: Home, variables: Mapping[str, object] | None) -> Any:
     )))
     if key not in _PARSED:
         outcome = dbtRunner().invoke(_arguments(home, "parse", variables))
+        _close_log()
         if outcome.exception is not None:
             return outcome
         _PARSED.clear()

@@ -7,7 +7,7 @@ Last of all nodes: what this build has seen counts as built only when every mart
 ] %}
     -- depends_on: {{ ref(mart) }}
 {% endfor %}
-{{ config(materialized='refreshed', refreshed_by='stay', refreshed_on='stay_id') }}
+{{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
 
 with
 

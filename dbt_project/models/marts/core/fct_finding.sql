@@ -1,4 +1,4 @@
-{{ config(materialized='refreshed', refreshed_by='person', refreshed_on='fct_finding') }}
+{{ config(materialized='incremental', refreshed_by='person', refreshed_on='fct_finding') }}
 
 with
 

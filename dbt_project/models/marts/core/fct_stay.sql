@@ -1,4 +1,4 @@
-{{ config(materialized='refreshed', refreshed_by='stay', refreshed_on='stay_id') }}
+{{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
 -- depends_on: {{ ref('int_stays__touched') }}
 
 with

@@ -1,4 +1,4 @@
-{{ config(materialized='refreshed', refreshed_by='month', refreshed_on='discharge_month') }}
+{{ config(materialized='incremental', refreshed_by='month', refreshed_on='discharge_month') }}
 
 with
 

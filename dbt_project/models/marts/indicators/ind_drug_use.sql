@@ -1,3 +1,3 @@
-{{ config(materialized='refreshed', refreshed_by='month', refreshed_on='discharge_month') }}
+{{ config(materialized='incremental', refreshed_by='month', refreshed_on='discharge_month') }}
 
 {{ item_use('drug') }}

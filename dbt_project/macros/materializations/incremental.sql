@@ -3,7 +3,7 @@ A table of which a build replaces exactly what changed in raw since the build be
 discharge, or everything about their persons (config refreshed_by: stay, month or person; refreshed_on: the column that
 names it). The model's own query restricts itself to the same rows with touched(). Delete and insert are one transaction.
 #}
-{% materialization refreshed, adapter='duckdb' %}
+{% materialization incremental, adapter='duckdb' %}
     {% set target = this.incorporate(type='table') %}
     {% set existing = load_cached_relation(this) %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
