@@ -11,8 +11,8 @@ succeeded; int_stays__built is what that build saw. Without the latter, or in a 
 {% endmacro %}
 
 {#
-A condition: the column names a stay or a month of discharge that this build looks at again. By person, `column` is the
-alias of rows with stay_id and psn_no, and all stays of a touched stay's person are looked at.
+A condition: the column names a stay or a month of discharge that this build looks at again. By person it takes two
+columns, the stay's and the person's, and all stays of a touched stay's person are looked at.
 #}
 {% macro touched(column, by='stay') %}
     {%- set list = ref('int_stays__touched') -%}
@@ -26,10 +26,11 @@ alias of rows with stay_id and psn_no, and all stays of a touched stay's person 
             where touched.discharge_month is not null
         )
     {%- elif by == 'person' -%}
+        {%- set stay, person = column.split(', ') -%}
         (
-            {{ column }}.stay_id in (select touched.stay_id from {{ list }} as touched)
+            {{ stay }} in (select touched.stay_id from {{ list }} as touched)
             or coalesce(
-                {{ column }}.psn_no in (
+                {{ person }} in (
                     select touched.psn_no from {{ list }} as touched
                     where touched.psn_no is not null
                 ), false

@@ -520,7 +520,7 @@ def test_a_table_that_is_missing_is_not_refreshed(home: Home, changeable: duckdb
 
 
 def test_the_models_pass_their_own_tests(home: Home, built: BuildReport) -> None:
-    result = dbt.run(home, command="test", select="test_type:unit", unit_tests=True)
+    result = dbt.run(home, command="test", select="test_type:unit")
     assert {(node.kind, node.status) for node in result.nodes} == {("unit_test", "pass")}
 
 
@@ -692,7 +692,7 @@ def test_layers_read_downwards_only(home: Home, built: BuildReport) -> None:
         for parent in model["depends_on"]["nodes"]:
             kind, _, name = parent.split(".", 2)
             prefix = name.split("_")[0] if kind == "model" else kind
-            # What changed since the last build is known from the snapshot numbers of raw rows; what was built, from all.
+            # What changed since the last build is known from the snapshot numbers of raw rows.
             if model["name"] in {"int_stays__signed", "int_stays__built"} or parent.endswith("int_stays__touched"):
                 continue
             assert prefix in allowed[model["config"]["schema"]], f"{model['name']} reads {parent}"

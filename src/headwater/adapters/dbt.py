@@ -23,6 +23,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 _NAMED_FAILURES = 10
 _TESTING = frozenset({"build", "test"})
+_UNIT = "test_type:unit"
 # What the last parse of this process found: dbt would read and compare every file of the project in every invocation.
 _PARSED: dict[int, Any] = {}
 
@@ -66,24 +67,23 @@ def run(
     exclude: str | None = None,
     variables: Mapping[str, object] | None = None,
     full_refresh: bool = False,
-    unit_tests: bool = False,
 ) -> DbtResult:
     """Run one dbt command on the lake of ``home``; any node that errs or fails is a refusal that names it.
 
     Parameters
     ----------
     command : ``build``, ``run``, ``test`` or ``seed``
-    select : dbt's selection syntax, None for everything
+    select : dbt's selection syntax, None for everything; unit tests, which say nothing about the data, run only where it
+        says ``test_type:unit``
     exclude : what to leave out of it, in the same syntax
     variables : values that replace those of ``dbt_project.yml``
     full_refresh : rebuild every table from nothing
-    unit_tests : run also the tests of the models themselves, on rows of their own; they say nothing about the data
     """
     options = ["--no-write-json", "--cache-selected-only"]
     options += ["--select", *select.split()] if select is not None else []
     options += ["--exclude", *exclude.split()] if exclude is not None else []
     options += ["--full-refresh"] if full_refresh else []
-    options += ["--exclude-resource-type", "unit_test"] if command in _TESTING and not unit_tests else []
+    options += ["--exclude-resource-type", "unit_test"] if command in _TESTING and _UNIT not in (select or "") else []
     with _ONE_AT_A_TIME, _surroundings(home):
         outcome = _invoke(home, command, options, variables)
     if outcome.exception is not None:
@@ -165,9 +165,13 @@ def _parsed(home: Home, variables: Mapping[str, object] | None) -> Any:
 
     project = home.project / "dbt_project"
     states = ((str(file), file.stat()) for file in sorted(project.rglob("*")) if file.is_file())
-    key = hash((str(home.root), json.dumps(dict(variables or {}), sort_keys=True), *(
-        (name, state.st_mtime_ns, state.st_size) for name, state in states
-    )))
+    key = hash(
+        (
+            str(home.root),
+            json.dumps(dict(variables or {}), sort_keys=True),
+            *((name, state.st_mtime_ns, state.st_size) for name, state in states),
+        )
+    )
     if key not in _PARSED:
         outcome = dbtRunner().invoke(_arguments(home, "parse", variables))
         _close_log()

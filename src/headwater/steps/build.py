@@ -56,8 +56,8 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
 
     Parameters
     ----------
-    full_refresh : build everything anew; otherwise only the stays, months and persons of which raw changed are replaced,
-        unless the project itself has changed or something of it is missing
+    full_refresh : build everything anew; otherwise only the stays, months and persons of which raw changed are
+        replaced, unless the project itself has changed or something of it is missing
     """
     with lake.connect(home) as connection:
         # Before anything has landed the raw tables are made empty, and so are the marts.

@@ -47,9 +47,15 @@ line as (
     from fee_line
     where
         fee_line.det_item_fee_sumamt > 0
-        and (fee_line.stay_id, fee_line.medins_list_codg, fee_line.pric, fee_line.cnt, fee_line.det_item_fee_sumamt) in (
-            select (negative.stay_id, negative.medins_list_codg, negative.pric, negative.cnt, negative.amount)
+        and exists (
+            select 1
             from negative
+            where
+                negative.stay_id = fee_line.stay_id
+                and negative.medins_list_codg = fee_line.medins_list_codg
+                and negative.pric = fee_line.pric
+                and negative.cnt = fee_line.cnt
+                and negative.amount = fee_line.det_item_fee_sumamt
         )
 ),
 
@@ -60,7 +66,7 @@ balanced as (
     from line
     window running as (
         partition by line.stay_id, line.medins_list_codg, line.pric, line.cnt, line.amount
-        order by line.fee_ocur_time, line.step desc, line.feedetl_sn
+        order by line.fee_ocur_time asc, line.step desc, line.feedetl_sn asc
         rows unbounded preceding
     )
 ),
@@ -73,7 +79,7 @@ judged as (
     from balanced
     window earlier as (
         partition by balanced.stay_id, balanced.medins_list_codg, balanced.pric, balanced.cnt, balanced.amount
-        order by balanced.fee_ocur_time, balanced.step desc, balanced.feedetl_sn
+        order by balanced.fee_ocur_time asc, balanced.step desc, balanced.feedetl_sn asc
         rows between unbounded preceding and 1 preceding
     )
 ),

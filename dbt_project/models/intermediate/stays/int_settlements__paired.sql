@@ -17,7 +17,7 @@ touched as (
 
 own as (
     select * from settlement
-    where settlement.stay_id in (select touched.stay_id from touched)
+    where stay_id in (select touched.stay_id from touched)
 ),
 
 candidate as (
@@ -57,7 +57,18 @@ pair as (
 
 paired as (
     select
-        own.*,
+        own.source_id,
+        own.stay_id,
+        own.hospital_id,
+        own.setl_id,
+        own.psn_no,
+        own.insutype,
+        own.med_type,
+        own.setl_time,
+        own.medfee_sumamt,
+        own.fund_pay_sumamt,
+        own.psn_selfpay,
+        own.init_setl_id,
         pair.pair_setl_id,
         case
             when own.is_reversal and pair.pair_setl_id is null then 'unmatched'

@@ -1,13 +1,21 @@
 {#
 Last of all nodes: what this build has seen counts as built only when every mart stands and every test of it has passed.
 #}
-{% for mart in [
-    'dim_hospital', 'fct_stay', 'fct_fee_line', 'fct_settlement', 'fct_item_use', 'fct_finding', 'ind_disease_spectrum',
-    'ind_spectrum_rank', 'ind_drug_use', 'ind_consumable_use', 'feat_stay_cost', 'view_front_page', 'view_fee_line',
-] %}
-    -- depends_on: {{ ref(mart) }}
-{% endfor %}
 {{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
+
+-- depends_on: {{ ref('dim_hospital') }}
+-- depends_on: {{ ref('fct_stay') }}
+-- depends_on: {{ ref('fct_fee_line') }}
+-- depends_on: {{ ref('fct_settlement') }}
+-- depends_on: {{ ref('fct_item_use') }}
+-- depends_on: {{ ref('fct_finding') }}
+-- depends_on: {{ ref('ind_disease_spectrum') }}
+-- depends_on: {{ ref('ind_spectrum_rank') }}
+-- depends_on: {{ ref('ind_drug_use') }}
+-- depends_on: {{ ref('ind_consumable_use') }}
+-- depends_on: {{ ref('feat_stay_cost') }}
+-- depends_on: {{ ref('view_front_page') }}
+-- depends_on: {{ ref('view_fee_line') }}
 
 with
 

@@ -30,7 +30,10 @@ stay as (
         on front_page.stay_id = validated.stay_id
     where
         validated.is_valid
-        and front_page.psn_no in (select touched.psn_no from touched where touched.psn_no is not null)
+        and front_page.psn_no in (
+            select touched.psn_no from touched
+            where touched.psn_no is not null
+        )
 ),
 
 copied as (
@@ -57,13 +60,14 @@ followed as (
         max({
             'endtime': copied.endtime, 'stay_id': copied.stay_id, 'hospital_id': copied.hospital_id,
             'cost': copied.medfee_sumamt
-        }) over (
-            partition by copied.psn_no
-            order by copied.begntime, copied.stay_id
-            rows between unbounded preceding and 1 preceding
-        ) as before
+        }) over earlier as before
     from copied
     where copied.stay_id = copied.first_stay_id
+    window earlier as (
+        partition by copied.psn_no
+        order by copied.begntime, copied.stay_id
+        rows between unbounded preceding and 1 preceding
+    )
 ),
 
 overlapped as (

@@ -21,7 +21,13 @@ front_page as (
 ),
 
 part as (
-    select source_id, mdtrt_id, discharge_month, psn_no, part from front_page
+    select
+        source_id,
+        mdtrt_id,
+        discharge_month,
+        psn_no,
+        part
+    from front_page
     {% for entity in ['diagnosis', 'operation', 'fee_line', 'settlement'] %}
         union all
         select

@@ -3,8 +3,8 @@
 with
 
 fee_line as (
-    select * from {{ ref('int_fee_lines__grouped') }} as line
-    where {{ touched('line.stay_id') }}
+    select * from {{ ref('int_fee_lines__grouped') }}
+    where {{ touched('stay_id') }}
 ),
 
 pair as (

@@ -1,10 +1,10 @@
-{{ config(materialized='incremental', refreshed_by='person', refreshed_on='fct_finding') }}
+{{ config(materialized='incremental', refreshed_by='person', refreshed_on='stay_id, psn_no') }}
 
 with
 
 stay as (
-    select * from {{ ref('fct_stay') }} as listed
-    where {{ touched('listed', by='person') }}
+    select * from {{ ref('fct_stay') }}
+    where {{ touched('stay_id, psn_no', by='person') }}
 ),
 
 overlap as (
@@ -16,8 +16,8 @@ settlement as (
 ),
 
 fee_line as (
-    select * from {{ ref('fct_fee_line') }} as line
-    where line.reversal = 'unmatched'
+    select * from {{ ref('fct_fee_line') }}
+    where reversal = 'unmatched'
 ),
 
 sex_bound as (
@@ -98,7 +98,8 @@ placed as (
         coalesce(person.currency, currency.currency) as currency
     from found
     left join {{ ref('fct_stay') }} as person on found.stay_id = person.stay_id
-    left join {{ ref('int_sources__denominated') }} as currency on split_part(found.stay_id, ':', 1) = currency.source_id
+    left join {{ ref('int_sources__denominated') }} as currency
+        on split_part(found.stay_id, ':', 1) = currency.source_id
 ),
 
 final as (
@@ -114,7 +115,7 @@ final as (
         placed.money,
         placed.currency
     from placed
-    where {{ touched('placed', by='person') }}
+    where {{ touched('stay_id, psn_no', by='person') }}
 )
 
 select * from final

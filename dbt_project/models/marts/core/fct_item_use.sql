@@ -3,8 +3,8 @@
 with
 
 fee_line as (
-    select * from {{ ref('fct_fee_line') }} as line
-    where line.charge_group in ('drug', 'consumable') and {{ touched('line.stay_id') }}
+    select * from {{ ref('fct_fee_line') }}
+    where charge_group in ('drug', 'consumable') and {{ touched('stay_id') }}
 ),
 
 -- Lines that took others back are negative, so that every sum is net of them.

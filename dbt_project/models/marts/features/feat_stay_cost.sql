@@ -3,8 +3,8 @@
 with
 
 stay as (
-    select * from {{ ref('fct_stay') }} as listed
-    where listed.is_valid and listed.medfee_sumamt > 0 and {{ touched('listed.stay_id') }}
+    select * from {{ ref('fct_stay') }}
+    where is_valid and medfee_sumamt > 0 and {{ touched('stay_id') }}
 ),
 
 audited as (

@@ -5,10 +5,10 @@ with
 stay as (
     select
         *,
-        regexp_replace(upper(listed.dscg_maindiag_code), '[^A-Z0-9]', '', 'g') as diagnosis_code,
-        cast(listed.medfee_sumamt as decimal(19, 2)) * cast(listed.medfee_sumamt as decimal(19, 2)) as cost_square
-    from {{ ref('fct_stay') }} as listed
-    where listed.is_valid and {{ touched('listed.discharge_month', by='month') }}
+        regexp_replace(upper(dscg_maindiag_code), '[^A-Z0-9]', '', 'g') as diagnosis_code,
+        cast(medfee_sumamt as decimal(19, 2)) * cast(medfee_sumamt as decimal(19, 2)) as cost_square
+    from {{ ref('fct_stay') }}
+    where is_valid and {{ touched('discharge_month', by='month') }}
 ),
 
 chapter as (
