@@ -73,8 +73,8 @@ def run(
     Parameters
     ----------
     command : ``build``, ``run``, ``test`` or ``seed``
-    select : dbt's selection syntax, None for everything; unit tests, which say nothing about the data, run only where it
-        says ``test_type:unit``
+    select : dbt's selection syntax, None for everything; unit tests, which say nothing about the data, run only where
+        it says ``test_type:unit``
     exclude : what to leave out of it, in the same syntax
     variables : values that replace those of ``dbt_project.yml``
     full_refresh : rebuild every table from nothing

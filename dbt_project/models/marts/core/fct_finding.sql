@@ -33,21 +33,18 @@ found as (
     from overlap
     union all by name
     select
-        'settled_twice' as kind,
-        settlement.stay_id,
-        settlement.setl_id as row_key,
-        settlement.medfee_sumamt as money
-    from settlement
-    where settlement.status = 'live'
-    qualify row_number() over (partition by settlement.stay_id order by settlement.setl_time, settlement.setl_id) > 1
-    union all by name
-    select
-        'settlement_unmatched' as kind,
+        case settlement.status when 'live' then 'settled_twice' else 'settlement_unmatched' end as kind,
         settlement.stay_id,
         settlement.setl_id as row_key,
         abs(settlement.medfee_sumamt) as money
     from settlement
-    where settlement.status = 'unmatched'
+    where settlement.status in ('live', 'unmatched')
+    qualify
+        settlement.status = 'unmatched'
+        or row_number() over (
+            partition by settlement.stay_id, settlement.status
+            order by settlement.setl_time, settlement.setl_id
+        ) > 1
     union all by name
     select
         'fee_line_unmatched' as kind,
