@@ -12,7 +12,8 @@ succeeded; int_stays__built is what that build saw. Without the latter, or in a 
 
 {#
 A condition: the column names a stay or a month of discharge that this build looks at again. By person it takes two
-columns, the stay's and the person's, and all stays of a touched stay's person are looked at.
+columns, the stay's and the person's, and all stays of a touched stay's person are looked at. By identifier it only narrows
+what has to be read: mdtrt_id is a column of raw, by which whole files are skipped, and stays of other sources may share it.
 #}
 {% macro touched(column, by='stay') %}
     {%- set list = ref('int_stays__touched') -%}
@@ -20,6 +21,8 @@ columns, the stay's and the person's, and all stays of a touched stay's person a
         true
     {%- elif by == 'stay' -%}
         {{ column }} in (select touched.stay_id from {{ list }} as touched)
+    {%- elif by == 'identifier' -%}
+        {{ column }} in (select touched.mdtrt_id from {{ list }} as touched)
     {%- elif by == 'month' -%}
         {{ column }} in (
             select touched.discharge_month from {{ list }} as touched
@@ -37,7 +40,7 @@ columns, the stay's and the person's, and all stays of a touched stay's person a
             )
         )
     {%- else -%}
-        {{ exceptions.raise_compiler_error('touched() knows stay, month and person, not ' ~ by) }}
+        {{ exceptions.raise_compiler_error('touched() knows stay, identifier, month and person, not ' ~ by) }}
     {%- endif -%}
 {% endmacro %}
 

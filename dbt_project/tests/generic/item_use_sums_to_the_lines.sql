@@ -1,4 +1,4 @@
-{# Per source and charge group, the use of items holds as many lines, as much of everything and as much money as the lines. #}
+{# Of the stays that were looked at again, items hold as many lines, as much of everything and as much money as lines do. #}
 {% test item_use_sums_to_the_lines(model) %}
 with
 
@@ -10,7 +10,7 @@ line as (
         sum(cnt) as quantity,
         sum(det_item_fee_sumamt) as amount
     from {{ ref('fct_fee_line') }}
-    where charge_group in ('drug', 'consumable')
+    where charge_group in ('drug', 'consumable') and {{ touched('stay_id') }}
     group by source_id, charge_group
 ),
 
@@ -22,6 +22,7 @@ held as (
         sum(quantity) as quantity,
         sum(amount) as amount
     from {{ model }}
+    where {{ touched('stay_id') }}
     group by source_id, charge_group
 )
 

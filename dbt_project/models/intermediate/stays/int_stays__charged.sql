@@ -18,7 +18,10 @@ charged as (
             sum(fee_line.det_item_fee_sumamt) filter (where fee_line.charge_group = 'consumable'), 0
         ) as consumable_amount
     from fee_line
-    where fee_line.stay_id in (select touched.stay_id from touched)
+    -- The identifier is a column of raw and skips whole files; the stay is made of it and decides.
+    where
+        fee_line.mdtrt_id in (select touched.mdtrt_id from touched)
+        and fee_line.stay_id in (select touched.stay_id from touched)
     group by fee_line.stay_id
 )
 

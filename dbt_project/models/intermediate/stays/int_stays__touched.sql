@@ -29,6 +29,7 @@ changed as (
 touched as (
     select
         signed.stay_id,
+        substr(signed.stay_id, strpos(signed.stay_id, ':') + 1) as mdtrt_id,
         signed.discharge_month,
         signed.psn_no,
         signed.signature,
@@ -39,6 +40,7 @@ touched as (
     union all
     select
         known.stay_id,
+        substr(known.stay_id, strpos(known.stay_id, ':') + 1) as mdtrt_id,
         known.discharge_month,
         known.psn_no,
         cast(null as ubigint) as signature,

@@ -4,7 +4,7 @@ with
 
 fee_line as (
     select * from {{ ref('int_fee_lines__grouped') }}
-    where {{ touched('stay_id') }}
+    where {{ touched('mdtrt_id', by='identifier') }} and {{ touched('stay_id') }}
 ),
 
 pair as (
