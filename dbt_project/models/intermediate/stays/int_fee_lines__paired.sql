@@ -10,6 +10,11 @@ fee_line as (
     select * from {{ ref('int_fee_lines__grouped') }}
 ),
 
+-- A second reading: a part that is read twice would be kept whole meanwhile, all lines of all months.
+other_line as (
+    select * from {{ ref('int_fee_lines__grouped') }}
+),
+
 touched as (
     select * from {{ ref('int_stays__touched') }}
 ),
@@ -17,6 +22,7 @@ touched as (
 negative as (
     select
         fee_line.stay_id,
+        fee_line.mdtrt_id,
         fee_line.feedetl_sn,
         fee_line.fee_ocur_time,
         fee_line.medins_list_codg,
@@ -31,31 +37,38 @@ negative as (
 
 line as (
     select
-        negative.*,
+        negative.stay_id,
+        negative.feedetl_sn,
+        negative.fee_ocur_time,
+        negative.medins_list_codg,
+        negative.pric,
+        negative.cnt,
+        negative.amount,
         -1 as step
     from negative
     union all
     select
-        fee_line.stay_id,
-        fee_line.feedetl_sn,
-        fee_line.fee_ocur_time,
-        fee_line.medins_list_codg,
-        fee_line.pric,
-        fee_line.cnt,
-        fee_line.det_item_fee_sumamt as amount,
+        other_line.stay_id,
+        other_line.feedetl_sn,
+        other_line.fee_ocur_time,
+        other_line.medins_list_codg,
+        other_line.pric,
+        other_line.cnt,
+        other_line.det_item_fee_sumamt as amount,
         1 as step
-    from fee_line
+    from other_line
     where
-        fee_line.det_item_fee_sumamt > 0
+        other_line.det_item_fee_sumamt > 0
+        and other_line.mdtrt_id in (select negative.mdtrt_id from negative)
         and exists (
             select 1
             from negative
             where
-                negative.stay_id = fee_line.stay_id
-                and negative.medins_list_codg = fee_line.medins_list_codg
-                and negative.pric = fee_line.pric
-                and negative.cnt = fee_line.cnt
-                and negative.amount = fee_line.det_item_fee_sumamt
+                negative.stay_id = other_line.stay_id
+                and negative.medins_list_codg = other_line.medins_list_codg
+                and negative.pric = other_line.pric
+                and negative.cnt = other_line.cnt
+                and negative.amount = other_line.det_item_fee_sumamt
         )
 ),
 
