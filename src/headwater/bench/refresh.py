@@ -60,7 +60,6 @@ def _measured(size: Size, home: Home) -> Figure:
     landing = _timed(lambda: land(home, deliveries=home.deliveries, now=_NOW))
     refresh = _timed(lambda: build(home))
     refreshed = _sums(home)
-    nothing = _timed(lambda: build(home))
     full = _timed(lambda: build(home, full_refresh=True))
     unequal = sum(one != other for one, other in zip(refreshed, _sums(home), strict=True))
     ratio = refresh / full
@@ -78,7 +77,6 @@ def _measured(size: Size, home: Home) -> Figure:
             "seconds": {
                 "landing": round(landing, 2),
                 "refresh": round(refresh, 2),
-                "refresh_of_nothing": round(nothing, 2),
                 "full": round(full, 2),
             },
         },
