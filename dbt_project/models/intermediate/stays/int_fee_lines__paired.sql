@@ -25,63 +25,53 @@ negative as (
         fee_line.mdtrt_id,
         fee_line.feedetl_sn,
         fee_line.fee_ocur_time,
-        fee_line.medins_list_codg,
-        fee_line.pric,
-        -fee_line.cnt as cnt,
-        -fee_line.det_item_fee_sumamt as amount
+        (fee_line.medins_list_codg, fee_line.pric, -fee_line.cnt, -fee_line.det_item_fee_sumamt) as item
     from fee_line
     where
         fee_line.det_item_fee_sumamt < 0
         and fee_line.stay_id in (select touched.stay_id from touched)
 ),
 
-line as (
-    select
-        negative.stay_id,
-        negative.feedetl_sn,
-        negative.fee_ocur_time,
-        negative.medins_list_codg,
-        negative.pric,
-        negative.cnt,
-        negative.amount,
-        -1 as step
-    from negative
-    union all
+positive as (
     select
         other_line.stay_id,
         other_line.feedetl_sn,
         other_line.fee_ocur_time,
-        other_line.medins_list_codg,
-        other_line.pric,
-        other_line.cnt,
-        other_line.det_item_fee_sumamt as amount,
-        1 as step
+        (other_line.medins_list_codg, other_line.pric, other_line.cnt, other_line.det_item_fee_sumamt) as item
     from other_line
     where
         other_line.det_item_fee_sumamt > 0
         and other_line.mdtrt_id in (select negative.mdtrt_id from negative)
-        and exists (
-            select 1
-            from negative
-            where
-                negative.stay_id = other_line.stay_id
-                and negative.medins_list_codg = other_line.medins_list_codg
-                and negative.pric = other_line.pric
-                and negative.cnt = other_line.cnt
-                and negative.amount = other_line.det_item_fee_sumamt
-        )
+),
+
+line as (
+    select
+        negative.stay_id,
+        negative.item,
+        negative.feedetl_sn,
+        negative.fee_ocur_time,
+        -1 as step
+    from negative
+    union all
+    select
+        positive.stay_id,
+        positive.item,
+        positive.feedetl_sn,
+        positive.fee_ocur_time,
+        1 as step
+    from positive
+    where (positive.stay_id, positive.item) in (select (negative.stay_id, negative.item) from negative)
 ),
 
 balanced as (
     select
         line.*,
-        sum(line.step) over running as balance
+        sum(line.step) over (
+            partition by line.stay_id, line.item
+            order by line.fee_ocur_time asc, line.step desc, line.feedetl_sn asc
+            rows unbounded preceding
+        ) as balance
     from line
-    window running as (
-        partition by line.stay_id, line.medins_list_codg, line.pric, line.cnt, line.amount
-        order by line.fee_ocur_time asc, line.step desc, line.feedetl_sn asc
-        rows unbounded preceding
-    )
 ),
 
 judged as (
@@ -91,7 +81,7 @@ judged as (
         and balanced.balance < least(coalesce(min(balanced.balance) over earlier, 0), 0) as is_unmatched
     from balanced
     window earlier as (
-        partition by balanced.stay_id, balanced.medins_list_codg, balanced.pric, balanced.cnt, balanced.amount
+        partition by balanced.stay_id, balanced.item
         order by balanced.fee_ocur_time asc, balanced.step desc, balanced.feedetl_sn asc
         rows between unbounded preceding and 1 preceding
     )
@@ -101,9 +91,7 @@ numbered as (
     select
         judged.*,
         row_number() over (
-            partition by
-                judged.stay_id, judged.medins_list_codg, judged.pric, judged.cnt, judged.amount,
-                judged.step, judged.is_unmatched
+            partition by judged.stay_id, judged.item, judged.step, judged.is_unmatched
             order by judged.fee_ocur_time, judged.feedetl_sn
         ) as place
     from judged
@@ -119,10 +107,7 @@ paired as (
     left join numbered as other
         on
             one.stay_id = other.stay_id
-            and one.medins_list_codg = other.medins_list_codg
-            and one.pric = other.pric
-            and one.cnt = other.cnt
-            and one.amount = other.amount
+            and one.item = other.item
             and one.place = other.place
             and one.step = -other.step
             and not one.is_unmatched
