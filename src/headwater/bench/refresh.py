@@ -12,7 +12,7 @@ from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.bench.figures import Figure, Size
 from headwater.simulation import simulate
-from headwater.steps.build import MARTS, build
+from headwater.steps.build import MARTS, VIEWS, build
 from headwater.steps.land import land
 
 __all__ = ["refresh_figure"]
@@ -109,6 +109,6 @@ def _sums(home: Home) -> list[tuple[object, ...]]:
     with lake.connect(home) as connection:
         rows = [
             connection.execute(f"SELECT count(*), sum(hash(mart)) FROM lake.marts.{mart} AS mart").fetchone()
-            for mart in MARTS
+            for mart in (*MARTS, *VIEWS)
         ]
     return [row or () for row in rows]
