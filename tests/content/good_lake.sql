@@ -82,3 +82,27 @@ SELECT
     coalesce(part, 'source') AS split, ln(medfee_sumamt::DOUBLE) AS log_cost, age_years::DOUBLE AS age, (gend = '1')::DOUBLE AS is_male,
     ln(1 + stay_days)::DOUBLE AS log_days, 3::DOUBLE AS diagnosis_count, 0.4::DOUBLE AS is_emergency, 3::DOUBLE AS hospital_level, diagnosis_chapter
 FROM marts.fct_stay;
+INSERT INTO raw.settlement BY NAME
+SELECT
+    source_id, 'b' AS batch_id, i AS row_no, 'S' || mdtrt_id AS setl_id, mdtrt_id, fixmedins_code, psn_no, '310' AS insutype, '21' AS med_type,
+    begntime + to_days(days::INTEGER) AS setl_time, cost AS medfee_sumamt, cost * 0.6 AS fund_pay_sumamt, cost * 0.2 AS psn_selfpay, '0' AS refd_setl_flag
+FROM stay;
+CREATE OR REPLACE VIEW staging.stg_claims__settlement AS SELECT *, source_id || ':' || mdtrt_id AS stay_id FROM lake.raw.settlement;
+CREATE OR REPLACE TABLE marts.fct_settlement AS
+SELECT source_id, setl_id, source_id || ':' || mdtrt_id AS stay_id, row_no, medfee_sumamt, 'live' AS status FROM raw.settlement;
+CREATE OR REPLACE TABLE marts.fct_item_use AS
+SELECT
+    stay_id, source_id, medins_list_codg, charge_group, min(row_no) AS row_no, sum(cnt) AS quantity, sum(det_item_fee_sumamt) AS amount
+FROM marts.fct_fee_line WHERE charge_group <> 'service' GROUP BY ALL;
+CREATE OR REPLACE TABLE marts.fct_finding AS
+SELECT stay_id, source_id, 'fee_sum_differs' AS kind, '' AS row_key, 1.00::DECIMAL(38, 2) AS money FROM marts.fct_stay LIMIT 20;
+CREATE OR REPLACE TABLE marts.ind_drug_use AS
+SELECT
+    s.region, s.discharge_month, s.diagnosis_category, s.psn_no, u.medins_list_codg, count(*) AS stay_count, count(DISTINCT s.psn_no) AS patient_count,
+    0.5::DOUBLE AS stay_share, sum(u.amount) AS amount
+FROM marts.fct_item_use AS u INNER JOIN marts.fct_stay AS s ON u.stay_id = s.stay_id WHERE u.charge_group = 'drug' GROUP BY ALL;
+CREATE OR REPLACE TABLE marts.ind_consumable_use AS
+SELECT
+    s.region, s.discharge_month, s.diagnosis_category, s.psn_no, u.medins_list_codg, count(*) AS stay_count, count(DISTINCT s.psn_no) AS patient_count,
+    0.5::DOUBLE AS stay_share, sum(u.amount) AS amount
+FROM marts.fct_item_use AS u INNER JOIN marts.fct_stay AS s ON u.stay_id = s.stay_id WHERE u.charge_group = 'consumable' GROUP BY ALL;

@@ -27,7 +27,8 @@ COUNTS = {
     "raw__consumable": 5, "raw__diagnosis": 4, "raw__drug": 5, "raw__fee_line": 9, "raw__front_page": 14,
     "raw__operation": 3, "staging__diagnosis": 2, "staging__fee_line": 4, "staging__front_page": 8,
     "staging__service_item": 3, "marts__dim_hospital": 5, "marts__fct_fee_line": 4, "marts__fct_stay": 10,
-    "marts__feat_stay_cost": 12, "marts__ind_disease_spectrum": 5,
+    "marts__feat_stay_cost": 12, "marts__ind_disease_spectrum": 5, "staging__settlement": 2, "marts__fct_settlement": 2,
+    "marts__fct_item_use": 3, "marts__fct_finding": 3, "marts__ind_drug_use": 3, "marts__ind_consumable_use": 3,
 }  # fmt: skip
 
 # How a lake breaks each rule.
@@ -243,7 +244,7 @@ def test_suites_come_in_the_order_of_the_flow() -> None:
     stages = [suite.stage for suite in read_suites(PROJECT / "expectations")]
     assert stages == sorted(stages, key=STAGES.index)
     assert [suite.entity for suite in read_suites(PROJECT / "expectations", stages=("staging",))] == [
-        "front_page", "diagnosis", "fee_line", "service_item",
+        "front_page", "diagnosis", "settlement", "fee_line", "service_item",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """dbt in this process: the transformations of the lake, run with everything it writes under the home folder."""
 
+import hashlib
 import json
 import logging
 import os
@@ -15,12 +16,16 @@ from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["DbtResult", "NodeResult", "run"]
+__all__ = ["DbtResult", "NodeResult", "digest", "run"]
 
 # dbt keeps its flags, adapter and event log in module globals, so one invocation at a time in a process.
 _ONE_AT_A_TIME = threading.Lock()
 _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 _NAMED_FAILURES = 10
+_TESTING = frozenset({"build", "test"})
+_UNIT = "test_type:unit"
+# What the last parse of this process found: dbt would read and compare every file of the project in every invocation.
+_PARSED: dict[int, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ def run(
     *,
     command: str = "build",
     select: str | None = None,
+    exclude: str | None = None,
     variables: Mapping[str, object] | None = None,
     full_refresh: bool = False,
 ) -> DbtResult:
@@ -67,13 +73,21 @@ def run(
     Parameters
     ----------
     command : ``build``, ``run``, ``test`` or ``seed``
-    select : dbt's selection syntax, None for everything
+    select : dbt's selection syntax, None for everything; unit tests, which say nothing about the data, run only where
+        it says ``test_type:unit``
+    exclude : what to leave out of it, in the same syntax
     variables : values that replace those of ``dbt_project.yml``
-    full_refresh : rebuild incremental tables from nothing
+    full_refresh : rebuild every table from nothing
     """
-    arguments = _arguments(home, command, select=select, variables=variables, full_refresh=full_refresh)
+    options = ["--no-write-json", "--cache-selected-only"]
+    options += ["--select", *select.split()] if select is not None else []
+    options += ["--exclude", *exclude.split()] if exclude is not None else []
+    options += ["--full-refresh"] if full_refresh else []
+    # A test belongs to a selection that holds everything it reads; one that reads a mart left out could not run.
+    options += ["--indirect-selection", "cautious"] if command in _TESTING else []
+    options += ["--exclude-resource-type", "unit_test"] if command in _TESTING and _UNIT not in (select or "") else []
     with _ONE_AT_A_TIME, _surroundings(home):
-        outcome = _invoke(arguments)
+        outcome = _invoke(home, command, options, variables)
     if outcome.exception is not None:
         raise _broken_project(outcome.exception) from outcome.exception
     result = DbtResult(tuple(_node(item) for item in outcome.result.results), float(outcome.result.elapsed_time))
@@ -83,25 +97,27 @@ def run(
     return result
 
 
-def _arguments(
-    home: Home,
-    command: str,
-    *,
-    select: str | None,
-    variables: Mapping[str, object] | None,
-    full_refresh: bool,
-) -> list[str]:
+def digest(home: Home) -> str:
+    """Return the SHA-256 of everything that says what the tables of the project are; contracts of sources do not."""
+    project = home.project / "dbt_project"
+    staging = project / "models" / "staging"
+    files = [
+        file
+        for file in sorted(project.rglob("*"))
+        if file.suffix in {".sql", ".csv", ".yml"} and not (file.suffix == ".yml" and staging in file.parents)
+    ]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _arguments(home: Home, command: str, variables: Mapping[str, object] | None) -> list[str]:
     project = str(home.project / "dbt_project")
     arguments = ["--quiet", "--log-level", "none", "--log-level-file", "info", "--log-path", str(home.logs / "dbt")]
     arguments += [command, "--project-dir", project, "--profiles-dir", project]
     arguments += ["--target-path", str(home.root / "dbt")]
-    if select is not None:
-        arguments += ["--select", *select.split()]
-    if variables:
-        arguments += ["--vars", json.dumps(dict(variables))]
-    if full_refresh:
-        arguments.append("--full-refresh")
-    return arguments
+    return [*arguments, "--vars", json.dumps(dict(variables))] if variables else arguments
 
 
 @contextmanager
@@ -127,7 +143,7 @@ def _surroundings(home: Home) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _invoke(arguments: list[str]) -> Any:
+def _invoke(home: Home, command: str, options: Sequence[str], variables: Mapping[str, object] | None) -> Any:
     # Seconds of import that a caller who never builds should not pay.
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -135,11 +151,37 @@ def _invoke(arguments: list[str]) -> Any:
     with duckdb.connect(":memory:") as connection:
         lake.load_extensions(connection)
     try:
-        return dbtRunner().invoke(arguments)
+        parsed = _parsed(home, variables)
+        if parsed.exception is not None:
+            return parsed
+        return dbtRunner(manifest=parsed.result).invoke([*_arguments(home, command, variables), *options])
     finally:
         manager: Any = DuckDBConnectionManager
         manager.close_all_connections()
         _close_log()
+
+
+def _parsed(home: Home, variables: Mapping[str, object] | None) -> Any:
+    """Parse the project, or take what this process parsed before if no file of it has changed since."""
+    from dbt.cli.main import dbtRunner
+
+    project = home.project / "dbt_project"
+    states = ((str(file), file.stat()) for file in sorted(project.rglob("*")) if file.is_file())
+    key = hash(
+        (
+            str(home.root),
+            json.dumps(dict(variables or {}), sort_keys=True),
+            *((name, state.st_mtime_ns, state.st_size) for name, state in states),
+        )
+    )
+    if key not in _PARSED:
+        outcome = dbtRunner().invoke(_arguments(home, "parse", variables))
+        _close_log()
+        if outcome.exception is not None:
+            return outcome
+        _PARSED.clear()
+        _PARSED[key] = outcome
+    return _PARSED[key]
 
 
 def _close_log() -> None:

@@ -8,6 +8,10 @@ operation as (
     select * from {{ ref('stg_claims__operation') }}
 ),
 
+touched as (
+    select * from {{ ref('int_stays__touched') }}
+),
+
 named as (
     select
         front_page.stay_id,
@@ -26,6 +30,7 @@ counted as (
         named.stay_id,
         count(distinct named.oprn_code) as operation_count
     from named
+    where named.stay_id in (select touched.stay_id from touched)
     group by named.stay_id
 )
 

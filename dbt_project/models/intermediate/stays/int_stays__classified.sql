@@ -12,6 +12,10 @@ chapter as (
     select * from {{ ref('icd10_chapter') }}
 ),
 
+touched as (
+    select * from {{ ref('int_stays__touched') }}
+),
+
 bared as (
     select
         front_page.stay_id,
@@ -23,6 +27,7 @@ bared as (
     from front_page
     left join diagnosis_system
         on front_page.source_id = diagnosis_system.source_id
+    where front_page.stay_id in (select touched.stay_id from touched)
 ),
 
 -- A letter means a chapter of ICD-10 only where the code is one: V57 of ICD-9-CM is no traffic accident.

@@ -24,6 +24,14 @@ charges as (
     select * from {{ ref('int_stays__charged') }}
 ),
 
+settlements as (
+    select * from {{ ref('int_stays__settled') }}
+),
+
+touched as (
+    select * from {{ ref('int_stays__touched') }}
+),
+
 joined as (
     select
         front_page.stay_id,
@@ -65,7 +73,10 @@ joined as (
         coalesce(charges.fee_line_count, 0) as fee_line_count,
         coalesce(charges.fee_line_amount, 0) as fee_line_amount,
         coalesce(charges.drug_amount, 0) as drug_amount,
-        coalesce(charges.consumable_amount, 0) as consumable_amount
+        coalesce(charges.consumable_amount, 0) as consumable_amount,
+        coalesce(settlements.live_settlement_count, 0) as live_settlement_count,
+        coalesce(settlements.live_settlement_amount, 0) as live_settlement_amount,
+        coalesce(settlements.live_fund_amount, 0) as live_fund_amount
     from front_page
     inner join validated
         on front_page.stay_id = validated.stay_id
@@ -77,6 +88,9 @@ joined as (
         on front_page.stay_id = operations.stay_id
     left join charges
         on front_page.stay_id = charges.stay_id
+    left join settlements
+        on front_page.stay_id = settlements.stay_id
+    where front_page.stay_id in (select touched.stay_id from touched)
 )
 
 select * from joined

@@ -1,21 +1,14 @@
-{#
-Built batch by batch, so that a new month costs a month; lines of a batch that raw no longer holds, or holds otherwise,
-leave first. After a change of seeds or of this model, build with a full refresh.
-#}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
-    pre_hook="{{ drop_changed_batches('count(*)') }}"
-) }}
+{{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
 
 with
 
 fee_line as (
     select * from {{ ref('int_fee_lines__grouped') }}
-    {% if is_incremental() %}
-        where batch_id not in (select known.batch_id from {{ this }} as known)
-    {% endif %}
+    where {{ touched('mdtrt_id', by='identifier') }} and {{ touched('stay_id') }}
+),
+
+pair as (
+    select * from {{ ref('int_fee_lines__paired') }}
 ),
 
 final as (
@@ -38,8 +31,12 @@ final as (
         fee_line.det_item_fee_sumamt,
         fee_line.currency,
         fee_line.selfpay_prop,
-        fee_line.bilg_dept_name
+        fee_line.bilg_dept_name,
+        coalesce(pair.reversal, 'none') as reversal,
+        pair.pair_sn
     from fee_line
+    left join pair
+        on fee_line.stay_id = pair.stay_id and fee_line.feedetl_sn = pair.feedetl_sn
 )
 
 select * from final

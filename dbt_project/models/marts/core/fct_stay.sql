@@ -1,3 +1,6 @@
+{{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
+-- depends_on: {{ ref('int_stays__touched') }}
+
 with
 
 stay as (
@@ -55,6 +58,9 @@ final as (
         stay.drug_amount,
         stay.consumable_amount,
         stay.fee_line_amount - stay.drug_amount - stay.consumable_amount as service_amount,
+        stay.live_settlement_count,
+        stay.live_settlement_amount,
+        stay.live_fund_amount,
         coalesce(stay.adm_way = '1', false) as is_emergency,
         coalesce(stay.dscg_way = '5', false) as is_dead,
         stay.is_valid,

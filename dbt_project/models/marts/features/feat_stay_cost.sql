@@ -1,19 +1,25 @@
+{{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
+
 with
 
 stay as (
     select * from {{ ref('fct_stay') }}
-    where is_valid and medfee_sumamt > 0
+    where is_valid and medfee_sumamt > 0 and {{ touched('stay_id') }}
 ),
 
 audited as (
     select * from {{ ref('audited_hospital') }}
 ),
 
+hospital as (
+    select * from {{ ref('dim_hospital') }}
+),
+
 surveyed as (
-    select distinct stay.region
-    from stay
+    select distinct hospital.region
+    from hospital
     inner join audited
-        on stay.source_id = audited.source_id and stay.fixmedins_code = audited.fixmedins_code
+        on hospital.source_id = audited.source_id and hospital.fixmedins_code = audited.fixmedins_code
 ),
 
 -- The bureau's labels are costs it has audited: where it names audited hospitals, its sample comes from these only.

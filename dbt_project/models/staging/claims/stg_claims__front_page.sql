@@ -15,6 +15,7 @@ renamed as (
         source.setl_id,
         source.fixmedins_code,
         source.psn_no,
+        source.certno,
         source.gend,
         source.age,
         source.brdy,
