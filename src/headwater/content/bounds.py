@@ -32,7 +32,7 @@ _POOL = 4
 _QUANTILES = {"p01": 8.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
 # Rows that share a stay are not independent: so many of them count as one.
-_CLUSTER = {"fee_line": 8.0, "diagnosis": 2.0, "orphan_share": 30.0, "outside_share": 30.0, "unseen_share": 3.0}
+_CLUSTER = {"fee_line": 8.0, "diagnosis": 2.0, "orphan_share": 30.0, "outside_share": 30.0, "month_share": 30.0, "unseen_share": 3.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
     elif metric == "distinct":
         floor = 0.05 + 2.5 * np.exp(-fit.centre / 2)
     elif metric in _QUANTILES and key[1:3] in _WHOLE:
-        floor = 1.5 + _QUANTILES[metric] / root
+        floor = 2.0 + _QUANTILES[metric] / root
     elif metric in _QUANTILES:
         floor = 0.08 * _QUANTILES[metric] + _QUANTILES[metric] / root
     else:
@@ -167,7 +167,7 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
             "size": 0.40 + 4 / root,
             "amount": 0.03 + 3 / root,
             "level": 0.01 * abs(fit.centre) + 1 / root,
-            "drift": 0.03 + 0.35 * abs(fit.centre),
+            "drift": 0.03 + 0.35 * abs(fit.centre) + 1 / root,
         }[kind]
     wide = max(_SIGMAS * spread, float(floor))
     return wide, wide
