@@ -22,7 +22,7 @@ from headwater.content.metrics import METRICS
 from headwater.content.profiles import ProfileSuite
 from headwater.content.quality import Deviation
 
-__all__ = ["SENT", "Profiled", "accept", "deviations", "history", "measure", "save", "sent"]
+__all__ = ["SENT", "Profiled", "accept", "bind", "deviations", "history", "keep", "measure", "save", "sent"]
 
 SENT = pa.schema(
     [
@@ -317,6 +317,19 @@ def accept(cursor: duckdb.DuckDBPyConnection, profiled: Profiled) -> Profiled:
     return Profiled(units, profiled.measures, profiled.counts)
 
 
+def keep(home: Home, connection: duckdb.DuckDBPyConnection, profiled: Profiled) -> None:
+    """Write what was measured in one transaction; checks that end at once wait for each other."""
+    with postgres.connect(home) as guard:
+        guard.execute("select pg_advisory_xact_lock(hashtext('headwater.quality'))")
+        connection.execute("BEGIN")
+        try:
+            save(connection, profiled)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
 def save(connection: duckdb.DuckDBPyConnection, profiled: Profiled) -> None:
     """Write what was measured; a number measured again replaces itself."""
     for name, columns in _TABLES.items():
@@ -334,6 +347,7 @@ def save(connection: duckdb.DuckDBPyConnection, profiled: Profiled) -> None:
         "WHERE k.batch_id = m.batch_id AND k.column_name = m.column_name AND k.metric = m.metric"
     )
     connection.execute("INSERT INTO lake.quality.profile BY NAME FROM hw_m")
+    connection.execute("DELETE FROM lake.quality.value_count WHERE batch_id IN (SELECT batch_id FROM hw_c)")
     connection.execute("INSERT INTO lake.quality.value_count BY NAME FROM hw_c")
 
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from headwater.cli.expect import expect
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -26,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="源汇 headwater: from hospitals' deliveries to checked tables, and from hospitals' knowledge to models.",
 )
+
+
+app.add_typer(expect, name="expect")
 
 
 class BenchSize(StrEnum):

@@ -14,10 +14,10 @@ from pathlib import Path
 from headwater.claims.canonical import ENTITIES
 from headwater.content.bounds import Bound, Key
 from headwater.content.metrics import METRICS, title
-from headwater.content.suites import Severity
+from headwater.content.suites import Expectation, Severity, Suite
 from headwater.errors import Message, Refusal
 
-__all__ = ["Change", "ProfileRule", "ProfileSuite", "changes", "difference", "read_profiles", "suites", "text", "write"]
+__all__ = ["Change", "ProfileRule", "ProfileSuite", "as_rules", "changes", "difference", "read_profiles", "suites", "text", "write"]
 
 TYPE = "expect_delivery_metric_to_be_between"
 _SEVERITIES: dict[str, Severity] = {"critical": "error", "warning": "warning"}
@@ -176,3 +176,32 @@ def write(folder: Path, new: Sequence[ProfileSuite]) -> None:
         part = folder / f".{suite.name}.part"
         part.write_text(text(suite), encoding="utf-8")
         part.replace(folder / f"{suite.name}.json")
+
+
+def as_rules(proposed: Sequence[ProfileSuite]) -> tuple[Suite, ...]:
+    """Return one suite an entity, with one rule a severity: that every delivery's numbers lie within their bounds."""
+    present = {(suite.entity, rule.severity) for suite in proposed for rule in suite.rules}
+    found = []
+    for name in (name for name in ENTITIES if any(entity == name for entity, _ in present)):
+        words = ENTITIES[name]
+        rules = tuple(
+            Expectation(
+                "expect_deliveries_to_be_usual",
+                json.dumps({"entity": name, "level": severity}, sort_keys=True),
+                (),
+                severity,
+                _WHY,
+                None,
+            )
+            for severity in ("error", "warning")
+            if (name, severity) in present
+        )
+        title_ = Message(f"{words.zh}（送报画像）", f"Usual profile of deliveries: {words.en}")
+        found.append(Suite(f"profile__{name}", "raw", name, "quality.profile", title_, True, rules, ()))
+    return tuple(found)
+
+
+_WHY = Message(
+    "与该来源以往的送报相比，数量、构成、写法与表间关系应保持常态。",
+    "Volume, mix, spelling and the ties between tables should stay as this source's deliveries have been.",
+)
