@@ -22,7 +22,12 @@ with warnings.catch_warnings():
     from great_expectations.expectations.metrics.metric_provider import metric_value
     from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-__all__ = ["ExpectColumnValuesToMatchPattern", "ExpectColumnValuesToSatisfy", "ExpectDeliveriesToBeUsual", "ExpectGroupsToSatisfy"]
+__all__ = [
+    "ExpectColumnValuesToMatchPattern",
+    "ExpectColumnValuesToSatisfy",
+    "ExpectDeliveriesToBeUsual",
+    "ExpectGroupsToSatisfy",
+]
 
 _MOST_NAMED = 20
 
@@ -129,7 +134,8 @@ class _TableDeliveries(TableMetricProvider):
         **_: Any,
     ) -> dict[str, Any]:
         relation, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
-        source, met = sa.column("source_id"), sa.column("met", sa.Boolean())
+        source: sa.ColumnClause[Any] = sa.column("source_id")
+        met = sa.column("met", sa.Boolean())
         query = (
             sa.select(source, sa.func.count(), sa.func.count(sa.case((sa.not_(met), 1))))
             .select_from(relation)

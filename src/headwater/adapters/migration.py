@@ -1,4 +1,4 @@
-"""Every column before and after each step of the flow: the same where it is passed through, how far where it is cleaned.
+"""Every column before and after each step of the flow: the same where passed through, how far off where cleaned.
 
 A column that is passed through is compared row by row at the price of one scan of either side: the sum over rows of a
 hash of key and value. Only where sums differ is the distribution counted.

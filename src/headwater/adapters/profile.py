@@ -13,9 +13,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import profile_sql
+from headwater.adapters import postgres, profile_sql
 from headwater.adapters.home import Home
-from headwater.adapters import postgres
 from headwater.claims.canonical import ENTITIES
 from headwater.content.bounds import LEAST, Key, Series
 from headwater.content.metrics import METRICS
@@ -187,11 +186,11 @@ def _melted(cursor: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 def _whole(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
     """Measure what the register and the order of deliveries tell."""
     query = (
-        "SELECT o.batch_id, o.rows::DOUBLE AS \"|rows\", "
-        "s.rows_quarantined / nullif(s.rows_in, 0) AS \"|quarantine_share\", "
-        "s.rows_duplicate / nullif(s.rows_in, 0) AS \"|duplicate_share\", "
+        'SELECT o.batch_id, o.rows::DOUBLE AS "|rows", '
+        's.rows_quarantined / nullif(s.rows_in, 0) AS "|quarantine_share", '
+        's.rows_duplicate / nullif(s.rows_in, 0) AS "|duplicate_share", '
         "CASE WHEN o.entity IN ('front_page', 'fee_line', 'settlement') THEN date_diff('month', "
-        "lag(o.period) OVER (PARTITION BY o.source_id, o.entity ORDER BY o.seq), o.period) END AS \"|months_on\", "
+        'lag(o.period) OVER (PARTITION BY o.source_id, o.entity ORDER BY o.seq), o.period) END AS "|months_on", '
         "o.is_new FROM hw_order o JOIN hw_sent s USING (batch_id)"
     )
     return [_melted(cursor, f"SELECT * EXCLUDE (is_new) FROM ({query}) WHERE is_new")]
@@ -227,7 +226,8 @@ def _values(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
         "any_value(t.units) AS units, any_value(t.own) AS own FROM each e JOIN totals t USING (batch_id, column_name) "
         "WHERE e.is_new GROUP BY ALL) "
         "FROM told SELECT batch_id, column_name, own, unnest(['distinct', 'top_share', 'unseen_share', 'mix_distance']) "
-        f"AS metric, unnest([distinct_, top, CASE WHEN units >= {_DRIFT_AFTER} OR units >= 1 AND "
+        f"AS metric, unnest([distinct_, top, "
+        f"CASE WHEN units >= {_DRIFT_AFTER} OR units >= 1 AND "
         "batch_id IN (SELECT batch_id FROM hw_unit WHERE entity IN ('drug', 'consumable', 'service_item')) "
         f"THEN coalesce(unseen, 0) END, CASE WHEN units >= {_DRIFT_AFTER} THEN distance END]) AS value"
     )
@@ -249,9 +249,7 @@ def _across(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
         f"SELECT DISTINCT r.batch_id FROM lake.raw.{name} r SEMI JOIN ({kin}) k USING (source_id, mdtrt_id)"
         for name in _BY_STAY
     )
-    gone = (
-        "SELECT DISTINCT o.source_id FROM hw_order o JOIN hw_known_delivery k USING (batch_id) WHERE k.live > o.live"
-    )
+    gone = "SELECT DISTINCT o.source_id FROM hw_order o JOIN hw_known_delivery k USING (batch_id) WHERE k.live > o.live"
     cursor.execute(
         "CREATE OR REPLACE TEMP TABLE hw_unit AS SELECT source_id, entity, batch_id, period, rows FROM hw_order "
         f"WHERE live AND (is_new OR batch_id IN ({theirs}) OR source_id IN ({gone}))"
@@ -341,7 +339,9 @@ def save(connection: duckdb.DuckDBPyConnection, profiled: Profiled) -> None:
         "DELETE FROM lake.quality.delivery k USING hw_u u WHERE k.batch_id = u.batch_id "
         "AND (k.live, k.accepted) IS DISTINCT FROM (u.live, u.accepted)"
     )
-    connection.execute("INSERT INTO lake.quality.delivery BY NAME FROM hw_u ANTI JOIN lake.quality.delivery USING (batch_id)")
+    connection.execute(
+        "INSERT INTO lake.quality.delivery BY NAME FROM hw_u ANTI JOIN lake.quality.delivery USING (batch_id)"
+    )
     connection.execute(
         "DELETE FROM lake.quality.profile k USING hw_m m "
         "WHERE k.batch_id = m.batch_id AND k.column_name = m.column_name AND k.metric = m.metric"

@@ -50,8 +50,7 @@ def own_sql(entity: Entity) -> str:
     if entity.period:
         day = f'"{entity.period}"::DATE'
         measures[("", "days_missing")] = (
-            f"day(last_day(any_value(period))) - count(DISTINCT {day}) "
-            f"FILTER (date_trunc('month', {day}) = period)"
+            f"day(last_day(any_value(period))) - count(DISTINCT {day}) FILTER (date_trunc('month', {day}) = period)"
         )
         measures[(entity.period, "month_share")] = f"avg((date_trunc('month', {day}) = period)::INT)"
     relation = f"(SELECT r.*, u.period FROM lake.raw.{entity.name} r JOIN hw_unit u USING (batch_id))"
@@ -82,7 +81,8 @@ def _named(c: str, field: Field) -> dict[str, str]:
             "digits_share": f"avg(regexp_full_match({c}, '[0-9.]+')::INT)",
             "wide_share": f"avg((strlen({c}) > length({c}))::INT)",
             "garbled_share": "avg(regexp_matches("
-            f"{c}, '锟斤拷|烫烫|屯屯|\\x{{FFFD}}|Ã.|â€|[\\x{{80}}-\\x{{FF}}]{{2}}|[\\x{{FF01}}-\\x{{FF5E}}]{{3}}')::INT)",
+            f"{c}, '锟斤拷|烫烫|屯屯|\\x{{FFFD}}|Ã.|â€|[\\x{{80}}-\\x{{FF}}]{{2}}|"
+            "[\\x{FF01}-\\x{FF5E}]{3}')::INT)",
             "identity_share": f"avg(regexp_matches({c}, '(^|[^0-9])[1-9][0-9]{{16}}[0-9Xx]($|[^0-9])')::INT)",
         }
     return measures
@@ -145,7 +145,7 @@ def values_sql(entity: Entity) -> str:
     """Return a SELECT of batch_id, column_name, value (a hash) and n: how often each value was delivered."""
     parts = [*watched(entity), *("+".join(pair) for pair in PAIRS.get(entity.name, ()))]
     hashed = ", ".join(
-        "hash({}) AS \"{}\"".format(", ".join(f'"{name}"' for name in part.split("+")), part)
+        'hash({}) AS "{}"'.format(", ".join(f'"{name}"' for name in part.split("+")), part)
         if "+" in part
         else f'CASE WHEN "{part}" IS NOT NULL THEN hash("{part}") END AS "{part}"'
         for part in parts
@@ -155,7 +155,8 @@ def values_sql(entity: Entity) -> str:
     quoted = ", ".join(f'"{part}"' for part in parts)
     return (
         f"SELECT batch_id, {column} AS column_name, coalesce({quoted}) AS value, "
-        f"count(*) AS n FROM (SELECT batch_id, {hashed} FROM lake.raw.{entity.name} SEMI JOIN hw_unit USING (batch_id)) "
+        f"count(*) AS n FROM (SELECT batch_id, {hashed} "
+        f"FROM lake.raw.{entity.name} SEMI JOIN hw_unit USING (batch_id)) "
         f"GROUP BY GROUPING SETS ({sets})"
     )
 
@@ -180,7 +181,8 @@ def _by_stay(entity: str, listed: str) -> str:
 
 
 _FRONT = (
-    "(SELECT s.*, f.lines, f.amount, d.diagnoses, d.first AS first_diagnosis, o.operations, o.first AS first_operation, "
+    "(SELECT s.*, f.lines, f.amount, d.diagnoses, d.first AS first_diagnosis, o.operations, "
+    "o.first AS first_operation, "
     "t.settled, p.batch_id IS NOT NULL AS returns, s.psn_no IS NOT NULL AND s.begntime < "
     "lag(s.endtime) OVER (PARTITION BY s.source_id, s.psn_no ORDER BY s.begntime, s.mdtrt_id) AS lies_over "
     f"FROM {_STAYS} s "

@@ -1,4 +1,4 @@
-"""A lake in memory that lands deliveries as the product does: the same readers, loader, profiles and suites, no servers.
+"""A lake in memory that lands deliveries as the product does: same readers, loader, profiles and suites, no servers.
 
 What a trial changes is rolled back, so that history is landed once.
 """
@@ -113,7 +113,9 @@ class Lab:
             row for row in self._sent if (row["source_id"], row["entity"], row["file_name"]) == (source, entity, name)
         ]
         for row in held:
-            self.connection.execute(f"DELETE FROM lake.raw.{entity} WHERE batch_id = $batch", {"batch": row["batch_id"]})
+            self.connection.execute(
+                f"DELETE FROM lake.raw.{entity} WHERE batch_id = $batch", {"batch": row["batch_id"]}
+            )
             self._sent.remove(row)
 
     def measure(self) -> profile.Profiled:

@@ -1,6 +1,6 @@
 """Whether the checks are able to fail: known corruptions of clean deliveries, and clean deliveries themselves.
 
-History is landed and checked once in a lake in memory; each corruption is applied to one hospital's latest month, landed
+History is landed and checked once in a lake in memory; each corruption is applied to a hospital's latest month, landed
 by the product's own readers and loader, judged by every check there is, and rolled back.
 """
 
@@ -119,9 +119,7 @@ def trials(work: Plan, *, project: Path) -> tuple[list[Verdict], _Clean]:
     """Land history, judge clean months on the way, then try every corruption on the last one."""
     with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
         region, deliveries = work.region, Path(folder) / "deliveries"
-        simulate(
-            deliveries, hospitals=region.hospitals, months=region.months, stays=region.stays, seed=region.seed
-        )
+        simulate(deliveries, hospitals=region.hospitals, months=region.months, stays=region.stays, seed=region.seed)
         lab = Lab(read_contracts(contract_files(project, deliveries)))
         try:
             clean = _Clean()
@@ -185,9 +183,7 @@ def _said(deviation: Deviation) -> str:
 class _Trials:
     """Tries corruptions one by one on the same history."""
 
-    def __init__(
-        self, lab: Lab, work: Plan, suites: Sequence[ProfileSuite], folder: Path, project: Path
-    ) -> None:
+    def __init__(self, lab: Lab, work: Plan, suites: Sequence[ProfileSuite], folder: Path, project: Path) -> None:
         self._lab = lab
         self._work = work
         self._suites = suites
@@ -225,11 +221,14 @@ class _Trials:
     def _try(self, number: int, corruption: Corruption) -> Verdict:
         rng = np.random.default_rng((self._work.region.seed, number))
         able = [name for name in self._work.targets if not corruption.long or "diagnosis" in self._months[name].sheets]
-        source = able[int(rng.integers(len(able)))]
-        month = self._fresh(source)
-        touched = corruption.apply(month, rng, corruption.strength)
-        if touched == 0:
-            raise ValueError(f"{corruption.name} touched nothing of {source}")
+        for source in (able[place] for place in rng.permutation(len(able))):
+            month = self._fresh(source)
+            touched = corruption.apply(month, rng, corruption.strength)
+            # A hospital that delivers no time of day, say, has none to lose.
+            if touched:
+                break
+        else:
+            raise ValueError(f"{corruption.name} touches nothing of {', '.join(able)}")
         landing, told = self._judged(source, month)
         usual, usually = self._usual[source]
         caught = [f"file refused: {code}" for code in landing.refused]

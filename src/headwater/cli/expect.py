@@ -34,7 +34,9 @@ def propose(
     since: Annotated[str | None, typer.Option(help="YYYY-MM: the new usual begins here. / 新常态起始月份")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the suites. / 规则集目录")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Write them; without it they are shown. / 写入")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object. / 以 JSON 输出")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one JSON object. / 以 JSON 输出")
+    ] = False,
 ) -> None:
     """Propose bounds from accepted deliveries and show what they change. / 由历史送报推出常态界限."""
     from headwater.adapters.home import Home

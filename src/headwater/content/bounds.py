@@ -32,7 +32,14 @@ _POOL = 4
 _QUANTILES = {"p01": 8.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
 # Rows that share a stay are not independent: so many of them count as one.
-_CLUSTER = {"fee_line": 8.0, "diagnosis": 2.0, "orphan_share": 30.0, "outside_share": 30.0, "month_share": 30.0, "unseen_share": 3.0}
+_CLUSTER = {
+    "fee_line": 8.0,
+    "diagnosis": 2.0,
+    "orphan_share": 30.0,
+    "outside_share": 30.0,
+    "month_share": 30.0,
+    "unseen_share": 3.0,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +85,7 @@ def derive(history: Mapping[Key, Series]) -> dict[Key, Bound]:
     """
     fits = {key: fit for key, series in history.items() if (fit := _fit(key, series)) is not None}
     pooled = _pooled(fits)
-    return {
-        key: _bound(key, fit, pooled.get(key[1:], 0.0) / np.sqrt(fit.rows))
-        for key, fit in fits.items()
-    }
+    return {key: _bound(key, fit, pooled.get(key[1:], 0.0) / np.sqrt(fit.rows)) for key, fit in fits.items()}
 
 
 def _fit(key: Key, series: Series) -> _Fit | None:
@@ -185,4 +189,3 @@ def _chance(kind: Kind, fit: _Fit, spread: float) -> tuple[float, float]:
     down = max(_CHANCE * sigma - tail, sigma, least) - (share - fit.centre)
     up = max(_CHANCE * sigma + tail, sigma, least) + (share - fit.centre)
     return down, up
-

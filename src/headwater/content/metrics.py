@@ -40,11 +40,18 @@ class Metric:
     stops: bool = False
 
 
-def _m(name: str, kind: Kind, title: tuple[str, str], why: tuple[str, str], *, stops: bool = False) -> Metric:
-    return Metric(name, kind, Message(*title), Message(*why), stops)
+def _m(name: str, kind: Kind, title: tuple[str, str], why: tuple[str, str]) -> Metric:
+    return Metric(name, kind, Message(*title), Message(*why))
 
 
-_MOVED = ("分布移动多因列错位、单位或口径改变。", "A moved distribution mostly means a shifted column or a changed unit.")
+def _e(name: str, kind: Kind, title: tuple[str, str], why: tuple[str, str]) -> Metric:
+    return Metric(name, kind, Message(*title), Message(*why), stops=True)
+
+
+_MOVED = (
+    "分布移动多因列错位、单位或口径改变。",
+    "A moved distribution mostly means a shifted column or a changed unit.",
+)
 _WRITTEN = ("写法改变多因重新导出或编码丢失位数。", "A changed spelling mostly means a new export or lost digits.")
 _LINKED = ("各表须相互吻合，否则费用归错住院。", "Tables must agree with each other, or costs go to the wrong stay.")
 _SUMS = ("金额关系不成立时，支付与统计都会出错。", "Where amounts do not add up, payment and statistics are wrong.")
@@ -55,13 +62,13 @@ _VOLUME = ("数据量突变多因漏报、重报或导出条件改变。", "A su
 _PLAUSIBLE = ("违背常识的记录成批出现，说明列被改写。", "Many records against common sense mean a rewritten column.")
 
 _ALL = (
-    _m("rows", "size", ("行数", "rows"), _VOLUME, stops=True),
-    _m("quarantine_share", "fault", ("隔离行占比", "share of quarantined rows"), _WRITTEN, stops=True),
-    _m("duplicate_share", "fault", ("重复行占比", "share of duplicate rows"), _VOLUME, stops=True),
-    _m("months_on", "exact", ("距上次送报的月数", "months since the delivery before"), _DATES, stops=True),
+    _e("rows", "size", ("行数", "rows"), _VOLUME),
+    _e("quarantine_share", "fault", ("隔离行占比", "share of quarantined rows"), _WRITTEN),
+    _e("duplicate_share", "fault", ("重复行占比", "share of duplicate rows"), _VOLUME),
+    _e("months_on", "exact", ("距上次送报的月数", "months since the delivery before"), _DATES),
     _m("days_missing", "level", ("当月无记录的天数", "days of the month without a row"), _VOLUME),
-    _m("repeated_share", "fault", ("内容重复行占比", "share of rows that repeat another's content"), _VOLUME, stops=True),
-    _m("null_share", "share", ("空值占比", "share of empty cells"), _MOVED, stops=True),
+    _e("repeated_share", "fault", ("内容重复行占比", "share of rows that repeat another's content"), _VOLUME),
+    _e("null_share", "share", ("空值占比", "share of empty cells"), _MOVED),
     _m("distinct", "amount", ("互异值个数", "distinct values"), _MOVED),
     _m("distinct_share", "share", ("互异值占比", "share of distinct values"), _WHO),
     _m("top_share", "share", ("最常见值占比", "share of the most frequent value"), _MOVED),
@@ -71,8 +78,8 @@ _ALL = (
     _m("length_mean", "amount", ("平均长度", "mean length"), _WRITTEN),
     _m("digits_share", "share", ("纯数字占比", "share of values of digits alone"), _WRITTEN),
     _m("wide_share", "share", ("含汉字占比", "share of values beyond ASCII"), _WRITTEN),
-    _m("garbled_share", "fault", ("疑似乱码占比", "share of values that look garbled"), _WRITTEN, stops=True),
-    _m("identity_share", "fault", ("含身份证形数字占比", "share of values shaped like an identity number"), _WHO, stops=True),
+    _e("garbled_share", "fault", ("疑似乱码占比", "share of values that look garbled"), _WRITTEN),
+    _e("identity_share", "fault", ("含身份证形数字占比", "share of values shaped like an identity number"), _WHO),
     *(_m(f"p{q}", "amount", (f"P{q}", f"P{q}"), _MOVED) for q in ("01", "25", "50", "75", "99")),
     _m("mean", "amount", ("均值", "mean"), _MOVED),
     _m("negative_share", "share", ("负数占比", "share of negative values"), _SUMS),
@@ -85,33 +92,33 @@ _ALL = (
     _m("span_days", "amount", ("日期跨度", "span of days"), _DATES),
     _m("year_p50", "level", ("年份中位数", "median year"), _DATES),
     _m("fund_share", "level", ("基金支付占比", "share paid by the fund"), _SUMS),
-    _m("parts_gap", "fault", ("基金与个人之和不等于总额的占比", "share where fund and patient do not add up"), _SUMS, stops=True),
+    _e("parts_gap", "fault", ("基金与个人不合总额占比", "share where the parts do not add up"), _SUMS),
     _m("amount_per_day", "amount", ("日均费用中位数", "median cost a day"), _MOVED),
     _m("age_gap", "fault", ("年龄与出生日期不符占比", "share where age and birth differ"), _PLAUSIBLE),
     _m("days_gap", "fault", ("住院天数与起止时间不符占比", "share where days and times differ"), _PLAUSIBLE),
-    _m("sex_gap", "fault", ("诊断与性别不符占比", "share of diagnoses that the sex cannot have"), _PLAUSIBLE, stops=True),
-    _m("overlap_share", "fault", ("同一人住院重叠占比", "share of stays that overlap another of the person"), _PLAUSIBLE),
+    _e("sex_gap", "fault", ("诊断与性别不符占比", "share of diagnoses that the sex cannot have"), _PLAUSIBLE),
+    _m("overlap_share", "fault", ("同一人住院重叠占比", "share of stays that overlap another one"), _PLAUSIBLE),
     _m("male_share", "share", ("男性占比", "share of men"), _MOVED),
     _m("returning_share", "share", ("以往出现过的人员占比", "share of persons seen before"), _WHO),
-    _m("with_lines_share", "share", ("有费用明细的住院占比", "share of stays with fee lines"), _LINKED, stops=True),
+    _e("with_lines_share", "share", ("有费用明细的住院占比", "share of stays with fee lines"), _LINKED),
     _m("lines_per_stay", "amount", ("每次住院明细行数", "fee lines a stay"), _LINKED),
-    _m("fee_gap", "fault", ("明细之和不等于总费用的占比", "share where fee lines do not add up"), _SUMS, stops=True),
-    _m("fee_ratio", "level", ("明细之和与总费用之比", "sum of fee lines over total cost"), _SUMS, stops=True),
+    _e("fee_gap", "fault", ("明细之和不等于总费用的占比", "share where fee lines do not add up"), _SUMS),
+    _e("fee_ratio", "level", ("明细之和与总费用之比", "sum of fee lines over total cost"), _SUMS),
     _m("diagnoses_per_stay", "amount", ("每次住院诊断数", "diagnoses a stay"), _LINKED),
     _m("operations_per_stay", "amount", ("每次住院手术数", "operations a stay"), _LINKED),
-    _m("main_diagnosis_gap", "fault", ("首诊断与主诊断不符占比", "share where the first diagnosis is another"), _LINKED),
-    _m("main_operation_gap", "fault", ("首手术与主手术不符占比", "share where the first operation is another"), _LINKED),
-    _m("settled_gap", "fault", ("结算之和不等于总费用的占比", "share where settlements do not add up"), _SUMS, stops=True),
-    _m("amount_gap", "fault", ("数量乘单价不等于金额的占比", "share where quantity times price is not the amount"), _SUMS, stops=True),
-    _m("orphan_share", "fault", ("没有住院的行占比", "share of rows without a stay"), _LINKED, stops=True),
+    _m("main_diagnosis_gap", "fault", ("首诊断不符占比", "share where the first diagnosis is another"), _LINKED),
+    _m("main_operation_gap", "fault", ("首手术不符占比", "share where the first operation is another"), _LINKED),
+    _e("settled_gap", "fault", ("结算之和不等于总费用的占比", "share where settlements do not add up"), _SUMS),
+    _e("amount_gap", "fault", ("数量乘单价不合金额占比", "share where the product is not the amount"), _SUMS),
+    _e("orphan_share", "fault", ("没有住院的行占比", "share of rows without a stay"), _LINKED),
     _m("outside_share", "fault", ("住院期间以外的费用占比", "share of charges outside the stay"), _DATES),
     _m("list_gap", "fault", ("与目录价不符占比", "share of prices unlike the price list"), _SUMS),
     _m("listed_share", "share", ("在目录内的占比", "share of items on the list"), _LINKED),
     _m("billed_price_gap", "fault", ("与收费单价不符的目录项占比", "share of list prices unlike those billed"), _SUMS),
     _m("billed_name_gap", "fault", ("与收费名称不符的目录项占比", "share of list names unlike those billed"), _WRITTEN),
     _m("billed_share", "level", ("收费过的目录项占比", "share of the list that was billed"), _LINKED),
-    _m("origin_gap", "fault", ("无对应原结算的退费占比", "share of reversals without what they reverse"), _LINKED, stops=True),
-    _m("sign_gap", "fault", ("正负与退费标志不符占比", "share where sign and reversal flag disagree"), _SUMS, stops=True),
+    _e("origin_gap", "fault", ("无对应原结算的退费占比", "share of reversals without what they reverse"), _LINKED),
+    _e("sign_gap", "fault", ("正负与退费标志不符占比", "share where sign and reversal flag disagree"), _SUMS),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -17,7 +17,18 @@ from headwater.content.metrics import METRICS, title
 from headwater.content.suites import Expectation, Severity, Suite
 from headwater.errors import Message, Refusal
 
-__all__ = ["Change", "ProfileRule", "ProfileSuite", "as_rules", "changes", "difference", "read_profiles", "suites", "text", "write"]
+__all__ = [
+    "Change",
+    "ProfileRule",
+    "ProfileSuite",
+    "as_rules",
+    "changes",
+    "difference",
+    "read_profiles",
+    "suites",
+    "text",
+    "write",
+]
 
 TYPE = "expect_delivery_metric_to_be_between"
 _SEVERITIES: dict[str, Severity] = {"critical": "error", "warning": "warning"}
@@ -81,7 +92,10 @@ def text(suite: ProfileSuite) -> str:
     """Return a suite as the text of its file: one rule a line, so that a difference reads by rule."""
     lines = [json.dumps(_written(suite.entity, rule), ensure_ascii=False) for rule in suite.rules]
     words = ENTITIES[suite.entity]
-    meta = {"title_zh": f"{suite.source_id} {words.zh}（送报画像）", "title_en": f"{suite.source_id} {words.en}: usual profile"}
+    meta = {
+        "title_zh": f"{suite.source_id} {words.zh}（送报画像）",
+        "title_en": f"{suite.source_id} {words.en}: usual profile",
+    }
     head = f'{{\n  "name": "{suite.name}",\n  "meta": {json.dumps(meta, ensure_ascii=False)},\n  "expectations": [\n'
     return head + ",\n".join(f"    {line}" for line in lines) + "\n  ]\n}\n"
 
@@ -193,7 +207,7 @@ def as_rules(proposed: Sequence[ProfileSuite]) -> tuple[Suite, ...]:
                 _WHY,
                 None,
             )
-            for severity in ("error", "warning")
+            for severity in _LEVELS
             if (name, severity) in present
         )
         title_ = Message(f"{words.zh}（送报画像）", f"Usual profile of deliveries: {words.en}")
@@ -201,6 +215,7 @@ def as_rules(proposed: Sequence[ProfileSuite]) -> tuple[Suite, ...]:
     return tuple(found)
 
 
+_LEVELS: tuple[Severity, ...] = ("error", "warning")
 _WHY = Message(
     "与该来源以往的送报相比，数量、构成、写法与表间关系应保持常态。",
     "Volume, mix, spelling and the ties between tables should stay as this source's deliveries have been.",

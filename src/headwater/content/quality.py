@@ -273,7 +273,7 @@ class QualityReport:
 
     @property
     def success(self) -> bool:
-        """False when a rule of severity ``error`` failed, an account does not balance or a column changed on its way."""
+        """False when a rule of severity ``error`` failed, an account does not balance or a column changed underway."""
         judged = not any(outcome.stops for outcome in self.outcomes) and all(a.balances for a in self.landing)
         return judged and not any(column.stops for column in self.migration)
 
@@ -285,7 +285,7 @@ class QualityReport:
             "snapshot": self.snapshot,
             "success": self.success,
             "expectations": len(self.outcomes),
-            "errors": sum(outcome.stops for outcome in failed) 
+            "errors": sum(outcome.stops for outcome in failed)
             + sum(not account.balances for account in self.landing)
             + sum(column.stops for column in self.migration),
             "warnings": sum(not outcome.stops for outcome in failed),

@@ -1,4 +1,4 @@
-"""Expect: bounds of what is usual for each source, proposed from its accepted deliveries and reviewed as a difference."""
+"""Expect: bounds of what is usual for each source, proposed from accepted deliveries and reviewed as a difference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,9 +70,7 @@ def propose(
     if not new:
         raise Refusal(
             "E-NO-PROFILE",
-            Message(
-                "已检查的送报太少，无法推出常态。", "Too few deliveries have been checked to know what is usual."
-            ),
+            Message("已检查的送报太少，无法推出常态。", "Too few deliveries have been checked to know what is usual."),
             Message(
                 "先送入至少六个月的数据并运行 headwater check。",
                 "Land at least six months and run headwater check first.",

@@ -43,9 +43,7 @@ def corruption(zh: str, en: str, *, strength: float = 1.0, long: bool = False) -
 
     def decorate(apply: Apply) -> Apply:
         family = apply.__module__.rpartition(".")[2]
-        CORRUPTIONS.register(apply.__name__)(
-            Corruption(apply.__name__, family, Message(zh, en), strength, long, apply)
-        )
+        CORRUPTIONS.register(apply.__name__)(Corruption(apply.__name__, family, Message(zh, en), strength, long, apply))
         return apply
 
     return decorate

@@ -70,7 +70,9 @@ def discharges_on_one_day(month: Month, rng: np.random.Generator, strength: floa
 
 @corruption("费用时间全为出院之后", "charges after the discharge")
 def charges_late(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.lines.change("fee_ocur_time", day(lambda moment: moment + timedelta(days=45)), month.lines.some(rng, 0.3))
+    return month.lines.change(
+        "fee_ocur_time", day(lambda moment: moment + timedelta(days=45)), month.lines.some(rng, 0.3)
+    )
 
 
 @corruption("钟点丢失", "the time of day lost")

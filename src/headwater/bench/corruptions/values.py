@@ -65,7 +65,8 @@ def leading_zeros_lost(month: Month, rng: np.random.Generator, strength: float) 
 @corruption("诊断编码体系被更换", "another code system for diagnoses")
 def code_system_replaced(month: Month, rng: np.random.Generator, strength: float) -> int:
     return month.front.change(
-        "dscg_maindiag_code", lambda cell: f"{chr(65 + sum(map(ord, cell)) % 26)}{sum(map(ord, cell)) % 90 + 10}.{len(cell)}"
+        "dscg_maindiag_code",
+        lambda cell: f"{chr(65 + sum(map(ord, cell)) % 26)}{sum(map(ord, cell)) % 90 + 10}.{len(cell)}",
     )
 
 
@@ -143,4 +144,6 @@ def discharge_way_replaced(month: Month, rng: np.random.Generator, strength: flo
 
 @corruption("文本字段中出现身份证号", "identity numbers in a text field", strength=0.02)
 def identity_numbers_in_text(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.front.change("adm_dept_name", lambda cell: f"{cell} 99010119600101123X", month.front.some(rng, strength))
+    return month.front.change(
+        "adm_dept_name", lambda cell: f"{cell} 99010119600101123X", month.front.some(rng, strength)
+    )
