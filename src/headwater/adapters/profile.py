@@ -223,13 +223,16 @@ def _values(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
         "told AS (SELECT e.batch_id, e.column_name, count(*)::DOUBLE AS distinct_, max(e.n) / any_value(t.own) AS top, "
         "sum(e.n) FILTER (e.before = 0) / any_value(t.own) AS unseen, "
         "(1 + sum(abs(e.n / t.own - e.before / t.past) - e.before / t.past)) / 2 AS distance, "
+        "1 - sum(e.before / t.past) AS absent, "
         "any_value(t.units) AS units, any_value(t.own) AS own FROM each e JOIN totals t USING (batch_id, column_name) "
         "WHERE e.is_new GROUP BY ALL) "
-        "FROM told SELECT batch_id, column_name, own, unnest(['distinct', 'top_share', 'unseen_share', 'mix_distance']) "
-        f"AS metric, unnest([distinct_, top, "
+        "FROM told SELECT batch_id, column_name, own, "
+        "unnest(['distinct', 'top_share', 'unseen_share', 'mix_distance', 'absent_share']) AS metric, "
+        "unnest([distinct_, top, "
         f"CASE WHEN units >= {_DRIFT_AFTER} OR units >= 1 AND "
         "batch_id IN (SELECT batch_id FROM hw_unit WHERE entity IN ('drug', 'consumable', 'service_item')) "
-        f"THEN coalesce(unseen, 0) END, CASE WHEN units >= {_DRIFT_AFTER} THEN distance END]) AS value"
+        f"THEN coalesce(unseen, 0) END, CASE WHEN units >= {_DRIFT_AFTER} THEN distance END, "
+        f"CASE WHEN units >= {_DRIFT_AFTER} THEN absent END]) AS value"
     )
     return [
         cursor.execute(
@@ -246,7 +249,8 @@ def _across(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
         f"SELECT r.source_id, r.mdtrt_id FROM lake.raw.{name} r SEMI JOIN hw_unit USING (batch_id)" for name in _BY_STAY
     )
     theirs = " UNION ALL ".join(
-        f"SELECT DISTINCT r.batch_id FROM lake.raw.{name} r SEMI JOIN ({kin}) k USING (source_id, mdtrt_id)"
+        f"SELECT DISTINCT r.batch_id FROM (FROM lake.raw.{name} WHERE source_id IN (SELECT source_id FROM hw_unit)) r "
+        f"SEMI JOIN ({kin}) k USING (source_id, mdtrt_id)"
         for name in _BY_STAY
     )
     gone = "SELECT DISTINCT o.source_id FROM hw_order o JOIN hw_known_delivery k USING (batch_id) WHERE k.live > o.live"

@@ -183,7 +183,7 @@ def _by_stay(entity: str, listed: str) -> str:
 _FRONT = (
     "(SELECT s.*, f.lines, f.amount, d.diagnoses, d.first AS first_diagnosis, o.operations, "
     "o.first AS first_operation, "
-    "t.settled, p.batch_id IS NOT NULL AS returns, s.psn_no IS NOT NULL AND s.begntime < "
+    "t.settled, c.persons, p.batch_id IS NOT NULL AS returns, s.psn_no IS NOT NULL AND s.begntime < "
     "lag(s.endtime) OVER (PARTITION BY s.source_id, s.psn_no ORDER BY s.begntime, s.mdtrt_id) AS lies_over "
     f"FROM {_STAYS} s "
     f"LEFT JOIN {_by_stay('fee_line', 'count(*) AS lines, sum(det_item_fee_sumamt) AS amount')} f "
@@ -195,8 +195,12 @@ _FRONT = (
     f"LEFT JOIN {_by_stay('settlement', 'sum(medfee_sumamt) AS settled')} t USING (source_id, mdtrt_id) "
     # The first delivery in which a person of the source came; deliveries are numbered in hw_order.
     "LEFT JOIN (SELECT r.source_id, r.psn_no, arg_min(r.batch_id, h.seq) AS batch_id, min(h.seq) AS seq "
-    "FROM lake.raw.front_page r JOIN hw_order h USING (batch_id) WHERE r.psn_no IS NOT NULL GROUP BY ALL) p "
-    "ON p.source_id = s.source_id AND p.psn_no = s.psn_no AND p.batch_id <> s.batch_id)"
+    "FROM lake.raw.front_page r JOIN hw_order h USING (batch_id) WHERE r.psn_no IS NOT NULL "
+    "AND r.source_id IN (SELECT source_id FROM hw_unit) GROUP BY ALL) p "
+    "ON p.source_id = s.source_id AND p.psn_no = s.psn_no AND p.batch_id <> s.batch_id "
+    "LEFT JOIN (SELECT source_id, certno, count(DISTINCT psn_no) AS persons FROM lake.raw.front_page "
+    "WHERE certno IS NOT NULL AND source_id IN (SELECT source_id FROM hw_unit) GROUP BY ALL) c "
+    "ON c.source_id = s.source_id AND c.certno = s.certno)"
 )
 _LISTED = (
     "SELECT source_id, medins_list_codg, any_value(medins_list_name) AS list_name, any_value(pric) AS list_price "
@@ -249,6 +253,7 @@ _ACROSS: dict[str, tuple[str, dict[str, str]]] = {
             "main_operation_gap": "avg((first_operation IS DISTINCT FROM main_oprn_code)::INT)",
             "settled_gap": "avg((abs(settled - medfee_sumamt) > 0.005)::INT)",
             "returning_share": "avg(returns::INT)",
+            "person_gap": "avg((persons > 1)::INT)",
             "overlap_share": "avg(coalesce(lies_over, false)::INT)",
         },
     ),

@@ -72,7 +72,7 @@ class _Clean:
 def plan(size: Size, seed: int) -> Plan:
     """Return the work of a size."""
     if size == "ci":
-        return Plan(Region(hospitals=3, months=9, stays=4_500, seed=seed), 7, ("h0101",), _CI)
+        return Plan(Region(hospitals=3, months=8, stays=3_600, seed=seed), 7, ("h0101",), _CI)
     region = Region(hospitals=12, months=20, stays=40_000, seed=seed)
     return Plan(region, 9, ("h0101", "h0102", "h0107"), tuple(CORRUPTIONS))
 

@@ -25,6 +25,7 @@ Key = tuple[str, str, str, str]
 """Source, entity, column (empty for the delivery as a whole), metric."""
 
 _SIGMAS = 7.0
+_SEASON = 4.5
 _CHANCE = 5.0
 _OTHERS = 0.67
 _POOL = 4
@@ -33,6 +34,7 @@ _QUANTILES = {"p01": 8.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
 # Rows that share a stay are not independent: so many of them count as one.
 _CLUSTER = {
+    "fee_line top_share": 40.0,
     "fee_line": 8.0,
     "diagnosis": 2.0,
     "orphan_share": 30.0,
@@ -99,7 +101,7 @@ def _fit(key: Key, series: Series) -> _Fit | None:
         return None
     logs = kind in ("size", "amount") and not steps
     scaled = np.log(values + (kind == "size")) if logs else values
-    rows = np.maximum(rows / _CLUSTER.get(key[3], _CLUSTER.get(key[1], 1.0)), 1.0)
+    rows = np.maximum(rows / _clustered(key[1], key[3]), 1.0)
     centre, rest = float(np.median(scaled)), scaled - np.median(scaled)
     spread = _spread(rest)
     slope = _slope(scaled)
@@ -111,6 +113,11 @@ def _fit(key: Key, series: Series) -> _Fit | None:
         if abs(slope) * len(scaled) > 4 * _spread(straight) and _spread(straight) < 0.7 * spread:
             centre, rest, spread = float(level + slope * len(scaled)), straight, _spread(straight)
     return _Fit(logs, centre, spread, rest, float(np.median(rows)), float(rows.sum()))
+
+
+def _clustered(entity: str, metric: str) -> float:
+    found = (_CLUSTER.get(name) for name in (f"{entity} {metric}", metric, entity))
+    return next((size for size in found if size is not None), 1.0)
 
 
 def _spread(rest: Vector) -> float:
@@ -168,12 +175,13 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
         floor = 0.08 * _QUANTILES[metric] + _QUANTILES[metric] / root
     else:
         floor = {
-            "size": 0.40 + 4 / root,
+            "size": 0.30 + 3 / root,
             "amount": 0.03 + 3 / root,
             "level": 0.01 * abs(fit.centre) + 1 / root,
             "drift": 0.03 + 0.35 * abs(fit.centre) + 1 / root,
         }[kind]
-    wide = max(_SIGMAS * spread, float(floor))
+    # A season swings between limits, unlike chance: rows need less room.
+    wide = max((_SEASON if kind == "size" else _SIGMAS) * spread, float(floor))
     return wide, wide
 
 

@@ -106,7 +106,7 @@ def fund_zero(month: Month, rng: np.random.Generator, strength: float) -> int:
 
 @corruption("自付比例以百分数计", "patient shares in per cent", long=True)
 def shares_in_percent(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.lines.change("selfpay_prop", lambda cell: f"{float(cell) * 100:.2f}")
+    return month.lines.change("selfpay_prop", times("100"))
 
 
 @corruption("全部自付比例为零", "patient shares all zero", long=True)
