@@ -45,7 +45,6 @@ _COUNT = {
 }  # fmt: skip
 _TABLES = {"delivery": _UNIT, "profile": _MEASURE, "value_count": _COUNT}
 _BY_STAY = ("front_page", "diagnosis", "operation", "settlement", "fee_line")
-_DRIFT_AFTER = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,37 +206,10 @@ def _values(cursor: duckdb.DuckDBPyConnection) -> list[pa.Table]:
             f"FROM ({profile_sql.values_sql(ENTITIES[name])}) c JOIN hw_unit u USING (batch_id) "
             "WHERE c.value IS NOT NULL"
         )
-    query = (
-        "WITH usable AS (SELECT source_id, entity, batch_id, seq, is_new FROM hw_order "
-        "WHERE (is_new OR accepted IS NOT FALSE) AND source_id IN (SELECT source_id FROM hw_unit)), "
-        "counted AS (SELECT u.*, c.column_name, c.value, c.n FROM usable u JOIN "
-        "(FROM hw_known_value_count WHERE source_id IN (SELECT source_id FROM hw_unit) "
-        "UNION ALL FROM hw_count) c USING (source_id, entity, batch_id)), "
-        "sums AS (SELECT batch_id, source_id, entity, column_name, seq, sum(n) AS n FROM counted GROUP BY ALL), "
-        "totals AS (SELECT batch_id, column_name, n AS own, sum(n) OVER before AS past, count(*) OVER before AS units "
-        "FROM sums WINDOW before AS (PARTITION BY source_id, entity, column_name ORDER BY seq "
-        "RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)), "
-        "each AS (SELECT batch_id, is_new, column_name, n, coalesce(sum(n) OVER (PARTITION BY source_id, entity, "
-        "column_name, value ORDER BY seq RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before "
-        "FROM counted), "
-        "told AS (SELECT e.batch_id, e.column_name, count(*)::DOUBLE AS distinct_, max(e.n) / any_value(t.own) AS top, "
-        "sum(e.n) FILTER (e.before = 0) / any_value(t.own) AS unseen, "
-        "(1 + sum(abs(e.n / t.own - e.before / t.past) - e.before / t.past)) / 2 AS distance, "
-        "1 - sum(e.before / t.past) AS absent, "
-        "any_value(t.units) AS units, any_value(t.own) AS own FROM each e JOIN totals t USING (batch_id, column_name) "
-        "WHERE e.is_new GROUP BY ALL) "
-        "FROM told SELECT batch_id, column_name, own, "
-        "unnest(['distinct', 'top_share', 'unseen_share', 'mix_distance', 'absent_share']) AS metric, "
-        "unnest([distinct_, top, "
-        f"CASE WHEN units >= {_DRIFT_AFTER} OR units >= 1 AND "
-        "batch_id IN (SELECT batch_id FROM hw_unit WHERE entity IN ('drug', 'consumable', 'service_item')) "
-        f"THEN coalesce(unseen, 0) END, CASE WHEN units >= {_DRIFT_AFTER} THEN distance END, "
-        f"CASE WHEN units >= {_DRIFT_AFTER} THEN absent END]) AS value"
-    )
     return [
         cursor.execute(
             "SELECT u.source_id, u.entity, q.batch_id, q.column_name, q.metric, q.value, q.own::BIGINT AS n "
-            f"FROM ({query}) q JOIN hw_unit u USING (batch_id) WHERE q.value IS NOT NULL "
+            f"FROM ({profile_sql.DRIFT}) q JOIN hw_unit u USING (batch_id) WHERE q.value IS NOT NULL "
             "AND NOT (contains(q.column_name, '+') AND q.metric <> 'unseen_share')"
         ).to_arrow_table()
     ]

@@ -6,7 +6,7 @@ Every statement is computed inside DuckDB for the deliveries in ``hw_unit`` alon
 from headwater.claims.canonical import ENTITIES, Entity, Field
 from headwater.content.metrics import PAIRS, watched
 
-__all__ = ["across_sql", "own_sql", "periods_sql", "values_sql"]
+__all__ = ["DRIFT", "across_sql", "own_sql", "periods_sql", "values_sql"]
 
 _NUMBERS = ("integer", "quantity", "price", "money", "ratio")
 _QUANTILES = ("01", "25", "50", "75", "99")
@@ -139,6 +139,37 @@ _OWN: dict[str, dict[str, str]] = {
         "sign_gap": "avg((CASE WHEN refd_setl_flag = '1' THEN medfee_sumamt > 0 ELSE medfee_sumamt < 0 END)::INT)",
     },
 }
+
+
+_DRIFT_AFTER = 3
+DRIFT = (
+    "WITH usable AS (SELECT source_id, entity, batch_id, seq, is_new FROM hw_order "
+    "WHERE (is_new OR accepted IS NOT FALSE) AND source_id IN (SELECT source_id FROM hw_unit)), "
+    "counted AS (SELECT u.*, c.column_name, c.value, c.n FROM usable u JOIN "
+    "(FROM hw_known_value_count WHERE source_id IN (SELECT source_id FROM hw_unit) "
+    "UNION ALL FROM hw_count) c USING (source_id, entity, batch_id)), "
+    "sums AS (SELECT batch_id, source_id, entity, column_name, seq, sum(n) AS n FROM counted GROUP BY ALL), "
+    "totals AS (SELECT batch_id, column_name, n AS own, sum(n) OVER before AS past, count(*) OVER before AS units "
+    "FROM sums WINDOW before AS (PARTITION BY source_id, entity, column_name ORDER BY seq "
+    "RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)), "
+    "each AS (SELECT batch_id, is_new, column_name, n, coalesce(sum(n) OVER (PARTITION BY source_id, entity, "
+    "column_name, value ORDER BY seq RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before "
+    "FROM counted), "
+    "told AS (SELECT e.batch_id, e.column_name, count(*)::DOUBLE AS distinct_, max(e.n) / any_value(t.own) AS top, "
+    "sum(e.n) FILTER (e.before = 0) / any_value(t.own) AS unseen, "
+    "(1 + sum(abs(e.n / t.own - e.before / t.past) - e.before / t.past)) / 2 AS distance, "
+    "1 - sum(e.before / t.past) AS absent, "
+    "any_value(t.units) AS units, any_value(t.own) AS own FROM each e JOIN totals t USING (batch_id, column_name) "
+    "WHERE e.is_new GROUP BY ALL) "
+    "FROM told SELECT batch_id, column_name, own, "
+    "unnest(['distinct', 'top_share', 'unseen_share', 'mix_distance', 'absent_share']) AS metric, "
+    "unnest([distinct_, top, "
+    f"CASE WHEN units >= {_DRIFT_AFTER} OR units >= 1 AND "
+    "batch_id IN (SELECT batch_id FROM hw_unit WHERE entity IN ('drug', 'consumable', 'service_item')) "
+    f"THEN coalesce(unseen, 0) END, CASE WHEN units >= {_DRIFT_AFTER} THEN distance END, "
+    f"CASE WHEN units >= {_DRIFT_AFTER} THEN absent END]) AS value"
+)
+"""A SELECT of batch_id, column_name, own, metric and value: new deliveries' values against all that came before."""
 
 
 def values_sql(entity: Entity) -> str:

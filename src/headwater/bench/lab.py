@@ -135,9 +135,11 @@ class Lab:
         profile.bind(self.connection, suites)
         return profile.deviations(self.connection)
 
-    def propose(self) -> tuple[ProfileSuite, ...]:
-        """Return suites from the accepted history."""
-        return profiles.suites(bounds.derive(profile.history(self.connection)))
+    def propose(self, standing: Sequence[ProfileSuite] = ()) -> tuple[ProfileSuite, ...]:
+        """Return suites from the accepted history; where it says too little, what stands remains."""
+        new = profiles.suites(bounds.derive(profile.history(self.connection)))
+        named = {suite.name for suite in new}
+        return (*new, *(suite for suite in standing if suite.name not in named))
 
     @contextmanager
     def trial(self) -> Iterator[None]:

@@ -145,7 +145,7 @@ def _history(lab: Lab, work: Plan, deliveries: Path, clean: _Clean) -> tuple[Pro
     suites = lab.propose()
     for number in range(work.tried_from, region.months):
         if (number - work.tried_from) % 3 == 2 or number == region.months - 1:
-            suites = lab.propose()
+            suites = lab.propose(suites)
         if number == region.months - 1:
             with lab.trial():
                 _month(lab, work, deliveries, number)

@@ -24,9 +24,9 @@ LEAST = 6
 Key = tuple[str, str, str, str]
 """Source, entity, column (empty for the delivery as a whole), metric."""
 
-_SIGMAS = 7.0
+_SIGMAS = 8.0
 _SEASON = 4.5
-_CHANCE = 5.0
+_CHANCE = 5.5
 _OTHERS = 0.67
 _POOL = 4
 # How much more a quantile varies than the median, roughly.
@@ -35,7 +35,7 @@ _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.
 # Rows that share a stay are not independent: so many of them count as one.
 _CLUSTER = {
     "fee_line top_share": 40.0,
-    "fee_line": 8.0,
+    "fee_line": 16.0,
     "diagnosis": 2.0,
     "orphan_share": 30.0,
     "outside_share": 30.0,
@@ -172,7 +172,7 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
     elif metric in _QUANTILES and key[1:3] in _WHOLE:
         floor = 2.0 + _QUANTILES[metric] / root
     elif metric in _QUANTILES:
-        floor = 0.08 * _QUANTILES[metric] + _QUANTILES[metric] / root
+        floor = 0.10 * _QUANTILES[metric] + _QUANTILES[metric] / root
     else:
         floor = {
             "size": 0.30 + 3 / root,

@@ -9,25 +9,25 @@ __all__: list[str] = []
 
 
 @corruption("药品目录价格放大十倍", "drug list prices times ten")
-def drug_prices_times_10(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _drug_prices_times_10(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("drug")
     return month.sheets["drug"].change("pric", times("10"))
 
 
 @corruption("部分药品价格有误", "a tenth of drug prices wrong", strength=0.1)
-def some_drug_prices_off(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _some_drug_prices_off(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("drug")
     return month.sheets["drug"].change("pric", times("1.5"), month.sheets["drug"].some(rng, strength))
 
 
 @corruption("药品计价单位被更换", "drug units changed")
-def drug_units_changed(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _drug_units_changed(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("drug")
     return month.sheets["drug"].change("unit", lambda cell: "箱")
 
 
 @corruption("药品名称与编码错位一行", "drug names moved by a row")
-def drug_names_slipped(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _drug_names_slipped(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("drug")
     sheet = month.sheets["drug"]
     cells = sheet.get("medins_list_name")
@@ -37,7 +37,7 @@ def drug_names_slipped(month: Month, rng: np.random.Generator, strength: float) 
 
 
 @corruption("耗材目录少一半", "half of the consumable list missing", strength=0.5)
-def consumables_halved(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _consumables_halved(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("consumable")
     sheet = month.sheets["consumable"]
     kept = len(sheet.rows) // 2
@@ -46,18 +46,18 @@ def consumables_halved(month: Month, rng: np.random.Generator, strength: float) 
 
 
 @corruption("耗材注册证号为空", "registration numbers of consumables empty")
-def registrations_empty(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _registrations_empty(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("consumable")
     return month.sheets["consumable"].change("regno", lambda cell: "")
 
 
 @corruption("服务项目价格缩小百倍", "service prices divided by 100")
-def service_prices_over_100(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _service_prices_over_100(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("service_item")
     return month.sheets["service_item"].change("pric", times("0.01"))
 
 
 @corruption("服务项目编码换了一套", "service codes replaced")
-def service_codes_replaced(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _service_codes_replaced(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.sent.add("service_item")
     return month.sheets["service_item"].change("medins_list_codg", lambda cell: f"N{cell}")

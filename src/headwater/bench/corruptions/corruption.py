@@ -39,11 +39,11 @@ CORRUPTIONS: Registry[Corruption] = Registry("corruption")
 
 
 def corruption(zh: str, en: str, *, strength: float = 1.0, long: bool = False) -> Callable[[Apply], Apply]:
-    """Register a function under its own name."""
+    """Register a function under its own name, less the underscore: it is met through the register alone."""
 
     def decorate(apply: Apply) -> Apply:
-        family = apply.__module__.rpartition(".")[2]
-        CORRUPTIONS.register(apply.__name__)(Corruption(apply.__name__, family, Message(zh, en), strength, long, apply))
+        name, family = apply.__name__.removeprefix("_"), apply.__module__.rpartition(".")[2]
+        CORRUPTIONS.register(name)(Corruption(name, family, Message(zh, en), strength, long, apply))
         return apply
 
     return decorate

@@ -16,27 +16,27 @@ def _swap(sheet: Sheet, one: str, other: str) -> int:
 
 
 @corruption("首页中入院与出院科室旁的基金与自付两列互换", "fund and patient columns exchanged")
-def swapped_payment_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _swapped_payment_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
     return _swap(month.front, "fund_pay_sumamt", "psn_selfpay")
 
 
 @corruption("数量与单价两列互换", "quantity and price columns exchanged")
-def swapped_quantity_and_price(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _swapped_quantity_and_price(month: Month, rng: np.random.Generator, strength: float) -> int:
     return _swap(month.lines, "cnt", "pric")
 
 
 @corruption("诊断编码与名称互换", "diagnosis code and name exchanged")
-def swapped_diagnosis_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _swapped_diagnosis_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
     return _swap(month.front, "dscg_maindiag_code", "dscg_maindiag_name")
 
 
 @corruption("入院与出院时间两列互换", "admission and discharge columns exchanged")
-def swapped_times(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _swapped_times(month: Month, rng: np.random.Generator, strength: float) -> int:
     return _swap(month.front, "begntime", "endtime")
 
 
 @corruption("部分行自某列起右移一格", "some rows shifted by one column", strength=0.05)
-def shifted_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _shifted_columns(month: Month, rng: np.random.Generator, strength: float) -> int:
     rows = month.lines.some(rng, strength)
     place = month.lines.places["medins_list_name"]
     for row in rows:
@@ -45,7 +45,7 @@ def shifted_columns(month: Month, rng: np.random.Generator, strength: float) -> 
 
 
 @corruption("表头少一列", "a column left out of the header and the rows")
-def column_dropped(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _column_dropped(month: Month, rng: np.random.Generator, strength: float) -> int:
     place = month.front.places["dscg_way"]
     for row in (month.front.header, *month.front.rows):
         del row[place]
@@ -53,13 +53,13 @@ def column_dropped(month: Month, rng: np.random.Generator, strength: float) -> i
 
 
 @corruption("列名被改写", "a column renamed")
-def column_renamed(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _column_renamed(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.lines.header[month.lines.places["cnt"]] = "NEW_NAME"
     return len(month.lines.rows)
 
 
 @corruption("数据中重复出现表头", "the header repeated among the rows", strength=0.002)
-def header_repeated(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _header_repeated(month: Month, rng: np.random.Generator, strength: float) -> int:
     count = max(1, round(strength * len(month.lines.rows)))
     for place in sorted(rng.integers(1, len(month.lines.rows), count), reverse=True):
         month.lines.rows.insert(int(place), list(month.lines.header))
@@ -67,7 +67,7 @@ def header_repeated(month: Month, rng: np.random.Generator, strength: float) -> 
 
 
 @corruption("末行是合计", "a row of totals at the end", strength=0.0)
-def totals_row(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _totals_row(month: Month, rng: np.random.Generator, strength: float) -> int:
     place = month.front.places["medfee_sumamt"]
     total = sum(float(row[place]) for row in month.front.rows)
     row = [""] * len(month.front.header)
@@ -77,7 +77,7 @@ def totals_row(month: Month, rng: np.random.Generator, strength: float) -> int:
 
 
 @corruption("各科小计行夹在数据中", "subtotal rows among the data", strength=0.01)
-def subtotal_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _subtotal_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
     sheet = month.lines
     count = max(1, round(strength * len(sheet.rows)))
     for place in sorted(rng.integers(1, len(sheet.rows), count), reverse=True):
@@ -91,7 +91,7 @@ def subtotal_rows(month: Month, rng: np.random.Generator, strength: float) -> in
 
 
 @corruption("混入测试数据", "test rows left in", strength=0.01)
-def test_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _test_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
     sheet = month.front
     count = max(2, round(strength * len(sheet.rows)))
     for number in range(count):
@@ -104,18 +104,18 @@ def test_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
 
 
 @corruption("文件被截断在半行", "the file cut off in the middle of a row", strength=0.5)
-def file_truncated(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _file_truncated(month: Month, rng: np.random.Generator, strength: float) -> int:
     month.lines.spoil.append(lambda content: content[: int(len(content) * strength)])
     return round(len(month.lines.rows) * (1 - strength))
 
 
 @corruption("只有表头", "only a header")
-def file_without_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _file_without_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
     return month.lines.keep(lambda row: False)
 
 
 @corruption("某列整列错位一行", "one column moved down by a row")
-def column_slipped(month: Month, rng: np.random.Generator, strength: float) -> int:
+def _column_slipped(month: Month, rng: np.random.Generator, strength: float) -> int:
     sheet = month.front
     for name in ("dscg_maindiag_code",):
         cells = sheet.get(name)
