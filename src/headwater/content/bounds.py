@@ -26,9 +26,11 @@ Key = tuple[str, str, str, str]
 
 _SIGMAS = 8.0
 _SEASON = 4.5
+_HEAVY = 12.0
 _CHANCE = 5.5
 _OTHERS = 0.67
 _POOL = 4
+_VANISHED = 14.0
 # How much more a quantile varies than the median, roughly.
 _QUANTILES = {"p01": 8.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
@@ -145,7 +147,8 @@ def _bound(key: Key, fit: _Fit, others: float) -> Bound:
     spread = max(fit.spread, others)
     down, up = _chance(kind, fit, spread) if kind in ("share", "fault") else _width(key, fit, spread)
     # What the history itself did and was not alone in doing is not told; what stands far out of it is left out.
-    usual = fit.rest[(fit.rest <= 1.2 * up) & (fit.rest >= -1.2 * down)]
+    beyond = 1.0 if kind in ("share", "fault") else 1.2
+    usual = fit.rest[(fit.rest <= beyond * up) & (fit.rest >= -beyond * down)]
     if len(usual):
         room = 0.35 * float(np.ptp(usual)) if len(usual) > 1 else 0.0
         down, up = max(down, room - float(usual.min())), max(up, room + float(usual.max()))
@@ -180,8 +183,9 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
             "level": 0.01 * abs(fit.centre) + 1 / root,
             "drift": 0.03 + 0.35 * abs(fit.centre) + 1 / root,
         }[kind]
-    # A season swings between limits, unlike chance: rows need less room.
-    wide = max((_SEASON if kind == "size" else _SIGMAS) * spread, float(floor))
+    # A season swings between limits, unlike chance: rows need less room. Means of amounts have heavy tails.
+    sigmas = _SEASON if kind == "size" else _HEAVY if metric == "mean" else _SIGMAS
+    wide = max(sigmas * spread, float(floor))
     return wide, wide
 
 
@@ -195,5 +199,8 @@ def _chance(kind: Kind, fit: _Fit, spread: float) -> tuple[float, float]:
     tail = (_CHANCE**2 - 1) / 6 * min(abs(skew), 8.0) * np.sign(skew) * float(np.sqrt(drawn))
     least = 1.5 / fit.rows
     down = max(_CHANCE * sigma - tail, sigma, least) - (share - fit.centre)
+    # What never comes to nothing by chance has vanished when it does, however wide the bounds of the rest.
+    if share**2 * (1 - share) / sigma**2 > _VANISHED:
+        down = min(down, fit.centre - 0.5 / fit.rows)
     up = max(_CHANCE * sigma + tail, sigma, least) + (share - fit.centre)
     return down, up
