@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
+from headwater.claims.canonical import ENTITIES
 from headwater.content.migration import STEPS, Step
 from headwater.content.quality import Migrated, QualityReport
 
@@ -31,7 +32,7 @@ _COLUMNS = pa.schema(
 
 def compared(cursor: duckdb.DuckDBPyConnection, *, stages: Sequence[str]) -> tuple[Migrated, ...]:
     """Compare both sides of every step whose later side is among ``stages`` and exists."""
-    found: list[Migrated] = []
+    found = _cleaned(cursor) if "raw" in stages else []
     for step in STEPS:
         if step.name.partition("-")[2] in stages:
             before, after = _types(cursor, step.before), _types(cursor, step.after)
@@ -39,6 +40,32 @@ def compared(cursor: duckdb.DuckDBPyConnection, *, stages: Sequence[str]) -> tup
                 columns = [name for name in before if name in after and name not in {*step.key, *_ORIGIN}]
                 found += _step(cursor, step, {name: before[name] == after[name] for name in columns})
     return tuple(found)
+
+
+def _cleaned(cursor: duckdb.DuckDBPyConnection) -> list[Migrated]:
+    """Compare delivered text with what was loaded, column by column, where a cleaning rule changed a cell.
+
+    The distance moves each changed cell of a loaded row from its text to its value: the total variation between both
+    distributions. Columns without a changed cell are not listed.
+    """
+    if not _types(cursor, "raw.cleaned"):
+        return []
+    found = []
+    for name in (row[0] for row in cursor.execute("SELECT DISTINCT entity FROM raw.cleaned ORDER BY 1").fetchall()):
+        rows = cursor.execute(
+            f"WITH rows AS (SELECT source_id, count(*) AS n FROM lake.raw.{ENTITIES[name].name} GROUP BY 1), "
+            f"cells AS (SELECT * FROM lake.raw.cleaned c SEMI JOIN lake.raw.{name} USING (source_id, batch_id, row_no) "
+            "WHERE c.entity = $entity), "
+            "moved AS (SELECT source_id, field, v, sum(d) AS d FROM (FROM cells SELECT source_id, field, raw AS v, "
+            "1 AS d UNION ALL FROM cells SELECT source_id, field, clean, -1) GROUP BY ALL) "
+            "SELECT m.source_id, m.field, sum(abs(m.d)) / 2 / any_value(n), any_value(n) FROM moved m "
+            "JOIN rows USING (source_id) GROUP BY ALL ORDER BY ALL",
+            {"entity": name},
+        ).fetchall()
+        found += [
+            Migrated("delivered-raw", row[0], name, row[1], "cleaned", float(row[2]), row[3], row[3]) for row in rows
+        ]
+    return found
 
 
 def _types(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
