@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import nbinom
 
 from headwater.claims.canonical import ENTITIES
 from headwater.content.metrics import METRICS, Kind
@@ -30,13 +31,15 @@ _HEAVY = 12.0
 _CHANCE = 5.5
 _OTHERS = 0.67
 _POOL = 4
-_VANISHED = 14.0
+_VANISHED = 10.0
+_RARE = 1e-7
 # How much more a quantile varies than the median, roughly.
-_QUANTILES = {"p01": 8.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
+_QUANTILES = {"p01": 16.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
 # Rows that share a stay are not independent: so many of them count as one.
 _CLUSTER = {
     "fee_line top_share": 40.0,
+    "fee_line unseen_share": 30.0,
     "fee_line": 16.0,
     "diagnosis": 2.0,
     "orphan_share": 30.0,
@@ -145,7 +148,7 @@ def _bound(key: Key, fit: _Fit, others: float) -> Bound:
     if kind == "exact":
         return Bound(fit.centre - 0.5, fit.centre + 0.5)
     spread = max(fit.spread, others)
-    down, up = _chance(kind, fit, spread) if kind in ("share", "fault") else _width(key, fit, spread)
+    down, up = _chance(fit, spread) if kind in ("share", "fault") else _width(key, fit, spread)
     # What the history itself did and was not alone in doing is not told; what stands far out of it is left out.
     beyond = 1.0 if kind in ("share", "fault") else 1.2
     usual = fit.rest[(fit.rest <= beyond * up) & (fit.rest >= -beyond * down)]
@@ -171,7 +174,7 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
         # Days without a stay that chance makes, were stays spread evenly but for weekends.
         floor = 0.5 if 31 * np.exp(-0.6 * fit.rows / 31) < 0.01 else 2.0
     elif metric == "distinct":
-        floor = 0.05 + 2.5 * np.exp(-fit.centre / 2)
+        floor = 0.05 + 2.5 * np.exp(-fit.centre / 2) + 3 / root
     elif metric in _QUANTILES and key[1:3] in _WHOLE:
         floor = 2.0 + _QUANTILES[metric] / root
     elif metric in _QUANTILES:
@@ -189,18 +192,25 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
     return wide, wide
 
 
-def _chance(kind: Kind, fit: _Fit, spread: float) -> tuple[float, float]:
-    """Return how far a share falls and rises by chance (Cornish–Fisher around the predictive mean)."""
+def _chance(fit: _Fit, spread: float) -> tuple[float, float]:
+    """Return how far a share falls and rises by chance.
+
+    Towards the nearer of nothing and all, rows are few and counted: the negative binomial law of the next count given
+    those before (a Poisson rate with Jeffreys' prior). Away from it, a Cornish–Fisher expansion.
+    """
     share = (min(max(fit.centre, 0.0), 1.0) * fit.total + 0.5) / (fit.total + 1)
     drawn = share * (1 - share) / fit.rows
     beyond = max(spread**2 - drawn, 0.0)
     sigma = float(np.sqrt(drawn * (1 + fit.rows / fit.total) + beyond))
-    skew = (1 - 2 * share) / np.sqrt(fit.rows * share * (1 - share))
-    tail = (_CHANCE**2 - 1) / 6 * min(abs(skew), 8.0) * np.sign(skew) * float(np.sqrt(drawn))
-    least = 1.5 / fit.rows
-    down = max(_CHANCE * sigma - tail, sigma, least) - (share - fit.centre)
+    skew = abs(1 - 2 * share) / np.sqrt(fit.rows * share * (1 - share))
+    tail = (_CHANCE**2 - 1) / 6 * min(skew, 8.0) * float(np.sqrt(drawn))
+    far = max(_CHANCE * sigma - tail, sigma, 1.5 / fit.rows)
+    nearer = min(max(fit.centre, 0.0), max(1 - fit.centre, 0.0))
+    most = nbinom.ppf(1 - _RARE, nearer * fit.total + 0.5, fit.total / (fit.total + fit.rows))
+    near = max(_CHANCE * sigma, float(most + 0.5) / fit.rows - nearer)
+    if share > 0.5:
+        return near, far
     # What never comes to nothing by chance has vanished when it does, however wide the bounds of the rest.
     if share**2 * (1 - share) / sigma**2 > _VANISHED:
-        down = min(down, fit.centre - 0.5 / fit.rows)
-    up = max(_CHANCE * sigma + tail, sigma, least) + (share - fit.centre)
-    return down, up
+        far = min(far, fit.centre - 0.5 / fit.rows)
+    return far, near
