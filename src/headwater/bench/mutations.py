@@ -25,7 +25,7 @@ __all__ = ["Verdict", "q4_figure", "trials"]
 
 _TABLES = ("front_page", "fee_line", "diagnosis", "operation", "drug", "consumable", "service_item")
 _STEMS = {"fee_line": "fee_lines", "drug": "drug_list", "consumable": "consumable_list", "service_item": "service_list"}
-# Every family, as far as two hundred stays a month can show: replaced person numbers, say, need more returning patients.
+# Every family, as far as 200 stays a month can show it: replaced person numbers, say, need more returning patients.
 _CI = (
     *("swapped_payment_columns", "totals_row", "truncated_diagnosis_codes", "sex_flipped", "persons_all_equal"),
     *("lines_doubled", "some_totals_times_100", "dates_a_month_early", "drug_prices_times_10", "women_missing"),
