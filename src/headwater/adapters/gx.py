@@ -43,7 +43,7 @@ with warnings.catch_warnings():
     # Defining a class registers its type with the library.
     from headwater.adapters import gx_expectations as _own  # noqa: F401
 
-__all__ = ["build", "validate"]
+__all__ = ["build", "validate", "validate_profiles"]
 
 # Zero samples: the library asks the database for no unexpected value at all.
 _RUNTIME = {
@@ -140,6 +140,18 @@ def validate(cursor: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> tupl
     return tuple(check.suite(suite, rules) for suite, rules in zip(suites, built, strict=True))
 
 
+def validate_profiles(cursor: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> tuple[SuiteResult, ...]:
+    """Check the numbers of deliveries against the bounds that were joined to them in ``hw_verdict``.
+
+    Parameters
+    ----------
+    cursor : as for :func:`validate`, with the verdicts of :func:`headwater.adapters.profile.bind`
+    suites : of :func:`headwater.content.profiles.as_rules`
+    """
+    check = _Check(cursor, _Engine(cursor), _context())
+    return tuple(check.profile(suite, build(suite)) for suite in suites)
+
+
 def _context() -> Any:
     """Return a context in memory: no folder of documentation, no bars, nothing sent home."""
     config = DataContextConfig(
@@ -170,6 +182,19 @@ class _Check:
             outcomes = tuple(_outcome(suite, rule, found[i]) for i, rule in enumerate(suite.expectations))
             outcomes = self._attributed(suite, rules, outcomes)
         return SuiteResult(suite.name, suite.stage, suite.relation, suite.title, rows, outcomes)
+
+    def profile(self, suite: Suite, rules: gx.ExpectationSuite) -> SuiteResult:
+        """Judge the deliveries of one entity; one query tells the sources apart."""
+        asked = [rule.configuration for rule in rules.expectations]
+        found = self._run(asked, {"schema_name": "temp", "table_name": "hw_verdict"})
+        outcomes = []
+        for index, rule in enumerate(suite.expectations):
+            rows = (found[index].result or {}).get("sources", [])
+            shares = [SourceShare(name, not failed, judged, failed, None) for name, judged, failed in rows]
+            outcome = _outcome(suite, rule, found[index])
+            outcomes.append(outcome if outcome.success else replace(outcome, by_source=_worst_first(shares)))
+        judged = sum(outcome.element_count or 0 for outcome in outcomes)
+        return SuiteResult(suite.name, suite.stage, suite.relation, suite.title, judged, tuple(outcomes))
 
     def _rows(self, suite: Suite) -> int:
         try:

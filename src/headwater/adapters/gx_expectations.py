@@ -22,7 +22,12 @@ with warnings.catch_warnings():
     from great_expectations.expectations.metrics.metric_provider import metric_value
     from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-__all__ = ["ExpectColumnValuesToMatchPattern", "ExpectColumnValuesToSatisfy", "ExpectGroupsToSatisfy"]
+__all__ = [
+    "ExpectColumnValuesToMatchPattern",
+    "ExpectColumnValuesToSatisfy",
+    "ExpectDeliveriesToBeUsual",
+    "ExpectGroupsToSatisfy",
+]
 
 _MOST_NAMED = 20
 
@@ -114,3 +119,53 @@ class ExpectGroupsToSatisfy(BatchExpectation):
         total, unexpected = judged["element_count"], judged["unexpected_count"]
         share = 1.0 - unexpected / total if total else 1.0
         return {"success": share >= self.mostly, "result": judged}
+
+
+class _TableDeliveries(TableMetricProvider):
+    metric_name = "table.deliveries_usual"
+    value_keys = ("entity", "level")
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(
+        cls,  # noqa: N805
+        execution_engine: SqlAlchemyExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        **_: Any,
+    ) -> dict[str, Any]:
+        relation, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
+        source: sa.ColumnClause[Any] = sa.column("source_id")
+        met = sa.column("met", sa.Boolean())
+        query = (
+            sa.select(source, sa.func.count(), sa.func.count(sa.case((sa.not_(met), 1))))
+            .select_from(relation)
+            .where(sa.column("entity") == metric_value_kwargs["entity"])
+            .where(sa.column("severity") == metric_value_kwargs["level"])
+            .group_by(source)
+            .order_by(source)
+        )
+        rows = execution_engine.execute_query(query).fetchall()
+        return {
+            "element_count": sum(row[1] for row in rows),
+            "unexpected_count": sum(row[2] for row in rows),
+            "sources": [tuple(row) for row in rows],
+        }
+
+
+class ExpectDeliveriesToBeUsual(BatchExpectation):
+    """Every number of every delivery of an entity lies within its bounds, which DuckDB has joined to it already."""
+
+    entity: str
+    level: str
+    metric_dependencies = ("table.deliveries_usual",)
+    success_keys: ClassVar[tuple[str, ...]] = ("entity", "level")
+    args_keys: ClassVar[tuple[str, ...]] = ("entity", "level")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,
+    ) -> dict[str, Any]:
+        judged = metrics["table.deliveries_usual"]
+        return {"success": judged["unexpected_count"] == 0, "result": judged}

@@ -59,6 +59,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def profiles(self) -> Path:
+        """Suites of what is usual here: proposed from this installation's own history."""
+        return self.root / "expectations"
+
+    @property
     def mlflow_artifacts(self) -> Path:
         """Model files."""
         return self.root / "mlflow"

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from headwater.cli import contract
+from headwater.cli.expect import expect
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -29,6 +30,9 @@ app = typer.Typer(
 )
 
 app.add_typer(contract.app, name="contract")
+
+
+app.add_typer(expect, name="expect")
 
 
 class BenchSize(StrEnum):

@@ -2,18 +2,21 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
+from headwater.content.metrics import METRICS, title
 from headwater.content.suites import Severity, Stage
 from headwater.errors import Message
 
 __all__ = [
     "Bar",
+    "Deviation",
     "Fault",
     "Histogram",
     "LandingAccount",
+    "Migrated",
     "Outcome",
     "QualityReport",
     "Refused",
@@ -171,6 +174,65 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class Deviation:
+    """One number of one delivery outside what is usual for its source.
+
+    Parameters
+    ----------
+    column : delivered column, two joined by ``+``, or empty for the delivery as a whole
+    low, high : bounds; None where there is no limit
+    """
+
+    source_id: str
+    entity: str
+    batch_id: str
+    file_name: str
+    period: date | None
+    column: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    severity: Severity
+
+    @property
+    def title(self) -> Message:
+        """What was measured."""
+        return title(self.entity, self.column, self.metric)
+
+    @property
+    def why(self) -> Message:
+        """Why it is watched."""
+        return METRICS[self.metric].why
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """One column before and after one step of the flow.
+
+    Parameters
+    ----------
+    step : ``delivered-raw``, ``raw-staging`` or ``staging-marts``
+    kind : ``exact`` for a column that is passed through, ``cleaned`` for one that a rule may change
+    distance : total variation between both distributions; 0 when they are the same
+    """
+
+    step: str
+    source_id: str
+    entity: str
+    column: str
+    kind: str
+    distance: float
+    rows_before: int
+    rows_after: int
+
+    @property
+    def stops(self) -> bool:
+        """Whether a column that is passed through came out otherwise."""
+        return self.kind == "exact" and self.distance > 0
+
+
+@dataclass(frozen=True)
 class QualityReport:
     """Everything one check found, of one snapshot of the lake.
 
@@ -180,6 +242,8 @@ class QualityReport:
     at : time of the check, with a time zone
     snapshot : number of the lake's snapshot
     origins : what the sources are: ``real``, ``synthetic``, ``converted``
+    deviations : what is unusual about deliveries, errors first
+    migration : every column before and after each step
     folder : where the pages are, relative to the reports, e.g. ``quality/20260105T080000Z-s42``
     """
 
@@ -193,6 +257,8 @@ class QualityReport:
     histograms: tuple[Histogram, ...]
     origins: tuple[str, ...]
     folder: str
+    deviations: tuple[Deviation, ...] = ()
+    migration: tuple[Migrated, ...] = ()
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -207,8 +273,9 @@ class QualityReport:
 
     @property
     def success(self) -> bool:
-        """False when a rule of severity ``error`` failed or a landing account does not balance."""
-        return not any(outcome.stops for outcome in self.outcomes) and all(a.balances for a in self.landing)
+        """False when a rule of severity ``error`` failed, an account does not balance or a column changed underway."""
+        judged = not any(outcome.stops for outcome in self.outcomes) and all(a.balances for a in self.landing)
+        return judged and not any(column.stops for column in self.migration)
 
     def to_dict(self) -> dict[str, object]:
         """Return the summary that a task hands on: counts, no rows."""
@@ -218,7 +285,9 @@ class QualityReport:
             "snapshot": self.snapshot,
             "success": self.success,
             "expectations": len(self.outcomes),
-            "errors": sum(outcome.stops for outcome in failed) + sum(not account.balances for account in self.landing),
+            "errors": sum(outcome.stops for outcome in failed)
+            + sum(not account.balances for account in self.landing)
+            + sum(column.stops for column in self.migration),
             "warnings": sum(not outcome.stops for outcome in failed),
             "suites": len(self.suites),
             "folder": self.folder,

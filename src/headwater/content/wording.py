@@ -35,6 +35,8 @@ def demand(rule: Expectation | Outcome) -> Message:
 
 def judged(type_: str) -> Message:
     """Say what a rule of this type counts."""
+    if type_ == "expect_deliveries_to_be_usual":
+        return Message("项指标", "numbers")
     return Message("组", "groups") if type_ == "expect_groups_to_satisfy" else Message("行", "rows")
 
 
@@ -107,6 +109,10 @@ def _pair(kwargs: Mapping[str, Any], unit: Message) -> Message:
     return Message(words, words)
 
 
+def _usual(kwargs: Mapping[str, Any], unit: Message) -> Message:
+    return Message("每次送报的每项指标在常态界限内", "every number of every delivery within its usual bounds")
+
+
 _WORDS: dict[str, _Words] = {
     "expect_column_mean_to_be_between": _ranged("均值", "mean"),
     "expect_column_median_to_be_between": _ranged("中位数", "median"),
@@ -122,6 +128,7 @@ _WORDS: dict[str, _Words] = {
     "expect_column_values_to_match_pattern": _pattern,
     "expect_column_values_to_not_be_in_set": _listed("没有值属于", "no value one of"),
     "expect_column_values_to_satisfy": _condition,
+    "expect_deliveries_to_be_usual": _usual,
     "expect_groups_to_satisfy": _groups,
     "expect_table_row_count_to_be_between": _ranged("行数", "number of rows"),
 }

@@ -1,11 +1,15 @@
 """Check: every quality suite against one snapshot of the lake, kept in the lake and rendered for people."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from headwater.adapters import lake, postgres, quality, report
+import duckdb
+
+from headwater.adapters import lake, migration, postgres, profile, quality, report
 from headwater.adapters.home import Home
-from headwater.content.quality import QualityReport
+from headwater.content.profiles import as_rules, read_profiles
+from headwater.content.quality import Deviation, QualityReport, SuiteResult
 from headwater.content.suites import STAGES, Stage, read_suites
 from headwater.errors import Message, Refusal
 
@@ -42,21 +46,51 @@ def check(
     with lake.connect(home) as connection:
         with quality.frozen(connection) as (cursor, snapshot):
             name = run_id or f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-s{snapshot}"
+            # Profiles first: a rule that cannot be computed takes temporary tables with it.
+            usual = _profiled(home, cursor, at) if "raw" in stages else _Usual()
             found = QualityReport(
                 run_id=name,
                 at=at,
                 snapshot=snapshot,
-                suites=gx.validate(cursor, suites),
+                suites=(*usual.suites, *gx.validate(cursor, suites)),
                 landing=quality.landing(home, cursor),
                 refused=quality.refused(home),
                 faults=quality.faults(cursor),
                 histograms=quality.histograms(cursor, suites),
                 origins=quality.origins(cursor),
                 folder=f"quality/{report.folder_name(name)}",
+                deviations=usual.deviations,
+                migration=migration.compared(cursor, stages=stages),
             )
         quality.save(home, connection, found)
+        migration.save(home, connection, found)
+        if usual.profiled is not None:
+            profile.keep(home, connection, usual.profiled)
     report.write(home, found)
     return found
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What the profiles of deliveries say."""
+
+    profiled: profile.Profiled | None = None
+    suites: tuple[SuiteResult, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+
+
+def _profiled(home: Home, cursor: duckdb.DuckDBPyConnection, at: datetime) -> _Usual:
+    """Measure new deliveries and judge all that are not accepted yet against what is usual for their source."""
+    from headwater.adapters import gx
+
+    suites = read_profiles(home.profiles)
+    measured = profile.measure(cursor, profile.sent(home), at=at)
+    profile.bind(cursor, suites)
+    return _Usual(
+        profile.accept(cursor, measured),
+        gx.validate_profiles(cursor, as_rules(suites)),
+        profile.deviations(cursor),
+    )
 
 
 def _stages(names: Sequence[str]) -> tuple[Stage, ...]:
