@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
+from headwater.content.accounts import Accounts
 from headwater.content.suites import Severity, Stage
 from headwater.errors import Message
 
@@ -179,6 +180,7 @@ class QualityReport:
     run_id : name of the folder of the report
     at : time of the check, with a time zone
     snapshot : number of the lake's snapshot
+    accounts : what became of every file, by source, month and table
     origins : what the sources are: ``real``, ``synthetic``, ``converted``
     folder : where the pages are, relative to the reports, e.g. ``quality/20260105T080000Z-s42``
     """
@@ -190,6 +192,7 @@ class QualityReport:
     landing: tuple[LandingAccount, ...]
     refused: tuple[Refused, ...]
     faults: tuple[Fault, ...]
+    accounts: Accounts
     histograms: tuple[Histogram, ...]
     origins: tuple[str, ...]
     folder: str

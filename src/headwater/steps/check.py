@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from headwater.adapters import lake, postgres, quality, report
+from headwater.adapters import accounts, lake, postgres, quality, report
 from headwater.adapters.home import Home
 from headwater.content.quality import QualityReport
 from headwater.content.suites import STAGES, Stage, read_suites
@@ -50,6 +50,7 @@ def check(
                 landing=quality.landing(home, cursor),
                 refused=quality.refused(home),
                 faults=quality.faults(cursor),
+                accounts=accounts.accounts(home, cursor),
                 histograms=quality.histograms(cursor, suites),
                 origins=quality.origins(cursor),
                 folder=f"quality/{report.folder_name(name)}",
