@@ -74,7 +74,7 @@ def outline(client: TestClient, path: str) -> Outline:
 
 def every_address(app: FastAPI) -> list[str]:
     assert all(isinstance(route, APIRoute) for route in app.routes), "a mount would bypass the login"
-    values = {"{name}": "console.css", "{kind}": "quality", "{folder}": "x", "{path:path}": "anything"}
+    values = {"{name}": "console.css", "{kind}": "quality", "{folder}": "x", "{source}": "h0101", "{path:path}": "anything"}
     found = []
     for route in app.routes:
         address = route.path  # type: ignore[attr-defined]
@@ -92,6 +92,7 @@ def open_addresses(app: FastAPI) -> list[str]:
         "/openapi.json",
         "/static/console.js",
         f"/{REPORT}/zh.html",
+        "/returns/h0101/h0101_2026-01-05.xlsx",
         "/../etc/passwd",
         "/none",
     ]
@@ -100,7 +101,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 7
+    assert len(every_address(app)) == 8
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
@@ -310,3 +311,13 @@ def test_static_files_name_nothing_outside(clerk: TestClient) -> None:
     for path in (CONSOLE / "static").iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|@import|innerHTML|eval\(", text), path
+
+
+def test_the_newest_workbook_of_each_hospital_is_downloaded_from_the_quality_page(clerk: TestClient) -> None:
+    found = [address for address in outline(clerk, "/quality?lang=en").addresses if address.startswith("/returns/")]
+    assert found == ["/returns/h0101/h0101_2026-01-05.xlsx?lang=en"]
+    answer = clerk.get(found[0])
+    assert answer.headers["content-disposition"] == 'attachment; filename="h0101_2026-01-05.xlsx"'
+    assert answer.content[:2] == b"PK"
+    for other in ("h0101/none.xlsx", "h0102/h0101_2026-01-05.xlsx", "..%2Freturns/x.xlsx", "h0101/..%2Fx.xlsx"):
+        assert clerk.get(f"/returns/{other}").status_code == 404

@@ -11,15 +11,17 @@ from psycopg.rows import dict_row
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
 from headwater.claims.canonical import ENTITIES
+from headwater.claims.pseudonyms import identity, normal
 from headwater.content.accounts import Accounts, Amounts, Change, Cleaning, Delivery, Item, days_late, gaps, month_of
 from headwater.content.contracts import contract_files, read_contracts
 from headwater.errors import Message
 
-__all__ = ["accounts", "shown"]
+__all__ = ["accounts", "masked", "shown"]
 
 _AMOUNTS = tuple(Amounts.__dataclass_fields__)
 _IDENTIFIERS = {"mdtrt_id", "setl_id", "init_setl_id", "feedetl_sn", "psn_no", "certno"}
 _ONE_MONTH = 0.9
+_PERSONS = re.compile(r"(?<!\d)\d(?:[ \u3000-]?\d){13,16}[ \u3000-]?[\dXxＸｘ](?!\d)")
 
 _DELIVERIES = """
 select
@@ -166,7 +168,22 @@ def shown(field: str, text: str) -> str:
     (' ＭＤ-••••••', '４２岁')
     """
     if field not in _IDENTIFIERS:
-        return text
+        return masked(text) or ""
     head = re.match(r"\W*\w{0,2}", text)
     kept = head.group() if head else ""
     return kept + re.sub(r"\w", "•", text[len(kept) :])
+
+
+def masked(text: str | None) -> str | None:
+    """Hide in a text that leaves the house whatever could be a person's identity number, old ones of 15 digits too.
+
+    >>> masked("M1|110101900307851"), masked("420100230199001")
+    ('M1|***', '420100230199001')
+    """
+    if text is None:
+        return None
+
+    def hidden(found: re.Match[str]) -> str:
+        return "***" if identity(normal(found.group()).replace("-", "")) else found.group()
+
+    return _PERSONS.sub(hidden, text)

@@ -9,7 +9,7 @@ from headwater.content.accounts import Accounts, Amounts, Cleaning, Delivery, Ga
 from headwater.content.quality import LandingAccount
 from headwater.errors import Message
 
-__all__ = ["Cell", "CleanedField", "GapLine", "ItemLine", "Month", "SourceFold", "calendar", "cleaned", "folds", "gap_lines", "items"]
+__all__ = ["calendar", "cleaned", "folds", "gap_lines", "items"]
 
 T = TypeVar("T")
 

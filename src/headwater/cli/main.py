@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from headwater.cli.returns import returns
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -114,6 +115,9 @@ def check(as_json: Json = False) -> None:
     from headwater.steps.check import check as run
 
     _report(as_json, lambda: run(_home()), failed=lambda report: not report.success)
+
+
+app.command()(returns)
 
 
 @app.command()

@@ -176,21 +176,6 @@ class Accounts:
         """Files whose rows are in the lake."""
         return tuple(one for one in self.deliveries if one.state == "loaded")
 
-    def narrowed(self, *, sources: Iterable[str] | None = None, month: str | None = None) -> "Accounts":
-        """Return what concerns these sources and this month alone."""
-        wanted = None if sources is None else set(sources)
-
-        def mine(one: Delivery | Item | Cleaning | Gap) -> bool:
-            months = one.months if isinstance(one, Gap) else (one.month,)
-            return (wanted is None or one.source_id in wanted) and (month is None or month in months)
-
-        return Accounts(
-            tuple(filter(mine, self.deliveries)),
-            tuple(filter(mine, self.items)),
-            tuple(filter(mine, self.cleanings)),
-            tuple(filter(mine, self.gaps)),
-        )
-
 
 NO_ACCOUNTS = Accounts()
 """Before anything was delivered."""

@@ -8,6 +8,7 @@ from headwater.adapters.home import Home
 from headwater.content.quality import QualityReport
 from headwater.content.suites import STAGES, Stage, read_suites
 from headwater.errors import Message, Refusal
+from headwater.steps import returns
 
 __all__ = ["check"]
 
@@ -19,7 +20,7 @@ def check(
     run_id: str | None = None,
     now: datetime | None = None,
 ) -> QualityReport:
-    """Check the lake, append the verdicts to ``lake.quality.result`` and write the report.
+    """Check the lake, keep the verdicts in ``lake.quality.result``, write the report and what goes back to hospitals.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def check(
                 folder=f"quality/{report.folder_name(name)}",
             )
         quality.save(home, connection, found)
+        returns.write(home, connection, at=at)
     report.write(home, found)
     return found
 

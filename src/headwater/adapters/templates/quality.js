@@ -38,11 +38,16 @@ function apply() {
     if (group.dataset.s) group.open = group.dataset.s === source.value;
   }
   // What has a source but no months of its own, and what only makes sense over all months.
-  for (const row of document.querySelectorAll("[data-only]")) row.hidden = source.value !== "" && row.dataset.only !== source.value;
+  for (const row of document.querySelectorAll("[data-only]")) {
+    row.hidden = source.value !== "" && row.dataset.only !== source.value;
+  }
   for (const row of document.querySelectorAll("[data-months]")) {
     row.hidden ||= month.value !== "" && !row.dataset.months.split(" ").includes(month.value);
   }
   for (const row of document.querySelectorAll("[data-whole]")) row.hidden = month.value !== "";
+  for (const block of document.querySelectorAll("[data-block]")) {
+    block.hidden = !block.querySelector("[data-only]:not([hidden])");
+  }
   for (const cell of document.querySelectorAll("[data-col]")) cell.classList.toggle("on", cell.dataset.col === month.value);
 }
 
