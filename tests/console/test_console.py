@@ -14,6 +14,7 @@ from headwater_console.app import POLICY, create_app
 from headwater_console.views import LANGUAGES
 
 from headwater.adapters.home import Home
+from headwater.adapters.report import SCRIPT_HASH
 
 CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
 CHINESE = re.compile(r"[一-鿿]")
@@ -256,7 +257,7 @@ def test_the_quality_page_shows_the_newest_report_or_the_one_asked_for(clerk: Te
     assert clerk.get("/quality?run=none-of-that-name").status_code == 404
 
 
-def test_a_report_runs_nothing_and_is_styled_by_what_was_rendered(clerk: TestClient) -> None:
+def test_a_report_runs_its_filter_only_and_is_styled_by_what_was_rendered(clerk: TestClient) -> None:
     answer = clerk.get(f"/{REPORT}/zh.html")
     assert answer.status_code == 200
     assert "<style>" in answer.text

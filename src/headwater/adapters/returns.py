@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 
 from headwater.adapters import postgres, xlsx
-from headwater.adapters.accounts import masked
 from headwater.adapters.home import Home
 from headwater.adapters.xlsx import Column, Sheet
 from headwater.claims.canonical import ENTITIES
 from headwater.claims.contract import Contract
+from headwater.claims.pseudonyms import without_persons
 from headwater.errors import Message
 
 __all__ = ["Return", "folder", "write"]
@@ -127,9 +127,9 @@ def _items(connection: duckdb.DuckDBPyConnection, source: str) -> Iterator[Cells
     for file, entity, row, field, value, code, *words, key in chain.from_iterable(blocks):
         known = next((one for one in ENTITIES[entity].fields if one.name == field), None)
         yield (
-            *(file, _table(entity), row, known.zh if known else None, field, masked(value), code),
+            *(file, _table(entity), row, known.zh if known else None, field, without_persons(value or ""), code),
             *words,
-            masked(key),
+            without_persons(key or ""),
         )
 
 

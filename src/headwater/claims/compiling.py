@@ -35,6 +35,12 @@ _INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.0+)?)?"
 
 _IDENTITY = "[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+_OLD_IDENTITY = (
+    "(?:^|[^0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])[0-9]{4}"
+    "[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}(?:[^0-9]|$)"
+)
+_DIGIT = "[0-9\uff10-\uff19]"
+_PART = "[ .\u3000\u200b-\u200f\u2060\ufeff-]"
 _CHECK_SUM = " + ".join(
     f"{2 ** (18 - place) % 11} * TRY_CAST(substr(t, {place}, 1) AS INTEGER)" for place in range(1, 18)
 )
@@ -77,12 +83,16 @@ def macros() -> tuple[str, ...]:
         "CREATE OR REPLACE TEMP MACRO hw_names_person(t) AS CASE WHEN length(t) >= 18 "
         "THEN len(list_filter(regexp_extract_all(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
         "'[0-9]{17}[0-9Xx]'), x -> hw_is_person(x))) > 0 ELSE false END",
+        # Numbers of 15 digits were issued before 1999. They have no check character, so codes of that length, which
+        # many are, stay codes; in a text there is no reason for one.
+        "CREATE OR REPLACE TEMP MACRO hw_names_old_person(t) AS CASE WHEN length(t) >= 15 "
+        f"THEN regexp_matches(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), '{_OLD_IDENTITY}') ELSE false END",
         # A value that holds something shaped like an identity number is masked, whatever field it stands in, and before
         # it is cut; what a separator or an exponent hides is masked as well.
         "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "
-        "'[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64)",
+        f"'{_DIGIT}(?:{_PART}?{_DIGIT}){{12,16}}{_PART}?(?:{_DIGIT}|[XxＸｘEe])(?:\\+[0-9]+)?', '***', 'g'), 64)",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
-        "'[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
+        "'[-+]?(?:[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,3})' || pattern)",
         "CREATE OR REPLACE TEMP MACRO hw_serial(t) AS TIMESTAMP '1899-12-30' "
         "+ to_seconds(CAST(round(CAST(t AS DOUBLE) * 86400) AS BIGINT))",
         # A four-digit year comes first in every accepted form; 24:00:00, zones and eras are not accepted.
@@ -240,6 +250,8 @@ def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
     if field.type in ("code", "text"):
         parts.append(("hw_names_person(value)", "'E-PERSON-ID'"))
         parts.append(("contains(value, '\ufffd')", "'E-TEXT-DAMAGED'"))
+    if field.type == "text":
+        parts.append(("hw_names_old_person(value)", "'E-PERSON-ID'"))
     if field.type == "code":
         parts.append(("regexp_full_match(value, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{2,3}')", "'E-CODE-SCIENTIFIC'"))
         parts.append(("regexp_matches(value, '[\u0370-\u03ff\u0400-\u052f\\x00-\\x1f]')", "'E-CODE-CHARACTER'"))

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.claims.pseudonyms import without_persons
+
 __all__ = ["Landed", "land_bytes", "landed_before"]
 
 _CHUNK = 1 << 22
@@ -60,4 +62,5 @@ def _place(vault: Path, sha256: str) -> Path:
 
 def _shown(name: str) -> str:
     """Return a file name as it may be stored: valid text, and nothing in it that looks like an identity number."""
-    return re.sub(r"\d{14,17}[\dXx]", "***", name.encode("utf-8", "backslashreplace").decode())
+    plain = name.encode("utf-8", "backslashreplace").decode()
+    return re.sub(r"\d{14,17}[\dXxＸｘ]", "***", without_persons(plain))
