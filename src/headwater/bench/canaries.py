@@ -18,7 +18,7 @@ __all__ = ["NUMBERS", "SOURCE", "found", "plant", "written"]
 SOURCE = "canary"
 """The source in whose deliveries the invented persons stand."""
 
-_OLD = ("110101900307851", "420106851204283", "320102630815196", "510104750229417", "370202901111208")
+_OLD = ("110101900307851", "420106851204283", "320102630815196")
 NUMBERS = tuple(number for old in _OLD if (read := identity(old)) for number in (read.number, old))
 """Identity numbers of persons that do not exist, each of 18 characters and of 15 digits."""
 

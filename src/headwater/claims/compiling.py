@@ -86,7 +86,8 @@ def macros() -> tuple[str, ...]:
         # Numbers of 15 digits were issued before 1999. They have no check character, so codes of that length, which
         # many are, stay codes; in a text there is no reason for one.
         "CREATE OR REPLACE TEMP MACRO hw_names_old_person(t) AS CASE WHEN length(t) >= 15 "
-        f"THEN regexp_matches(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), '{_OLD_IDENTITY}') ELSE false END",
+        "THEN regexp_matches(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
+        f"'{_OLD_IDENTITY}') ELSE false END",
         # A value that holds something shaped like an identity number is masked, whatever field it stands in, and before
         # it is cut; what a separator or an exponent hides is masked as well.
         "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "

@@ -203,7 +203,9 @@ def test_the_policy_allows_this_style_and_this_script_and_nothing_else(language:
         "content",
         f"default-src 'none'; style-src 'sha256-{digest}'; script-src '{SCRIPT_HASH}'",
     ) in page.attributes
-    assert base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode() == SCRIPT_HASH.removeprefix("sha256-")
+    assert base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode() == SCRIPT_HASH.removeprefix(
+        "sha256-"
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,10 @@ def test_quarantine_is_summed_by_fault_with_its_remedy() -> None:
 @pytest.mark.parametrize(
     ("language", "phrases"),
     [
-        ("zh", ("替换 2025-07-05 的一份：相同 989 · 改 1 · 增 2 · 删 3；金额 480.00 → 490.00", "行数减少。", "迟 4 天")),
+        (
+            "zh",
+            ("替换 2025-07-05 的一份：相同 989 · 改 1 · 增 2 · 删 3；金额 480.00 → 490.00", "行数减少。", "迟 4 天"),
+        ),
         ("en", ("replaces that of 2025-07-05: 989 same, 1 changed, 2 added, 3 removed; money 480.00 → 490.00",)),
         ("en", ("It shrank.", "4 days late", "2025-07", "␣¥3.92 → 3.92", "A currency sign or word was removed.")),
         ("en", ("drug list", "drugs.csv", "front_202506.csv", "replaced 1", "waiting 1")),
