@@ -25,6 +25,7 @@ from headwater_console.records import (
     Overview,
     Quality,
     QualityRun,
+    ReturnFile,
     Source,
     Version,
 )
@@ -92,7 +93,7 @@ class Readings:
     def quality(self, run: str) -> Quality:
         """Read the checks made so far; ``run`` names the one to show, the newest if empty."""
         runs = self._quality_runs(30)
-        return Quality(runs, next((found for found in runs if run in ("", found.folder)), None))
+        return Quality(runs, next((found for found in runs if run in ("", found.folder)), None), self.returns())
 
     def report_file(self, kind: str, folder: str, name: str) -> Path | None:
         """Return the file of a rendered report, if there is such a one."""
@@ -100,6 +101,17 @@ class Readings:
             return None
         path = self._home.reports / kind / folder / name
         return path if path.is_file() else None
+
+    def returns(self) -> tuple[ReturnFile, ...]:
+        """Read the newest workbook of each source that has something to mend."""
+        folders = sorted(folder for folder in self._home.reports.glob("returns/*") if folder.is_dir())
+        newest = [max(folder.glob("*.xlsx"), default=None) for folder in folders]
+        return tuple(ReturnFile(path.parent.name, path.name) for path in newest if path is not None)
+
+    def return_file(self, source: str, name: str) -> Path | None:
+        """Return the path of a workbook, if there is such a one."""
+        listed = {path.name: path for path in self._home.reports.glob("returns/*/*.xlsx") if path.parent.name == source}
+        return listed.get(name)
 
     def _landing(self) -> Landing:
         currencies = self._currencies()

@@ -10,7 +10,7 @@ from headwater.adapters.report import folder_name
 
 __all__ = [
     "PAGE_ROWS", "Batch", "BatchFilter", "Batches", "Change", "Evolution", "Landing", "Money", "Overview", "Quality",
-    "QualityRun", "Source", "Version",
+    "QualityRun", "ReturnFile", "Source", "Version",
 ]  # fmt: skip
 
 PAGE_ROWS = 50
@@ -129,11 +129,20 @@ class QualityRun:
 
 
 @dataclass(frozen=True)
+class ReturnFile:
+    """A workbook of what one hospital must mend."""
+
+    source: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Quality:
-    """The checks made so far, newest first, and the one that is shown."""
+    """The checks made so far, newest first, the one that is shown, and what goes back to the hospitals."""
 
     runs: tuple[QualityRun, ...]
     shown: QualityRun | None
+    returns: tuple[ReturnFile, ...]
 
 
 @dataclass(frozen=True)

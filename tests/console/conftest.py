@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from headwater.adapters import batches, knowledge, lake, postgres, quality, report
+from headwater.adapters import batches, knowledge, lake, postgres, quality, report, returns, xlsx
 from headwater.adapters.home import Home
 from headwater.claims.landing import Landed
 from headwater.claims.loading import Counts
+from headwater.content.accounts import NO_ACCOUNTS
 from headwater.content.quality import Outcome, QualityReport, SuiteResult
 from headwater.errors import Message, Refusal
 
@@ -40,10 +41,18 @@ def furnished() -> Iterator[Home]:
 
 def furnish(home: Home) -> None:
     _batches(home)
+    _returns(home)
     with lake.connect(home) as connection:
         _hospitals(connection)
         _knowledge(connection)
         _quality(home, connection)
+
+
+def _returns(home: Home) -> None:
+    column = xlsx.Column(Message("文件", "File"), 20)
+    for day in ("2026-01-04", "2026-01-05"):
+        sheet = xlsx.Sheet("待改", (column,), [("=1+1",)])
+        xlsx.write(returns.folder(home, "h0101") / f"h0101_{day}.xlsx", [sheet], title="h0101", at=AT)
 
 
 def _batches(home: Home) -> None:
@@ -63,15 +72,15 @@ def _batches(home: Home) -> None:
             for month in range(1, 25):
                 name = f"{source}/front_page_{2024 + month // 13}{(month - 1) % 12 + 1:02d}.csv"
                 file = Landed(sha256=f"{number:04x}{month:04x}".ljust(64, "0"), path=Path("x"), size=10, name=name)
-                batches.receive(register, source_id=source, entity="front_page", landed=[file])
-                batch = batches.batch_id(source, "front_page", file)
+                batches.receive(register, source_id=source, entity="front_page", landed=[file], contract="c")
+                batch = batches.batch_id(source, "front_page", file.sha256)
                 batches.settle(register, batch=batch, counts=loaded, snapshot=5)
         odd = Landed(sha256="f" * 64, path=Path("x"), size=10, name="h0103/<script>alert(1)</script>.csv")
-        batches.receive(register, source_id="h0103", entity="fee_line", landed=[odd])
+        batches.receive(register, source_id="h0103", entity="fee_line", landed=[odd], contract="c")
         refusal = Refusal(
             "E-FILE-ENCODING", Message("编码无法识别。", "Encoding unknown."), Message("请转存。", "Save again.")
         )
-        batches.refuse(register, batch=batches.batch_id("h0103", "fee_line", odd), error=refusal)
+        batches.refuse(register, batch=batches.batch_id("h0103", "fee_line", odd.sha256), error=refusal)
 
 
 def _hospitals(connection: lake.duckdb.DuckDBPyConnection) -> None:
@@ -162,6 +171,7 @@ def _quality(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
             landing=(),
             refused=(),
             faults=(),
+            accounts=NO_ACCOUNTS,
             histograms=(),
             origins=("synthetic",),
             folder=f"quality/{report.folder_name(run_id)}",

@@ -4,6 +4,8 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 import uvicorn
@@ -11,7 +13,12 @@ from headwater_console.app import create_app
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from headwater.adapters.home import Home
+from headwater.adapters.report import render
+from headwater.content.accounts import Accounts, Amounts, Cleaning, Delivery, Gap, Item
+from headwater.content.quality import Fault, QualityReport
+from headwater.errors import Message
 
+AT = datetime(2026, 1, 5, 0, 30, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
@@ -120,3 +127,64 @@ def test_without_scripts_every_page_still_works(browser: Browser, address: str) 
         page.get_by_label("Source").select_option("h0101")
         page.get_by_role("button", name="Filter").click()
         expect(page.get_by_text("24 batches, page 1 of 1")).to_be_visible()
+
+
+@pytest.fixture
+def report(furnished: Home) -> Iterator[str]:
+    """Give the address of a report with two sources and three months, through the console."""
+    amounts = Amounts(100, 97, 2, 1, 0, Decimal("50.00"), Decimal("48.00"), Decimal("1.00"), Decimal("1.00"))
+    words = Message("不是数字。", "Not a number.")
+    files = [
+        Delivery(source, "fee_line", month, f"{source}/fees_{month}.csv", "loaded", date(2026, 2, 1), amounts)
+        for source in ("h0101", "h0102")
+        for month in ("2025-11", "2025-12", "2026-01")
+    ]
+    items = [Item(one.source_id, "fee_line", one.month, "cnt", "E-NUMBER", 2, 1, words, words) for one in files]
+    cleaned = [Cleaning("C-CASE", one.source_id, "fee_line", "cnt", one.month, 7, "a", "A") for one in files]
+    fault = Fault("E-NUMBER", "h0101", "fee_line", "cnt", 18, words, words)
+    found = QualityReport(
+        run_id="filtered",
+        at=AT,
+        snapshot=7,
+        suites=(),
+        landing=(),
+        refused=(),
+        faults=(fault,),
+        accounts=Accounts(tuple(files), tuple(items), tuple(cleaned), (Gap("h0102", "fee_line", ("2025-12",)),)),
+        histograms=(),
+        origins=("synthetic",),
+        folder="quality/filtered",
+    )
+    folder = furnished.reports / found.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "en.html").write_text(render(found, "en"), encoding="utf-8")
+    yield "/reports/quality/filtered/en.html"
+    shutil.rmtree(folder)
+
+
+def test_a_report_is_filtered_by_source_and_month_and_its_sums_follow(page: Page, report: str) -> None:
+    page.goto(report)
+    account, code = page.locator("[data-group='a:h0101'] > summary"), page.locator("[data-group='i:E-NUMBER']")
+    expect(account).to_contain_text("files 3 · in 300 · quarantined 6 · money 150.00")
+    page.get_by_label("Month").select_option("2025-12")
+    expect(account).to_contain_text("files 1 · in 100 · quarantined 2 · money 50.00")
+    expect(code.locator("[data-i='0']")).to_have_text("4")
+    page.get_by_label("Source").select_option("h0101")
+    expect(page.locator("[data-group='a:h0102']")).to_be_hidden()
+    expect(page.get_by_text("Missing months")).to_be_hidden()
+    expect(code.locator("[data-i='0']")).to_have_text("2")
+    expect(code.locator("[data-i='1']")).to_have_text("1")
+    expect(page.locator("[data-group='a:h0101'] tbody tr:visible")).to_have_count(1)
+    expect(page.locator("[data-group='c:C-CASE'] > summary [data-i]")).to_have_text("7")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("[data-group='a:h0102']")).to_be_visible()
+    expect(page.get_by_text("Missing months")).to_be_visible()
+    expect(account).to_contain_text("files 3 · in 300")
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_report_scrolls_down_only_with_everything_unfolded(page: Page, report: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(report)
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -14,6 +14,7 @@ from headwater_console.app import POLICY, create_app
 from headwater_console.views import LANGUAGES
 
 from headwater.adapters.home import Home
+from headwater.adapters.report import SCRIPT_HASH
 
 CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
 CHINESE = re.compile(r"[一-鿿]")
@@ -74,7 +75,13 @@ def outline(client: TestClient, path: str) -> Outline:
 
 def every_address(app: FastAPI) -> list[str]:
     assert all(isinstance(route, APIRoute) for route in app.routes), "a mount would bypass the login"
-    values = {"{name}": "console.css", "{kind}": "quality", "{folder}": "x", "{path:path}": "anything"}
+    values = {
+        "{name}": "console.css",
+        "{kind}": "quality",
+        "{folder}": "x",
+        "{source}": "h0101",
+        "{path:path}": "anything",
+    }
     found = []
     for route in app.routes:
         address = route.path  # type: ignore[attr-defined]
@@ -92,6 +99,7 @@ def open_addresses(app: FastAPI) -> list[str]:
         "/openapi.json",
         "/static/console.js",
         f"/{REPORT}/zh.html",
+        "/returns/h0101/h0101_2026-01-05.xlsx",
         "/../etc/passwd",
         "/none",
     ]
@@ -100,7 +108,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 7
+    assert len(every_address(app)) == 8
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
@@ -255,12 +263,12 @@ def test_the_quality_page_shows_the_newest_report_or_the_one_asked_for(clerk: Te
     assert clerk.get("/quality?run=none-of-that-name").status_code == 404
 
 
-def test_a_report_runs_nothing_and_is_styled_by_what_was_rendered(clerk: TestClient) -> None:
+def test_a_report_runs_its_filter_only_and_is_styled_by_what_was_rendered(clerk: TestClient) -> None:
     answer = clerk.get(f"/{REPORT}/zh.html")
     assert answer.status_code == 200
     assert "<style>" in answer.text
     assert re.search(r"style-src 'sha256-[A-Za-z0-9+/=]{44}'", answer.headers["content-security-policy"])
-    assert "script-src" not in answer.headers["content-security-policy"]
+    assert f"; script-src '{SCRIPT_HASH}'; " in answer.headers["content-security-policy"]
     assert outline(clerk, f"/{REPORT}/zh.html").inline == ["style"]
 
 
@@ -310,3 +318,13 @@ def test_static_files_name_nothing_outside(clerk: TestClient) -> None:
     for path in (CONSOLE / "static").iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|@import|innerHTML|eval\(", text), path
+
+
+def test_the_newest_workbook_of_each_hospital_is_downloaded_from_the_quality_page(clerk: TestClient) -> None:
+    found = [address for address in outline(clerk, "/quality?lang=en").addresses if address.startswith("/returns/")]
+    assert found == ["/returns/h0101/h0101_2026-01-05.xlsx?lang=en"]
+    answer = clerk.get(found[0])
+    assert answer.headers["content-disposition"] == 'attachment; filename="h0101_2026-01-05.xlsx"'
+    assert answer.content[:2] == b"PK"
+    for other in ("h0101/none.xlsx", "h0102/h0101_2026-01-05.xlsx", "..%2Freturns/x.xlsx", "h0101/..%2Fx.xlsx"):
+        assert clerk.get(f"/returns/{other}").status_code == 404

@@ -1,4 +1,4 @@
-"""The quality report: two single-file pages, Chinese and English, without script, network or identifier."""
+"""The quality report: two single-file pages, Chinese and English, without network or identifier."""
 
 import base64
 import hashlib
@@ -15,13 +15,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headwater.adapters.home import Home
+from headwater.adapters.report_accounts import calendar, cleaned, folds, gap_lines, items
 from headwater.claims.canonical import ENTITIES
+from headwater.claims.cleaning import RULES
+from headwater.content.accounts import Change
 from headwater.content.quality import Fault, LandingAccount, Outcome, QualityReport, SourceShare
 from headwater.content.suites import STAGES, UNITS
 from headwater.content.wording import demand, judged
 from headwater.errors import Message
 
-__all__ = ["LANGUAGES", "Language", "folder_name", "render", "write"]
+__all__ = ["LANGUAGES", "SCRIPT_HASH", "Language", "folder_name", "render", "write"]
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -38,6 +41,24 @@ _ORIGIN_WORDS = {
     "converted": Message("转换数据", "converted data"),
     "real": Message("真实数据", "real data"),
 }
+_STATES = (
+    ("received", Message("已接收", "received")),
+    ("held", Message("待决定", "waiting")),
+    ("refused", Message("拒收", "refused")),
+    ("superseded", Message("已被替换", "replaced")),
+)
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+
+
+def _hash(text: str) -> str:
+    """Return the digest by which a page's policy names the one style or script that it allows."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+_CSS = (_TEMPLATES / "quality.css").read_text(encoding="utf-8")
+_SCRIPT = (_TEMPLATES / "quality.js").read_text(encoding="utf-8")
+SCRIPT_HASH = _hash(_SCRIPT)
+"""Digest of the only script that a report may run: its filter."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,25 @@ def render(report: QualityReport, language: Language) -> str:
     def say(words: Message) -> str:
         return words.zh if language == "zh" else words.en
 
-    css = (_TEMPLATES / "quality.css").read_text(encoding="utf-8")
+    environment = _environment()
+    environment.filters.update(say=say)
+    environment.globals.update(t=lambda zh, en: zh if language == "zh" else en)
+    return environment.get_template("quality.html").render(
+        report=report,
+        css=Markup(_CSS),
+        css_hash=Markup(_hash(_CSS)),
+        script=Markup(_SCRIPT),
+        script_hash=Markup(SCRIPT_HASH),
+        stages=[(stage, _STAGE_WORDS[stage]) for stage in STAGES if any(s.stage == stage for s in report.suites)],
+        totals=_totals(report.landing),
+        fault_groups=_by_code(report.faults),
+        origins=[_origin(origin, mixed=len(report.origins) > 1) for origin in report.origins if origin != "real"],
+        contents=_contents(report),
+        **_deliveries(report),
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -91,29 +130,91 @@ def render(report: QualityReport, language: Language) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(say=say, n=_number, money=_money, percent=_percent)
+    environment.filters.update(n=_number, money=_money, percent=_percent)
     environment.globals.update(
-        t=lambda zh, en: zh if language == "zh" else en,
         demand=demand,
         found=_found,
         share_found=_share_found,
         worst=_worst,
         width=_width,
-    )
-    return environment.get_template("quality.html").render(
-        report=report,
-        language=language,
-        css=Markup(css),
-        css_hash=Markup("sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()),
-        stages=[(stage, _STAGE_WORDS[stage]) for stage in STAGES if any(s.stage == stage for s in report.suites)],
-        accounts=[(source, list(rows)) for source, rows in groupby(report.landing, lambda account: account.source_id)],
-        totals=_totals(report.landing),
-        fault_groups=_by_code(report.faults),
+        figure=_figure,
+        change=_change,
+        visible=_visible,
+        field=_field,
         entities=ENTITIES,
-        origins=[_origin(origin, mixed=len(report.origins) > 1) for origin in report.origins if origin != "real"],
+        rules=RULES,
         units=UNITS,
         origin_words=_ORIGIN_WORDS,
+        state_words=_STATES,
     )
+    return environment
+
+
+def _deliveries(report: QualityReport) -> dict[str, object]:
+    """Return what the page shows of deliveries."""
+    accounts = report.accounts
+    return {
+        "folds": folds(accounts, report.landing),
+        "calendar": calendar(accounts),
+        "years": [(year, list(months)) for year, months in groupby(accounts.months, lambda month: month[:4])],
+        "items": items(accounts.items),
+        "cleaned": cleaned(accounts.cleanings),
+        "gap_lines": gap_lines(accounts.gaps),
+        "open_items": sum(item.open for item in accounts.items),
+        "closed_items": sum(item.closed for item in accounts.items),
+    }
+
+
+def _contents(report: QualityReport) -> list[tuple[str, Message]]:
+    parts = (
+        ("failures", Message("未达到的规则", "Rules not met"), True),
+        ("calendar", Message("送报日历", "Calendar"), True),
+        ("landing", Message("账目", "Accounts"), True),
+        ("files", Message("文件", "Files"), True),
+        ("faults", Message("隔离", "Quarantine"), True),
+        ("cleaned", Message("清洗", "Cleaning"), bool(report.accounts.cleanings)),
+        ("stages", Message("各阶段", "Stages"), True),
+        ("deviations", Message("不同往常", "Unusual"), bool(getattr(report, "deviations", ()))),
+        ("migration", Message("逐步迁移", "Step by step"), bool(getattr(report, "migration", ()))),
+        ("shapes", Message("分布", "Distributions"), bool(report.histograms)),
+        ("rules", Message("全部规则", "All rules"), True),
+    )
+    return [(name, words) for name, words, there in parts if there]
+
+
+def _change(change: Change) -> Message:
+    """Say what a file changed that was sent again."""
+    rows = (change.rows_same, change.rows_changed, change.rows_added, change.rows_removed)
+    same, changed, added, removed = (_number(value) for value in rows)
+    before, after = _money(change.money_before), _money(change.money_after)
+    zh, en = (f"替换 {change.earlier_landed} 的一份：", f"replaces that of {change.earlier_landed}: ")
+    head = Message(zh, en) if change.earlier_landed else Message("更正：", "corrects: ")
+    return Message(
+        f"{head.zh}相同 {same} · 改 {changed} · 增 {added} · 删 {removed}；金额 {before} → {after}",
+        f"{head.en}{same} same, {changed} changed, {added} added, {removed} removed; money {before} → {after}",
+    )
+
+
+def _field(entity: str, name: str) -> Message:
+    if entity not in ENTITIES:
+        return Message("", "")
+    found = next((field for field in ENTITIES[entity].fields if field.name == name), None)
+    # What stands after a colon or semicolon lists the values, which a heading does not need.
+    return Message(found.zh, re.split("[:;]", found.en)[0]) if found else Message("", "")
+
+
+def _visible(text: str) -> str:
+    """Make visible what is not: spaces at both ends, and characters without a width.
+
+    >>> _visible(" 12\u200b3 ")
+    '␣12‹U+200B›3␣'
+    """
+    shown = _INVISIBLE.sub(lambda found: f"‹U+{ord(found.group()):04X}›", text)
+    inner = shown.strip()
+    if not inner:
+        return "␣" * len(shown)
+    start = len(shown) - len(shown.lstrip())
+    return "␣" * start + inner + "␣" * (len(shown) - start - len(inner))
 
 
 def _origin(origin: str, *, mixed: bool) -> Message:
@@ -175,6 +276,10 @@ def _aggregate(observed: str | None, unit: str | None) -> str:
     if unit == "share" and re.fullmatch(r"[0-9.]+(e-[0-9]+)?", observed):
         return _percent(100 * float(observed))
     return re.sub(r"(?<![\d.])\d{5,}", lambda digits: f"{int(digits.group()):,}", observed)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.4g}" if abs(value) < 100_000 else f"{value:,.0f}"
 
 
 def _number(value: int | None) -> str:

@@ -35,6 +35,12 @@ _INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.0+)?)?"
 
 _IDENTITY = "[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+_OLD_IDENTITY = (
+    "(?:^|[^0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])[0-9]{4}"
+    "[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}(?:[^0-9]|$)"
+)
+_DIGIT = "[0-9\uff10-\uff19]"
+_PART = "[ .\u3000\u200b-\u200f\u2060\ufeff-]"
 _CHECK_SUM = " + ".join(
     f"{2 ** (18 - place) % 11} * TRY_CAST(substr(t, {place}, 1) AS INTEGER)" for place in range(1, 18)
 )
@@ -83,12 +89,17 @@ def macros() -> tuple[str, ...]:
         "CREATE OR REPLACE TEMP MACRO hw_names_person(t) AS CASE WHEN length(t) >= 18 "
         "THEN len(list_filter(regexp_extract_all(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
         "'[0-9]{17}[0-9Xx]'), x -> hw_is_person(x))) > 0 ELSE false END",
+        # Numbers of 15 digits were issued before 1999. They have no check character, so codes of that length, which
+        # many are, stay codes; in a text there is no reason for one.
+        "CREATE OR REPLACE TEMP MACRO hw_names_old_person(t) AS CASE WHEN length(t) >= 15 "
+        "THEN regexp_matches(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
+        f"'{_OLD_IDENTITY}') ELSE false END",
         # A value that holds something shaped like an identity number is masked, whatever field it stands in, and before
         # it is cut; what a separator or an exponent hides is masked as well.
         "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "
-        "'[0-9](?:[ .-]?[0-9]){12,16}[ -]?[0-9XxEe](?:\\+[0-9]+)?', '***', 'g'), 64)",
+        f"'{_DIGIT}(?:{_PART}?{_DIGIT}){{12,16}}{_PART}?(?:{_DIGIT}|[XxＸｘEe])(?:\\+[0-9]+)?', '***', 'g'), 64)",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
-        "'[-+]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})' || pattern)",
+        "'[-+]?(?:[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,3})' || pattern)",
         "CREATE OR REPLACE TEMP MACRO hw_serial(t) AS TIMESTAMP '1899-12-30' "
         "+ to_seconds(CAST(round(CAST(t AS DOUBLE) * 86400) AS BIGINT))",
         # A four-digit year comes first in every accepted form; 24:00:00, zones and eras are not accepted.
@@ -246,16 +257,14 @@ def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
     elif field.type in ("date", "time"):
         ambiguous = "regexp_full_match(text, '[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{2}|[0-9]{4})(?: .*)?')"
         parts.append((unread, f"CASE WHEN {ambiguous} THEN 'E-DATE-AMBIGUOUS' ELSE 'E-DATE' END"))
-    if field.type in ("date", "time"):
-        late = f"value >= DATE '{delivered_on}' + INTERVAL 1 DAY"
-        parts.append((f"value < DATE '1900-01-01' OR {late}", "'E-DATE-RANGE'"))
-    if field.low is not None or field.high is not None:
-        parts.append((f"value NOT BETWEEN {field.low} AND {field.high}", "'E-NUMBER-RANGE'"))
+    parts += _outside(field, delivered_on)
+    if field.type == "code":
+        parts.append(("ordinary", "NULL"))
     if field.type in ("code", "text"):
-        if field.type == "code":
-            parts.append(("ordinary", "NULL"))
         parts.append(("hw_names_person(value)", "'E-PERSON-ID'"))
         parts.append(("contains(value, '\ufffd')", "'E-TEXT-DAMAGED'"))
+    if field.type == "text":
+        parts.append(("hw_names_old_person(value)", "'E-PERSON-ID'"))
     if field.type == "code":
         parts.append(("regexp_full_match(value, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{2,3}')", "'E-CODE-SCIENTIFIC'"))
         parts.append(("regexp_matches(value, '[\u0370-\u03ff\u0400-\u052f\\x00-\\x1f]')", "'E-CODE-CHARACTER'"))
@@ -264,6 +273,16 @@ def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
         if parts
         else "NULL::VARCHAR"
     )
+
+
+def _outside(field: Field, delivered_on: str) -> list[tuple[str, str]]:
+    """Return the faults of a value that was read but cannot be."""
+    if field.type in ("date", "time"):
+        late = f"value >= DATE '{delivered_on}' + INTERVAL 1 DAY"
+        return [(f"value < DATE '1900-01-01' OR {late}", "'E-DATE-RANGE'")]
+    if field.low is not None:
+        return [(f"value NOT BETWEEN {field.low} AND {field.high}", "'E-NUMBER-RANGE'")]
+    return []
 
 
 def _unreadable_number(field: Field) -> str:

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.claims.pseudonyms import without_persons
+
 __all__ = ["HIDDEN", "Landed", "land_bytes", "landed_before", "shown_name"]
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]")
@@ -65,5 +67,5 @@ def _place(vault: Path, sha256: str) -> Path:
 
 def shown_name(name: str) -> str:
     """Return a file name as it may be stored: valid text that shows, and nothing that looks like an identity number."""
-    plain = HIDDEN.sub("\ufffd", name.encode("utf-8", "backslashreplace").decode())
-    return re.sub(r"\d{14,17}[\dXx]", "***", plain)
+    plain = without_persons(name.encode("utf-8", "backslashreplace").decode())
+    return re.sub(r"\d{14,17}[\dXxＸｘ]", "***", HIDDEN.sub("\ufffd", plain))

@@ -19,7 +19,7 @@ from typing import Literal
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["DAMAGED", "Identity", "Pseudonyms", "identity"]
+__all__ = ["DAMAGED", "Identity", "Pseudonyms", "identity", "without_persons"]
 
 DAMAGED = "0E+00"
 """What stands for an identifier that a spreadsheet turned into scientific notation: no token, as digits are lost."""
@@ -28,6 +28,8 @@ Hash = Literal["sha256", "sm3"]
 
 _BLANK = {"", "NULL", "-", "--", "无", "N/A", "\\N"}
 _SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?E\+\d{2,3}", re.ASCII)
+# Old and new identity numbers anywhere in a text, their digits of any width or set apart.
+_LIKE_IDENTITY = re.compile(r"(?<!\d)\d(?:[ \u3000-]?\d){13,16}[ \u3000-]?[\dXxＸｘ](?!\d)")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -121,3 +123,16 @@ class Pseudonyms:
 def normal(identifier: str) -> str:
     """Return an identifier without the differences of width, case and space."""
     return "".join(unicodedata.normalize("NFKC", identifier).split()).upper()
+
+
+def without_persons(text: str) -> str:
+    """Hide in a text every identity number, also one of 15 digits.
+
+    >>> without_persons("M1|１１０１０１900307851"), without_persons("420100230199001")
+    ('M1|***', '420100230199001')
+    """
+
+    def hidden(found: re.Match[str]) -> str:
+        return "***" if identity(normal(found.group()).replace("-", "")) else found.group()
+
+    return _LIKE_IDENTITY.sub(hidden, text)

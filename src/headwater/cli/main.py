@@ -18,6 +18,7 @@ from rich.table import Table
 
 from headwater.cli import contract
 from headwater.cli.expect import expect
+from headwater.cli.returns import returns
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -121,6 +122,9 @@ def check(as_json: Json = False) -> None:
     from headwater.steps.check import check as run
 
     _report(as_json, lambda: run(_home()), failed=lambda report: not report.success)
+
+
+app.command()(returns)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
+from headwater.content.accounts import Accounts
 from headwater.content.metrics import METRICS, title
 from headwater.content.suites import Severity, Stage
 from headwater.errors import Message
@@ -241,6 +242,7 @@ class QualityReport:
     run_id : name of the folder of the report
     at : time of the check, with a time zone
     snapshot : number of the lake's snapshot
+    accounts : what became of every file, by source, month and table
     origins : what the sources are: ``real``, ``synthetic``, ``converted``
     deviations : what is unusual about deliveries, errors first
     migration : every column before and after each step
@@ -254,6 +256,7 @@ class QualityReport:
     landing: tuple[LandingAccount, ...]
     refused: tuple[Refused, ...]
     faults: tuple[Fault, ...]
+    accounts: Accounts
     histograms: tuple[Histogram, ...]
     origins: tuple[str, ...]
     folder: str

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from headwater.adapters import lake, migration, postgres, profile, quality, report
+from headwater.adapters import accounts, lake, migration, postgres, profile, quality, report
 from headwater.adapters.home import Home
 from headwater.content.profiles import as_rules, read_profiles
 from headwater.content.quality import Deviation, QualityReport, SuiteResult
 from headwater.content.suites import STAGES, Stage, read_suites
 from headwater.errors import Message, Refusal
+from headwater.steps import returns
 
 __all__ = ["check"]
 
@@ -23,7 +24,7 @@ def check(
     run_id: str | None = None,
     now: datetime | None = None,
 ) -> QualityReport:
-    """Check the lake, append the verdicts to ``lake.quality.result`` and write the report.
+    """Check the lake, keep the verdicts in ``lake.quality.result``, write the report and what goes back to hospitals.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def check(
                 landing=quality.landing(home, cursor),
                 refused=quality.refused(home),
                 faults=quality.faults(cursor),
+                accounts=accounts.accounts(home, cursor),
                 histograms=quality.histograms(cursor, suites),
                 origins=quality.origins(cursor),
                 folder=f"quality/{report.folder_name(name)}",
@@ -66,6 +68,7 @@ def check(
         migration.save(home, connection, found)
         if usual.profiled is not None:
             profile.keep(home, connection, usual.profiled)
+        returns.write(home, connection, at=at)
     report.write(home, found)
     return found
 

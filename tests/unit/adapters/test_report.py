@@ -6,7 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.adapters.home import Home
-from headwater.adapters.report import LANGUAGES, Language, folder_name, render, write
+from headwater.adapters.report import LANGUAGES, SCRIPT_HASH, Language, folder_name, render, write
+from headwater.content.accounts import NO_ACCOUNTS, Accounts, Amounts, Change, Cleaning, Delivery, Gap, Item
 from headwater.content.quality import (
     Bar,
     Fault,
@@ -43,6 +44,7 @@ class Page(HTMLParser):
         self.attributes: list[tuple[str, str]] = []
         self.words: list[str] = []
         self.style = ""
+        self.script = ""
         self._open: list[str] = []
         self.feed(page)
         self.close()
@@ -64,6 +66,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "style":
             self.style += data
+        elif self._open and self._open[-1] == "script":
+            self.script += data
         elif data.strip():
             self.words.append(" ".join(data.split()))
 
@@ -121,6 +125,7 @@ def report(*outcomes: Outcome, **changes: object) -> QualityReport:
         landing=(account(),),
         refused=(),
         faults=(),
+        accounts=NO_ACCOUNTS,
         histograms=(),
         origins=("synthetic",),
         folder="quality/scheduled__1",
@@ -129,6 +134,29 @@ def report(*outcomes: Outcome, **changes: object) -> QualityReport:
 
 
 NO_DATE = Message("日期无法识别。", "No date.")
+AMOUNTS = Amounts(1000, 990, 7, 3, 2, Decimal("500.00"), Decimal("490.00"), Decimal("7.00"), Decimal("3.00"))
+JUNE = Delivery("h0101", "front_page", "2025-06", "h0101/front_202506.csv", "loaded", date(2025, 7, 5), AMOUNTS)
+AGAIN = replace(
+    JUNE,
+    landed=date(2025, 8, 5),
+    change=Change(989, 1, 2, 3, Decimal("480.00"), Decimal("490.00"), date(2025, 7, 5)),
+)
+ACCOUNTS = Accounts(
+    deliveries=(
+        replace(JUNE, state="superseded"),
+        AGAIN,
+        replace(JUNE, month="2025-08", days_late=4),
+        replace(JUNE, month="2025-09", state="held", reason=Message("行数减少。", "It shrank.")),
+        replace(JUNE, source_id="h0102", entity="drug", month="", file_name="h0102/drugs.csv"),
+    ),
+    items=(
+        Item("h0101", "front_page", "2025-06", "begntime", "E-DATE", 5, 1, NO_DATE, Message("改。", "Mend it.")),
+        Item("h0101", "front_page", "2025-08", "begntime", "E-DATE", 2, 0, NO_DATE, Message("改。", "Mend it.")),
+        Item("h0102", "fee_line", "", "fee_ocur_time", "E-DATE", 70, 3, NO_DATE, Message("改。", "Mend it.")),
+    ),
+    cleanings=(Cleaning("C-CURRENCY", "h0101", "front_page", "medfee_sumamt", "2025-06", 12, " ¥3.92", "3.92"),),
+    gaps=(Gap("h0101", "front_page", ("2025-07",)),),
+)
 MEN = Bar(Message("男", "male"), 30)
 FULL = report(
     outcome(1),
@@ -144,6 +172,7 @@ FULL = report(
         Fault("E-DATE", "h0101", "front_page", "begntime", 7, NO_DATE, Message("改。", "Mend it.")),
         Fault("E-DATE", "h0102", "fee_line", "fee_ocur_time", 70, NO_DATE, Message("改。", "Mend it.")),
     ),
+    accounts=ACCOUNTS,
     histograms=(Histogram("raw.front_page", "gend", Message("性别", "Sex"), "row", (MEN,), 10),),
 )
 
@@ -152,21 +181,31 @@ FULL = report(
 def test_a_page_is_whole_and_alone(language: Language) -> None:
     page = Page(render(FULL, language))
     assert page.tags.count("h1") == 1
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
     assert {"img", "link", "iframe", "object", "form"} & set(page.tags) == set()
     references = [value for name, value in page.attributes if name in ("src", "href", "action", "srcset")]
-    assert references == [f"{'en' if language == 'zh' else 'zh'}.html"]
+    assert [one for one in references if not one.startswith("#")] == [f"{'en' if language == 'zh' else 'zh'}.html"]
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {one[1:] for one in references if one.startswith("#")} <= set(ids)
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
     assert "http" not in render(FULL, language).replace('http-equiv="', "")
     assert "url(" not in page.style
     assert "@import" not in page.style
+    assert not re.search(r"fetch|XMLHttp|import|WebSocket|sendBeacon|\bsrc\b|location|innerHTML|eval", page.script)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_policy_allows_this_style_and_nothing_else(language: Language) -> None:
+def test_the_policy_allows_this_style_and_this_script_and_nothing_else(language: Language) -> None:
     page = Page(render(FULL, language))
     digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    assert ("content", f"default-src 'none'; style-src 'sha256-{digest}'") in page.attributes
+    assert (
+        "content",
+        f"default-src 'none'; style-src 'sha256-{digest}'; script-src '{SCRIPT_HASH}'",
+    ) in page.attributes
+    assert base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode() == SCRIPT_HASH.removeprefix(
+        "sha256-"
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,10 +241,40 @@ def test_a_failure_names_the_sources_that_caused_it() -> None:
 
 
 def test_quarantine_is_summed_by_fault_with_its_remedy() -> None:
-    text = Page(render(FULL, "en")).text
+    text = Page(render(replace(FULL, accounts=NO_ACCOUNTS), "en")).text
     assert text.count("E-DATE") == 1
     assert "77" in text.splitlines()
     assert "fee_line.fee_ocur_time, front_page.begntime" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "phrases"),
+    [
+        (
+            "zh",
+            ("替换 2025-07-05 的一份：相同 989 · 改 1 · 增 2 · 删 3；金额 480.00 → 490.00", "行数减少。", "迟 4 天"),
+        ),
+        ("en", ("replaces that of 2025-07-05: 989 same, 1 changed, 2 added, 3 removed; money 480.00 → 490.00",)),
+        ("en", ("It shrank.", "4 days late", "2025-07", "␣¥3.92 → 3.92", "A currency sign or word was removed.")),
+        ("en", ("drug list", "drugs.csv", "front_202506.csv", "replaced 1", "waiting 1")),
+    ],
+)
+def test_a_page_tells_what_became_of_every_file(language: Language, phrases: tuple[str, ...]) -> None:
+    text = Page(render(replace(FULL, landing=()), language)).text
+    for phrase in phrases:
+        assert phrase in text, phrase
+
+
+def test_the_rows_of_a_source_add_up_to_its_fold() -> None:
+    """The filter sums what rows carry; over all of them this is what the page says without it."""
+    page = render(FULL, "en")
+    parts = re.findall(r'data-in="i:E-DATE" data-by="([^"]+)"', page)
+    numbers = [[int(number) for number in part.split(":")[1:]] for by in parts for part in by.split()]
+    assert [sum(column) for column in zip(*numbers, strict=True)] == [77, 4]
+    assert re.findall(r'data-in="a:h0101" data-by="([^"]+)"', page) == [
+        f"{month}:1:1000:990:7:3:50000" for month in ("2025-06", "2025-08")
+    ]
+    assert re.findall(r'data-in="f:h0102" data-by="([^"]+)"', page) == ["-:1"]
 
 
 def test_a_lake_that_passes_says_so() -> None:
@@ -247,7 +316,7 @@ def test_words_of_the_data_are_never_markup() -> None:
     )
     for language in LANGUAGES:
         page = Page(render(found, language))
-        assert "script" not in page.tags
+        assert "script" not in page.tags, "there is nothing to filter"
         assert nasty in page.text
 
 
@@ -277,13 +346,19 @@ def test_a_fault_is_never_rounded_away(unexpected: int) -> None:
     assert share.group(1) not in ("0 %", "0.00 %", "100 %", "100.0 %")
 
 
-def test_two_hundred_rules_and_hundred_sources_render_within_a_second() -> None:
+def test_two_hundred_rules_and_three_thousand_files_render_within_a_second() -> None:
     shares = tuple(SourceShare(f"h{n:04d}", False, 500, n, None) for n in range(100))
     rules = [outcome(n, success=n % 2 == 0, by_source=() if n % 2 == 0 else shares) for n in range(200)]
-    accounts = tuple(account(source_id=f"h{n:04d}") for n in range(100))
-    started = time.perf_counter()
-    pages = [render(report(*rules, landing=accounts), language) for language in LANGUAGES]
-    assert time.perf_counter() - started < 1.0 * len(pages)
+    landing = tuple(account(source_id=f"h{n:04d}") for n in range(100))
+    files = tuple(
+        replace(JUNE, source_id=f"h{n:04d}", month=f"{2024 + month // 12}-{month % 12 + 1:02d}")
+        for n in range(100)
+        for month in range(24)
+    )
+    found = report(*rules, landing=landing, accounts=Accounts(files))
+    started = time.process_time()
+    pages = [render(found, language) for language in LANGUAGES]
+    assert time.process_time() - started < 1.0 * len(pages)
 
 
 def test_the_newest_report_is_also_the_latest(tmp_path: Path) -> None:
