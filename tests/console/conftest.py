@@ -63,15 +63,15 @@ def _batches(home: Home) -> None:
             for month in range(1, 25):
                 name = f"{source}/front_page_{2024 + month // 13}{(month - 1) % 12 + 1:02d}.csv"
                 file = Landed(sha256=f"{number:04x}{month:04x}".ljust(64, "0"), path=Path("x"), size=10, name=name)
-                batches.receive(register, source_id=source, entity="front_page", landed=[file])
-                batch = batches.batch_id(source, "front_page", file)
+                batches.receive(register, source_id=source, entity="front_page", landed=[file], contract="c")
+                batch = batches.batch_id(source, "front_page", file.sha256)
                 batches.settle(register, batch=batch, counts=loaded, snapshot=5)
         odd = Landed(sha256="f" * 64, path=Path("x"), size=10, name="h0103/<script>alert(1)</script>.csv")
-        batches.receive(register, source_id="h0103", entity="fee_line", landed=[odd])
+        batches.receive(register, source_id="h0103", entity="fee_line", landed=[odd], contract="c")
         refusal = Refusal(
             "E-FILE-ENCODING", Message("编码无法识别。", "Encoding unknown."), Message("请转存。", "Save again.")
         )
-        batches.refuse(register, batch=batches.batch_id("h0103", "fee_line", odd), error=refusal)
+        batches.refuse(register, batch=batches.batch_id("h0103", "fee_line", odd.sha256), error=refusal)
 
 
 def _hospitals(connection: lake.duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,6 @@
 """The ``headwater`` command: every step of the job without Airflow, on the same code."""
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -114,6 +115,17 @@ def check(as_json: Json = False) -> None:
     from headwater.steps.check import check as run
 
     _report(as_json, lambda: run(_home()), failed=lambda report: not report.success)
+
+
+@app.command()
+def publish(
+    by: Annotated[str, typer.Option(help="Who publishes. / 发布人")] = getpass.getuser(),
+    as_json: Json = False,
+) -> None:
+    """Let readers see the snapshot that the newest check found good. / 发布检查通过的快照."""
+    from headwater.steps.publish import publish as run
+
+    _report(as_json, lambda: run(_home(), by=by))
 
 
 @app.command()
