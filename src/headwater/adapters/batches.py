@@ -67,13 +67,14 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that waits for a decision."""
+    """A file that waits for a decision; ``rows_before`` are those of the live file that it would replace."""
 
     batch_id: str
     source_id: str
     entity: str
     file_name: str
     rows_in: int
+    rows_before: int | None
     reason_zh: str
     reason_en: str
     landed_at: datetime
@@ -227,9 +228,11 @@ def waiting(connection: psycopg.Connection) -> list[Waiting]:
     """Return the files that wait for a decision, the oldest first."""
     with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         cursor.execute(
-            "select batch_id, source_id, entity, file_name, rows_in, refusal_zh as reason_zh, "
-            "refusal_en as reason_en, landed_at from ops.batch left join ops.decision using (batch_id) "
-            "where state = 'held' and choice is null order by landed_at, batch_id"
+            "select b.batch_id, b.source_id, b.entity, b.file_name, b.rows_in, e.rows_in as rows_before, "
+            "b.refusal_zh as reason_zh, b.refusal_en as reason_en, b.landed_at "
+            "from ops.batch b left join ops.decision d using (batch_id) left join ops.batch e "
+            "on (e.source_id, e.entity, e.file_name, e.state) = (b.source_id, b.entity, b.file_name, 'loaded') "
+            "where b.state = 'held' and d.choice is null order by b.landed_at, b.batch_id"
         )
         return cursor.fetchall()
 
