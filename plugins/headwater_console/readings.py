@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import evolution_report, incidents, lake, postgres
+from headwater.adapters import evolution_report, incidents, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.report import folder_name
 from headwater_console.records import (
@@ -46,13 +46,17 @@ class Readings:
 
     def overview(self) -> Overview:
         """Read everything the first page shows."""
-        snapshot, snapshot_at = self._snapshot()
+        published = publication.current(self._home)
+        snapshot, snapshot_at = (
+            (published.snapshot_id, published.published_at) if published is not None else self._snapshot()
+        )
         versions = self._versions()
         return Overview(
             landing=self._landing(),
             snapshot=snapshot,
             snapshot_at=snapshot_at,
-            marts=self._marts(),
+            is_published=published is not None,
+            marts=self._marts(snapshot),
             quality=next(iter(self._quality_runs(1)), None),
             sources=self.sources(),
             champions=_champions(versions),
@@ -137,13 +141,12 @@ class Readings:
             )
         return (int(rows[0][0]), rows[0][1]) if rows else (0, None)
 
-    def _marts(self) -> tuple[tuple[str, int], ...]:
+    def _marts(self, snapshot: int) -> tuple[tuple[str, int], ...]:
+        """Count the rows of every mart as it was at one snapshot, so that a build under way shows nothing of itself."""
         with self._lock:
-            names = self._query(
-                "SELECT table_name FROM information_schema.tables"
-                " WHERE table_catalog = 'lake' AND table_schema = 'marts' ORDER BY 1"
-            )
-            counts = (self._query(f'SELECT count(*) FROM lake.marts."{name}"') for (name,) in names)
+            names = self._query(_MARTS_AT, snapshot)
+            version = f"AT (VERSION => {snapshot})"
+            counts = (self._query(f'SELECT count(*) FROM lake.marts."{name}" {version}') for (name,) in names)
             return tuple((name, int(count[0][0])) for (name,), count in zip(names, counts, strict=True))
 
     def _quality_runs(self, limit: int) -> tuple[QualityRun, ...]:
@@ -198,6 +201,14 @@ def _champions(versions: Sequence[Version]) -> tuple[Version, ...]:
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC)
 
+
+_MARTS_AT = """
+SELECT t.table_name
+FROM __ducklake_metadata_lake.public.ducklake_table AS t
+JOIN __ducklake_metadata_lake.public.ducklake_schema AS s USING (schema_id)
+WHERE s.schema_name = 'marts' AND t.begin_snapshot <= $1 AND coalesce(t.end_snapshot > $1, true)
+ORDER BY 1
+"""
 
 _BATCH_COLUMNS = (
     "batch_id", "source_id", "entity", "file_name", "state", "rows_in", "rows_loaded", "rows_quarantined",

@@ -210,11 +210,12 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Overview:
-    """Where the region stands."""
+    """Where the region stands; marts are those of the published snapshot, of the newest before any was published."""
 
     landing: Landing
     snapshot: int
     snapshot_at: datetime | None
+    is_published: bool
     marts: tuple[tuple[str, int], ...]
     quality: QualityRun | None
     sources: tuple[Source, ...]

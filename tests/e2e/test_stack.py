@@ -4,9 +4,10 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -19,12 +20,47 @@ from headwater.adapters.processes import marked
 from headwater.adapters.settings import Ports, passwords
 from headwater.adapters.stack import COMPONENTS, POOLS, Stack, running
 from headwater.errors import Message, Refusal
+from headwater.steps.decide import decide, waiting_files
+from headwater.steps.deliveries import newest
+from headwater.steps.land import land
 
 CHROMIUM = shutil.which("chromium")
 PROJECT = Path(__file__).resolve().parents[2]
 GIB = 2**30
 
+CONTRACT = """
+version: 2
+sources:
+  - name: t1
+    config:
+      meta:
+        title: {zh: 测试医院, en: Test hospital}
+        owner: it
+        origin: synthetic
+        currency: CNY
+        deliveries: t1
+    tables:
+      - name: drug
+        config: {meta: {files: "drugs_*.csv", columns: {medins_list_codg: code, medins_list_name: name}}}
+"""
+
 pytestmark = pytest.mark.e2e
+
+T = TypeVar("T")
+
+
+def deliver(home: Home, name: str, rows: int) -> None:
+    lines = "".join(f"{name}{row},药{row}\n" for row in range(rows))
+    (home.deliveries / "t1" / name).write_text(f"code,name\n{lines}", encoding="utf-8")
+
+
+def until(look: Callable[[], Sequence[T]], *, many: int) -> Sequence[T]:
+    """Look until there are so many."""
+    deadline = time.monotonic() + 180
+    while len(found := look()) < many:
+        assert time.monotonic() < deadline, found
+        time.sleep(chain.LOOK_S)
+    return found
 
 
 def free_port() -> int:
@@ -99,7 +135,7 @@ def test_a_second_launcher_is_refused(stack: Stack, home: Home) -> None:
 def test_every_dag_is_parsed_and_switched_on(stack: Stack) -> None:
     with stack.api() as api:
         chain.await_dags(api, limit_s=60)
-        assert set(api.dags()) == set(CHAIN)
+        assert set(api.dags()) == {*CHAIN, "review_deliveries"}
         assert api.import_errors() == {}
         assert {name: api.pools()[name] for name in POOLS} == {name: slots for name, (slots, _) in POOLS.items()}
 
@@ -159,6 +195,47 @@ def test_the_stack_is_modest(stack: Stack) -> None:
     assert set(found) == {"postgres", *COMPONENTS}
     assert all(size > 10 * 2**20 for size in found.values())
     assert sum(found.values()) < 2 * GIB, "4 GiB are for the stack with its tasks at work"
+
+
+def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: Stack, home: Home) -> None:
+    (home.deliveries / "contracts" / "t1").mkdir(parents=True)
+    (home.deliveries / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
+    (home.deliveries / "t1").mkdir()
+    for name in ("drugs_1.csv", "drugs_2.csv"):
+        deliver(home, name, 20)
+    assert not land(home, deliveries=home.deliveries).held
+    for name in ("drugs_1.csv", "drugs_2.csv"):
+        deliver(home, name, 5)
+    with stack.api() as api:
+        api.trigger("ingest_deliveries", params={})
+        first, second = sorted(
+            until(lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
+        )
+        assert "t1/drugs_1.csv：20 → 5" in first["subject"]
+        assert "- **来源 / Source**: t1" in first["body"]
+        accept, back = first["options"]
+        (waiting, *_) = waiting_files(home)
+        assert waiting.file_name == "t1/drugs_1.csv"
+        api.answer(first, option=accept, params={"why": "科室撤并"})
+        loaded = until(lambda: [one for one in newest(home) if (one.state, one.rows_in) == ("loaded", 5)], many=1)
+        assert [(one.file_name, one.choice, one.decided_by, one.why) for one in loaded] == [
+            ("t1/drugs_1.csv", "accept", "admin", "科室撤并")
+        ]
+        # The other is decided elsewhere first; the answer in Airflow comes too late and changes nothing.
+        (other,) = waiting_files(home)
+        decide(home, other.batch_id, choice="return", by="analyst", why="文件被截断")
+        api.answer(second, option=accept, params={"why": "x"})
+        run_id = second["task_instance"]["dag_run_id"]
+        until(lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
+        states = sorted(
+            (task["task_id"], task["state"])
+            for task in api.tasks("review_deliveries", run_id)
+            if task["map_index"] == 1
+        )
+    assert states == [("review.ask", "success"), ("review.land_again", "skipped"), ("review.record", "skipped")]
+    assert [
+        (one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice
+    ] == [("return", "analyst")]
 
 
 def test_mlflow_answers(stack: Stack) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
 
 __all__ = [
-    "ASSETS", "DEFAULTS", "EVOLUTION", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
+    "ASSETS", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
     "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion", "report_failure",
 ]  # fmt: skip
 
@@ -36,6 +36,12 @@ EVOLUTION = Asset(
 )
 ASSETS = (RAW, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
 """In the order in which one causes the next."""
+
+HELD = Asset(
+    name="files_held", uri="headwater://deliveries/held", extra={"zh": "待审批的送报", "en": "held deliveries"}
+)
+"""Beside the chain: files that wait for a decision. Written by whoever adds it to the alias, only when there are any."""
+HELD_ALIAS = "files_held_alias"
 
 WAREHOUSE_POOL = "warehouse"
 """One slot: the same dbt model built twice at the same moment conflicts."""
@@ -129,11 +135,13 @@ class Balance:
     counts : files and rows by name
     money : amounts by name
     refused : files that could not be read, each with its reason
+    held : files that wait for a decision, each with its reason
     """
 
     counts: Mapping[str, int]
     money: Mapping[str, Decimal]
     refused: tuple[str, ...]
+    held: tuple[str, ...]
 
     @classmethod
     def of(cls, landed: Iterable[Mapping[str, Any]]) -> "Balance":
@@ -145,6 +153,7 @@ class Balance:
             counts={name: sum(int(report[name]) for report in reports) for name in names},
             money={f"money_{kind}": sum((Decimal(r[f"money_{kind}"]) for r in reports), Decimal(0)) for kind in kinds},
             refused=tuple(text for report in reports for text in report["refused"]),
+            held=tuple(text for report in reports for text in report["held"]),
         )
         for unit, sums in (("rows", balance.counts), ("money", balance.money)):
             total, parts = sums[f"{unit}_in"], [sums[f"{unit}_{kind}"] for kind in kinds[1:]]
@@ -159,7 +168,7 @@ class Balance:
     def to_dict(self) -> dict[str, Any]:
         """Return the sums with money as decimal text."""
         money = {name: str(value) for name, value in self.money.items()}
-        return {**self.counts, **money, "refused": list(self.refused)}
+        return {**self.counts, **money, "refused": list(self.refused), "held": list(self.held)}
 
 
 DEFAULTS: Mapping[str, Any] = {

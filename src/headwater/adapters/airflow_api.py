@@ -86,6 +86,18 @@ class AirflowApi:
         found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=200")
         return list(found["task_instances"])
 
+    def asked(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return the open questions of all runs of a DAG: subject, body, options and the task instance that waits."""
+        found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails?response_received=false&limit=100")
+        return list(found["hitl_details"])
+
+    def answer(self, question: Mapping[str, Any], *, option: str, params: Mapping[str, object]) -> None:
+        """Answer an open question as the user of this session."""
+        task = question["task_instance"]
+        path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+        body = {"chosen_options": [option], "params_input": dict(params)}
+        self._call("PATCH", f"{path}/{task['map_index']}/hitlDetails", body)
+
     def failure(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
         """Return what the last try of a task instance failed with, as its log has it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"

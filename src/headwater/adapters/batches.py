@@ -1,6 +1,7 @@
 """The register of landed files in PostgreSQL: which are live, what each became, and what people decided about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from headwater.errors import HeadwaterError
 __all__ = [
     "Difference",
     "Live",
+    "Unfinished",
     "Waiting",
     "batch_id",
     "decide",
@@ -27,7 +29,9 @@ __all__ = [
     "refuse",
     "settle",
     "supersede",
+    "unfinished",
     "waiting",
+    "writing",
 ]
 
 
@@ -54,14 +58,23 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """A file that a landing began with and did not end: the lake may hold its rows or not."""
+
+    file_name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Waiting:
-    """A file that waits for a decision."""
+    """A file that waits for a decision; ``rows_before`` are those of the live file that it would replace."""
 
     batch_id: str
     source_id: str
     entity: str
     file_name: str
     rows_in: int
+    rows_before: int | None
     reason_zh: str
     reason_en: str
     landed_at: datetime
@@ -87,6 +100,28 @@ def batch_id(source_id: str, entity: str, sha256: str) -> str:
 def lock(connection: psycopg.Connection, source_id: str) -> None:
     """Wait until no other process loads this source; released when the transaction ends."""
     connection.execute("select pg_advisory_xact_lock(hashtext('headwater.land'), hashtext(%s))", (source_id,))
+
+
+@contextmanager
+def writing(connection: psycopg.Connection, *, alone: bool) -> Iterator[None]:
+    """Hold the right to write raw tables, beside others or alone; ``connection`` commits by itself."""
+    kind = "" if alone else "_shared"
+    connection.execute(f"select pg_advisory_lock{kind}(hashtext('headwater.write'))")
+    try:
+        yield
+    finally:
+        connection.execute(f"select pg_advisory_unlock{kind}(hashtext('headwater.write'))")
+
+
+def unfinished(connection: psycopg.Connection, source_id: str, entity: str) -> list[Unfinished]:
+    """Return the files that an interrupted landing left."""
+    with connection.cursor(row_factory=class_row(Unfinished)) as cursor:
+        cursor.execute(
+            "select file_name, sha256 from ops.batch where source_id = %s and entity = %s and state = 'received' "
+            "order by file_name, batch_id",
+            (source_id, entity),
+        )
+        return cursor.fetchall()
 
 
 def live(connection: psycopg.Connection, source_id: str, entity: str) -> list[Live]:
@@ -193,9 +228,11 @@ def waiting(connection: psycopg.Connection) -> list[Waiting]:
     """Return the files that wait for a decision, the oldest first."""
     with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         cursor.execute(
-            "select batch_id, source_id, entity, file_name, rows_in, refusal_zh as reason_zh, "
-            "refusal_en as reason_en, landed_at from ops.batch left join ops.decision using (batch_id) "
-            "where state = 'held' and choice is null order by landed_at, batch_id"
+            "select b.batch_id, b.source_id, b.entity, b.file_name, b.rows_in, e.rows_in as rows_before, "
+            "b.refusal_zh as reason_zh, b.refusal_en as reason_en, b.landed_at "
+            "from ops.batch b left join ops.decision d using (batch_id) left join ops.batch e "
+            "on (e.source_id, e.entity, e.file_name, e.state) = (b.source_id, b.entity, b.file_name, 'loaded') "
+            "where b.state = 'held' and d.choice is null order by b.landed_at, b.batch_id"
         )
         return cursor.fetchall()
 

@@ -68,11 +68,11 @@ create table if not exists ops.decision (
     decided_at timestamptz not null default now()
 );
 
--- Which snapshot of the lake readers see. One row: publishing flips it, and only the newest claim may.
+-- Which snapshots of the lake readers were given; they see the newest. A row is never changed or followed by an older one.
 create table if not exists ops.publication (
     publication_id bigint generated always as identity primary key,
-    snapshot_id bigint not null,
-    quality_run text,
+    snapshot_id bigint not null unique,
+    quality_run text not null,
     published_by text not null,
     published_at timestamptz not null default now()
 );

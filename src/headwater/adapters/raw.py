@@ -12,7 +12,16 @@ from headwater.claims.contract import Contract
 from headwater.claims.judging import row_key
 from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, raw_columns
 
-__all__ = ["close_items", "create_tables", "difference", "forget_batches", "register_hospital", "remember", "vanish"]
+__all__ = [
+    "close_items",
+    "compared",
+    "create_tables",
+    "difference",
+    "forget_batches",
+    "register_hospital",
+    "remember",
+    "vanish",
+]
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -69,7 +78,7 @@ def remember(connection: duckdb.DuckDBPyConnection, entity: Entity, batches: Seq
     """Keep the rows of batches that are about to be replaced for :func:`difference`, until the transaction ends."""
     # Read at their own snapshots: an interrupted landing may have removed them from the newest one already.
     parts = [
-        f"SELECT batch_id, {_compared(entity)} FROM lake.raw.{entity.name} AT (VERSION => {batch.snapshot_id}) "
+        f"SELECT batch_id, {compared(entity)} FROM lake.raw.{entity.name} AT (VERSION => {batch.snapshot_id}) "
         f"WHERE batch_id = '{batch.batch_id}'"
         for batch in batches
     ]
@@ -81,7 +90,7 @@ def difference(connection: duckdb.DuckDBPyConnection, entity: Entity, *, earlier
     """Compare a batch with the remembered one it took the place of, by key."""
     found = connection.execute(
         "WITH old AS (SELECT * FROM remembered WHERE batch_id = $old), "
-        f"new AS (SELECT {_compared(entity)} FROM lake.raw.{entity.name} WHERE batch_id = $new) "
+        f"new AS (SELECT {compared(entity)} FROM lake.raw.{entity.name} WHERE batch_id = $new) "
         "SELECT count(*) FILTER (old.content = new.content), "
         "count(*) FILTER (old.key IS NOT NULL AND new.key IS NOT NULL AND old.content <> new.content), "
         "count(*) FILTER (old.key IS NULL), count(*) FILTER (new.key IS NULL), "
@@ -93,7 +102,8 @@ def difference(connection: duckdb.DuckDBPyConnection, entity: Entity, *, earlier
     return Difference(*found)
 
 
-def _compared(entity: Entity) -> str:
+def compared(entity: Entity) -> str:
+    """Return what two versions of a row are compared by, as SQL: ``key``, ``content`` (a list of texts), ``money``."""
     # As text, so that an empty field equals an empty field.
     content = ", ".join(f"coalesce(CAST(\"{field.name}\" AS VARCHAR), '')" for field in entity.fields)
     money = f'"{entity.money}"' if entity.money else "0::DECIMAL(18,2)"

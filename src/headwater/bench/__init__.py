@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims
+from headwater.bench import claims, faults
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -12,3 +12,4 @@ BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 """Every bench by its name."""
 
 BENCHES.register("claims")(claims.run)
+BENCHES.register("faults")(faults.run)

@@ -1,8 +1,8 @@
 """Landing: delivered bytes are kept as they came, once, under their SHA-256."""
 
 import hashlib
-import os
 import re
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,8 @@ def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
     target = _place(vault, name)
     if not target.exists():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = target.with_name(f"{name}.{os.getpid()}.part")
+        # A name of its own: another source may bring the same bytes at this moment.
+        part = target.with_name(f"{name}.{secrets.token_hex(8)}.part")
         shutil.copyfile(file, part)
         part.chmod(0o400)
         # Rename is atomic: a reader sees the whole file or none, whoever lands it first.

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract
+from headwater.cli import contract, deliveries
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.watch import Watch
@@ -31,8 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(contract.app, name="contract")
-
-
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
 
 
@@ -48,7 +47,7 @@ _out = Console()
 _err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
-Deliveries = Annotated[Path | None, typer.Option(help="Folder of deliveries; default: the inbox. / 送报目录")]
+Folder = Annotated[Path | None, typer.Option("--deliveries", help="Folder; default: the inbox. / 送报目录")]
 Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
 Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random. / 随机种子")]
@@ -76,7 +75,7 @@ def simulate(
 
 @app.command()
 def land(
-    deliveries: Deliveries = None,
+    folder: Folder = None,
     source: Annotated[list[str] | None, typer.Option(help="Only these sources. / 只处理这些数据源")] = None,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +84,7 @@ def land(
 
     with _errors():
         home = _home()
-        report = run(home, deliveries=deliveries or home.deliveries, sources=source)
+        report = run(home, deliveries=folder or home.deliveries, sources=source)
         if as_json:
             _print_json(report.to_dict())
         else:
@@ -125,6 +124,17 @@ def check(as_json: Json = False) -> None:
 
 
 app.command()(returns)
+
+
+@app.command()
+def publish(
+    by: Annotated[str | None, typer.Option(help="Who publishes; default: you. / 发布人")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let readers see the snapshot that the newest check found good. / 发布检查通过的快照."""
+    from headwater.steps.publish import publish as run
+
+    _report(as_json, lambda: run(_home(), by=by or deliveries.whoami()))
 
 
 @app.command()

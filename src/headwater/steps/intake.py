@@ -7,6 +7,7 @@ files load in the order of their names, corrections after them, and a file's nam
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -16,8 +17,9 @@ from typing import TypeVar
 import duckdb
 
 from headwater.adapters import batches, lake, postgres, raw
-from headwater.adapters.batches import Difference, Live, batch_id
+from headwater.adapters.batches import Difference, Live, Unfinished, batch_id
 from headwater.adapters.home import Home
+from headwater.adapters.postgres import Connection
 from headwater.claims.contract import Contract, TableContract
 from headwater.claims.guarding import guard_place
 from headwater.claims.landing import Landed, land_bytes, landed_before, shown_name
@@ -28,7 +30,6 @@ from headwater.errors import Message, Refusal
 
 __all__ = ["FileResult", "Inbox", "TableIntake", "retried"]
 
-_ATTEMPTS = 5
 _AHEAD = 8
 _SMALL_BYTES = 32 << 20
 _SHRUNK = 0.95
@@ -87,14 +88,23 @@ class TableIntake:
         with postgres.connect(home) as guard, postgres.connect(home, autocommit=True) as register:
             batches.lock(guard, source)
             self._register = register
-            self._live = {batch.sha256: batch for batch in batches.live(register, source, self._entity)}
-            self._decided = batches.decisions(register, source, self._entity)
+            self._refresh()
+            # What an interrupted landing left is finished first: the inbox may not hold those files any more.
+            unfinished = batches.unfinished(register, source, self._entity)
+            results = self._take([self._again(batch) for batch in unfinished]) if unfinished else []
+            self._refresh()
             new = [file for file in unique if self._is_new(file)]
             # A contract that was mended reads again what it had read before, also what the inbox no longer holds.
             stale = [batch for batch in self._live.values() if batch.contract != self._digest]
             files = {file.sha256: file for file in [*map(self._again, stale), *new]}
-            results = self._take(list(files.values())) if files else []
-        return odd + results, len(landed) - len(new)
+            results += self._take(list(files.values())) if files else []
+        taken = {file.sha256 for file in new} | {batch.sha256 for batch in unfinished}
+        return odd + results, sum(file.sha256 not in taken for file in landed)
+
+    def _refresh(self) -> None:
+        source = self._contract.source_id
+        self._live = {batch.sha256: batch for batch in batches.live(self._register, source, self._entity)}
+        self._decided = batches.decisions(self._register, source, self._entity)
 
     def _landed(self) -> tuple[list[Landed], list[FileResult]]:
         """Land the table's files; refuse what lies among them and is none, e.g. a pipe or a link to elsewhere."""
@@ -117,7 +127,7 @@ class TableIntake:
             return self._live[file.sha256].contract != self._digest
         return file.sha256 not in self._decided or self._decided[file.sha256] == "accept"
 
-    def _again(self, batch: Live) -> Landed:
+    def _again(self, batch: Live | Unfinished) -> Landed:
         return landed_before(batch.sha256, name=batch.file_name, vault=self._vault)
 
     def _take(self, files: list[Landed]) -> list[FileResult]:
@@ -132,13 +142,15 @@ class TableIntake:
                 judged = [batch for batch in self._live.values() if batch.sha256 not in gone]
             files = list({file.sha256: file for file in [*map(self._again, judged), *files]}.values())
         files.sort(key=lambda file: (file.name, file.sha256))
+        # Registered before anything leaves the lake, all of them: whatever happens now, the next landing finishes it.
+        again = self._receive(files)
         if self._table.corrections is not None:
             self._withdraw([*superseded.values(), *(self._live[f.sha256] for f in files if f.sha256 in self._live)])
         for corrects in (False, True):
             some = [file for file in files if self._corrects(file.name) == corrects]
             mine = {sha256: batch for sha256, batch in superseded.items() if any(f.sha256 == sha256 for f in some)}
             if some:
-                results += self._load(some, mine, corrects=corrects)
+                results += self._load(some, mine, again=again, corrects=corrects)
         return results
 
     def _corrects(self, name: str) -> bool:
@@ -203,10 +215,12 @@ class TableIntake:
     def _withdraw(self, outdated: Sequence[Live]) -> None:
         """Take corrections back before the rows that they took the place of come again."""
         corrections = [batch.batch_id for batch in outdated if self._corrects(batch.file_name)]
-        retried(self._lake, lambda: raw.vanish(self._lake, self._entity, corrections))
+        retried(self._lake, self._register, lambda: raw.vanish(self._lake, self._entity, corrections))
 
-    def _load(self, files: Sequence[Landed], superseded: dict[str, Live], *, corrects: bool) -> list[FileResult]:
-        again = self._receive(files)
+    def _load(
+        self, files: Sequence[Landed], superseded: dict[str, Live], *, again: Sequence[str], corrects: bool
+    ) -> list[FileResult]:
+        known = [self._id(file) for file in files if self._id(file) in set(again)]
         loader = self._loader()
         refused: list[FileResult] = []
         taken: list[Landed] = []
@@ -222,14 +236,14 @@ class TableIntake:
 
         def write() -> tuple[list[Counts], dict[str, Difference]]:
             raw.remember(self._lake, self._table.entity, list(replaced.values()))
-            raw.forget_batches(self._lake, self._entity, again)
+            raw.forget_batches(self._lake, self._entity, known)
             raw.vanish(self._lake, self._entity, [batch.batch_id for batch in replaced.values()])
             counts = loader.commit(corrects=corrects)
             return counts, {file.sha256: self._compare(file, replaced) for file in taken if file.sha256 in replaced}
 
         if not taken:
             return refused
-        counts, differences = retried(self._lake, write)
+        counts, differences = retried(self._lake, self._register, write)
         self._settle(taken, counts, replaced, differences)
         loaded = [
             self._result(file, "loaded", counts=count, difference=differences.get(file.sha256))
@@ -282,23 +296,29 @@ class TableIntake:
         )
 
 
-def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """Run ``work`` in one lake transaction; a commit that lost a race against another writer is done again."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        connection.execute("BEGIN TRANSACTION")
+def retried(connection: duckdb.DuckDBPyConnection, register: Connection, work: Callable[[], T]) -> T:
+    """Run ``work`` in one lake transaction; if it lost a race against another writer of raw, once more, alone."""
+    # The lake lets nobody delete from a table that another has added to meanwhile, be it another source's rows.
+    with batches.writing(register, alone=False):
         try:
-            result = work()
-            connection.execute("COMMIT")
+            return _transacted(connection, work)
         except duckdb.TransactionException:
+            pass
+    with batches.writing(register, alone=True):
+        return _transacted(connection, work)
+
+
+def _transacted(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        result = work()
+        connection.execute("COMMIT")
+    except BaseException:
+        # A commit that failed has ended the transaction already.
+        with suppress(duckdb.TransactionException):
             connection.execute("ROLLBACK")
-            if attempt == _ATTEMPTS:
-                raise
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        else:
-            return result
-    raise AssertionError("unreachable: the last attempt returns or raises")
+        raise
+    return result
 
 
 def _judged(batch: Live) -> bool:

@@ -149,5 +149,6 @@ def _source(
             progress(result)
         results += done
         unchanged += same
-    retried(connection, lambda: raw.register_hospital(connection, contract))
+    with postgres.connect(inbox.home, autocommit=True) as register:
+        retried(connection, register, lambda: raw.register_hospital(connection, contract))
     return results, unchanged

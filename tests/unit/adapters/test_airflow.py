@@ -21,6 +21,7 @@ def landed(loaded: int, quarantined: int, duplicate: int, *money: Decimal) -> di
         "files": 1,
         "unchanged": 2,
         "refused": ["h1/x.csv: why"],
+        "held": ["h1/y.csv: shrank"],
         "rows_in": loaded + quarantined + duplicate,
         "rows_loaded": loaded,
         "rows_quarantined": quarantined,
@@ -38,7 +39,8 @@ def test_balances_add_up_to_the_fen(parts: list[tuple[int, int, int, Decimal, De
     assert balance.counts["files"] == len(parts)
     assert balance.counts["rows_in"] == sum(sum(part[:3]) for part in parts)
     assert balance.money["money_in"] == sum((sum(part[3:], Decimal(0)) for part in parts), Decimal(0))
-    assert len(balance.refused) == len(parts)
+    assert len(balance.refused) == len(balance.held) == len(parts)
+    assert balance.to_dict()["held"] == list(balance.held)
     assert Decimal(balance.to_dict()["money_loaded"]) == sum((part[3] for part in parts), Decimal(0))
 
 

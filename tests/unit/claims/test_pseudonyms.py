@@ -89,3 +89,23 @@ def test_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path):
 def test_short_key_is_refused():
     with pytest.raises(ValueError, match="32 bytes"):
         Pseudonyms(b"short")
+
+
+def test_a_key_stands_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "pseudonym.key"
+    with monkeypatch.context() as dying:
+        dying.setattr("os.fsync", lambda descriptor: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Pseudonyms.open(path)
+    assert not path.exists()
+    key_id = Pseudonyms.open(path).key_id
+    assert Pseudonyms.open(path).key_id == key_id
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_keys_made_at_once_the_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "pseudonym.key"
+    with monkeypatch.context() as race:
+        race.setattr("os.fsync", lambda descriptor: path.write_bytes(KEY))
+        assert Pseudonyms.open(path).key_id == Pseudonyms(KEY).key_id
+    assert [file.name for file in tmp_path.iterdir()] == ["pseudonym.key"]

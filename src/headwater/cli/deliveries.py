@@ -1,0 +1,132 @@
+"""``headwater deliveries``: what came, what waits for a decision, and what a file that was sent again changed."""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from headwater.errors import HeadwaterError
+
+__all__ = ["Choice", "app", "whoami"]
+
+app = typer.Typer(help="Deliveries and decisions about them. / 送报批次与审批")
+_out = Console()
+_err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. / 以 JSON 输出")]
+Batch = Annotated[str, typer.Argument(help="The batch, as listed. / 批次号")]
+
+
+class Choice(StrEnum):
+    """What can be decided."""
+
+    accept = "accept"
+    back = "return"
+
+
+@app.callback(invoke_without_command=True)
+def show(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most. / 最多列出")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the newest batches; those that wait for a decision come first. / 列出批次，待审批在前."""
+    if context.invoked_subcommand is not None:
+        return
+    from headwater.steps.deliveries import newest
+
+    with _errors():
+        found = newest(_home(), limit=limit)
+    if as_json:
+        _print_json({"deliveries": [asdict(one) for one in found]})
+        return
+    table = Table("batch 批次", "file 文件", "table 表", "state 状态", "rows 行", "decision 审批", "came 送达")
+    for one in found:
+        state = "[yellow]waiting 待审批[/]" if one.is_waiting else one.state
+        decision = f"{one.choice}: {one.decided_by}, {one.why}" if one.choice else ""
+        rows = "" if one.rows_in is None else f"{one.rows_in:,}"
+        cells = (one.batch_id, one.file_name, one.entity)
+        table.add_row(*map(escape, cells), state, rows, escape(decision), f"{one.landed_at:%Y-%m-%d %H:%M}")
+    _out.print(table)
+
+
+@app.command()
+def decide(
+    batch: Batch,
+    choice: Annotated[Choice, typer.Argument(help="accept or return. / 接受或退回")],
+    why: Annotated[str, typer.Option(help="The reason. / 理由")],
+    by: Annotated[str | None, typer.Option(help="Who decides; default: you. / 审批人")] = None,
+) -> None:
+    """Accept or return a file that waits because it shrank. / 审批缩减的文件."""
+    from headwater.steps.decide import decide as run
+
+    with _errors():
+        run(_home(), batch, choice=choice.value, by=by or whoami(), why=why)
+    if choice is Choice.accept:
+        _out.print("下一次 headwater land 会装入它。\nThe next headwater land loads it.", highlight=False)
+    else:
+        _out.print("它不会入库，此前的数据仍有效。\nIt is never loaded; the earlier data stays live.", highlight=False)
+
+
+@app.command()
+def diff(
+    batch: Batch,
+    limit: Annotated[int, typer.Option(min=1, help="Rows shown at most. / 最多显示行数")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what a file changed when it took an earlier one's place. / 显示与前一版的差异."""
+    from headwater.steps.deliveries import changed
+
+    with _errors():
+        found = changed(_home(), batch, limit=limit).to_dict()
+    if as_json:
+        _print_json(found)
+        return
+    rows: Sequence[dict[str, Any]] = found.pop("rows")  # type: ignore[assignment]
+    for name, value in found.items():
+        _out.print(f"[bold]{name}[/] {escape(str(value))}", highlight=False)
+    table = Table("kind 类别", "key 键", "field 字段", "old 旧", "new 新")
+    for row in rows:
+        for field, old, new in row["fields"] or [("", None, None)]:
+            table.add_row(row["kind"], escape(row["key"]), field, escape(old or ""), escape(new or ""))
+    _out.print(table)
+
+
+def whoami() -> str:
+    """Return the name of the user of the machine, its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _home() -> Any:
+    from headwater.adapters.home import Home
+
+    return Home.from_environment().create()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Show a refusal as two sentences in both languages instead of a traceback."""
+    try:
+        yield
+    except HeadwaterError as error:
+        _err.print(f"[bold red]{error.code}[/]")
+        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
+        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
+        raise typer.Exit(2) from None
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")
