@@ -594,7 +594,7 @@ def test_a_mart_refuses_a_hole_before_it_replaces_the_table(home: Home, changeab
 
 
 def test_shares_that_do_not_sum_to_one_are_refused(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
-    build(home)
+    build(home, full_refresh=True)
     changeable.execute("UPDATE lake.marts.ind_disease_spectrum SET stay_share = 0.4 WHERE diagnosis_category = 'I21'")
     changeable.execute("UPDATE lake.marts.ind_disease_spectrum SET stay_count = 2 WHERE diagnosis_category = 'I21'")
     with pytest.raises(Refusal) as refused:

@@ -83,8 +83,8 @@ def run(
     options += ["--select", *select.split()] if select is not None else []
     options += ["--exclude", *exclude.split()] if exclude is not None else []
     options += ["--full-refresh"] if full_refresh else []
-    # A test belongs to a selection that holds everything it reads; one that reads a mart left out could not run.
-    options += ["--indirect-selection", "cautious"] if command in _TESTING else []
+    # A build runs the tests that read only what it selects; one that reads a mart left out could not run.
+    options += ["--indirect-selection", "cautious"] if command == "build" else []
     options += ["--exclude-resource-type", "unit_test"] if command in _TESTING and _UNIT not in (select or "") else []
     with _ONE_AT_A_TIME, _surroundings(home):
         outcome = _invoke(home, command, options, variables)
