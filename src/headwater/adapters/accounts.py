@@ -118,14 +118,7 @@ def _deliveries(home: Home, batches: list[dict[str, Any]], months: Mapping[str, 
 
 
 def _delivery(row: dict[str, Any], month: str, *, first_landed: date, cadence: str) -> Delivery:
-    change = (
-        Change(
-            *(row[name] for name in ("rows_same", "rows_changed", "rows_added", "rows_removed")),
-            *(row["money_before"], row["money_after"], row["earlier_landed"]),
-        )
-        if row["changes"]
-        else None
-    )
+    change = Change(**{name: row[name] for name in Change.__dataclass_fields__}) if row["changes"] else None
     # What takes the place of an earlier file was there in time, or that one is told to be late.
     late = None if change else days_late(month, row["landed"], first_landed=first_landed, cadence=cadence)
     return Delivery(

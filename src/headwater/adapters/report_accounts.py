@@ -100,16 +100,11 @@ def folds(accounts: Accounts, landing: Sequence[LandingAccount]) -> list[SourceF
             landing=tuple(one for one in landing if one.source_id == name),
             months=tuple(monthly.get(name, ())),
             deliveries=tuple(one for one in accounts.deliveries if one.source_id == name),
-            total=_sums([one for one in landing if one.source_id == name]),
-            files=sum(one.files for one in landing if one.source_id == name),
+            total=total([one for one in accounts.live if one.source_id == name]),
+            files=sum(one.source_id == name for one in accounts.live),
         )
         for name in sorted(names)
     ]
-
-
-def _sums(landing: Iterable[LandingAccount]) -> Amounts:
-    names = [name for name in Amounts.__dataclass_fields__ if name != "rows_replaced"]
-    return sum((Amounts(**{name: getattr(one, name) for name in names}) for one in landing), Amounts())
 
 
 def calendar(accounts: Accounts) -> list[tuple[str, list[Cell]]]:
@@ -156,8 +151,8 @@ def items(found: Iterable[Item]) -> list[ItemLine]:
     lines = []
     for _, members in _grouped(found, lambda one: (one.code, one.entity, one.field, one.source_id)):
         by = [_part(one.month, one.open, one.closed) for one in members]
-        counts = [sum(getattr(one, name) for one in members) for name in ("open", "closed")]
-        lines.append(ItemLine(members[0], *counts, by=" ".join(by)))
+        still, closed = sum(one.open for one in members), sum(one.closed for one in members)
+        lines.append(ItemLine(members[0], open=still, closed=closed, by=" ".join(by)))
     return sorted(lines, key=lambda line: (line.first.code, -line.open))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
@@ -60,7 +61,7 @@ _FILE_COLUMNS = (
     Column(Message("隔离金额", "Money quarantined"), 18, "money"),
 )
 
-Cells = tuple[str | int | None, ...]
+Cells = tuple[str | int | Decimal | None, ...]
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def write(
 
 
 def _summary(
-    items: Mapping[tuple[str, str], tuple[int, int]], known: Mapping[tuple[str, str], tuple[object, ...]]
-) -> Iterator[tuple[object, ...]]:
+    items: Mapping[tuple[str, str], tuple[int, int]], known: Mapping[tuple[str, str], Cells]
+) -> Iterator[Cells]:
     for (file, entity), counts in items.items():
         yield (file, _table(entity), *counts, *known.get((file, entity), (None,) * 6))
 
