@@ -8,6 +8,7 @@ import pytest
 from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.bench.canaries import NUMBERS, SOURCE, found, plant, written
+from headwater.bench.reporting import outside
 from headwater.steps.check import check
 from headwater.steps.land import land
 from headwater.steps.returns import returns
@@ -52,3 +53,20 @@ def test_the_search_finds_a_number_in_every_place(landed: Home, number: str) -> 
     places = found(landed)
     for part in ("logs/x.log", "lake/raw/leak/", "headwater.ops.batch", "ducklake_file_column_stats"):
         assert any(part in place for place in places), (part, places)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<img src="x.png">',
+        '<a href="https://x.y">x</a>',
+        "<style>@import 'x.css';</style>",
+        "<style>p{background:url(x)}</style>",
+        "<script>fetch('x')</script>",
+        '<p onclick="x()">x</p>',
+        '<link rel="stylesheet" href="x.css">',
+    ],
+)
+def test_whatever_a_page_would_ask_for_elsewhere_is_seen(page: str) -> None:
+    assert outside(page)
+    assert outside('<a href="en.html">x</a><a href="#files">y</a><style>p{color:red}</style><script>1;</script>') == []

@@ -118,19 +118,7 @@ def _deliveries(home: Home, batches: list[dict[str, Any]], months: Mapping[str, 
 
 
 def _delivery(row: dict[str, Any], month: str, *, first_landed: date, cadence: str) -> Delivery:
-    change = (
-        Change(
-            rows_same=row["rows_same"],
-            rows_changed=row["rows_changed"],
-            rows_added=row["rows_added"],
-            rows_removed=row["rows_removed"],
-            money_before=row["money_before"],
-            money_after=row["money_after"],
-            earlier_landed=row["earlier_landed"],
-        )
-        if row["changes"]
-        else None
-    )
+    change = Change(**{name: row[name] for name in Change.__dataclass_fields__}) if row["changes"] else None
     # What takes the place of an earlier file was there in time, or that one is told to be late.
     late = None if change else days_late(month, row["landed"], first_landed=first_landed, cadence=cadence)
     return Delivery(

@@ -100,16 +100,11 @@ def folds(accounts: Accounts, landing: Sequence[LandingAccount]) -> list[SourceF
             landing=tuple(one for one in landing if one.source_id == name),
             months=tuple(monthly.get(name, ())),
             deliveries=tuple(one for one in accounts.deliveries if one.source_id == name),
-            total=_sums([one for one in landing if one.source_id == name]),
-            files=sum(one.files for one in landing if one.source_id == name),
+            total=total([one for one in accounts.live if one.source_id == name]),
+            files=sum(one.source_id == name for one in accounts.live),
         )
         for name in sorted(names)
     ]
-
-
-def _sums(landing: Iterable[LandingAccount]) -> Amounts:
-    names = [name for name in Amounts.__dataclass_fields__ if name != "rows_replaced"]
-    return sum((Amounts(**{name: getattr(one, name) for name in names}) for one in landing), Amounts())
 
 
 def calendar(accounts: Accounts) -> list[tuple[str, list[Cell]]]:

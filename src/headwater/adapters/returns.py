@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
@@ -60,7 +61,7 @@ _FILE_COLUMNS = (
     Column(Message("隔离金额", "Money quarantined"), 18, "money"),
 )
 
-Cells = tuple[str | int | None, ...]
+Cells = tuple[str | int | Decimal | None, ...]
 
 
 @dataclass(frozen=True)
