@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, faults
+from headwater.bench import claims, faults, quality
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -13,3 +13,4 @@ BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 
 BENCHES.register("claims")(claims.run)
 BENCHES.register("faults")(faults.run)
+BENCHES.register("quality")(quality.run)
