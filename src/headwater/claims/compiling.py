@@ -99,7 +99,7 @@ def macros() -> tuple[str, ...]:
         "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "
         f"'{_DIGIT}(?:{_PART}?{_DIGIT}){{12,16}}{_PART}?(?:{_DIGIT}|[XxＸｘEe])(?:\\+[0-9]+)?', '***', 'g'), 64)",
         "CREATE OR REPLACE TEMP MACRO hw_is_number(t, pattern) AS regexp_full_match(t, "
-        "'[-+]?(?:[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,3})' || pattern)",
+        "'[-+]?(?:[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9](?:,[0-9]{3}){4})' || pattern)",
         "CREATE OR REPLACE TEMP MACRO hw_serial(t) AS TIMESTAMP '1899-12-30' "
         "+ to_seconds(CAST(round(CAST(t AS DOUBLE) * 86400) AS BIGINT))",
         # A four-digit year comes first in every accepted form; 24:00:00, zones and eras are not accepted.
