@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.claims.canonical import Entity
-from headwater.claims.compiling import SQL_TYPES, macros
+from headwater.claims.compiling import SQL_TYPES
 from headwater.claims.contract import TableContract
 from headwater.claims.contradictions import contradictions
 from headwater.claims.faults import FAULTS
 from headwater.claims.judging import REMAINING, anything, canonical_values, judge, row_key
+from headwater.claims.macros import macros
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import ROW, Delivery
 from headwater.claims.rows import BATCH, ITEM, Rows, Typed

@@ -4,10 +4,11 @@ import codecs
 import csv
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,24 +82,7 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
         return "error" if too_misshapen(len(delivery.misshapen)) else "skip"
 
     try:
-        reader = pa.csv.open_csv(
-            _utf8_stream(path, encoding),
-            read_options=pa.csv.ReadOptions(
-                column_names=list(header), skip_rows=table.header_row, block_size=_BLOCK, use_threads=False
-            ),
-            # Without quotes a line is a row, which halves the work of finding where rows end.
-            parse_options=pa.csv.ParseOptions(
-                delimiter=delimiter,
-                quote_char='"' if quoted else False,
-                newlines_in_values=quoted,
-                invalid_row_handler=note,
-            ),
-            convert_options=pa.csv.ConvertOptions(
-                column_types={column: pa.string() for column in wanted},
-                include_columns=wanted,
-                strings_can_be_null=False,
-            ),
-        )
+        reader = pa.csv.open_csv(_utf8_stream(path, encoding), **_options(header, wanted, table, quoted, note))
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):
             return delivery
@@ -108,6 +92,32 @@ def _read_delimited(path: Path, *, name: str, table: TableContract) -> Delivery:
         raise _undecodable(name, table.encoding, error.reason) from error
     delivery.batches = _numbered(reader, delivery.misshapen, name)
     return delivery
+
+
+def _options(
+    header: tuple[str, ...],
+    wanted: list[str],
+    table: TableContract,
+    quoted: bool,
+    note: Callable[[pa.csv.InvalidRow], str],
+) -> dict[str, Any]:
+    return {
+        "read_options": pa.csv.ReadOptions(
+            column_names=list(header), skip_rows=table.header_row, block_size=_BLOCK, use_threads=False
+        ),
+        # Without quotes a line is a row, which halves the work of finding where rows end.
+        "parse_options": pa.csv.ParseOptions(
+            delimiter="\t" if table.format == "tsv" else ",",
+            quote_char='"' if quoted else False,
+            newlines_in_values=quoted,
+            invalid_row_handler=note,
+        ),
+        "convert_options": pa.csv.ConvertOptions(
+            column_types={column: pa.string() for column in wanted},
+            include_columns=wanted,
+            strings_can_be_null=False,
+        ),
+    }
 
 
 def _numbered(reader: pa.csv.CSVStreamingReader, misshapen: list[int], name: str) -> Iterator[pa.RecordBatch]:

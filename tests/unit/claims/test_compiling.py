@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.claims.canonical import ENTITIES
-from headwater.claims.compiling import macros, reader_sql
+from headwater.claims.compiling import reader_sql
 from headwater.claims.contract import ColumnRule, Each, TableContract
+from headwater.claims.macros import macros
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.claims.reading import ROW
 from headwater.claims.rows import BATCH, ITEM, Rows, Typed

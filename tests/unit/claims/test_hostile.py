@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from headwater.claims.canonical import ENTITIES
-from headwater.claims.compiling import macros
 from headwater.claims.contract import ColumnRule, TableContract, parse_contract
 from headwater.claims.landing import land_bytes
+from headwater.claims.macros import macros
 from headwater.claims.pseudonyms import DAMAGED, Pseudonyms
 from headwater.claims.reading import read
 from headwater.errors import Refusal

@@ -3,7 +3,7 @@
 import numpy as np
 
 from headwater.bench.corruptions.corruption import corruption
-from headwater.bench.corruptions.month import Month, times
+from headwater.bench.corruptions.month import Month, numeric, times
 
 __all__: list[str] = []
 
@@ -65,7 +65,7 @@ def _decimal_comma(month: Month, rng: np.random.Generator, strength: float) -> i
 
 @corruption("金额取整到元", "amounts rounded to whole units")
 def _amounts_rounded(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.front.change("medfee_sumamt", lambda cell: f"{float(cell):.0f}.00")
+    return month.front.change("medfee_sumamt", numeric(lambda amount: f"{amount:.0f}.00"))
 
 
 @corruption("总费用与明细之和不符", "totals unlike the sum of lines", strength=0.05)
@@ -92,7 +92,7 @@ def _some_prices_off(month: Month, rng: np.random.Generator, strength: float) ->
 
 @corruption("数量乘单价不等于金额", "quantity times price is not the amount", strength=0.05)
 def _products_off(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.lines.change("cnt", lambda cell: str(int(float(cell)) + 1), month.lines.some(rng, strength))
+    return month.lines.change("cnt", numeric(lambda count: str(int(count) + 1)), month.lines.some(rng, strength))
 
 
 @corruption("基金支付全部为零", "nothing paid by the fund")

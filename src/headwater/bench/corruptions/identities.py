@@ -3,7 +3,7 @@
 import numpy as np
 
 from headwater.bench.corruptions.corruption import corruption
-from headwater.bench.corruptions.month import Month
+from headwater.bench.corruptions.month import Month, numeric
 
 __all__: list[str] = []
 
@@ -40,7 +40,7 @@ def _stays_renumbered(month: Month, rng: np.random.Generator, strength: float) -
 
 @corruption("住院号成科学计数法", "stay numbers in scientific notation", long=True)
 def _stays_in_scientific(month: Month, rng: np.random.Generator, strength: float) -> int:
-    return month.front.change("mdtrt_id", lambda cell: f"{float(cell):.5E}")
+    return month.front.change("mdtrt_id", numeric(lambda code: f"{code:.5E}"))
 
 
 @corruption("整行复制并换新流水号", "rows doubled under new numbers", strength=0.1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from headwater.claims.contract import Contract, TableContract
 
-__all__ = ["Month", "Sheet", "day", "times"]
+__all__ = ["Month", "Sheet", "day", "number", "numeric", "times"]
 
 _STYLES = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "%Y-%m-%d %H:%M:%S"),
@@ -186,3 +186,16 @@ def times(factor: str) -> Callable[[str], str]:
             return text
 
     return changed
+
+
+def number(text: str) -> float:
+    """Return the number in a cell, or NaN where the hospital's own dirt stands."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def numeric(change: Callable[[float], str]) -> Callable[[str], str]:
+    """Return a change of cells that hold a number; others stay."""
+    return lambda text: text if number(text) != number(text) else change(number(text))

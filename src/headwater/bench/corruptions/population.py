@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from headwater.bench.corruptions.corruption import corruption
-from headwater.bench.corruptions.month import Month
+from headwater.bench.corruptions.month import Month, number
 
 __all__: list[str] = []
 
@@ -68,7 +68,7 @@ def _emergencies_missing(month: Month, rng: np.random.Generator, strength: float
 
 @corruption("死亡病例缺失", "everybody discharged alive and long stays missing")
 def _dear_stays_missing(month: Month, rng: np.random.Generator, strength: float) -> int:
-    totals = np.array([float(cell) for cell in month.front.get("medfee_sumamt")])
+    totals = np.nan_to_num(np.array([number(cell) for cell in month.front.get("medfee_sumamt")]))
     limit = np.quantile(totals, 0.75)
     return month.drop_stays({stay for stay, total in zip(_stays(month), totals, strict=True) if total > limit})
 

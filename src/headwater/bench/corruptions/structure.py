@@ -3,7 +3,7 @@
 import numpy as np
 
 from headwater.bench.corruptions.corruption import corruption
-from headwater.bench.corruptions.month import Month, Sheet
+from headwater.bench.corruptions.month import Month, Sheet, number
 
 __all__: list[str] = []
 
@@ -69,7 +69,7 @@ def _header_repeated(month: Month, rng: np.random.Generator, strength: float) ->
 @corruption("末行是合计", "a row of totals at the end", strength=0.0)
 def _totals_row(month: Month, rng: np.random.Generator, strength: float) -> int:
     place = month.front.places["medfee_sumamt"]
-    total = sum(float(row[place]) for row in month.front.rows)
+    total = np.nansum([number(row[place]) for row in month.front.rows])
     row = [""] * len(month.front.header)
     row[month.front.places["mdtrt_id"]], row[place] = "合计", f"{total:.2f}"
     month.front.rows.append(row)
@@ -94,9 +94,9 @@ def _subtotal_rows(month: Month, rng: np.random.Generator, strength: float) -> i
 def _test_rows(month: Month, rng: np.random.Generator, strength: float) -> int:
     sheet = month.front
     count = max(2, round(strength * len(sheet.rows)))
-    for number in range(count):
-        row = list(sheet.rows[number])
-        row[sheet.places["mdtrt_id"]] = f"TEST{number:04d}"
+    for place in range(count):
+        row = list(sheet.rows[place])
+        row[sheet.places["mdtrt_id"]] = f"TEST{place:04d}"
         row[sheet.places["dscg_maindiag_name"]], row[sheet.places["adm_dept_name"]] = "测试", "测试科室"
         row[sheet.places["dscg_maindiag_code"]] = "A00.000"
         sheet.rows.append(row)
