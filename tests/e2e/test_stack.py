@@ -208,7 +208,9 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
         deliver(home, name, 5)
     with stack.api() as api:
         api.trigger("ingest_deliveries", params={})
-        first, second = sorted(until(lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"])
+        first, second = sorted(
+            until(lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
+        )
         assert "t1/drugs_1.csv：20 → 5" in first["subject"]
         assert "- **来源 / Source**: t1" in first["body"]
         accept, back = first["options"]
@@ -226,12 +228,14 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
         run_id = second["task_instance"]["dag_run_id"]
         until(lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
         states = sorted(
-            (task["task_id"], task["state"]) for task in api.tasks("review_deliveries", run_id) if task["map_index"] == 1
+            (task["task_id"], task["state"])
+            for task in api.tasks("review_deliveries", run_id)
+            if task["map_index"] == 1
         )
     assert states == [("review.ask", "success"), ("review.land_again", "skipped"), ("review.record", "skipped")]
-    assert [(one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice] == [
-        ("return", "analyst")
-    ]
+    assert [
+        (one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice
+    ] == [("return", "analyst")]
 
 
 def test_mlflow_answers(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Deliveries: what came, what waits for a decision and what it would do, and what a file that was sent again changed."""
+"""Deliveries: what came, what waits for a decision and why, and what a file that was sent again changed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -51,7 +51,9 @@ def changed(home: Home, batch_id: str, *, limit: int = 20) -> Changed:
         raise Refusal(
             "E-NO-DIFFERENCE",
             Message(f"批次 {batch_id} 没有替代已入库的文件。", f"Batch {batch_id} took no loaded file's place."),
-            Message("用 headwater deliveries 查看批次及其状态。", "See the batches and their states: headwater deliveries."),
+            Message(
+                "用 headwater deliveries 查看批次及其状态。", "See the batches and their states: headwater deliveries."
+            ),
         )
     with lake.connect(home, threads=1) as connection:
         rows = deliveries.changes(connection, replaced, batch=batch_id, limit=limit)
