@@ -127,20 +127,23 @@ class _Campaign:
         self._undisturbed()
         trials: list[_Trial] = []
         late = 0
-        for step, wanted in _KILLS[self._size].items():
+        plan = [step for step, wanted in _KILLS[self._size].items() for _ in range(wanted)]
+        done = dict.fromkeys(_STEPS, 0)
+        for step in self._random.permutation(plan):
             stages = [stage for stage in self._stages if stage.step == step]
-            # Chance decides where a step stands when it dies; that it died late is drawn again.
-            done = 0
-            while done < wanted and late < 4 * len(trials) + 20:
-                trial = self._trial(stages[done % 2 if self._size == "full" else 1], number=len(trials))
-                if trial is None:
-                    late += 1
-                    continue
-                trials.append(trial)
-                done += 1
+            stage = stages[done[step] % 2]
+            done[step] += 1
+            # A step that had ended before its moment came was not killed: another moment is drawn.
+            while (trial := self._trial(stage, number=len(trials))) is None:
+                late += 1
+            trials.append(trial)
         return _figure(trials, late=late, seconds=time.perf_counter() - started, undisturbed=self._seconds)
 
     def _undisturbed(self) -> None:
+        # The server of processes imports when it is first asked for one.
+        first = self._fork.Process(target=_nothing)
+        first.start()
+        first.join(_LIMIT_S)
         for stage in self._stages:
             self._states.save(stage.name)
             started = time.perf_counter()
@@ -155,7 +158,7 @@ class _Campaign:
         self._states.restore(stage.name)
         by_database = number % _DATABASE_EVERY == _DATABASE_EVERY - 1
         moment = float(self._random.uniform(0.0, self._seconds[stage.number]))
-        after_commit = number // 2 % 2 == 1
+        after_commit = number % 2 == 1
         process = self._start(stage)
         process.join(moment)
         if after_commit:
@@ -198,6 +201,10 @@ class _Campaign:
             process.kill()
             told = (self._home.logs / "faults.log").read_text(encoding="utf-8", errors="replace")
             raise RuntimeError(f"{stage.name} ended with {process.exitcode}: {told[-600:]}")
+
+
+def _nothing() -> None:
+    """Take the place of a step where only a process is wanted."""
 
 
 def _step(home: Home, dsn: str, stage: _Stage) -> None:
