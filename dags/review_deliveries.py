@@ -4,8 +4,8 @@
 两种选择各会发生什么。回答记录在 `ops.decision`（何人、何时、为何）；接受后立即重新落地。等待不占用执行槽位，
 也不阻挡其他数据。
 
-A file that comes again with over 5 % fewer rows does not take the earlier one's place by itself. Each such file is asked
-about here once: source, table, file, rows before and after, and what either choice does. The answer is kept in
+A file that comes again with over 5 % fewer rows does not take the earlier one's place by itself. Each such file is
+asked about here once: source, table, file, rows before and after, and what either choice does. The answer is kept in
 `ops.decision` with who, when and why; an accepted file is landed at once. Waiting takes no slot and holds nothing up.
 
 **[待办 / Required actions](/required_actions)** · `headwater deliveries`

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.adapters import lake, postgres
+from headwater.adapters import lake, postgres, publication
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.home import Home
 from headwater.adapters.settings import Ports
@@ -51,6 +51,9 @@ def test_one_trigger_carries_deliveries_to_an_evolved_model(home: Home):
             ).fetchone()
         with postgres.connect(home) as register:
             states = register.execute("select distinct state from ops.batch").fetchall()
+        seen = publication.current(home)
+    assert seen is not None, "what was checked is published"
+    assert seen.published_by.startswith("check_quality ")
     assert facts is not None
     stays, values, versions, months, results = facts
     assert 23_000 < stays <= 24_000

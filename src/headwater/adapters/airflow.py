@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
 
 __all__ = [
-    "ASSETS", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
-    "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion", "report_failure",
+    "ASSETS", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION",
+    "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion",
+    "report_failure",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
@@ -40,7 +41,7 @@ ASSETS = (RAW, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
 HELD = Asset(
     name="files_held", uri="headwater://deliveries/held", extra={"zh": "待审批的送报", "en": "held deliveries"}
 )
-"""Beside the chain: files that wait for a decision. Written by whoever adds it to the alias, only when there are any."""
+"""Beside the chain: files that wait for a decision. Whoever holds any adds it to the alias of this name."""
 HELD_ALIAS = "files_held_alias"
 
 WAREHOUSE_POOL = "warehouse"

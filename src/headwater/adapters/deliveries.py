@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 import duckdb
 import psycopg
@@ -80,8 +79,10 @@ def replacement(connection: psycopg.Connection, batch: str) -> Replacement | Non
     ).fetchone()
     if row is None:
         return None
-    counts = [int(value) for value in row[4:8]]
-    return Replacement(*row[:4], Difference(*counts, Decimal(row[8]), Decimal(row[9])))
+    entity, earlier, before, after, same, changed, added, removed, money_before, money_after = row
+    return Replacement(
+        entity, earlier, before, after, Difference(same, changed, added, removed, money_before, money_after)
+    )
 
 
 def changes(

@@ -1,8 +1,9 @@
 """Bench ``faults``: steps are killed at random moments and run again; the result must be that of an undisturbed run.
 
 Every trial goes back to a saved state, starts one step in a process of its own, ends it with SIGKILL (or kills a
-server process of PostgreSQL, which makes the database recover) at a moment drawn uniformly over the step's measured
-duration, and runs the step again. All contents are compared by hash: register, raw tables, marts, verdicts, publication.
+server process of PostgreSQL, which makes the database recover), and runs the step again. The moment is drawn uniformly
+over the step's measured duration; every other kill then waits for the next commit of the lake, after which the register
+has yet to follow. All contents are compared by hash: register, raw tables, marts, verdicts, publication.
 """
 
 import multiprocessing
@@ -33,6 +34,7 @@ _SEED = 20260701
 _NOW = datetime(2030, 1, 1, tzinfo=UTC)
 _LIMIT_S = 300.0
 _LOOK_S = 0.02
+_WATCH_S = 0.001
 _WARM = (
     "headwater.bench.faults",
     "headwater.steps.land",
@@ -40,9 +42,9 @@ _WARM = (
     "dbt.cli.main",
     "dbt.adapters.duckdb",
 )
-_KILLS = {"ci": {"land": 3, "build": 1, "check": 2}, "full": {"land": 60, "build": 22, "check": 22}}
-_DATABASE_EVERY = 6
-_MARTS_EVERY = {"ci": 3, "full": 6}
+_KILLS = {"ci": {"land": 4, "build": 1, "check": 1}, "full": {"land": 56, "build": 16, "check": 30}}
+_DATABASE_EVERY = 5
+_MARTS_EVERY = {"ci": 4, "full": 8}
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ class _Stage:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What became of one kill: where, when, whether the lake's catalog was in a transaction, and what came to differ."""
+    """What became of one kill: where, when, whether the catalog was in a transaction, and what came to differ."""
 
     stage: _Stage
     by_database: bool
+    after_commit: bool
     second: float
     in_transaction: bool
     is_writing: bool
@@ -110,6 +113,8 @@ class _Campaign:
         # Processes are forked from a server that has imported everything and opened nothing.
         self._fork: ForkServerContext = multiprocessing.get_context("forkserver")
         self._fork.set_forkserver_preload(list(_WARM))
+        # Tokens of persons depend on the key, which is otherwise drawn at the first landing.
+        (home.vault / "pseudonym.key").write_bytes(bytes(range(32)))
         first, second = home.root / "first", home.root / "second"
         _deliver(first, second)
         steps = [(step, inbox) for inbox in (first, second) for step in ("land", "build", "check")]
@@ -122,20 +127,23 @@ class _Campaign:
         self._undisturbed()
         trials: list[_Trial] = []
         late = 0
-        for step, wanted in _KILLS[self._size].items():
+        plan = [step for step, wanted in _KILLS[self._size].items() for _ in range(wanted)]
+        done = dict.fromkeys(_STEPS, 0)
+        for step in self._random.permutation(plan):
             stages = [stage for stage in self._stages if stage.step == step]
-            # Chance decides where a step stands when it dies; that it died late is drawn again.
-            done = 0
-            while done < wanted and late < 4 * len(trials) + 20:
-                trial = self._trial(stages[done % 2 if self._size == "full" else 1], number=len(trials))
-                if trial is None:
-                    late += 1
-                    continue
-                trials.append(trial)
-                done += 1
+            stage = stages[done[step] % 2]
+            done[step] += 1
+            # A step that had ended before its moment came was not killed: another moment is drawn.
+            while (trial := self._trial(stage, number=len(trials))) is None:
+                late += 1
+            trials.append(trial)
         return _figure(trials, late=late, seconds=time.perf_counter() - started, undisturbed=self._seconds)
 
     def _undisturbed(self) -> None:
+        # The server of processes imports when it is first asked for one.
+        first = self._fork.Process(target=_nothing)
+        first.start()
+        first.join(_LIMIT_S)
         for stage in self._stages:
             self._states.save(stage.name)
             started = time.perf_counter()
@@ -150,8 +158,11 @@ class _Campaign:
         self._states.restore(stage.name)
         by_database = number % _DATABASE_EVERY == _DATABASE_EVERY - 1
         moment = float(self._random.uniform(0.0, self._seconds[stage.number]))
+        after_commit = number % 2 == 1
         process = self._start(stage)
         process.join(moment)
+        if after_commit:
+            _await_commit(self._home, process)
         if not process.is_alive():
             return None
         in_transaction, is_writing, servers = _activity(self._home)
@@ -163,7 +174,7 @@ class _Campaign:
         process.join(_LIMIT_S)
         _await_server(self._home)
         wrong = self._again(stage, with_marts=number % _MARTS_EVERY[self._size] == 0)
-        return _Trial(stage, by_database, moment, in_transaction, is_writing, tuple(wrong))
+        return _Trial(stage, by_database, after_commit, moment, in_transaction, is_writing, tuple(wrong))
 
     def _again(self, stage: _Stage, *, with_marts: bool) -> list[str]:
         following = self._stages[stage.number + 1 : stage.number + 2] if with_marts and stage.step == "land" else []
@@ -190,6 +201,10 @@ class _Campaign:
             process.kill()
             told = (self._home.logs / "faults.log").read_text(encoding="utf-8", errors="replace")
             raise RuntimeError(f"{stage.name} ended with {process.exitcode}: {told[-600:]}")
+
+
+def _nothing() -> None:
+    """Take the place of a step where only a process is wanted."""
 
 
 def _step(home: Home, dsn: str, stage: _Stage) -> None:
@@ -226,13 +241,29 @@ _STEPS: dict[str, Callable[[Home, _Stage], None]] = {"land": _land, "build": _bu
 
 
 def _activity(home: Home) -> tuple[bool, bool, list[int]]:
-    """Return whether the lake's catalog is in a transaction, whether it is writing, and the server processes at work."""
+    """Return whether the catalog is in a transaction, whether it is writing, and the server processes at work."""
     with psycopg.connect(postgres.dsn(home, "postgres"), autocommit=True) as connection:
         rows = connection.execute(
             "select pid, datname = 'lake' and xact_start is not null, datname = 'lake' and backend_xid is not null "
             "from pg_stat_activity where datname in ('lake', 'headwater') and backend_type = 'client backend'"
         ).fetchall()
     return any(row[1] for row in rows), any(row[2] for row in rows), [row[0] for row in rows]
+
+
+def _await_commit(home: Home, process: ForkServerProcess) -> None:
+    """Wait until the lake has a new snapshot or the process has ended."""
+    newest = "select max(snapshot_id) from ducklake_snapshot "
+    with psycopg.connect(postgres.dsn(home, "lake"), autocommit=True) as connection:
+        before: object = None
+        while process.is_alive():
+            try:
+                now = connection.execute(newest).fetchone()
+            except psycopg.errors.UndefinedTable:
+                now = (0,)
+            if before is not None and now != before:
+                return
+            before = now
+            time.sleep(_WATCH_S)
 
 
 def _await_server(home: Home) -> None:
@@ -259,14 +290,16 @@ def _figure(trials: Sequence[_Trial], *, late: int, seconds: float, undisturbed:
         holds=not wrong and bool(trials),
         n=len(trials),
         note=(
-            "SIGKILL at uniformly random moments of a step, then the step again; register, raw tables, marts, verdicts "
-            "and publication equal those of an undisturbed run; synthetic region of two hospitals, second delivery with "
-            "resent, shrunk (held), correcting and new files; PostgreSQL with fsync off, as processes die and the "
-            "machine does not; marts after a kill of landing are built in every sixth trial (every third in ci)"
+            "SIGKILL at uniformly random moments of a step, half of them then at the lake's next commit, and the step "
+            "again; register, raw tables, marts, verdicts and publication equal those of an undisturbed run; synthetic "
+            "region of two hospitals, second delivery with resent, shrunk (held), correcting and new files; PostgreSQL "
+            "with fsync off, as processes die and the machine does not; marts after a kill of landing are built in "
+            "every eighth trial (every fourth in ci)"
         ),
         also={
             "kills_by_step": {step: sum(trial.stage.step == step for trial in trials) for step in steps},
             "kills_of_a_database_process": sum(trial.by_database for trial in trials),
+            "kills_at_a_commit": sum(trial.after_commit for trial in trials),
             "kills_in_a_transaction": sum(trial.in_transaction for trial in trials),
             "kills_while_writing_the_catalog": sum(trial.is_writing for trial in trials),
             "ended_before_the_kill": late,
@@ -283,6 +316,7 @@ def _told(trial: _Trial) -> dict[str, object]:
         "stage": trial.stage.name,
         "second": round(trial.second, 3),
         "by_database": trial.by_database,
+        "after_commit": trial.after_commit,
         "wrong": list(trial.wrong),
     }
 

@@ -1,4 +1,4 @@
-"""Deliveries: what came, what waits for a decision and what it would do, and what a file that was sent again changed."""
+"""Deliveries: what came, what waits for a decision and why, and what a file that was sent again changed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

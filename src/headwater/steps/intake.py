@@ -138,7 +138,8 @@ class TableIntake:
         if superseded:
             gone = {batch.sha256 for batch in superseded.values()}
             judged = [batch for batch in self._live.values() if batch.sha256 not in gone and _judged(batch)]
-            if any(batch.rows_replaced for batch in superseded.values()):
+            # Rows that a correction took the place of are nowhere but in their files.
+            if any(batch.rows_replaced for batch in self._live.values()):
                 judged = [batch for batch in self._live.values() if batch.sha256 not in gone]
             files = list({file.sha256: file for file in [*map(self._again, judged), *files]}.values())
         files.sort(key=lambda file: (file.name, file.sha256))

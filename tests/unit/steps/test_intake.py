@@ -111,6 +111,22 @@ def test_corrections_that_were_taken_back_come_again(home: Home, inbox: Path, mo
     assert amounts(home) == {"A": "1.00", "B": "5.00"}
 
 
+def test_a_corrected_row_stays_corrected_when_its_file_comes_again(home: Home, inbox: Path) -> None:
+    write(inbox, "fees_1.csv", A="1.00", B="2.00")
+    write(inbox, "fees_2.csv", D="4.00")
+    write(inbox, "fees_1_fix.csv", B="5.00", D="6.00")
+    land(home, deliveries=inbox, now=NOW)
+    write(inbox, "fees_1.csv", A="1.00", B="2.00", C="3.00")
+    land(home, deliveries=inbox, now=NOW)
+    assert amounts(home) == {"A": "1.00", "B": "5.00", "C": "3.00", "D": "6.00"}
+    with postgres.connect(home) as register:
+        sums = register.execute(
+            "select sum(rows_loaded - rows_replaced)::int, sum(rows_quarantined)::int from ops.batch "
+            "where state = 'loaded'"
+        ).fetchone()
+    assert sums == (4, 0)
+
+
 def test_work_that_lost_a_race_is_done_again_alone(home: Home) -> None:
     added = "INSERT INTO lake.raw.fee_line (source_id, batch_id, row_no) VALUES ('other', 'b', 1)"
     seen = []
