@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from headwater.adapters import lake, postgres, publication, quality
 from headwater.adapters.home import Home
 from headwater.cli.main import app
+from headwater.content.accounts import NO_ACCOUNTS
 from headwater.content.quality import Outcome, QualityReport, SuiteResult
 from headwater.content.suites import Stage
 from headwater.errors import Message, Refusal
@@ -48,7 +49,7 @@ def checked(
     found = QualityReport(
         run_id=f"run {minute}", at=NOW + timedelta(minutes=minute), snapshot=judged,
         suites=(SuiteResult("s", stage, "marts.fct_stay", words, 3, (outcome,)),),
-        landing=(), refused=(), faults=(), histograms=(), origins=(), folder="quality/x",
+        landing=(), refused=(), faults=(), accounts=NO_ACCOUNTS, histograms=(), origins=(), folder="quality/x",
     )  # fmt: skip
     quality.save(home, connection, found)
     return judged
