@@ -294,8 +294,8 @@ def _figure(trials: Sequence[_Trial], *, late: int, seconds: float, undisturbed:
             "SIGKILL at uniformly random moments of a step, half of them (not of checks) then at the lake's next "
             "commit, and the step again; register, raw, marts, verdicts, publication equal an undisturbed run's; "
             "synthetic region of two hospitals, second delivery with resent, shrunk (held), correcting and new files; "
-            "PostgreSQL with fsync off, as processes die and the machine does not; marts after a kill of landing are built in "
-            "every eighth trial (every fourth in ci)"
+            "PostgreSQL with fsync off, as processes die and the machine does not; marts after a kill of landing are "
+            "built in every eighth trial (every fourth in ci)"
         ),
         also={
             "kills_by_step": {step: sum(trial.stage.step == step for trial in trials) for step in steps},
