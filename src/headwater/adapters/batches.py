@@ -204,10 +204,8 @@ def supersede(connection: psycopg.Connection, *, batch: str, by: str) -> None:
     connection.execute("update ops.batch set state = 'superseded', superseded_by = %s where batch_id = %s", (by, batch))
 
 
-def note_difference(
-    connection: psycopg.Connection, *, batch: str, earlier: Live | None, difference: Difference
-) -> None:
-    """Keep what a batch changed; ``earlier`` is the batch it superseded, None for a correction of single rows."""
+def note_difference(connection: psycopg.Connection, *, batch: str, earlier: Live, difference: Difference) -> None:
+    """Keep what a batch changed against the batch that it superseded."""
     connection.execute(
         "insert into ops.difference (batch_id, earlier_batch_id, snapshot_before, rows_same, rows_changed, rows_added, "
         "rows_removed, money_before, money_after) values (%(batch)s, %(earlier)s, %(snapshot)s, %(rows_same)s, "
@@ -218,8 +216,8 @@ def note_difference(
         {
             **asdict(difference),
             "batch": batch,
-            "earlier": earlier.batch_id if earlier else None,
-            "snapshot": earlier.snapshot_id if earlier else None,
+            "earlier": earlier.batch_id,
+            "snapshot": earlier.snapshot_id,
         },
     )
 

@@ -10,7 +10,7 @@ create table if not exists ops.batch (
     contract text,
     superseded_by text references ops.batch (batch_id),
     bytes bigint not null,
-    state text not null check (state in ('received', 'loaded', 'refused', 'held', 'superseded')),
+    state text not null,
     rows_in bigint,
     rows_loaded bigint,
     rows_quarantined bigint,
@@ -41,6 +41,15 @@ create table if not exists ops.batch (
     constraint refused_is_explained check (
         state not in ('refused', 'held') or (refusal_code is not null and refusal_zh is not null)
     )
+);
+
+-- Registers of earlier versions lack these; their batches have no contract's digest and are therefore read again.
+alter table ops.batch add column if not exists contract text;
+alter table ops.batch add column if not exists superseded_by text references ops.batch (batch_id);
+alter table ops.batch add column if not exists rows_replaced bigint not null default 0;
+alter table ops.batch drop constraint if exists batch_state_check;
+alter table ops.batch add constraint batch_state_check check (
+    state in ('received', 'loaded', 'refused', 'held', 'superseded')
 );
 
 create index if not exists batch_by_source on ops.batch (source_id, entity, state);

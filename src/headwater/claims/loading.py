@@ -143,13 +143,6 @@ class Loader:
         typed = sum(int(pc.sum(pc.equal(part.rows.column(BATCH), number)).as_py() or 0) for part in self._typed)
         return typed + len(self._misshapen[number])
 
-    def drop_last(self) -> None:
-        """Take back the file that was added last."""
-        self._take()
-        self._batches.pop()
-        self._ignored.pop()
-        self._forget(len(self._batches))
-
     def _forget(self, number: int) -> None:
         self._held = [(of, block) for of, block in self._held if of != number]
         self._misshapen.pop(number, None)
@@ -231,15 +224,17 @@ class Loader:
         values = ", ".join(f"{value}" for _, value in canonical_values(self._entity, self._present))
         rest = REMAINING if anything(self._sql, "removed") else ""
         self._sql.execute(
-            f'INSERT INTO lake.raw.{self._entity.name} SELECT $source, b.batch_id, t."{ROW}", {values} '
+            f"INSERT INTO lake.raw.{self._entity.name} ({_names(raw_columns(self._entity))}) "
+            f'SELECT $source, b.batch_id, t."{ROW}", {values} '
             f'FROM typed t JOIN batches b ON t."{BATCH}" = b.batch {rest}',
             self._source,
         )
         self._write_quarantine()
         if anything(self._sql, "cleaned"):
             self._sql.execute(
-                "INSERT INTO lake.raw.cleaned SELECT $source, $entity, b.batch_id, c.row_no, c.field, c.rules, "
-                "c.raw, c.clean FROM cleaned c JOIN batches b USING (batch) "
+                f"INSERT INTO lake.raw.cleaned ({_names(CLEANED_COLUMNS)}) "
+                "SELECT $source, $entity, b.batch_id, c.row_no, c.field, c.rules, c.raw, c.clean "
+                "FROM cleaned c JOIN batches b USING (batch) "
                 "ANTI JOIN removed r ON (c.batch = r.batch AND c.row_no = r.row_no AND c.item = r.item)",
                 {**self._source, "entity": self._entity.name},
             )
@@ -256,7 +251,8 @@ class Loader:
             }
             self._sql.register("words", pa.table(words))
             self._sql.execute(
-                "INSERT INTO lake.raw.quarantine SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, "
+                f"INSERT INTO lake.raw.quarantine ({_names(QUARANTINE_COLUMNS)}) "
+                "SELECT $source, $entity, b.batch_id, b.file_name, f.row_no, f.field, "
                 "f.code, f.value, w.reason_zh, w.reason_en, w.fix_zh, w.fix_en, "
                 f"{key}, NULL "
                 "FROM fault f JOIN batches b USING (batch) JOIN words w USING (code) "
@@ -325,6 +321,11 @@ class Loader:
             )
             for row, ignored in zip(rows, self._ignored, strict=True)
         ]
+
+
+def _names(columns: tuple[tuple[str, str], ...]) -> str:
+    # By name, as a column that was added to a table later stands last in it.
+    return ", ".join(f'"{name}"' for name, _ in columns)
 
 
 def _no_rows(table: TableContract) -> pa.Table:

@@ -40,6 +40,12 @@ _BYTES_A_CELL = 4
 """A full cell takes 20 to 40 bytes of XML; so a sheet that is five times emptier than full still passes."""
 _BLOCK = 1 << 18
 
+# What zipfile, zlib and expat raise on bytes that are no sound workbook: RuntimeError (with NotImplementedError) for a
+# member that is encrypted or packed in a way that they do not know, OSError for offsets that lead nowhere.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, expat.ExpatError, struct.error),
+    *(RuntimeError, EOFError, OSError, ValueError),
+)
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NESTED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")
 _DIMENSION = re.compile(rb"<(?:\w+:)?dimension\s[^>]*?ref=[\"']([A-Za-z]+)(\d+):([A-Za-z]+)(\d+)[\"']")
@@ -71,9 +77,7 @@ def guard_workbook(path: Path, *, name: str) -> None:
                 _guard_members(parts, name)
                 for part in parts:
                     _guard_part(archive, part, name)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeDecodeError, struct.error) as error:
-            raise as_format(name, "xlsx", str(error)) from error
-        except (zlib.error, EOFError, OSError, expat.ExpatError, ValueError) as error:
+        except _UNREADABLE as error:
             raise as_format(name, "xlsx", str(error)) from error
 
 

@@ -335,3 +335,20 @@ def test_cleaned_cells_keep_what_was_delivered(home: Home, inbox: Path):
         ("fee_ocur_time", "C-DATE", "2026/1/5", "2026-01-05 00:00:00"),
         ("mdtrt_id", "C-WIDTH C-CASE", "ｍ1", "M1"),
     ]
+
+
+def test_a_lake_and_a_register_of_an_earlier_version_are_brought_up_to_date(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", _line(1), "m2,1,2026-02-30,D1,药,2,1.5,3.00,张三")
+    land(home, deliveries=inbox, now=NOW)
+    with postgres.connect(home, autocommit=True) as register:
+        register.execute(
+            "alter table ops.batch drop column contract, drop column superseded_by, drop column rows_replaced"
+        )
+    with lake.connect(home) as connection:
+        connection.execute("ALTER TABLE lake.raw.fee_line DROP COLUMN med_list_codg")
+        connection.execute("ALTER TABLE lake.raw.quarantine DROP COLUMN row_key")
+    _write(inbox, "fees_2.csv", _line(3, "7.00"))
+    land(home, deliveries=inbox, now=NOW)
+    assert [(stay, str(amount)) for stay, amount in _rows(home)] == [("M1", "3.00"), ("M3", "7.00")]
+    assert _open_items(home) == [("t1/fees_1.csv", 2, "E-DATE", "M2|1", True)]
+    assert _rows(home, "med_list_codg, medins_list_codg") == [(None, "D1"), (None, "D1")]
