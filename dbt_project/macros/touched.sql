@@ -1,19 +1,47 @@
 {#
-What a build has to look at again. int_stays__touched lists the stays whose raw rows changed since the last build that
-succeeded; int_stays__built is what that build saw. Without the latter, or in a full refresh, everything is built anew.
+What a build has to look at again. int_stays__touched lists the stays of which the lake has written or deleted raw rows
+since the last build that succeeded; int_raw__built is the snapshot that build saw. Without it, or in a full refresh,
+everything is built anew.
 #}
-{% macro built() %}
-    {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_stays__built')) }}
+{% macro built_relation() %}
+    {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_raw__built')) }}
+{% endmacro %}
+
+{# The newest snapshot that the last build that succeeded saw, 0 if there is none. #}
+{% macro built_snapshot() %}
+    {% set built = built_relation() if execute else none %}
+    {% if built is none %}
+        {{ return(0) }}
+    {% endif %}
+    {{ return(run_query('select coalesce(max(snapshot_id), 0) from ' ~ built).columns[0][0] | int) }}
+{% endmacro %}
+
+{% macro newest_snapshot() %}
+    {% set query = "select max(snapshot_id) from ducklake_snapshots('" ~ target.database ~ "')" %}
+    {# The target that is only read has no lake. #}
+    {{ return(run_query(query).columns[0][0] | int if execute and target.name == 'lake' else 0) }}
 {% endmacro %}
 
 {% macro anew() %}
-    {{ return(not execute or should_full_refresh() or built() is none) }}
+    {{ return(not execute or should_full_refresh() or built_snapshot() == 0) }}
 {% endmacro %}
+
+{# Rows of a raw table that were written (insertions) or deleted (deletions) after one snapshot and up to another. #}
+{% macro raw_changes(kind, entity, after, until) -%}
+    ducklake_table_{{ kind }}('{{ target.database }}', 'raw', '{{ entity }}', {{ after + 1 }}, {{ until }})
+{%- endmacro %}
+
+{# What rows of a raw table say about stays: which one, and on a front page also its month of discharge and its person. #}
+{% macro stay_named_by(entity) -%}
+    source_id,
+    mdtrt_id,
+    {{ "cast(date_trunc('month', endtime) as date)" if entity == 'front_page' else 'cast(null as date)' }} as discharge_month,
+    {{ 'psn_no' if entity == 'front_page' else 'cast(null as varchar)' }} as psn_no
+{%- endmacro %}
 
 {#
 A condition: the column names a stay or a month of discharge that this build looks at again. By person it takes two
-columns, the stay's and the person's, and all stays of a touched stay's person are looked at. By identifier it only narrows
-what has to be read: mdtrt_id is a column of raw, by which whole files are skipped, and stays of other sources may share it.
+columns, the stay's and the person's, and all stays of a touched stay's person are looked at. Written takes none: see below.
 #}
 {% macro touched(column, by='stay') %}
     {%- set list = ref('int_stays__touched') -%}
@@ -21,8 +49,8 @@ what has to be read: mdtrt_id is a column of raw, by which whole files are skipp
         true
     {%- elif by == 'stay' -%}
         {{ column }} in (select touched.stay_id from {{ list }} as touched)
-    {%- elif by == 'identifier' -%}
-        {{ column }} in (select touched.mdtrt_id from {{ list }} as touched)
+    {%- elif by == 'written' -%}
+        {{ written() }}
     {%- elif by == 'month' -%}
         {{ column }} in (
             select touched.discharge_month from {{ list }} as touched
@@ -40,41 +68,50 @@ what has to be read: mdtrt_id is a column of raw, by which whole files are skipp
             )
         )
     {%- else -%}
-        {{ exceptions.raise_compiler_error('touched() knows stay, identifier, month and person, not ' ~ by) }}
-    {%- endif -%}
-{% endmacro %}
-
-{# The condition under which rows of an earlier build leave. A stay that no build has seen has none. #}
-{% macro stale(column, by) %}
-    {%- if by == 'stay' -%}
-        {{ column }} in (
-            select touched.stay_id from {{ ref('int_stays__touched') }} as touched
-            where not touched.is_current
-        )
-    {%- else -%}
-        {{ touched(column, by=by) }}
+        {{ exceptions.raise_compiler_error('touched() knows stay, month, person and written, not ' ~ by) }}
     {%- endif -%}
 {% endmacro %}
 
 {#
-Between the start of a build and its end the touched stays count as unknown, under their old month and person and their
-new ones: a build that fails on the way leaves them to be looked at again, whatever it had written.
+A condition on a table that is refreshed by stay: this build wrote the row, so it is a touched stay's. The lake knows the
+snapshot of each file and reads no other.
 #}
-{% macro mark_touched() %}
-    {% if anew() %}
-        {% set old = built() %}
-        {% if execute and old is not none %}
-            {% do adapter.drop_relation(old) %}
-        {% endif %}
-    {% else %}
-        delete from {{ built() }}
-        where stay_id in (select touched.stay_id from {{ this }} as touched);
-        insert into {{ built() }} by name
-        select distinct
-            touched.stay_id,
-            touched.discharge_month,
-            touched.psn_no,
-            cast(null as ubigint) as signature
-        from {{ this }} as touched
+{% macro written() %}
+    {%- if anew() -%}
+        true
+    {%- else -%}
+        {%- set seen = run_query('select max(snapshot_id) from ' ~ ref('int_stays__touched')).columns[0][0] -%}
+        {{ 'false' if seen is none else 'snapshot_id > ' ~ seen }}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+A condition on fee lines: the batch holds a line of a touched stay. Named one by one, batches let the lake leave all other
+files unread, which it cannot do for stays.
+#}
+{% macro of_touched_batches(column) %}
+    {%- if anew() -%}
+        true
+    {%- else -%}
+        {%- set query -%}
+            select distinct line.batch_id
+            from {{ source('raw', 'fee_line') }} as line
+            semi join {{ ref('int_stays__touched') }} as touched
+                on line.source_id = touched.source_id and line.mdtrt_id = touched.mdtrt_id
+            order by line.batch_id
+        {%- endset -%}
+        {%- set batches = run_query(query).columns[0].values() -%}
+        {{ column }} in ('{{ batches | join("', '") }}')
+    {%- endif -%}
+{% endmacro %}
+
+{#
+A full build that fails leaves nothing that counts as built, so that the next one builds everything anew too; a refresh
+that fails leaves the snapshot of the build before, and its stays are looked at again.
+#}
+{% macro forget_built() %}
+    {% set built = built_relation() if execute and should_full_refresh() else none %}
+    {% if built is not none %}
+        {% do adapter.drop_relation(built) %}
     {% endif %}
 {% endmacro %}

@@ -17,7 +17,7 @@ names it). The model's own query restricts itself to the same rows with touched(
     {% else %}
         {% call statement('stale') %}
             delete from {{ target }}
-            where {{ stale(config.require('refreshed_on'), by=config.require('refreshed_by')) }}
+            where {{ touched(config.require('refreshed_on'), by=config.require('refreshed_by')) }}
         {% endcall %}
         {% call statement('main') %}
             insert into {{ target }} by name {{ sql }}

@@ -10,7 +10,7 @@ line as (
         sum(cnt) as quantity,
         sum(det_item_fee_sumamt) as amount
     from {{ ref('fct_fee_line') }}
-    where charge_group in ('drug', 'consumable') and {{ touched('stay_id') }}
+    where charge_group in ('drug', 'consumable') and {{ written() }}
     group by source_id, charge_group
 ),
 
@@ -22,7 +22,7 @@ held as (
         sum(quantity) as quantity,
         sum(amount) as amount
     from {{ model }}
-    where {{ touched('stay_id') }}
+    where {{ written() }}
     group by source_id, charge_group
 )
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
@@ -148,8 +146,7 @@ def _invoke(home: Home, command: str, options: Sequence[str], variables: Mapping
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with duckdb.connect(":memory:") as connection:
-        lake.load_extensions(connection)
+    lake.import_extensions()
     try:
         parsed = _parsed(home, variables)
         if parsed.exception is not None:

@@ -9,7 +9,7 @@ import duckdb_extensions
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
 
-__all__ = ["EXTENSIONS", "SCHEMAS", "attach_sql", "connect", "load_extensions", "snapshot"]
+__all__ = ["EXTENSIONS", "SCHEMAS", "attach_sql", "connect", "import_extensions", "load_extensions", "snapshot"]
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
@@ -18,11 +18,16 @@ SCHEMAS = ("raw", "staging", "intermediate", "marts", "quality", "knowledge")
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the extensions that the wheels carry; nothing is downloaded."""
+    import_extensions()
+    for name in EXTENSIONS:
+        connection.execute(f"LOAD {name}")
+
+
+def import_extensions() -> None:
+    """Put the extensions that the wheels carry where every DuckDB of this process looks for them."""
     # The importer works on one connection of the process, which two threads must not use at once.
     with _IMPORTING:
         _import_extensions()
-    for name in EXTENSIONS:
-        connection.execute(f"LOAD {name}")
 
 
 @cache

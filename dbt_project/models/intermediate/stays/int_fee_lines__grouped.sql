@@ -1,7 +1,14 @@
+{# Made anew in every build, because it names the batches that the build has to read. #}
+{{ config(tags=['named']) }}
+
 with
 
 fee_line as (
-    select * from {{ ref('stg_claims__fee_line') }}
+    select fee_line.*
+    from {{ ref('stg_claims__fee_line') }} as fee_line
+    semi join {{ ref('int_stays__touched') }} as touched
+        on fee_line.source_id = touched.source_id and fee_line.mdtrt_id = touched.mdtrt_id
+    where {{ of_touched_batches('fee_line.batch_id') }}
 ),
 
 charge_category as (

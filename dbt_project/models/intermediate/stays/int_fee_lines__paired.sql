@@ -15,52 +15,46 @@ other_line as (
     select * from {{ ref('int_fee_lines__grouped') }}
 ),
 
-touched as (
-    select * from {{ ref('int_stays__touched') }}
-),
-
-negative as (
-    select
-        fee_line.stay_id,
-        fee_line.mdtrt_id,
-        fee_line.feedetl_sn,
-        fee_line.fee_ocur_time,
-        (fee_line.medins_list_codg, fee_line.pric, -fee_line.cnt, -fee_line.det_item_fee_sumamt) as item
+-- Stays with a negative line are few, and told from three columns.
+taken_back as (
+    select distinct
+        fee_line.source_id,
+        fee_line.mdtrt_id
     from fee_line
-    where
-        fee_line.det_item_fee_sumamt < 0
-        and fee_line.stay_id in (select touched.stay_id from touched)
+    where fee_line.det_item_fee_sumamt < 0
 ),
 
-positive as (
+signed as (
     select
         other_line.stay_id,
         other_line.feedetl_sn,
         other_line.fee_ocur_time,
-        (other_line.medins_list_codg, other_line.pric, other_line.cnt, other_line.det_item_fee_sumamt) as item
+        cast(sign(other_line.det_item_fee_sumamt) as integer) as step,
+        (
+            other_line.medins_list_codg,
+            other_line.pric,
+            sign(other_line.det_item_fee_sumamt) * other_line.cnt,
+            abs(other_line.det_item_fee_sumamt)
+        ) as item
     from other_line
-    where
-        other_line.det_item_fee_sumamt > 0
-        and other_line.mdtrt_id in (select negative.mdtrt_id from negative)
+    semi join taken_back
+        on other_line.source_id = taken_back.source_id and other_line.mdtrt_id = taken_back.mdtrt_id
+    where other_line.det_item_fee_sumamt <> 0
+),
+
+negative as (
+    select
+        signed.stay_id,
+        signed.item
+    from signed
+    where signed.step < 0
 ),
 
 line as (
-    select
-        negative.stay_id,
-        negative.item,
-        negative.feedetl_sn,
-        negative.fee_ocur_time,
-        -1 as step
-    from negative
-    union all
-    select
-        positive.stay_id,
-        positive.item,
-        positive.feedetl_sn,
-        positive.fee_ocur_time,
-        1 as step
-    from positive
-    where (positive.stay_id, positive.item) in (select (negative.stay_id, negative.item) from negative)
+    select signed.*
+    from signed
+    semi join negative
+        on signed.stay_id = negative.stay_id and signed.item = negative.item
 ),
 
 balanced as (

@@ -1,15 +1,17 @@
 with
 
 front_page as (
-    select * from {{ ref('stg_claims__front_page') }}
+    select front_page.*
+    from {{ ref('stg_claims__front_page') }} as front_page
+    semi join {{ ref('int_stays__touched') }} as touched
+        on front_page.source_id = touched.source_id and front_page.mdtrt_id = touched.mdtrt_id
 ),
 
 operation as (
-    select * from {{ ref('stg_claims__operation') }}
-),
-
-touched as (
-    select * from {{ ref('int_stays__touched') }}
+    select operation.*
+    from {{ ref('stg_claims__operation') }} as operation
+    semi join {{ ref('int_stays__touched') }} as touched
+        on operation.source_id = touched.source_id and operation.mdtrt_id = touched.mdtrt_id
 ),
 
 named as (
@@ -30,7 +32,6 @@ counted as (
         named.stay_id,
         count(distinct named.oprn_code) as operation_count
     from named
-    where named.stay_id in (select touched.stay_id from touched)
     group by named.stay_id
 )
 

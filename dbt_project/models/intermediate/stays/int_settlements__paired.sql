@@ -5,19 +5,19 @@ first such reversal counts; a second one of the same settlement, or one whose or
 with
 
 settlement as (
-    select
-        *,
-        coalesce(refd_setl_flag = '1', false) or init_setl_id is not null or medfee_sumamt < 0 as is_reversal
-    from {{ ref('stg_claims__settlement') }}
-),
-
-touched as (
-    select * from {{ ref('int_stays__touched') }}
+    select settlement.*
+    from {{ ref('stg_claims__settlement') }} as settlement
+    semi join {{ ref('int_stays__touched') }} as touched
+        on settlement.source_id = touched.source_id and settlement.mdtrt_id = touched.mdtrt_id
 ),
 
 own as (
-    select * from settlement
-    where stay_id in (select touched.stay_id from touched)
+    select
+        settlement.*,
+        coalesce(settlement.refd_setl_flag = '1', false)
+        or settlement.init_setl_id is not null
+        or settlement.medfee_sumamt < 0 as is_reversal
+    from settlement
 ),
 
 candidate as (

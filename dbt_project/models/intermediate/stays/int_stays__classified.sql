@@ -1,7 +1,10 @@
 with
 
 front_page as (
-    select * from {{ ref('stg_claims__front_page') }}
+    select front_page.*
+    from {{ ref('stg_claims__front_page') }} as front_page
+    semi join {{ ref('int_stays__touched') }} as touched
+        on front_page.source_id = touched.source_id and front_page.mdtrt_id = touched.mdtrt_id
 ),
 
 diagnosis_system as (
@@ -10,10 +13,6 @@ diagnosis_system as (
 
 chapter as (
     select * from {{ ref('icd10_chapter') }}
-),
-
-touched as (
-    select * from {{ ref('int_stays__touched') }}
 ),
 
 bared as (
@@ -27,7 +26,6 @@ bared as (
     from front_page
     left join diagnosis_system
         on front_page.source_id = diagnosis_system.source_id
-    where front_page.stay_id in (select touched.stay_id from touched)
 ),
 
 -- A letter means a chapter of ICD-10 only where the code is one: V57 of ICD-9-CM is no traffic accident.

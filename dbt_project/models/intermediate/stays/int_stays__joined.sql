@@ -1,7 +1,10 @@
 with
 
 front_page as (
-    select * from {{ ref('stg_claims__front_page') }}
+    select front_page.*
+    from {{ ref('stg_claims__front_page') }} as front_page
+    semi join {{ ref('int_stays__touched') }} as touched
+        on front_page.source_id = touched.source_id and front_page.mdtrt_id = touched.mdtrt_id
 ),
 
 validated as (
@@ -26,10 +29,6 @@ charges as (
 
 settlements as (
     select * from {{ ref('int_stays__settled') }}
-),
-
-touched as (
-    select * from {{ ref('int_stays__touched') }}
 ),
 
 joined as (
@@ -79,7 +78,7 @@ joined as (
         coalesce(settlements.live_fund_amount, 0) as live_fund_amount
     from front_page
     inner join validated
-        on front_page.stay_id = validated.stay_id
+        on front_page.source_id = validated.source_id and front_page.mdtrt_id = validated.mdtrt_id
     inner join classified
         on front_page.stay_id = classified.stay_id
     inner join diagnoses
@@ -90,7 +89,6 @@ joined as (
         on front_page.stay_id = charges.stay_id
     left join settlements
         on front_page.stay_id = settlements.stay_id
-    where front_page.stay_id in (select touched.stay_id from touched)
 )
 
 select * from joined

@@ -7,6 +7,8 @@ front_page as (
 measured as (
     select
         front_page.stay_id,
+        front_page.source_id,
+        front_page.mdtrt_id,
         cast(date_trunc('month', front_page.endtime) as date) as discharge_month,
         -- Both ends of a stay within one calendar day are one day, as the settlement rules count it.
         greatest(date_diff('day', cast(front_page.begntime as date), cast(front_page.endtime as date)), 1) as stay_days,
@@ -26,6 +28,8 @@ measured as (
 judged as (
     select
         measured.stay_id,
+        measured.source_id,
+        measured.mdtrt_id,
         measured.discharge_month,
         measured.stay_days,
         measured.age_years,
@@ -41,6 +45,8 @@ judged as (
 validated as (
     select
         judged.stay_id,
+        judged.source_id,
+        judged.mdtrt_id,
         judged.discharge_month,
         judged.stay_days,
         judged.age_years,

@@ -1,10 +1,10 @@
 {{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
+-- depends_on: {{ ref('int_stays__touched') }}
 
 with
 
 fee_line as (
     select * from {{ ref('int_fee_lines__grouped') }}
-    where {{ touched('mdtrt_id', by='identifier') }} and {{ touched('stay_id') }}
 ),
 
 pair as (

@@ -1,10 +1,11 @@
 {{ config(materialized='incremental', refreshed_by='stay', refreshed_on='stay_id') }}
+-- depends_on: {{ ref('int_stays__touched') }}
 
 with
 
 fee_line as (
     select * from {{ ref('fct_fee_line') }}
-    where charge_group in ('drug', 'consumable') and {{ touched('stay_id') }}
+    where charge_group in ('drug', 'consumable') and {{ written() }}
 ),
 
 -- Lines that took others back are negative, so that every sum is net of them.
