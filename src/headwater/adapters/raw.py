@@ -58,6 +58,8 @@ def _present(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
 
 def forget_batches(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:
     """Remove all that the lake holds of these batches."""
+    if not batch_ids:
+        return
     vanish(connection, entity, batch_ids)
     connection.execute(
         "DELETE FROM lake.raw.quarantine WHERE entity = $entity AND list_contains($batches, batch_id)",
@@ -67,6 +69,8 @@ def forget_batches(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids
 
 def vanish(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:
     """Remove the rows of these batches; earlier snapshots keep them, and what was quarantined stays on record."""
+    if not batch_ids:
+        return
     connection.execute(
         f"DELETE FROM lake.raw.{ENTITIES[entity].name} WHERE list_contains($batches, batch_id)", {"batches": batch_ids}
     )

@@ -141,7 +141,8 @@ def _number(field: Field, rule: ColumnRule, kind: str) -> str:
             Message(f"字段 {field.name} 不能使用 scale。", f"Field {field.name} cannot use scale."),
             Message("scale 仅用于金额。", "Only amounts may be scaled."),
         )
-    return _whole(f"({number} * {_decimal(rule.scale)})", kind)
+    # Wide enough for any number of the notation, so that one too large is a fault and not an overflow.
+    return _whole(f"(CAST({number} AS DECIMAL(24,2)) * {_decimal(rule.scale)})", kind)
 
 
 def _whole(amount: str, kind: str) -> str:

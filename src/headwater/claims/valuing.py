@@ -18,6 +18,7 @@ from headwater.claims.canonical import Field
 from headwater.claims.cleaning import numeral
 from headwater.claims.compiling import PERSONAL, reader_sql
 from headwater.claims.contract import ColumnRule
+from headwater.claims.ordinary import ordinary
 from headwater.claims.pseudonyms import DAMAGED, Pseudonyms, identity, normal
 
 __all__ = ["Reader", "Reading", "Texts"]
@@ -134,10 +135,32 @@ class Reader:
         """Read one column for one field."""
         if field.type in PERSONAL:
             return self._persons(field, texts)
+        mask, values = ordinary(field, rule, texts.words, nulls=self._nulls, delivered_on=self._delivered_on)
+        if mask.all():
+            return _as_they_stand(field, texts, values)
+        return self._merged(field, rule, texts, mask, values)
+
+    def _merged(
+        self, field: Field, rule: ColumnRule, texts: Texts, mask: npt.NDArray[np.bool_], values: pa.Array
+    ) -> Reading:
+        """Have SQL read the texts outside of ``mask`` and put each back in its place."""
+        rest = self._by_sql(field, rule, texts.words if not mask.any() else texts.words.filter(pa.array(~mask)))
+        if not mask.any():
+            return Reading(filled=rest.pop("filled").to_numpy(zero_copy_only=False), places=texts.places, **rest)
+        read = _as_they_stand(field, texts, values)
+        # Where a text was left over, its place among the left over comes after all places of the column.
+        place = np.where(mask, np.arange(len(mask)), len(mask) + np.cumsum(~mask) - 1)
+        filled = read.filled.copy()
+        filled[~mask] = rest.pop("filled").to_numpy(zero_copy_only=False)
+        names = ("text", "value", "code", "rules", "delivered", "clean")
+        columns = {name: pa.concat_arrays([getattr(read, name), rest[name]]).take(pa.array(place)) for name in names}
+        return Reading(filled=filled, places=texts.places, **columns)
+
+    def _by_sql(self, field: Field, rule: ColumnRule, left: pa.StringArray) -> dict[str, pa.Array]:
         words: dict[str, pa.Array] = {
-            "place": pa.array(np.arange(len(texts.words), dtype=np.int32)),
-            "delivered": texts.words,
-            "numeral": _numerals(texts.words) if field.type in ("money", "price") else _nothing(len(texts.words)),
+            "place": pa.array(np.arange(len(left), dtype=np.int32)),
+            "delivered": left,
+            "numeral": _numerals(left) if field.type in ("money", "price") else _nothing(len(left)),
         }
         self._sql.register("words", pa.table(words))
         query = reader_sql(field, rule, nulls=self._nulls, delivered_on=self._delivered_on)
@@ -148,9 +171,7 @@ class Reader:
             # Threads may have given the texts out of order.
             found = found.take(pa.array(np.argsort(place)))
         names = ("text", "value", "filled", "code", "rules", "delivered", "clean")
-        columns = {name: found.column(name).combine_chunks() for name in names}
-        filled = columns.pop("filled").to_numpy(zero_copy_only=False)
-        return Reading(filled=filled, places=texts.places, **columns)
+        return {name: found.column(name).combine_chunks() for name in names}
 
     def _persons(self, field: Field, texts: Texts) -> Reading:
         read = [self._person(field, word) for word in texts.words.to_pylist()]
@@ -191,6 +212,25 @@ class _Person:
     rule: str | None = None
     birth: date | None = None
     sex: str | None = None
+
+
+def _as_they_stand(field: Field, texts: Texts, values: pa.Array) -> Reading:
+    """Return the reading of texts that need no cleaning; an empty one is a fault where the field is required."""
+    words, length = texts.words, len(texts.words)
+    empty = pc.equal(words, "")
+    some = pc.any(empty).as_py()
+    missing = pa.scalar("E-REQUIRED" if field.required else None, pa.string())
+    nothing = pa.scalar(None, pa.string())
+    return Reading(
+        text=pc.if_else(empty, nothing, words) if some else words,
+        value=values,
+        filled=pc.invert(empty).to_numpy(zero_copy_only=False),
+        code=pc.if_else(empty, missing, nothing) if some else _nothing(length),
+        rules=_nothing(length),
+        delivered=_nothing(length),
+        clean=_nothing(length),
+        places=texts.places,
+    )
 
 
 def _nothing(length: int) -> pa.Array:

@@ -189,6 +189,9 @@ def test_amounts_in_fen_are_scaled_and_never_rounded(sql: duckdb.DuckDBPyConnect
     table = _front(medfee_sumamt=ColumnRule(column="fee", scale="0.01"))
     assert _read(sql, table, "medfee_sumamt", fee="12345") == (Decimal("123.45"), [])
     assert _read(sql, table, "medfee_sumamt", fee="12345.5") == (None, ["E-MONEY-PRECISION"])
+    assert _read(sql, table, "medfee_sumamt", fee="1234567890123") == (Decimal("12345678901.23"), [])
+    large = _front(medfee_sumamt=ColumnRule(column="fee", scale="100000"))
+    assert _read(sql, large, "medfee_sumamt", fee="9999999999999") == (None, ["E-MONEY"])
 
 
 def test_only_amounts_may_be_scaled():
