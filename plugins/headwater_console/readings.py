@@ -126,8 +126,8 @@ class Readings:
             sums = money.setdefault(currencies.get(source, "?"), [Decimal(0)] * 4)
             for index, amount in enumerate((incoming, loaded, quarantined, duplicate)):
                 sums[index] += amount
-        counts = [sum(row[index] for row in rows) for index in range(1, 7)]
-        last = max((row[7] for row in rows if row[7]), default=None)
+        counts = [sum(row[index] for row in rows) for index in range(1, 8)]
+        last = max((row[8] for row in rows if row[8]), default=None)
         return Landing(*counts, last_at=last, money=tuple(Money(name, *money[name]) for name in sorted(money)))
 
     def _currencies(self) -> dict[str, str]:
@@ -221,15 +221,16 @@ select
     source_id,
     count(*) filter (where state = 'loaded'),
     count(*) filter (where state = 'refused'),
-    coalesce(sum(rows_in), 0)::bigint,
-    coalesce(sum(rows_loaded), 0)::bigint,
-    coalesce(sum(rows_quarantined), 0)::bigint,
-    coalesce(sum(rows_duplicate), 0)::bigint,
+    count(*) filter (where state = 'held'),
+    coalesce(sum(rows_in) filter (where state = 'loaded'), 0)::bigint,
+    coalesce(sum(rows_loaded) filter (where state = 'loaded'), 0)::bigint,
+    coalesce(sum(rows_quarantined) filter (where state = 'loaded'), 0)::bigint,
+    coalesce(sum(rows_duplicate) filter (where state = 'loaded'), 0)::bigint,
     max(loaded_at),
-    coalesce(sum(money_in), 0),
-    coalesce(sum(money_loaded), 0),
-    coalesce(sum(money_quarantined), 0),
-    coalesce(sum(money_duplicate), 0)
+    coalesce(sum(money_in) filter (where state = 'loaded'), 0),
+    coalesce(sum(money_loaded) filter (where state = 'loaded'), 0),
+    coalesce(sum(money_quarantined) filter (where state = 'loaded'), 0),
+    coalesce(sum(money_duplicate) filter (where state = 'loaded'), 0)
 from ops.batch
 group by source_id
 """

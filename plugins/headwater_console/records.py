@@ -88,10 +88,11 @@ class Money:
 
 @dataclass(frozen=True)
 class Landing:
-    """All loaded batches together."""
+    """All live batches together, and how many others were refused or wait for a decision."""
 
     files: int
     refused: int
+    held: int
     rows_in: int
     rows_loaded: int
     rows_quarantined: int

@@ -190,6 +190,7 @@ def test_the_overview_tells_where_the_region_stands(clerk: TestClient) -> None:
     for fact in (
         "72,000 rows",
         "72 files loaded, 1 refused",
+        "1 waiting for a decision",
         "rows and money balance",
         "2,850 rows · fct_stay",
         "Passed",
@@ -238,7 +239,7 @@ def test_pages_of_the_list_hold_every_batch_once(clerk: TestClient) -> None:
     seen: list[str] = []
     for page in (1, 2):
         html = clerk.get(f"/batches?lang=en&page={page}").text
-        assert f"73 batches, page {page} of 2" in html
+        assert f"74 batches, page {page} of 2" in html
         seen += re.findall(r'<td class="file">([^<]+)</td>', html)
     assert len(seen) == len(set(seen)) == 73
 

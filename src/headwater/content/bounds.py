@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom
+from scipy.stats import nbinom, poisson
 
 from headwater.claims.canonical import ENTITIES
 from headwater.content.metrics import METRICS, Kind
@@ -33,6 +33,7 @@ _OTHERS = 0.67
 _POOL = 4
 _VANISHED = 10.0
 _RARE = 1e-7
+_IDLE = 1e-4
 # How much more a quantile varies than the median, roughly.
 _QUANTILES = {"p01": 16.0, "p25": 3.0, "p50": 2.0, "p75": 3.0, "p99": 8.0}
 _WHOLE = {(entity.name, f.name) for entity in ENTITIES.values() for f in entity.fields if f.type == "integer"}
@@ -171,8 +172,7 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
     """Return how far a number falls and rises: its spread, but no less than what so many rows make by chance."""
     kind, metric, root = METRICS[key[3]].kind, key[3], np.sqrt(fit.rows)
     if metric == "days_missing":
-        # Days without a stay that chance makes, were stays spread evenly but for weekends.
-        floor = 0.5 if 31 * np.exp(-0.6 * fit.rows / 31) < 0.01 else 2.0
+        floor = _idle(fit.rows) + (0.5 if fit.centre < 1 else 2.0)
     elif metric == "distinct":
         floor = 0.05 + 2.5 * np.exp(-fit.centre / 2) + 3 / root
     elif metric in _QUANTILES and key[1:3] in _WHOLE:
@@ -190,6 +190,12 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
     sigmas = _SEASON if kind == "size" else _HEAVY if metric == "mean" else _SIGMAS
     wide = max(sigmas * spread, float(floor))
     return wide, wide
+
+
+def _idle(rows: float) -> float:
+    """Return how many days of a month chance leaves without a row: workdays see 1.15 of an even share, others 0.6."""
+    expected = 22 * np.exp(-1.15 * rows / 31) + 9 * np.exp(-0.6 * rows / 31)
+    return float(poisson.ppf(1 - _IDLE, expected))
 
 
 def _chance(fit: _Fit, spread: float) -> tuple[float, float]:
