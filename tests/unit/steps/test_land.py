@@ -311,6 +311,35 @@ def test_items_close_when_only_the_mended_rows_come(home: Home, inbox: Path):
     assert len(_rows(home)) == 2
 
 
+def test_what_was_mended_stays_closed_when_its_file_is_judged_again(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", _line(1), "m2,1,2026-02-30,D1,药,2,1.5,3.00,张三")
+    _write(inbox, "fees_2.csv", _line(3))
+    _write(inbox, "fees_1_mended.csv", _line(2))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    # Another file sent again has all that left rows behind judged again, and so has a mended contract.
+    _write(inbox, "fees_2.csv", _line(3), _line(4))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    contract = inbox / "contracts" / "t1" / "_t1.yml"
+    contract.write_text(CONTRACT.replace("cnt: 数量", "cnt: {from: 数量, units: [盒]}"), encoding="utf-8")
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    # Once the mended rows are gone, the item waits again.
+    _write(inbox, "fees_1_mended.csv", _line(5))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [True]
+
+
+def test_a_conflict_stays_open_beside_the_row_that_came_first(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", _line(1))
+    _write(inbox, "fees_2.csv", _line(1, "9.00"))
+    land(home, deliveries=inbox, now=NOW)
+    _write(inbox, "fees_3.csv", _line(3))
+    land(home, deliveries=inbox, now=NOW)
+    assert [(row[2], row[4]) for row in _open_items(home)] == [("E-KEY-CONFLICT", True)]
+
+
 def test_a_mended_contract_reads_again_what_it_had_read(home: Home, inbox: Path):
     _write(inbox, "fees_1.csv", _line(1), "m2,1,2026-01-05,D1,药,2盒,1.5,3.00,张三")
     land(home, deliveries=inbox, now=NOW)
