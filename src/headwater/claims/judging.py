@@ -105,8 +105,8 @@ def _value(field: Field) -> str:
 def _earlier(entity: Entity, keys: _Keys, good: str) -> str:
     """Return the source's rows of the table whose key comes again."""
     return (
-        f"SELECT e.* FROM lake.raw.{entity.name} e SEMI JOIN (SELECT {keys.values} FROM {good}) n ON {same_key(entity)} "
-        "WHERE e.source_id = $source"
+        f"SELECT e.* FROM lake.raw.{entity.name} e SEMI JOIN (SELECT {keys.values} FROM {good}) n "
+        f"ON {same_key(entity)} WHERE e.source_id = $source"
     )
 
 

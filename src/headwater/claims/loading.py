@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.claims.canonical import Entity
-from headwater.claims.compiling import SQL_TYPES
 from headwater.claims.closing import close_items
+from headwater.claims.compiling import SQL_TYPES
 from headwater.claims.contract import TableContract
 from headwater.claims.contradictions import contradictions
 from headwater.claims.faults import FAULTS
