@@ -66,6 +66,16 @@ def test_a_draft_lands_as_it_stands(home: Home, inbox: Path):
     assert check(["h1"], project=home.project, deliveries=inbox).errors == 0
 
 
+def test_what_a_draft_left_open_is_told_by_the_check(home: Home, inbox: Path):
+    _months(inbox / "h1")
+    (inbox / "contracts" / "h1").mkdir(parents=True)
+    (inbox / "contracts" / "h1" / "_h1.yml").write_text(propose([inbox / "h1"]).text, encoding="utf-8")
+    report = check(["h1"], project=home.project, deliveries=inbox)
+    open_places = [finding.place for finding in report.findings if "占位符" in finding.text.zh]
+    assert open_places == [f"_h1.yml: h1.{key}" for key in ("owner", "currency", "hospital.code")]
+    assert report.errors == 0
+
+
 def test_what_is_to_be_decided_is_said_in_both_languages(inbox: Path):
     _months(inbox / "h1")
     text = propose([inbox / "h1"]).text
