@@ -335,6 +335,17 @@ def test_look_alikes_damage_and_identity_numbers_in_codes_are_faults(sql: duckdb
         assert _read(sql, table, "mdtrt_id", id="A1", d=hidden)[1] == ["E-PERSON-ID"]
 
 
+def test_a_text_may_hold_no_identity_number_with_a_slip_in_it(sql: duckdb.DuckDBPyConnection):
+    table = _front(mdtrt_id=ColumnRule(column="id"), dscg_dept_name=ColumnRule(column="d"))
+    right = check_digit("11010119900307109")
+    slip = "11010119900307109" + ("1" if right != "1" else "2")
+    for hidden in (slip, f"张三{slip}", f"{slip[:6]} {slip[6:14]} {slip[14:]}"):
+        assert _read(sql, table, "mdtrt_id", id="A1", d=hidden)[1] == ["E-PERSON-ID"]
+    # Other numbers are texts like any other: of another length, with no such date, or from no region.
+    for other in (slip[:16], slip[:17], f"{slip}0", "110101199013071095", "990101199003071095"):
+        assert _read(sql, table, "mdtrt_id", id="A1", d=other)[1] == []
+
+
 def test_an_identity_number_becomes_a_token_whatever_its_age(sql: duckdb.DuckDBPyConnection):
     table = _front(certno=ColumnRule(column="c"))
     long = "11010119900307109" + check_digit("11010119900307109")
