@@ -44,6 +44,7 @@ class FileResult:
     Parameters
     ----------
     state : ``loaded``, ``refused``, or ``held`` until somebody decides
+    reason : why it was not loaded, and what to do about it
     difference : against the file of the same name that it took the place of, or None
     """
 
@@ -117,7 +118,7 @@ class TableIntake:
             try:
                 guard_place(file, folder=folder, name=name)
             except Refusal as error:
-                odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.reason))
+                odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.told))
             else:
                 landed.append(land_bytes(file, inbox=inbox, vault=self._vault))
         return landed, odd
@@ -198,7 +199,7 @@ class TableIntake:
         )
         self._receive([file])
         batches.hold(self._register, batch=self._id(file), error=error, rows_in=rows)
-        return self._result(file, "held", reason=error.reason)
+        return self._result(file, "held", reason=error.told)
 
     def _id(self, file: Landed) -> str:
         return batch_id(self._contract.source_id, self._entity, file.sha256)
@@ -230,7 +231,7 @@ class TableIntake:
                 loader.add(Batch(self._id(file), file.name), opened())
             except Refusal as error:
                 batches.refuse(self._register, batch=self._id(file), error=error)
-                refused.append(self._result(file, "refused", reason=error.reason))
+                refused.append(self._result(file, "refused", reason=error.told))
             else:
                 taken.append(file)
         replaced = {file.sha256: superseded[file.sha256] for file in taken if file.sha256 in superseded}
