@@ -63,7 +63,8 @@ def contract_documents(file: Path) -> list[dict[str, object]]:
         raise Refusal(
             "E-CONTRACT",
             Message(
-                f"数据源合同 {file.name} 不是有效的 YAML。", f"Source contract {file.name} is not valid YAML: {error}"
+                f"数据源合同 {file.name} 不是有效的 YAML：{error}。",
+                f"Source contract {file.name} is not valid YAML: {error}.",
             ),
             Message("按报错位置修正。", "Mend it at the place named."),
         ) from error
