@@ -107,6 +107,13 @@ def land(
                         _out.print(f"    {shown(text)}", highlight=False)
             if report.held:
                 _out.print("查看与审批 see and decide: headwater deliveries", highlight=False)
+            for name in report.unread:
+                _out.print("[yellow]unread 未读[/]", shown(name), highlight=False)
+            if report.unread:
+                _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
+                _out.print(
+                    "    No table reads these files: name them as agreed, or mend the contract.", highlight=False
+                )
             _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
         if report.refused:
             raise typer.Exit(1)

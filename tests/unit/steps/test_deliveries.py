@@ -124,11 +124,15 @@ def test_landing_tells_what_waits_and_how_to_mend(home: Home, inbox: Path) -> No
     rows = "".join(f"{code},药,1.00\n" for code in range(5))
     (inbox / "t1" / "drugs_1.csv").write_text(f"code,name,price\n{rows}", encoding="utf-8")
     (inbox / "t1" / "drugs_[red]2.csv").write_text("code,name\n1,x\n", encoding="utf-8")
+    (inbox / "t1" / "药品_1.csv").write_text("code,name,price\n7,x,1\n", encoding="utf-8")
+    (inbox / "t1" / ".药品_2.csv").write_text("", encoding="utf-8")
     told = CliRunner().invoke(app, ["land"], env={"COLUMNS": "200"})
     assert told.exit_code == 1
     assert "held 待审批 t1/drugs_1.csv · drug" in told.output
     assert "等待批准或退回" in told.output
     assert "refused 拒收 t1/drugs_[red]2.csv · drug" in told.output
+    assert told.output.count("unread 未读") == 1
+    assert "unread 未读 t1/药品_1.csv" in told.output
     assert "Deliver these columns or mend the source contract." in told.output
 
 
