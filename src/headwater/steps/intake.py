@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -120,8 +120,15 @@ class TableIntake:
             except Refusal as error:
                 odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.told))
             else:
-                landed.append(land_bytes(file, inbox=inbox, vault=self._vault))
+                landed.append(self._apart(land_bytes(file, inbox=inbox, vault=self._vault), file))
         return landed, odd
+
+    def _apart(self, landed: Landed, file: Path) -> Landed:
+        """Keep files apart whose names differ in what is hidden of them: a file's name is its place."""
+        if "***" not in landed.name:
+            return landed
+        name = file.relative_to(self._inbox.folder).as_posix().encode("utf-8", "backslashreplace").decode()
+        return replace(landed, name=landed.name.replace("***", f"***{self._inbox.pseudonyms.token(name)[-8:]}"))
 
     def _is_new(self, file: Landed) -> bool:
         if file.sha256 in self._live:

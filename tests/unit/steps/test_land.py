@@ -211,6 +211,21 @@ def test_a_file_sent_again_takes_the_place_of_the_earlier_one(home: Home, inbox:
         ).fetchall() == [(1, True)]
 
 
+def test_files_named_after_persons_are_told_apart(home: Home, inbox: Path):
+    persons = ("11010519491231002X", "110101199003071090")
+    for number, person in enumerate(persons):
+        _write(inbox, f"fees_{person}.csv", _line(number))
+        land(home, deliveries=inbox, now=NOW)
+    assert [stay for stay, _ in _rows(home)] == ["M0", "M1"]
+    assert land(home, deliveries=inbox, now=NOW).unchanged == 2
+    # The same name is still the same place.
+    _write(inbox, f"fees_{persons[0]}.csv", _line(0, "5.00"))
+    (result,) = land(home, deliveries=inbox, now=NOW).files
+    assert (result.difference is not None, "***" in result.file_name) == (True, True)
+    assert not any(person[6:14] in result.file_name for person in persons)
+    assert [(stay, str(amount)) for stay, amount in _rows(home)] == [("M0", "5.00"), ("M1", "3.00")]
+
+
 def test_history_stays_readable_and_an_older_version_can_come_back(home: Home, inbox: Path):
     for rows in ([_line(1), _line(2)], [_line(1), _line(3)], [_line(1), _line(2)]):
         _write(inbox, "fees_1.csv", *rows)
