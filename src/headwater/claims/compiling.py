@@ -109,7 +109,7 @@ def _notation(field: Field, rule: ColumnRule) -> str:
 
 def _pattern(word: str) -> str:
     """Return a word as a regular expression inside a SQL literal."""
-    return "".join(f"[{letter}]" if letter in ".*+?()|{}$" else letter for letter in word).replace("'", "''")
+    return "".join(f"\\{letter}" if letter in r".*+?()|{}[]\^$" else letter for letter in word).replace("'", "''")
 
 
 def _value(field: Field, rule: ColumnRule) -> str:

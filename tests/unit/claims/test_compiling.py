@@ -287,6 +287,15 @@ def test_a_column_of_cents_admits_no_word_for_yuan(sql: duckdb.DuckDBPyConnectio
     assert _read(sql, table, "medfee_sumamt", fee="壹佰元整") == (None, ["E-MONEY"])
 
 
+@pytest.mark.parametrize("unit", ["[x]", "\\d", "a|b", "^", "{1}", "盒'", "(", "."])
+def test_a_unit_is_a_word_and_no_pattern(sql: duckdb.DuckDBPyConnection, unit: str):
+    table = _front(age=ColumnRule(column="n", units=(unit,)))
+    assert _read(sql, table, "age", n=f"12{unit}")[0] == 12
+    for other in ("12x", "12a", "12-"):
+        assert _read(sql, table, "age", n=other)[1] == ["E-NUMBER"]
+    assert _read(sql, table, "age", n="12")[0] == 12
+
+
 def test_units_that_are_agreed_are_dropped_and_others_are_faults(sql: duckdb.DuckDBPyConnection):
     table = _front(age=ColumnRule(column="n", units=("yr",)))
     assert _read(sql, table, "age", n="35岁") == (35, [])
