@@ -245,6 +245,17 @@ def test_every_contract_of_the_project_is_sound_by_itself(tmp_path: Path):
     assert [finding for finding in report.findings if finding.level != "info"] == []
 
 
+def test_a_contract_that_is_endless_when_spelt_out_is_refused(tmp_path: Path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    meta = "{deliveries: h1, owner: *a8, title: {zh: x, en: x}, origin: real, currency: CNY}"
+    lines += ["sources:", f"  - {{name: h1, config: {{meta: {meta}}}, tables: [{{name: drug}}]}}"]
+    for number, text in enumerate(("\n".join(lines), "a: &a [*a]\nsources: []")):
+        (tmp_path / f"_h{number}.yml").write_text(text, encoding="utf-8")
+        with pytest.raises(Refusal, match="E-CONTRACT"):
+            check([str(tmp_path / f"_h{number}.yml")], project=PROJECT, deliveries=tmp_path)
+
+
 def test_an_unknown_source_is_refused(tmp_path: Path):
     with pytest.raises(Refusal, match="E-UNKNOWN-SOURCE"):
         check(["nobody"], project=PROJECT, deliveries=tmp_path)
