@@ -38,8 +38,9 @@ def propose(
     from headwater.steps.contract import propose as run
 
     with _errors():
-        name = source or source_name(files[0].resolve().parent.name if files[0].is_file() else files[0].resolve().name)
-        report = run(files, source=Source(name, currency, hospital))
+        first = files[0].resolve()
+        folder = first.parent.name if first.is_file() else first.name
+        report = run(files, source=Source(source or source_name(folder), currency, hospital, folder=folder))
         if out is not None:
             _write(out, report.text)
     if as_json:

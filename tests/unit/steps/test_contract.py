@@ -281,6 +281,21 @@ def test_the_commands_write_drafts_and_fail_on_errors(inbox: Path, monkeypatch: 
     assert json.loads(bad.stdout)["errors"] >= 9
 
 
+def test_a_draft_names_the_folder_that_its_files_lie_in(inbox: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HEADWATER_PROJECT", str(PROJECT))
+    monkeypatch.setenv("HEADWATER_HOME", str(inbox / "home"))
+    folder = inbox / "St. Mary's 医院"
+    (inbox / "h1").rename(folder)
+    _months(folder)
+    drafted = inbox / "contracts" / "mary" / "_mary.yml"
+    done = CliRunner().invoke(app, ["contract", "propose", str(folder), "--out", str(drafted)])
+    assert done.exit_code == 0, done.output
+    (source,) = yaml.safe_load(drafted.read_text(encoding="utf-8"))["sources"]
+    assert (source["name"], source["config"]["meta"]["deliveries"]) == ("st_mary_s", folder.name)
+    found = CliRunner().invoke(app, ["contract", "check", str(drafted), "--deliveries", str(inbox)])
+    assert "没有送报目录" not in found.output
+
+
 def test_gzip_and_parquet_are_told_by_their_content(inbox: Path):
     _months(inbox / "h1")
     file = inbox / "h1" / "mx_202401.csv"
