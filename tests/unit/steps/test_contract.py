@@ -245,6 +245,13 @@ def test_every_contract_of_the_project_is_sound_by_itself(tmp_path: Path):
     assert [finding for finding in report.findings if finding.level != "info"] == []
 
 
+def test_broken_yaml_is_told_with_its_place_in_both_languages(tmp_path: Path):
+    (tmp_path / "_h1.yml").write_text("sources:\n  - {name: h1\n", encoding="utf-8")
+    with pytest.raises(Refusal) as refusal:
+        check([str(tmp_path / "_h1.yml")], project=PROJECT, deliveries=tmp_path)
+    assert all("line 3" in text for text in (refusal.value.reason.zh, refusal.value.reason.en))
+
+
 def test_a_contract_that_is_endless_when_spelt_out_is_refused(tmp_path: Path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
