@@ -36,6 +36,11 @@ class HeadwaterError(Exception):
         self.reason = reason
         self.remedy = remedy
 
+    @property
+    def told(self) -> Message:
+        """What is wrong, where, and what to do about it."""
+        return Message(f"{self.reason.zh}{self.remedy.zh}", f"{self.reason.en} {self.remedy.en}")
+
 
 class Refusal(HeadwaterError):
     """An input, request or configuration that headwater refuses instead of guessing."""

@@ -134,8 +134,9 @@ def report(furnished: Home) -> Iterator[str]:
     """Give the address of a report with two sources and three months, through the console."""
     amounts = Amounts(100, 97, 2, 1, 0, Decimal("50.00"), Decimal("48.00"), Decimal("1.00"), Decimal("1.00"))
     words = Message("不是数字。", "Not a number.")
+    long = "x" * 180
     files = [
-        Delivery(source, "fee_line", month, f"{source}/fees_{month}.csv", "loaded", date(2026, 2, 1), amounts)
+        Delivery(source, "fee_line", month, f"{source}/fees_{month}_{long}.csv", "loaded", date(2026, 2, 1), amounts)
         for source in ("h0101", "h0102")
         for month in ("2025-11", "2025-12", "2026-01")
     ]
@@ -188,3 +189,6 @@ def test_a_report_scrolls_down_only_with_everything_unfolded(page: Page, report:
     page.goto(report)
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # Nor does a file of a long name push the other columns of its table out of sight.
+    hidden = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.evaluate(hidden) == 0

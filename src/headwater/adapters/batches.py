@@ -195,7 +195,7 @@ def hold(connection: psycopg.Connection, *, batch: str, error: HeadwaterError, r
 def _stop(connection: psycopg.Connection, batch: str, state: str, error: HeadwaterError) -> None:
     connection.execute(
         "update ops.batch set state = %s, refusal_code = %s, refusal_zh = %s, refusal_en = %s where batch_id = %s",
-        (state, error.code, error.reason.zh + error.remedy.zh, f"{error.reason.en} {error.remedy.en}", batch),
+        (state, error.code, error.told.zh, error.told.en, batch),
     )
 
 

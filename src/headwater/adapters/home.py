@@ -32,10 +32,11 @@ class Home:
         return cls(root=root.resolve(), project=project.resolve())
 
     def create(self) -> "Home":
-        """Make the folders; the vault is readable by its owner only."""
-        for folder in (self.lake_data, self.reports, self.mlflow_artifacts, self.airflow, self.logs, self.deliveries):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.vault.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folders; only their owner may look into them, but others may put files into the inbox."""
+        # The root stays open, as the embedded PostgreSQL may run as a user of its own.
+        self.deliveries.mkdir(parents=True, exist_ok=True)
+        for folder in (self.vault, self.lake_data, self.reports, self.mlflow_artifacts, self.airflow, self.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
     @property

@@ -158,6 +158,10 @@ def _notes(contract: Contract | None) -> list[Message]:
             f"named as agreed: {', '.join(patterns) or '…'}.",
         ),
         Message(
+            "关键字为空的条目（如列数不符的行）只能用办法一，因为单独的行无从对应。",
+            "Items without a key, such as rows of another shape, can only be mended in the first way.",
+        ),
+        Message(
             "*** 处为遮盖的号码，请按文件和行号在原文件中查找。",
             "*** hides a number; find it in your own file by file and row.",
         ),

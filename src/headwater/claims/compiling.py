@@ -109,7 +109,7 @@ def _notation(field: Field, rule: ColumnRule) -> str:
 
 def _pattern(word: str) -> str:
     """Return a word as a regular expression inside a SQL literal."""
-    return "".join(f"[{letter}]" if letter in ".*+?()|{}$" else letter for letter in word).replace("'", "''")
+    return "".join(f"\\{letter}" if letter in r".*+?()|{}[]\^$" else letter for letter in word).replace("'", "''")
 
 
 def _value(field: Field, rule: ColumnRule) -> str:
@@ -180,7 +180,7 @@ def _code(field: Field, rule: ColumnRule, delivered_on: str) -> str:
         parts.append(("hw_names_person(value)", "'E-PERSON-ID'"))
         parts.append(("contains(value, '\ufffd')", "'E-TEXT-DAMAGED'"))
     if field.type == "text":
-        parts.append(("hw_names_old_person(value)", "'E-PERSON-ID'"))
+        parts.append(("hw_resembles_person(value)", "'E-PERSON-ID'"))
     if field.type == "code":
         parts.append(("regexp_full_match(value, '[0-9]+(?:\\.[0-9]+)?E\\+[0-9]{2,3}')", "'E-CODE-SCIENTIFIC'"))
         parts.append(("regexp_matches(value, '[\u0370-\u03ff\u0400-\u052f\\x00-\\x1f]')", "'E-CODE-CHARACTER'"))

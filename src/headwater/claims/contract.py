@@ -11,10 +11,13 @@ from typing import Any, Literal, cast
 from headwater.claims.canonical import ENTITIES, Entity
 from headwater.errors import Message, Refusal
 
-__all__ = ["ColumnRule", "Contract", "Each", "TableContract", "parse_contract"]
+__all__ = ["SOURCE_NAME", "ColumnRule", "Contract", "Each", "TableContract", "parse_contract"]
 
 FileFormat = Literal["csv", "tsv", "xlsx", "parquet"]
 Encoding = Literal["auto", "utf-8", "gb18030", "latin-1"]
+
+SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+"""Names of sources become names of folders and files and parts of keys."""
 
 _FORMATS = ("csv", "tsv", "xlsx", "parquet")
 _ENCODINGS = ("auto", "utf-8", "gb18030", "latin-1")
@@ -122,6 +125,13 @@ def parse_contract(source: Mapping[str, Any], *, where: str) -> Contract:
     where : file name for messages
     """
     name = _text(source, "name", where)
+    if SOURCE_NAME.fullmatch(name) is None:
+        raise _wrong(
+            where,
+            "name",
+            "a name of at most 63 Latin letters, digits, _ and -, beginning with a letter or digit",
+            "不超过 63 个拉丁字母、数字、_ 与 - 的名称，以字母或数字开头",
+        )
     where = f"{where}: {name}"
     meta = _meta(source, where)
     _only(meta, _SOURCE_KEYS, where)

@@ -13,7 +13,7 @@ from headwater.claims.compiling import SQL_TYPES
 from headwater.claims.reading import ROW
 from headwater.claims.rows import BATCH, ITEM
 
-__all__ = ["REMAINING", "anything", "canonical_values", "judge", "row_key"]
+__all__ = ["REMAINING", "anything", "canonical_values", "judge", "key_values", "row_key", "same_key"]
 
 REMAINING = f'ANTI JOIN removed r ON (t."{BATCH}" = r.batch AND t."{ROW}" = r.row_no AND t."{ITEM}" = r.item)'
 """The join that leaves of ``typed t`` the rows that enter the table."""
@@ -23,6 +23,17 @@ def row_key(entity: Entity) -> str:
     """Return the expression of a row's key as one text."""
     parts = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in entity.key)
     return f"concat_ws('|', {parts})"
+
+
+def key_values(entity: Entity) -> str:
+    """Return the key's fields as they are compared: a code or text that a row lacks is an empty one."""
+    return ", ".join(_value(entity.field(name)) for name in entity.key)
+
+
+def same_key(entity: Entity) -> str:
+    """Return the condition that a row ``e`` of the table has the key of ``n``."""
+    fields = [entity.field(name) for name in entity.key]
+    return " AND ".join(f"{_bare(field, 'e')} IS NOT DISTINCT FROM {_bare(field, 'n')}" for field in fields)
 
 
 def canonical_values(entity: Entity, present: Collection[str]) -> list[tuple[str, str]]:
@@ -84,7 +95,7 @@ class _Keys:
 
     def __init__(self, entity: Entity) -> None:
         self.names = ", ".join(f'"{name}"' for name in entity.key)
-        self.values = ", ".join(_value(entity.field(name)) for name in entity.key)
+        self.values = key_values(entity)
 
 
 def _value(field: Field) -> str:
@@ -93,12 +104,9 @@ def _value(field: Field) -> str:
 
 def _earlier(entity: Entity, keys: _Keys, good: str) -> str:
     """Return the source's rows of the table whose key comes again."""
-    same = " AND ".join(
-        f"{_bare(entity.field(name), 'e')} IS NOT DISTINCT FROM {_bare(entity.field(name), 'n')}" for name in entity.key
-    )
     return (
-        f"SELECT e.* FROM lake.raw.{entity.name} e SEMI JOIN (SELECT {keys.values} FROM {good}) n ON {same} "
-        "WHERE e.source_id = $source"
+        f"SELECT e.* FROM lake.raw.{entity.name} e SEMI JOIN (SELECT {keys.values} FROM {good}) n "
+        f"ON {same_key(entity)} WHERE e.source_id = $source"
     )
 
 

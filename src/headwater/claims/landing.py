@@ -14,8 +14,6 @@ __all__ = ["HIDDEN", "Landed", "land_bytes", "landed_before", "shown_name"]
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]")
 """Letters of a name that terminals obey or readers do not see: control, reordering, without width, or replaced."""
 
-_CHUNK = 1 << 22
-
 
 @dataclass(frozen=True)
 class Landed:
@@ -37,23 +35,31 @@ class Landed:
 
 def land_bytes(file: Path, *, inbox: Path, vault: Path) -> Landed:
     """Copy ``file`` into ``vault`` under its digest; a file that is there already is not copied again."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    name = digest.hexdigest()
+    name = _digest(file)
+    if not _place(vault, name).exists():
+        name = _kept(file, name, vault)
+    path = _place(vault, name)
+    return Landed(name, path, path.stat().st_size, shown_name(file.relative_to(inbox).as_posix()))
+
+
+def _kept(file: Path, name: str, vault: Path) -> str:
+    """Copy ``file`` into the vault; return the digest of the copy, as a file still being sent may have grown."""
+    (vault / "landing").mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A name of its own: another source may bring the same bytes at this moment.
+    part = vault / "landing" / f"{name}.{secrets.token_hex(8)}.part"
+    shutil.copyfile(file, part)
+    name = _digest(part)
+    part.chmod(0o400)
     target = _place(vault, name)
-    if not target.exists():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A name of its own: another source may bring the same bytes at this moment.
-        part = target.with_name(f"{name}.{secrets.token_hex(8)}.part")
-        shutil.copyfile(file, part)
-        part.chmod(0o400)
-        # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
-        part.replace(target)
-    return Landed(
-        sha256=name, path=target, size=file.stat().st_size, name=shown_name(file.relative_to(inbox).as_posix())
-    )
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    # Rename is atomic: a reader sees the whole file or none, whoever lands it first.
+    part.replace(target)
+    return name
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def landed_before(sha256: str, *, name: str, vault: Path) -> Landed:

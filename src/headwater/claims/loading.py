@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.claims.canonical import Entity
+from headwater.claims.closing import close_items
 from headwater.claims.compiling import SQL_TYPES
 from headwater.claims.contract import TableContract
 from headwater.claims.contradictions import contradictions
@@ -261,31 +262,7 @@ class Loader:
             )
             self._sql.unregister("words")
 
-        self._close()
-
-    def _close(self) -> None:
-        """Close the open items of earlier batches whose row has come, mended, in one of these."""
-        still_open = (
-            "SELECT row_key FROM lake.raw.quarantine WHERE source_id = $source AND entity = $entity "
-            "AND closed_by IS NULL AND row_key IS NOT NULL AND batch_id NOT IN (SELECT batch_id FROM batches)"
-        )
-        parameters = {**self._source, "entity": self._entity.name}
-        if self._sql.execute(f"{still_open} LIMIT 1", parameters).fetchone() is None:
-            return
-        self._sql.execute(
-            f"CREATE OR REPLACE TEMP TABLE mended AS SELECT row_key, min(batch_id) AS batch_id FROM ("
-            f"SELECT {self._row_key} AS row_key, batch_id FROM lake.raw.{self._entity.name} "
-            "WHERE source_id = $source AND batch_id IN (SELECT batch_id FROM batches)) "
-            f"SEMI JOIN ({still_open}) USING (row_key) GROUP BY row_key",
-            parameters,
-        )
-        self._sql.execute(
-            "UPDATE lake.raw.quarantine SET closed_by = m.batch_id FROM mended m WHERE source_id = $source "
-            "AND entity = $entity AND closed_by IS NULL AND quarantine.row_key = m.row_key "
-            "AND quarantine.batch_id NOT IN (SELECT batch_id FROM batches)",
-            parameters,
-        )
-        self._sql.execute("DROP TABLE mended")
+        close_items(self._sql, self._entity, source=self._source["source"])
 
     def _count(self) -> list[Counts]:
         money = f'"{self._entity.money}"' if self._entity.money in self._present else "0::DECIMAL(18,2)"

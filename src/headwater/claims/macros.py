@@ -14,9 +14,10 @@ _IDENTITY = "[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|
 _CHECK_SUM = " + ".join(
     f"{2 ** (18 - place) % 11} * TRY_CAST(substr(t, {place}, 1) AS INTEGER)" for place in range(1, 18)
 )
-_OLD_IDENTITY = (
+_BORN = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}"
+_RESEMBLING = (
     "(?:^|[^0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])[0-9]{4}"
-    "[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}(?:[^0-9]|$)"
+    f"(?:[0-9]{{2}}{_BORN}|(?:19|20)[0-9]{{2}}{_BORN}[0-9Xx])(?:[^0-9]|$)"
 )
 _DIGIT = "[0-9\uff10-\uff19]"
 _PART = "[ .\u3000\u200b-\u200f\u2060\ufeff-]"
@@ -65,10 +66,10 @@ def _persons() -> tuple[str, ...]:
         "THEN len(list_filter(regexp_extract_all(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
         "'[0-9]{17}[0-9Xx]'), x -> hw_is_person(x))) > 0 ELSE false END",
         # Numbers of 15 digits were issued before 1999. They have no check character, so codes of that length, which
-        # many are, stay codes; in a text there is no reason for one.
-        "CREATE OR REPLACE TEMP MACRO hw_names_old_person(t) AS CASE WHEN length(t) >= 15 "
+        # many are, stay codes; in a text there is no reason for one, nor for one of 18 with a slip in it.
+        "CREATE OR REPLACE TEMP MACRO hw_resembles_person(t) AS CASE WHEN length(t) >= 15 "
         "THEN regexp_matches(regexp_replace(hw_fold(t), '([0-9])[ -]+', '\\1', 'g'), "
-        f"'{_OLD_IDENTITY}') ELSE false END",
+        f"'{_RESEMBLING}') ELSE false END",
         # A value that holds something shaped like an identity number is masked, whatever field it stands in, and before
         # it is cut; what a separator or an exponent hides is masked as well.
         "CREATE OR REPLACE TEMP MACRO hw_masked(t) AS left(regexp_replace(t, "

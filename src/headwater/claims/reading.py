@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ ROW = "__row"
 _BLOCK = 8 << 20
 _ROWS = 200_000
 _EXACT_FLOAT = 1e15
+_SHEETS = 9
+"""Rows that go on do so in the next sheets; each of these is read once more."""
 
 
 @dataclass
@@ -54,8 +57,8 @@ def read(path: Path, *, name: str, table: TableContract) -> Delivery:
     Raises
     ------
     Refusal
-        ``E-FILE-ENCODING``, ``E-FILE-FORMAT``, ``E-FILE-EMPTY``, ``E-COLUMN-MISSING`` or ``E-COLUMN-TWICE``: the whole
-        file is refused and the message says what to mend.
+        ``E-FILE-ENCODING``, ``E-FILE-FORMAT``, ``E-FILE-EMPTY``, ``E-FILE-SHEET``, ``E-COLUMN-MISSING`` or
+        ``E-COLUMN-TWICE``: the whole file is refused and the message says what to mend.
     """
     guard(path, name=name, table=table)
     if table.format in ("csv", "tsv"):
@@ -265,7 +268,28 @@ def _read_workbook(path: Path, *, name: str, table: TableContract) -> Delivery:
             header = tuple(_cell(cell).strip() for cell in row)
             break
     wanted = _wanted(header, table, name)
+    if table.sheet is None:
+        _refuse_more_sheets(workbook, table, wanted, name)
     return Delivery(header=header, batches=_sheet_batches(rows, [header.index(column) for column in wanted], wanted))
+
+
+def _refuse_more_sheets(workbook: CalamineWorkbook, table: TableContract, wanted: list[str], name: str) -> None:
+    """Refuse a workbook whose rows go on in another sheet, which nobody would read or count."""
+    for title in workbook.sheet_names[1:_SHEETS]:
+        rows = islice(workbook.get_sheet_by_name(title).iter_rows(), table.header_row - 1, table.header_row + 1)
+        header = {_cell(cell).strip() for cell in next(rows, [])}
+        if set(wanted) <= header and next(rows, None) is not None:
+            raise Refusal(
+                "E-FILE-SHEET",
+                Message(
+                    f"文件 {name} 的工作表“{title}”也有合同中的列，而只会读取第一张。",
+                    f"Sheet '{title}' of file {name} has the contract's columns too, but only the first one is read.",
+                ),
+                Message(
+                    "把各行放进同一张工作表后重报，或在合同中用 sheet 指定。",
+                    "Put all rows into one sheet and send it again, or name the sheet in the contract.",
+                ),
+            )
 
 
 def _sheet_batches(rows: Iterator[Sequence[object]], places: list[int], names: list[str]) -> Iterator[pa.RecordBatch]:

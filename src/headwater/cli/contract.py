@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from headwater.cli.shown import shown
 from headwater.errors import HeadwaterError
 
 __all__ = ["app"]
@@ -38,8 +38,9 @@ def propose(
     from headwater.steps.contract import propose as run
 
     with _errors():
-        name = source or source_name(files[0].resolve().parent.name if files[0].is_file() else files[0].resolve().name)
-        report = run(files, source=Source(name, currency, hospital))
+        first = files[0].resolve()
+        folder = first.parent.name if first.is_file() else first.name
+        report = run(files, source=Source(source or source_name(folder), currency, hospital, folder=folder))
         if out is not None:
             _write(out, report.text)
     if as_json:
@@ -74,8 +75,8 @@ def check(
     else:
         for finding in report.findings:
             color = _COLORS[finding.level]
-            _out.print(f"[{color}]{finding.level}[/] {escape(finding.place)}", highlight=False)
-            _out.print(f"    {escape(finding.text.zh)}\n    {escape(finding.text.en)}", highlight=False)
+            _out.print(f"[{color}]{finding.level}[/] {shown(finding.place)}", highlight=False)
+            _out.print(f"    {shown(finding.text.zh)}\n    {shown(finding.text.en)}", highlight=False)
         _out.print(f"合同 contracts {report.contracts} · 错误 errors {report.errors}", highlight=False)
     if report.errors:
         raise typer.Exit(1)
@@ -91,20 +92,20 @@ def _show(report: dict[str, Any]) -> None:
             rival = column["runner_up"]
             notes = "\n".join(f"{note['zh']}\n{note['en']}" for note in column["notes"])
             lines.add_row(
-                escape(column["column"]),
+                shown(column["column"]),
                 column["field"] or "–",
                 f"{column['confidence']:.2f}" if column["field"] else "",
                 f"{rival[0].removeprefix('+')} {rival[1]:.2f}" if rival else "",
-                escape(notes) or ("?" if column["unsure"] else ""),
+                shown(notes) or ("?" if column["unsure"] else ""),
             )
         _err.print(lines)
     for note in report["notes"]:
-        _err.print(f"{note['zh']}\n{note['en']}", markup=False, highlight=False)
+        _err.print(f"{shown(note['zh'])}\n{shown(note['en'])}", highlight=False)
 
 
 def _title(table: dict[str, Any]) -> str:
     missing = f" · 缺 missing {', '.join(table['missing'])}" if table["missing"] else ""
-    return escape(f"{table['table']} ← {table['files']}{missing}")
+    return shown(f"{table['table']} ← {table['files']}{missing}")
 
 
 def _write(out: Path, text: str) -> None:

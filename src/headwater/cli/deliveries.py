@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
+from headwater.cli.shown import shown
 from headwater.errors import HeadwaterError
 
 __all__ = ["Choice", "app", "whoami"]
@@ -50,13 +50,15 @@ def show(
     if as_json:
         _print_json({"deliveries": [asdict(one) for one in found]})
         return
-    table = Table("batch 批次", "file 文件", "table 表", "state 状态", "rows 行", "decision 审批", "came 送达")
+    # A batch number that is cut short could not be given to decide or diff.
+    batch = Column("batch 批次", overflow="fold", min_width=32)
+    table = Table(batch, "file 文件", "table 表", "state 状态", "rows 行", "decision 审批", "came 送达")
     for one in found:
         state = "[yellow]waiting 待审批[/]" if one.is_waiting else one.state
         decision = f"{one.choice}: {one.decided_by}, {one.why}" if one.choice else ""
         rows = "" if one.rows_in is None else f"{one.rows_in:,}"
         cells = (one.batch_id, one.file_name, one.entity)
-        table.add_row(*map(escape, cells), state, rows, escape(decision), f"{one.landed_at:%Y-%m-%d %H:%M}")
+        table.add_row(*map(shown, cells), state, rows, shown(decision), f"{one.landed_at:%Y-%m-%d %H:%M}")
     _out.print(table)
 
 
@@ -94,11 +96,11 @@ def diff(
         return
     rows: Sequence[dict[str, Any]] = found.pop("rows")  # type: ignore[assignment]
     for name, value in found.items():
-        _out.print(f"[bold]{name}[/] {escape(str(value))}", highlight=False)
+        _out.print(f"[bold]{name}[/] {shown(str(value))}", highlight=False)
     table = Table("kind 类别", "key 键", "field 字段", "old 旧", "new 新")
     for row in rows:
         for field, old, new in row["fields"] or [("", None, None)]:
-            table.add_row(row["kind"], escape(row["key"]), field, escape(old or ""), escape(new or ""))
+            table.add_row(row["kind"], shown(row["key"]), field, shown(old or ""), shown(new or ""))
     _out.print(table)
 
 

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from headwater.cli import contract, deliveries
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
+from headwater.cli.shown import shown
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -100,8 +100,20 @@ def land(
                 ]
                 table.add_row(name, entity, str(len(mine)), *(f"{value:,}" for value in sums))
             _out.print(table)
-            for result in report.refused:
-                _out.print("[red]refused 拒收[/]", escape(f"{result.source_id}/{result.file_name}: {result.reason}"))
+            for state, results in (("[red]refused 拒收[/]", report.refused), ("[yellow]held 待审批[/]", report.held)):
+                for result in results:
+                    _out.print(state, shown(f"{result.file_name} · {result.entity}"), highlight=False)
+                    for text in (result.reason.zh, result.reason.en) if result.reason else ():
+                        _out.print(f"    {shown(text)}", highlight=False)
+            if report.held:
+                _out.print("查看与审批 see and decide: headwater deliveries", highlight=False)
+            for name in report.unread:
+                _out.print("[yellow]unread 未读[/]", shown(name), highlight=False)
+            if report.unread:
+                _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
+                _out.print(
+                    "    No table reads these files: name them as agreed, or mend the contract.", highlight=False
+                )
             _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
         if report.refused:
             raise typer.Exit(1)

@@ -10,6 +10,9 @@ from headwater.errors import Message, Refusal
 
 __all__ = ["contract_documents", "contract_files", "read_contracts"]
 
+_PARTS = 100_000
+"""A hospital with all tables has a few hundred values in its contract."""
+
 
 def contract_files(project: Path, deliveries: Path) -> list[Path]:
     """Return every contract file: those of the dbt project, then those delivered with the data."""
@@ -54,6 +57,19 @@ def _misshapen(file: Path, detail: str) -> Refusal:
     )
 
 
+def _is_small(document: object) -> bool:
+    """Tell whether a document stays small when its anchors are spelt out, which a few lines can make endless."""
+    waiting, seen = [document], 0
+    while waiting and seen + len(waiting) <= _PARTS:
+        part = waiting.pop()
+        seen += 1
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return not waiting
+
+
 def contract_documents(file: Path) -> list[dict[str, object]]:
     """Return the entries of ``sources:`` that say how files are delivered, unread; others describe the lake."""
     try:
@@ -63,12 +79,15 @@ def contract_documents(file: Path) -> list[dict[str, object]]:
         raise Refusal(
             "E-CONTRACT",
             Message(
-                f"数据源合同 {file.name} 不是有效的 YAML。", f"Source contract {file.name} is not valid YAML: {error}"
+                f"数据源合同 {file.name} 不是有效的 YAML：{error}。",
+                f"Source contract {file.name} is not valid YAML: {error}.",
             ),
             Message("按报错位置修正。", "Mend it at the place named."),
         ) from error
     if document is not None and not isinstance(document, dict):
         raise _misshapen(file, "not a mapping")
+    if not _is_small(document):
+        raise _misshapen(file, f"> {_PARTS} parts")
     sources = (document or {}).get("sources") or []
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
         raise _misshapen(file, "sources")

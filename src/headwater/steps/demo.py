@@ -61,8 +61,15 @@ def demo(
     Raises
     ------
     Refusal
-        those of the stack, and ``E-CHAIN-FAILED`` with the DAG, task and log when a run fails
+        those of the stack, ``E-NO-DELIVERIES`` when there is no such folder, and ``E-CHAIN-FAILED`` with the DAG, task
+        and log when a run fails
     """
+    if data is not None and not data.is_dir():
+        raise Refusal(
+            "E-NO-DELIVERIES",
+            Message(f"没有目录 {data}。", f"There is no folder {data}."),
+            Message("检查 DATA 的路径，或不带它运行。", "Check the path given as DATA, or run without it."),
+        )
     started = time.monotonic()
     stack = Stack(home, ports or Ports.from_environment(), tell)
     with interruptible():

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -44,6 +44,7 @@ class FileResult:
     Parameters
     ----------
     state : ``loaded``, ``refused``, or ``held`` until somebody decides
+    reason : why it was not loaded, and what to do about it
     difference : against the file of the same name that it took the place of, or None
     """
 
@@ -117,10 +118,17 @@ class TableIntake:
             try:
                 guard_place(file, folder=folder, name=name)
             except Refusal as error:
-                odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.reason))
+                odd.append(FileResult(self._contract.source_id, self._entity, name, "refused", reason=error.told))
             else:
-                landed.append(land_bytes(file, inbox=inbox, vault=self._vault))
+                landed.append(self._apart(land_bytes(file, inbox=inbox, vault=self._vault), file))
         return landed, odd
+
+    def _apart(self, landed: Landed, file: Path) -> Landed:
+        """Keep files apart whose names differ in what is hidden of them: a file's name is its place."""
+        if "***" not in landed.name:
+            return landed
+        name = file.relative_to(self._inbox.folder).as_posix().encode("utf-8", "backslashreplace").decode()
+        return replace(landed, name=landed.name.replace("***", f"***{self._inbox.pseudonyms.token(name)[-8:]}"))
 
     def _is_new(self, file: Landed) -> bool:
         if file.sha256 in self._live:
@@ -198,7 +206,7 @@ class TableIntake:
         )
         self._receive([file])
         batches.hold(self._register, batch=self._id(file), error=error, rows_in=rows)
-        return self._result(file, "held", reason=error.reason)
+        return self._result(file, "held", reason=error.told)
 
     def _id(self, file: Landed) -> str:
         return batch_id(self._contract.source_id, self._entity, file.sha256)
@@ -230,7 +238,7 @@ class TableIntake:
                 loader.add(Batch(self._id(file), file.name), opened())
             except Refusal as error:
                 batches.refuse(self._register, batch=self._id(file), error=error)
-                refused.append(self._result(file, "refused", reason=error.reason))
+                refused.append(self._result(file, "refused", reason=error.told))
             else:
                 taken.append(file)
         replaced = {file.sha256: superseded[file.sha256] for file in taken if file.sha256 in superseded}

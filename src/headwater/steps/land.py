@@ -13,6 +13,7 @@ import duckdb
 from headwater.adapters import lake, postgres, raw
 from headwater.adapters.home import Home
 from headwater.claims.contract import Contract
+from headwater.claims.landing import shown_name
 from headwater.claims.pseudonyms import Pseudonyms
 from headwater.content.contracts import contract_files, read_contracts
 from headwater.errors import Message, Refusal
@@ -23,11 +24,17 @@ __all__ = ["FileResult", "LandReport", "land", "sources"]
 
 @dataclass(frozen=True)
 class LandReport:
-    """What one landing did. Files that were loaded before are counted, not listed."""
+    """What one landing did. Files that were loaded before are counted, not listed.
+
+    Parameters
+    ----------
+    unread : files in the folders of these sources that no table reads, such as one whose name was mistyped
+    """
 
     files: tuple[FileResult, ...]
     unchanged: int
     seconds: float
+    unread: tuple[str, ...] = ()
 
     @property
     def held(self) -> tuple[FileResult, ...]:
@@ -52,6 +59,7 @@ class LandReport:
             "unchanged": self.unchanged,
             "held": [f"{result.source_id}/{result.file_name}: {result.reason}" for result in self.held],
             "refused": [f"{result.source_id}/{result.file_name}: {result.reason}" for result in self.refused],
+            "unread": list(self.unread),
             "seconds": round(self.seconds, 3),
             **{name: int(self.total(name)) for name in names},
             **{name: str(self.total(name)) for name in money},
@@ -108,6 +116,7 @@ def land(
         files=tuple(result for results, _ in landed for result in results),
         unchanged=sum(unchanged for _, unchanged in landed),
         seconds=(datetime.now(UTC) - started).total_seconds(),
+        unread=tuple(_unread(deliveries, contracts)),
     )
 
 
@@ -132,6 +141,15 @@ def _chosen(home: Home, deliveries: Path, names: Sequence[str] | None) -> list[C
             Message("检查目录，或先运行 headwater simulate。", "Check the folder, or run headwater simulate first."),
         )
     return present
+
+
+def _unread(inbox: Path, contracts: Sequence[Contract]) -> list[str]:
+    folders = {contract: inbox / contract.deliveries for contract in contracts}
+    read = {file for contract in contracts for table in contract.tables for file in folders[contract].glob(table.files)}
+    lying = {file for folder in folders.values() for file in folder.rglob("*") if file.is_file()}
+    # Programs leave hidden files and locks behind; nobody delivers those.
+    names = sorted(file.relative_to(inbox).as_posix() for file in lying - read if not file.name.startswith((".", "~$")))
+    return [shown_name(name) for name in names]
 
 
 def _source(

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
@@ -74,3 +75,10 @@ def test_passwords_are_random_and_a_changed_one_stays(home: Home) -> None:
     path.write_text(json.dumps({"admin": "chosen"}), encoding="utf-8")
     assert passwords(home)["admin"] == "chosen"
     assert json.loads(path.read_text(encoding="utf-8"))["viewer"] == passwords(home)["viewer"]
+
+
+def test_only_its_owner_looks_into_an_installation(tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home", project=tmp_path).create()
+    modes = {folder.name: stat.S_IMODE(folder.stat().st_mode) & 0o077 for folder in home.root.iterdir()}
+    assert {name for name, others in modes.items() if others} <= {"deliveries"}
+    assert {"lake", "reports", "logs", "vault"} <= set(modes)

@@ -290,6 +290,15 @@ def test_a_column_of_cents_admits_no_word_for_yuan(sql: duckdb.DuckDBPyConnectio
     assert _read(sql, table, "medfee_sumamt", fee="壹佰元整") == (None, ["E-MONEY"])
 
 
+@pytest.mark.parametrize("unit", ["[x]", "\\d", "a|b", "^", "{1}", "盒'", "(", "."])
+def test_a_unit_is_a_word_and_no_pattern(sql: duckdb.DuckDBPyConnection, unit: str):
+    table = _front(age=ColumnRule(column="n", units=(unit,)))
+    assert _read(sql, table, "age", n=f"12{unit}")[0] == 12
+    for other in ("12x", "12a", "12-"):
+        assert _read(sql, table, "age", n=other)[1] == ["E-NUMBER"]
+    assert _read(sql, table, "age", n="12")[0] == 12
+
+
 def test_units_that_are_agreed_are_dropped_and_others_are_faults(sql: duckdb.DuckDBPyConnection):
     table = _front(age=ColumnRule(column="n", units=("yr",)))
     assert _read(sql, table, "age", n="35岁") == (35, [])
@@ -336,6 +345,17 @@ def test_look_alikes_damage_and_identity_numbers_in_codes_are_faults(sql: duckdb
     person = "11010119900307109" + check_digit("11010119900307109")
     for hidden in (person, f"张三{person}", person.translate(FULL_WIDTH), f"{person[:6]} {person[6:]}"):
         assert _read(sql, table, "mdtrt_id", id="A1", d=hidden)[1] == ["E-PERSON-ID"]
+
+
+def test_a_text_may_hold_no_identity_number_with_a_slip_in_it(sql: duckdb.DuckDBPyConnection):
+    table = _front(mdtrt_id=ColumnRule(column="id"), dscg_dept_name=ColumnRule(column="d"))
+    right = check_digit("11010119900307109")
+    slip = "11010119900307109" + ("1" if right != "1" else "2")
+    for hidden in (slip, f"张三{slip}", f"{slip[:6]} {slip[6:14]} {slip[14:]}"):
+        assert _read(sql, table, "mdtrt_id", id="A1", d=hidden)[1] == ["E-PERSON-ID"]
+    # Other numbers are texts like any other: of another length, with no such date, or from no region.
+    for other in (slip[:16], slip[:17], f"{slip}0", "110101199013071095", "990101199003071095"):
+        assert _read(sql, table, "mdtrt_id", id="A1", d=other)[1] == []
 
 
 def test_an_identity_number_becomes_a_token_whatever_its_age(sql: duckdb.DuckDBPyConnection):

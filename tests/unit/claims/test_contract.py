@@ -87,6 +87,10 @@ def _table(contract: dict[str, Any], number: int = 0) -> dict[str, Any]:
             for wrong in ("%Q", "%Y%", "", "%d.%m", "%%Y", "nonsense", "%-Q", "%Y %e")
         ),
         (lambda c: _table(c).update(header_row=0), "drug.header_row"),
+        *(
+            (lambda c, name=name: c.update(name=name), "t.yml.name")
+            for name in ("../h1", "h1/x", "h[red]", "-h", "x" * 64)
+        ),
         (lambda c: _table(c).update(header_row="two"), "drug.header_row"),
         (lambda c: _table(c, 1)["each"].update(rank="colour"), "diagnosis.each.colour"),
     ],

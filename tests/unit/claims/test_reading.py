@@ -88,6 +88,26 @@ def test_workbook_cells_become_plain_text(tmp_path: Path):
     ]
 
 
+def _book(path: Path, *sheets: list[tuple[object, ...]]) -> Path:
+    with xlsxwriter.Workbook(str(path)) as book:
+        for rows in sheets:
+            sheet = book.add_worksheet()
+            for place, row in enumerate(rows):
+                sheet.write_row(place, 0, row)
+    return path
+
+
+def test_rows_that_go_on_in_another_sheet_are_not_left_behind(tmp_path: Path):
+    head, row = ("码", "名"), ("007", "甲")
+    path = _book(tmp_path / "f.xlsx", [head, row], [("说明", "")], [("名", "码"), row])
+    with pytest.raises(Refusal) as refusal:
+        _rows(path, format="xlsx")
+    assert (refusal.value.code, "Sheet3" in refusal.value.reason.zh) == ("E-FILE-SHEET", True)
+    assert _rows(path, format="xlsx", sheet="Sheet1") == [(1, *row)]
+    # A sheet without rows, or of something else, leaves nothing out.
+    assert _rows(_book(tmp_path / "g.xlsx", [head, row], [head], [("码", "价"), row], []), format="xlsx") == [(1, *row)]
+
+
 def test_parquet_values_become_plain_text(tmp_path: Path):
     pq.write_table(pa.table({"码": pa.array(["007", None]).dictionary_encode(), "名": [1e6, 0.1]}), tmp_path / "f")
     assert _rows(tmp_path / "f", format="parquet") == [(1, "007", "1000000"), (2, None, "0.1")]

@@ -66,6 +66,16 @@ def test_a_draft_lands_as_it_stands(home: Home, inbox: Path):
     assert check(["h1"], project=home.project, deliveries=inbox).errors == 0
 
 
+def test_what_a_draft_left_open_is_told_by_the_check(home: Home, inbox: Path):
+    _months(inbox / "h1")
+    (inbox / "contracts" / "h1").mkdir(parents=True)
+    (inbox / "contracts" / "h1" / "_h1.yml").write_text(propose([inbox / "h1"]).text, encoding="utf-8")
+    report = check(["h1"], project=home.project, deliveries=inbox)
+    open_places = [finding.place for finding in report.findings if "占位符" in finding.text.zh]
+    assert open_places == [f"_h1.yml: h1.{key}" for key in ("owner", "currency", "hospital.code")]
+    assert report.errors == 0
+
+
 def test_what_is_to_be_decided_is_said_in_both_languages(inbox: Path):
     _months(inbox / "h1")
     text = propose([inbox / "h1"]).text
@@ -235,6 +245,24 @@ def test_every_contract_of_the_project_is_sound_by_itself(tmp_path: Path):
     assert [finding for finding in report.findings if finding.level != "info"] == []
 
 
+def test_broken_yaml_is_told_with_its_place_in_both_languages(tmp_path: Path):
+    (tmp_path / "_h1.yml").write_text("sources:\n  - {name: h1\n", encoding="utf-8")
+    with pytest.raises(Refusal) as refusal:
+        check([str(tmp_path / "_h1.yml")], project=PROJECT, deliveries=tmp_path)
+    assert all("line 3" in text for text in (refusal.value.reason.zh, refusal.value.reason.en))
+
+
+def test_a_contract_that_is_endless_when_spelt_out_is_refused(tmp_path: Path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    meta = "{deliveries: h1, owner: *a8, title: {zh: x, en: x}, origin: real, currency: CNY}"
+    lines += ["sources:", f"  - {{name: h1, config: {{meta: {meta}}}, tables: [{{name: drug}}]}}"]
+    for number, text in enumerate(("\n".join(lines), "a: &a [*a]\nsources: []")):
+        (tmp_path / f"_h{number}.yml").write_text(text, encoding="utf-8")
+        with pytest.raises(Refusal, match="E-CONTRACT"):
+            check([str(tmp_path / f"_h{number}.yml")], project=PROJECT, deliveries=tmp_path)
+
+
 def test_an_unknown_source_is_refused(tmp_path: Path):
     with pytest.raises(Refusal, match="E-UNKNOWN-SOURCE"):
         check(["nobody"], project=PROJECT, deliveries=tmp_path)
@@ -258,6 +286,21 @@ def test_the_commands_write_drafts_and_fail_on_errors(inbox: Path, monkeypatch: 
     bad = runner.invoke(app, ["contract", "check", str(_broken(inbox)), "--deliveries", str(inbox), "--json"])
     assert bad.exit_code == 1
     assert json.loads(bad.stdout)["errors"] >= 9
+
+
+def test_a_draft_names_the_folder_that_its_files_lie_in(inbox: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HEADWATER_PROJECT", str(PROJECT))
+    monkeypatch.setenv("HEADWATER_HOME", str(inbox / "home"))
+    folder = inbox / "St. Mary's 医院"
+    (inbox / "h1").rename(folder)
+    _months(folder)
+    drafted = inbox / "contracts" / "mary" / "_mary.yml"
+    done = CliRunner().invoke(app, ["contract", "propose", str(folder), "--out", str(drafted)])
+    assert done.exit_code == 0, done.output
+    (source,) = yaml.safe_load(drafted.read_text(encoding="utf-8"))["sources"]
+    assert (source["name"], source["config"]["meta"]["deliveries"]) == ("st_mary_s", folder.name)
+    found = CliRunner().invoke(app, ["contract", "check", str(drafted), "--deliveries", str(inbox)])
+    assert "没有送报目录" not in found.output
 
 
 def test_gzip_and_parquet_are_told_by_their_content(inbox: Path):

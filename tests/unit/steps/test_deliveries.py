@@ -119,6 +119,35 @@ def test_a_batch_that_replaced_nothing_has_no_difference(home: Home, inbox: Path
             changed(home, one.batch_id)
 
 
+def test_landing_tells_what_waits_and_how_to_mend(home: Home, inbox: Path) -> None:
+    deliver(home, "drugs_1.csv", {str(code): "1.00" for code in range(20)})
+    rows = "".join(f"{code},药,1.00\n" for code in range(5))
+    (inbox / "t1" / "drugs_1.csv").write_text(f"code,name,price\n{rows}", encoding="utf-8")
+    (inbox / "t1" / "drugs_[red]2.csv").write_text("code,name\n1,x\n", encoding="utf-8")
+    (inbox / "t1" / "药品_1.csv").write_text("code,name,price\n7,x,1\n", encoding="utf-8")
+    (inbox / "t1" / ".药品_2.csv").write_text("", encoding="utf-8")
+    told = CliRunner().invoke(app, ["land"], env={"COLUMNS": "200"})
+    assert told.exit_code == 1
+    assert "held 待审批 t1/drugs_1.csv · drug" in told.output
+    assert "等待批准或退回" in told.output
+    assert "refused 拒收 t1/drugs_[red]2.csv · drug" in told.output
+    assert told.output.count("unread 未读") == 1
+    assert "unread 未读 t1/药品_1.csv" in told.output
+    assert "Deliver these columns or mend the source contract." in told.output
+
+
+def test_the_commands_obey_no_cell_and_cut_no_number(home: Home, inbox: Path) -> None:
+    run = CliRunner().invoke
+    deliver(home, "drugs_1.csv", {"1": "1.00"})
+    (inbox / "t1" / "drugs_1.csv").write_text("code,name,price\n1,a\x1b[31m[red]b,1.00\n", encoding="utf-8")
+    land(home, deliveries=home.deliveries, now=NOW)
+    batch = json.loads(run(app, ["deliveries", "--json"]).output)["deliveries"][0]["batch_id"]
+    found = run(app, ["deliveries", "diff", batch], env={"COLUMNS": "200"}).output
+    assert ("\x1b" in found, "a\ufffd[31m[red]b" in found) == (False, True)
+    narrow = run(app, ["deliveries"], env={"COLUMNS": "80"}).output
+    assert "…" not in "".join(line.split("│")[1] for line in narrow.splitlines() if line.startswith("│"))
+
+
 def test_the_command_lists_decides_and_compares(home: Home, inbox: Path) -> None:
     run = CliRunner().invoke
     hold(home)

@@ -1,5 +1,6 @@
 """A landing that was interrupted, and one that races another, end as an undisturbed one does."""
 
+import hashlib
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,6 +155,23 @@ def test_work_that_lost_a_race_is_done_again_alone(home: Home) -> None:
         with pytest.raises(ZeroDivisionError):
             retried(mine, register, lambda: 1 / 0)
         assert probe.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone() == (0,)
+
+
+def test_a_file_that_is_still_being_sent_lies_under_the_digest_of_what_was_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, vault = tmp_path / "drugs.csv", tmp_path / "vault"
+    file.write_bytes(b"a,b\n")
+    copy = shutil.copyfile
+
+    def copy_what_has_grown(source: Path, target: Path) -> None:
+        file.write_bytes(b"a,b\n1,2\n")
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy_what_has_grown)
+    landed = land_bytes(file, inbox=tmp_path, vault=vault)
+    assert landed.sha256 == landed.path.name == hashlib.sha256(landed.path.read_bytes()).hexdigest()
+    assert landed.size == landed.path.stat().st_size
 
 
 def test_the_same_bytes_may_come_twice_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

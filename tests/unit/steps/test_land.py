@@ -211,6 +211,21 @@ def test_a_file_sent_again_takes_the_place_of_the_earlier_one(home: Home, inbox:
         ).fetchall() == [(1, True)]
 
 
+def test_files_named_after_persons_are_told_apart(home: Home, inbox: Path):
+    persons = ("11010519491231002X", "110101199003071090")
+    for number, person in enumerate(persons):
+        _write(inbox, f"fees_{person}.csv", _line(number))
+        land(home, deliveries=inbox, now=NOW)
+    assert [stay for stay, _ in _rows(home)] == ["M0", "M1"]
+    assert land(home, deliveries=inbox, now=NOW).unchanged == 2
+    # The same name is still the same place.
+    _write(inbox, f"fees_{persons[0]}.csv", _line(0, "5.00"))
+    (result,) = land(home, deliveries=inbox, now=NOW).files
+    assert (result.difference is not None, "***" in result.file_name) == (True, True)
+    assert not any(person[6:14] in result.file_name for person in persons)
+    assert [(stay, str(amount)) for stay, amount in _rows(home)] == [("M0", "5.00"), ("M1", "3.00")]
+
+
 def test_history_stays_readable_and_an_older_version_can_come_back(home: Home, inbox: Path):
     for rows in ([_line(1), _line(2)], [_line(1), _line(3)], [_line(1), _line(2)]):
         _write(inbox, "fees_1.csv", *rows)
@@ -309,6 +324,35 @@ def test_items_close_when_only_the_mended_rows_come(home: Home, inbox: Path):
     land(home, deliveries=inbox, now=NOW)
     assert [row[4] for row in _open_items(home)] == [False]
     assert len(_rows(home)) == 2
+
+
+def test_what_was_mended_stays_closed_when_its_file_is_judged_again(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", _line(1), "m2,1,2026-02-30,D1,药,2,1.5,3.00,张三")
+    _write(inbox, "fees_2.csv", _line(3))
+    _write(inbox, "fees_1_mended.csv", _line(2))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    # Another file sent again has all that left rows behind judged again, and so has a mended contract.
+    _write(inbox, "fees_2.csv", _line(3), _line(4))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    contract = inbox / "contracts" / "t1" / "_t1.yml"
+    contract.write_text(CONTRACT.replace("cnt: 数量", "cnt: {from: 数量, units: [盒]}"), encoding="utf-8")
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [False]
+    # Once the mended rows are gone, the item waits again.
+    _write(inbox, "fees_1_mended.csv", _line(5))
+    land(home, deliveries=inbox, now=NOW)
+    assert [row[4] for row in _open_items(home)] == [True]
+
+
+def test_a_conflict_stays_open_beside_the_row_that_came_first(home: Home, inbox: Path):
+    _write(inbox, "fees_1.csv", _line(1))
+    _write(inbox, "fees_2.csv", _line(1, "9.00"))
+    land(home, deliveries=inbox, now=NOW)
+    _write(inbox, "fees_3.csv", _line(3))
+    land(home, deliveries=inbox, now=NOW)
+    assert [(row[2], row[4]) for row in _open_items(home)] == [("E-KEY-CONFLICT", True)]
 
 
 def test_a_mended_contract_reads_again_what_it_had_read(home: Home, inbox: Path):

@@ -94,6 +94,7 @@ def test_every_open_row_is_told_with_its_place_reason_and_remedy(home: Home, inb
     assert [row[11] for row in rows[2:]] == ["M90|1", "M91|1", "***|1"]
     assert summary[-1][:8] == ["t1/fees_202601.csv", "住院费用明细 fee_line", 3.0, 0.0, 43.0, 40.0, 3.0, 0.0]
     assert any("fees_*.csv" in str(row[0]) for row in summary)
+    assert any(str(row[0]).startswith("关键字为空的条目") for row in summary)
 
 
 def test_mended_rows_close_their_items_whole_file_or_rows_alone(home: Home, inbox: Path) -> None:

@@ -55,6 +55,13 @@ def test_the_region_is_simulated_once_and_again_when_it_was_cut_short(home: Home
     assert not (home.root / "simulating").exists()
 
 
+def test_a_folder_that_is_not_there_is_refused_before_anything_starts(home: Home, tmp_path: Path) -> None:
+    told: list[Message] = []
+    with pytest.raises(Refusal) as refusal:
+        demo.demo(home, data=tmp_path / "none", tell=told.append)
+    assert (refusal.value.code, told) == ("E-NO-DELIVERIES", [])
+
+
 def test_deliveries_of_ones_own_are_left_alone(home: Home, small: list[Path]) -> None:
     (home.deliveries / "h9").mkdir(parents=True)
     assert demo._bundled(home, lambda message: None) == home.deliveries

@@ -32,12 +32,18 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class Source:
-    """What files cannot say about who delivers; None where it is to be decided."""
+    """What files cannot say about who delivers; None where it is to be decided.
+
+    Parameters
+    ----------
+    folder : where its files lie in the inbox; a folder of its name when None
+    """
 
     name: str
     currency: str | None = None
     hospital: str | None = None
     origin: str | None = None
+    folder: str | None = None
 
 
 def source_name(text: str) -> str:
@@ -86,7 +92,7 @@ def _source(proposal: Proposal, source: Source, hospital: str | None) -> list[st
         lines.append(_ask(ask))
     lines += [
         f"        currency: {_scalar(source.currency or CURRENCY)}",
-        f"        deliveries: {_scalar(source.name)}",
+        f"        deliveries: {_scalar(source.folder or source.name)}",
     ]
     lines.append("        cadence: monthly")
     lines.append(

@@ -6,7 +6,8 @@ from typing import Any
 import duckdb
 
 from headwater.claims.canonical import ENTITIES, Entity
-from headwater.claims.contract import TableContract, parse_contract
+from headwater.claims.contract import SOURCE_NAME, TableContract, parse_contract
+from headwater.claims.proposing.drafting import CURRENCY, HOSPITAL
 from headwater.claims.reviewing.finding import Finding
 from headwater.errors import Message, Refusal
 
@@ -20,7 +21,7 @@ _PARTS = ("columns", "each")
 
 def structure_findings(source: Mapping[str, Any], where: str) -> list[Finding]:
     """Return what the contract's own rules refuse, each once."""
-    found = [*_of_source(source, where)]
+    found = [*_of_source(source, where), *_undecided(source, f"{where}: {source.get('name')}")]
     tables = source.get("tables")
     if not isinstance(tables, list) or not tables:
         return [*found, *_refused({**_good(source), "tables": tables}, where, "tables")]
@@ -53,7 +54,12 @@ def parsed_tables(source: Mapping[str, Any], where: str) -> list[TableContract]:
 
 def _good(source: Mapping[str, Any], **meta: Any) -> dict[str, Any]:
     table = {"name": "hospital", "config": {"meta": {"files": "x", "columns": {"fixmedins_code": "x"}}}}
-    return {"name": source.get("name") or "x", "config": {"meta": _GOOD_META | meta}, "tables": [table]}
+    name = str(source.get("name"))
+    return {
+        "name": name if SOURCE_NAME.fullmatch(name) else "x",
+        "config": {"meta": _GOOD_META | meta},
+        "tables": [table],
+    }
 
 
 def _of_source(source: Mapping[str, Any], where: str) -> Iterator[Finding]:
@@ -69,6 +75,22 @@ def _of_source(source: Mapping[str, Any], where: str) -> Iterator[Finding]:
             good = _good(source)
             del good["config"]["meta"][key]
             yield from _refused(good, where, key)
+
+
+def _undecided(part: Any, place: str) -> Iterator[Finding]:
+    """Look for what a draft left to be decided: nobody may take its placeholders for values."""
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            yield from _undecided(value, place if key in ("config", "meta", "tables") else f"{place}.{key}")
+    elif isinstance(part, list):
+        for entry in part:
+            name = entry.get("name") if isinstance(entry, Mapping) else None
+            yield from _undecided(entry, f"{place}.{name}" if name else place)
+    elif part == HOSPITAL or (part == CURRENCY and place.endswith(".currency")):
+        text = Message(
+            f"仍是草稿的占位符 {part}，请填写。", f"This is still the draft's placeholder {part}: decide it."
+        )
+        yield Finding("warning", place, "E-CONTRACT", text)
 
 
 def _of_table(source: Mapping[str, Any], table: Mapping[str, Any], where: str) -> Iterator[Finding]:
