@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from headwater.cli.shown import shown
+from headwater.cli.shown import listing, shown
 from headwater.errors import HeadwaterError
 
 __all__ = ["app"]
@@ -85,9 +84,8 @@ def check(
 def _show(report: dict[str, Any]) -> None:
     """Show every column with its field, confidence and runner-up; the draft itself goes to another stream."""
     for table in report["tables"]:
-        lines = Table(
-            "column 列", "field 字段", "confidence 把握", "runner-up 其次", "decide 待定", title=_title(table)
-        )
+        lines = listing("column 列", "field 字段", "confidence 把握", "runner-up 其次", "decide 待定")
+        lines.title = _title(table)
         for column in table["columns"]:
             rival = column["runner_up"]
             notes = "\n".join(f"{note['zh']}\n{note['en']}" for note in column["notes"])

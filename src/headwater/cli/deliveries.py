@@ -12,9 +12,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
-from headwater.cli.shown import shown
+from headwater.cli.shown import listing, shown
 from headwater.errors import HeadwaterError
 
 __all__ = ["Choice", "app", "whoami"]
@@ -50,15 +49,15 @@ def show(
     if as_json:
         _print_json({"deliveries": [asdict(one) for one in found]})
         return
-    # A batch number that is cut short could not be given to decide or diff.
-    batch = Column("batch 批次", overflow="fold", min_width=32)
-    table = Table(batch, "file 文件", "table 表", "state 状态", "rows 行", "decision 审批", "came 送达")
+    table = listing("file, batch 文件、批次", "state 状态", "came 送达", "rows 行", numbers=1)
+    # A batch number that is cut in two could not be given to decide or diff.
+    table.columns[0].min_width = 40
     for one in found:
         state = "[yellow]waiting 待审批[/]" if one.is_waiting else one.state
-        decision = f"{one.choice}: {one.decided_by}, {one.why}" if one.choice else ""
+        decision = f"\n{one.choice}: {shown(f'{one.decided_by}, {one.why}')}" if one.choice else ""
         rows = "" if one.rows_in is None else f"{one.rows_in:,}"
-        cells = (one.batch_id, one.file_name, one.entity)
-        table.add_row(*map(shown, cells), state, rows, shown(decision), f"{one.landed_at:%Y-%m-%d %H:%M}")
+        file = f"{shown(one.file_name)}\n[dim]{shown(one.batch_id)}[/]{decision}"
+        table.add_row(file, state, f"{one.landed_at:%Y-%m-%d}", rows)
     _out.print(table)
 
 
@@ -97,7 +96,7 @@ def diff(
     rows: Sequence[dict[str, Any]] = found.pop("rows")  # type: ignore[assignment]
     for name, value in found.items():
         _out.print(f"[bold]{name}[/] {shown(str(value))}", highlight=False)
-    table = Table("kind 类别", "key 键", "field 字段", "old 旧", "new 新")
+    table = listing("kind 类别", "key 键", "field 字段", "old 旧", "new 新")
     for row in rows:
         for field, old, new in row["fields"] or [("", None, None)]:
             table.add_row(row["kind"], shown(row["key"]), field, shown(old or ""), shown(new or ""))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
 
+from headwater.cli.shown import listing, shown
 from headwater.content.bounds import Bound
 from headwater.errors import HeadwaterError
 
@@ -54,9 +54,9 @@ def propose(
         return
     if made.difference and source is not None:
         _out.print(Syntax(made.difference, "diff", word_wrap=True))
-    table = Table("suite 规则集", "column 列", "metric 指标", "old 旧", "new 新")
+    table = listing("suite 规则集", "column 列", "metric 指标", "old 旧", "new 新", numbers=2)
     for change in made.changes[:_SHOWN]:
-        table.add_row(change.suite, change.column, change.metric, _span(change.old), _span(change.new))
+        table.add_row(shown(change.suite), change.column, change.metric, _span(change.old), _span(change.new))
     _out.print(table)
     if len(made.changes) > _SHOWN:
         _out.print(f"… {len(made.changes) - _SHOWN} more; choose a source to see all. / 另有更多，指定来源可全部查看。")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from headwater.cli import contract, deliveries
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
-from headwater.cli.shown import shown
+from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
 
@@ -53,8 +54,17 @@ Region = Annotated[str | None, typer.Option(help="Only this region; default: eac
 Seed = Annotated[int, typer.Option(help="Seed of everything random. / 随机种子")]
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"headwater {version('headwater')}", highlight=False)
+        raise typer.Exit()
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show it. / 版本")]
+
+
 @app.callback()
-def _guard() -> None:
+def _guard(version: Version = False) -> None:
     """Set nothing: every command reads HEADWATER_HOME, HEADWATER_PROJECT and HEADWATER_POSTGRES_DSN."""
 
 
@@ -88,9 +98,8 @@ def land(
         if as_json:
             _print_json(report.to_dict())
         else:
-            table = Table(
-                "source 来源", "table 表", "files 文件", "in 入", "loaded 入库", "quarantined 隔离", "duplicate 重复"
-            )
+            sums_of = ("in 入", "loaded 入库", "quarantined 隔离", "duplicate 重复")
+            table = listing("source 来源", "table 表", "files 文件", *sums_of, numbers=5)
             for name, entity in sorted({(result.source_id, result.entity) for result in report.files}):
                 mine = [result for result in report.files if (result.source_id, result.entity) == (name, entity)]
                 counts = [result.counts for result in mine if result.counts]
@@ -99,7 +108,8 @@ def land(
                     for field in ("rows_in", "rows_loaded", "rows_quarantined", "rows_duplicate")
                 ]
                 table.add_row(name, entity, str(len(mine)), *(f"{value:,}" for value in sums))
-            _out.print(table)
+            if report.files:
+                _out.print(table)
             for state, results in (("[red]refused 拒收[/]", report.refused), ("[yellow]held 待审批[/]", report.held)):
                 for result in results:
                     _out.print(state, shown(f"{result.file_name} · {result.entity}"), highlight=False)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
-from headwater.cli.shown import shown
+from headwater.cli.shown import listing, shown
 from headwater.errors import HeadwaterError
 
 __all__ = ["returns"]
@@ -37,7 +36,7 @@ def returns(
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), ensure_ascii=False) + "\n")
         return
-    table = Table("source 来源", "open 待改", "closed 已结", Column("workbook 工作簿", overflow="fold"))
+    table = listing("source 来源", "workbook 工作簿", "open 待改", "closed 已结", numbers=2)
     for one in report.found:
-        table.add_row(shown(one.source_id), f"{one.open:,}", f"{one.closed:,}", shown(str(one.path or "–")))
+        table.add_row(shown(one.source_id), shown(str(one.path or "–")), f"{one.open:,}", f"{one.closed:,}")
     _out.print(table)
