@@ -105,6 +105,7 @@ class Kept:
     file_name: str
     sha256: str
     rows_in: int
+    snapshot_id: int
     contract: str | None
     body: str | None
 
@@ -162,7 +163,7 @@ def kept(connection: psycopg.Connection) -> list[Kept]:
     """Return every live batch of every source."""
     with connection.cursor(row_factory=class_row(Kept)) as cursor:
         cursor.execute(
-            "select source_id, entity, batch_id, file_name, sha256, rows_in, contract, body "
+            "select source_id, entity, batch_id, file_name, sha256, rows_in, snapshot_id, contract, body "
             "from ops.batch left join ops.contract on digest = contract where state = 'loaded' "
             "order by source_id, entity, contract, file_name, batch_id"
         )

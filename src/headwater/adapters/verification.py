@@ -58,10 +58,15 @@ class Verification:
     live: frozenset[str]
 
 
-def verify(home: Home, cursor: duckdb.DuckDBPyConnection) -> Verification:
-    """Verify every live delivery whose rows are not those that were verified before."""
+def verify(home: Home, cursor: duckdb.DuckDBPyConnection, *, snapshot: int) -> Verification:
+    """Verify every live delivery whose rows are not those that were verified before.
+
+    Parameters
+    ----------
+    snapshot : what ``cursor`` sees of the lake; deliveries that landed later wait for the next check
+    """
     with postgres.connect(home) as register:
-        live = batches.kept(register)
+        live = [batch for batch in batches.kept(register) if batch.snapshot_id <= snapshot]
     states = _states(cursor, live)
     known = _known(cursor, states)
     pending = [batch for batch in live if batch.batch_id not in known]

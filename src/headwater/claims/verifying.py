@@ -83,12 +83,15 @@ def compare(connection: duckdb.DuckDBPyConnection, table: TableContract) -> list
 
 @dataclass(frozen=True)
 class _Column:
-    """A canonical field with its rule and the expression of its delivered text, one for each slot."""
+    """A canonical field with its rule and the expression of its delivered text, one for each slot.
+
+    Files that are ``is_typed`` hold numbers and dates beside texts.
+    """
 
     field: Field
     rule: ColumnRule
     texts: tuple[str, ...]
-    from_sheet: bool
+    is_typed: bool
 
     @property
     def name(self) -> str:
@@ -99,7 +102,7 @@ class _Column:
         """The expression of what the text ``d`` reads as: a number, or a time; NULL if it does not."""
         text = f'd."{self.name}"'
         if self.field.type in ("date", "time"):
-            return _time(text, self.rule, from_sheet=self.from_sheet)
+            return _time(text, self.rule, is_typed=self.is_typed)
         scale = f" * {self.rule.scale}::DECIMAL(9,6)" if self.rule.scale else ""
         return f"TRY_CAST({text} AS {_NUMBER if not scale else 'DECIMAL(24,8)'}){scale}"
 
@@ -109,11 +112,11 @@ class _Column:
         text, value = f"coalesce(d.\"{self.name}\", '')", f'l."{self.name}"'
         if self.field.type in ("text", "code"):
             plain = f"{text} = coalesce({value}, '')"
-            if not self.from_sheet:
+            if not self.is_typed:
                 return plain
-            # A sheet writes a date as a number, which reads as that date.
-            date = f"TRY_CAST({value} AS TIMESTAMP) = vf_serial({text})"
-            number = f"contains({text}, '.') AND TRY_CAST({text} AS DOUBLE) = TRY_CAST({value} AS DOUBLE)"
+            # A number or a date has no writing of its own, and a sheet writes a date as a number.
+            date = f"TRY_CAST({value} AS TIMESTAMP) = coalesce(TRY_CAST({text} AS TIMESTAMP), vf_serial({text}))"
+            number = f"regexp_matches({text}, '[.e]') AND TRY_CAST({text} AS DOUBLE) = TRY_CAST({value} AS DOUBLE)"
             return f"({plain} OR ({number}) OR ({date}))"
         read = f"CAST({self.number} AS {SQL_TYPES[self.field.type]})" if self._is_time else self.number
         return f"CASE WHEN {value} IS NULL THEN {text} = '' ELSE {read} = {value} END"
@@ -123,10 +126,10 @@ class _Column:
         return self.field.type in ("date", "time")
 
 
-def _time(text: str, rule: ColumnRule, *, from_sheet: bool) -> str:
+def _time(text: str, rule: ColumnRule, *, is_typed: bool) -> str:
     if rule.format is not None:
         return f"try_strptime({text}, {_literal(rule.format)})"
-    serial = f", vf_serial({text})" if from_sheet else ""
+    serial = f", vf_serial({text})" if is_typed else ""
     return f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S']){serial})"
 
 
@@ -144,7 +147,7 @@ def _columns(table: TableContract) -> list[_Column]:
             table.entity.field(name),
             mine[0],
             tuple(_text(table, table.entity.field(name), rule) for rule in mine),
-            table.format == "xlsx",
+            table.format in ("xlsx", "parquet"),
         )
         for name, mine in rules.items()
     ]

@@ -49,7 +49,7 @@ def check(
             name = run_id or f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-s{snapshot}"
             # Profiles first: a rule that cannot be computed takes temporary tables with it.
             usual = _profiled(home, cursor, at) if "raw" in stages else _Usual()
-            deliveries = verification.verify(home, cursor) if "raw" in stages else None
+            deliveries = verification.verify(home, cursor, snapshot=snapshot) if "raw" in stages else None
             found = QualityReport(
                 run_id=name,
                 at=at,

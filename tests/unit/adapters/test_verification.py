@@ -220,8 +220,8 @@ def _deliver(inbox: Path, name: str) -> None:
 
 def _verified(home: Home, *, keep: bool = False) -> tuple[Verified, ...]:
     with lake.connect(home) as connection:
-        with frozen(connection) as (cursor, _):
-            found: Verification = verify(home, cursor)
+        with frozen(connection) as (cursor, snapshot):
+            found: Verification = verify(home, cursor, snapshot=snapshot)
         if keep:
             save(home, connection, found, at=NOW)
     return found.found
@@ -270,7 +270,9 @@ def test_a_broken_twin_is_told_by_name(landed: Home) -> None:
         for twin in TWINS:
             connection.execute("BEGIN")
             connection.execute(twin)
-            told[twin] = {(item.entity, item.column) for item in verify(landed, connection).found if item.stops}
+            told[twin] = {
+                (item.entity, item.column) for item in verify(landed, connection, snapshot=10**9).found if item.stops
+            }
             connection.execute("ROLLBACK")
     assert told == TWINS
 
@@ -287,7 +289,7 @@ def test_a_record_of_cleaning_does_not_excuse_another_value(landed: Home) -> Non
 def test_only_rows_that_changed_make_a_delivery_be_read_again(landed: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     first = _verified(landed, keep=True)
     read: list[str] = []
-    real = verification.reread
+    real = verification.reread  # type: ignore[attr-defined]
 
     def noted(*args: object, **options: object) -> None:
         read.append(str(options["name"]))
@@ -309,6 +311,29 @@ def test_bytes_that_are_not_those_that_were_delivered_stop(landed: Home) -> None
     file.chmod(0o600)
     file.write_bytes(file.read_bytes().replace(b"1234.50", b"1234.51"))
     assert {(item.kind, item.stops) for item in _verified(landed)} == {("unread", True)}
+
+
+def test_a_row_that_was_corrected_is_explained_by_its_key(home: Home, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    _deliver(inbox, "plain")
+    contract = inbox / "contracts" / "plain" / "_plain.yml"
+    text = contract.read_text("utf-8").replace(
+        'files: "pages*"', 'files: "pages*"\n            corrections: "pages_fix*"'
+    )
+    contract.write_text(text, encoding="utf-8")
+    land(home, deliveries=inbox, now=NOW)
+    assert not [item for item in _verified(home, keep=True) if item.stops]
+    row = ",".join((*ROWS[2][:11], "120.00", *ROWS[2][12:]))
+    (inbox / "plain" / "pages_fix.csv").write_text(",".join(HEADER) + f"\n{row}\n", encoding="utf-8")
+    land(home, deliveries=inbox, now=NOW)
+    rows = {item.file_name: item for item in _verified(home) if (item.entity, item.column) == ("front_page", "")}
+    assert not any(item.stops for item in rows.values())
+    assert {name: item.rows_after for name, item in rows.items()} == {"plain/pages.csv": 3, "plain/pages_fix.csv": 1}
+
+
+def test_what_landed_after_the_snapshot_waits_for_the_next_check(landed: Home) -> None:
+    with lake.connect(landed) as connection, frozen(connection) as (cursor, _):
+        assert verify(landed, cursor, snapshot=0).found == ()
 
 
 def test_a_lake_of_before_contracts_were_kept_waits_for_its_next_landing(landed: Home, tmp_path: Path) -> None:
@@ -335,14 +360,14 @@ def test_the_steps_and_both_pages_tell_it_and_no_identifier_is_kept(landed: Home
 
 
 def test_distances_of_deliveries_are_put_together_by_rows() -> None:
-    some = {"source_id": "s", "entity": "fee_line", "file_name": "f", "column": "pric", "kind": "cleaned"}
     items = [
-        Verified(**some, batch_id="a", rows_before=30, rows_after=30, changed=3, distance=0.1, shift=2.0),
-        Verified(**some, batch_id="b", rows_before=10, rows_after=10, changed=5, distance=0.5, shift=None),
+        Verified("s", "fee_line", "a", "f", "pric", "cleaned", 30, 30, changed=3, distance=0.1, shift=2.0),
+        Verified("s", "fee_line", "b", "g", "pric", "cleaned", 10, 10, changed=5, distance=0.5, shift=None),
     ]
     with duckdb.connect() as connection:
         (column,) = compared(connection, stages=("raw",), verified=items)
-    assert (column.kind, column.rows_before, column.distance) == ("cleaned", 40, pytest.approx(0.2))
+    assert (column.kind, column.rows_before) == ("cleaned", 40)
+    assert column.distance == pytest.approx(0.2)
     assert column.shift == pytest.approx(1.5)
     assert not column.stops
 
