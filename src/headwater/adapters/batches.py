@@ -15,6 +15,7 @@ from headwater.errors import HeadwaterError
 
 __all__ = [
     "Difference",
+    "Kept",
     "Live",
     "Unfinished",
     "Waiting",
@@ -22,6 +23,8 @@ __all__ = [
     "decide",
     "decisions",
     "hold",
+    "keep_contract",
+    "kept",
     "live",
     "lock",
     "note_difference",
@@ -92,6 +95,21 @@ class Difference:
     money_after: Decimal
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A live batch with what it takes to read its file again; ``body`` is None where the contract was not kept."""
+
+    source_id: str
+    entity: str
+    batch_id: str
+    file_name: str
+    sha256: str
+    rows_in: int
+    snapshot_id: int
+    contract: str | None
+    body: str | None
+
+
 def batch_id(source_id: str, entity: str, sha256: str) -> str:
     """Return the identity of one file in one table: the same bytes give the same batch."""
     return f"{source_id}-{entity}-{sha256[:20]}"
@@ -132,6 +150,22 @@ def live(connection: psycopg.Connection, source_id: str, entity: str) -> list[Li
             "rows_replaced, snapshot_id from ops.batch where source_id = %s and entity = %s and state = 'loaded' "
             "order by file_name, batch_id",
             (source_id, entity),
+        )
+        return cursor.fetchall()
+
+
+def keep_contract(connection: psycopg.Connection, *, digest: str, body: str) -> None:
+    """Keep a table's contract under its digest."""
+    connection.execute("insert into ops.contract values (%s, %s) on conflict do nothing", (digest, body))
+
+
+def kept(connection: psycopg.Connection) -> list[Kept]:
+    """Return every live batch of every source."""
+    with connection.cursor(row_factory=class_row(Kept)) as cursor:
+        cursor.execute(
+            "select source_id, entity, batch_id, file_name, sha256, rows_in, snapshot_id, contract, body "
+            "from ops.batch left join ops.contract on digest = contract where state = 'loaded' "
+            "order by source_id, entity, contract, file_name, batch_id"
         )
         return cursor.fetchall()
 

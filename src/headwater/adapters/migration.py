@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
-from headwater.claims.canonical import ENTITIES
-from headwater.content.migration import STEPS, Step
+from headwater.content.migration import STEPS, Step, Verified
 from headwater.content.quality import Migrated, QualityReport
 
 __all__ = ["compared", "save"]
@@ -30,9 +29,16 @@ _COLUMNS = pa.schema(
 )
 
 
-def compared(cursor: duckdb.DuckDBPyConnection, *, stages: Sequence[str]) -> tuple[Migrated, ...]:
-    """Compare both sides of every step whose later side is among ``stages`` and exists."""
-    found = _cleaned(cursor) if "raw" in stages else []
+def compared(
+    cursor: duckdb.DuckDBPyConnection, *, stages: Sequence[str], verified: Sequence[Verified] = ()
+) -> tuple[Migrated, ...]:
+    """Compare both sides of every step whose later side is among ``stages`` and exists.
+
+    Parameters
+    ----------
+    verified : what became of the deliveries, which is the first step
+    """
+    found = _delivered(verified)
     for step in STEPS:
         if step.name.partition("-")[2] in stages:
             before, after = _types(cursor, step.before), _types(cursor, step.after)
@@ -42,29 +48,32 @@ def compared(cursor: duckdb.DuckDBPyConnection, *, stages: Sequence[str]) -> tup
     return tuple(found)
 
 
-def _cleaned(cursor: duckdb.DuckDBPyConnection) -> list[Migrated]:
-    """Compare delivered text with what was loaded, column by column, where a cleaning rule changed a cell.
-
-    The distance moves each changed cell of a loaded row from its text to its value: the total variation between both
-    distributions. Columns without a changed cell are not listed.
-    """
-    if not _types(cursor, "raw.cleaned"):
-        return []
+def _delivered(verified: Sequence[Verified]) -> list[Migrated]:
+    """Put the deliveries of a source together, column by column, each weighing as many rows as it brought."""
+    columns: dict[tuple[str, str, str], list[Verified]] = {}
+    for item in verified:
+        if item.kind != "unkept":
+            columns.setdefault((item.source_id, item.entity, item.column), []).append(item)
     found = []
-    for name in (row[0] for row in cursor.execute("SELECT DISTINCT entity FROM raw.cleaned ORDER BY 1").fetchall()):
-        rows = cursor.execute(
-            f"WITH rows AS (SELECT source_id, count(*) AS n FROM lake.raw.{ENTITIES[name].name} GROUP BY 1), "
-            f"cells AS (SELECT * FROM lake.raw.cleaned c SEMI JOIN lake.raw.{name} USING (source_id, batch_id, row_no) "
-            "WHERE c.entity = $entity), "
-            "moved AS (SELECT source_id, field, v, sum(d) AS d FROM (FROM cells SELECT source_id, field, raw AS v, "
-            "1 AS d UNION ALL FROM cells SELECT source_id, field, clean, -1) GROUP BY ALL) "
-            "SELECT m.source_id, m.field, sum(abs(m.d)) / 2 / any_value(n), any_value(n) FROM moved m "
-            "JOIN rows USING (source_id) GROUP BY ALL ORDER BY ALL",
-            {"entity": name},
-        ).fetchall()
-        found += [
-            Migrated("delivered-raw", row[0], name, row[1], "cleaned", float(row[2]), row[3], row[3]) for row in rows
-        ]
+    for (source, entity, column), items in columns.items():
+        kind = next((item.kind for item in items if item.kind in ("cleaned", "token")), "exact")
+        before, after = (sum(getattr(item, name) for item in items) for name in ("rows_before", "rows_after"))
+        distance = sum(item.distance * item.rows_before for item in items) / max(before, 1)
+        shifts = [(item.shift, item.rows_after) for item in items if item.shift is not None]
+        found.append(
+            Migrated(
+                "delivered-raw",
+                source_id=source,
+                entity=entity,
+                column=column,
+                kind=kind,
+                distance=distance,
+                rows_before=before,
+                rows_after=after,
+                shift=sum(shift * rows for shift, rows in shifts) / max(after, 1) if shifts else None,
+                unexplained=sum(item.unexplained for item in items),
+            )
+        )
     return found
 
 

@@ -52,6 +52,12 @@ alter table ops.batch add constraint batch_state_check check (
     state in ('received', 'loaded', 'refused', 'held', 'superseded')
 );
 
+-- The contracts by which batches were read, by their digests: what it takes to read a delivery again.
+create table if not exists ops.contract (
+    digest text primary key,
+    body text not null
+);
+
 create index if not exists batch_by_source on ops.batch (source_id, entity, state);
 
 -- What a file that was sent again changed: rows and money before and after.

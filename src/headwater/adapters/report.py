@@ -176,6 +176,7 @@ def _contents(report: QualityReport) -> list[tuple[str, Message]]:
         ("stages", Message("各阶段", "Stages"), True),
         ("deviations", Message("不同往常", "Unusual"), bool(getattr(report, "deviations", ()))),
         ("migration", Message("逐步迁移", "Step by step"), bool(getattr(report, "migration", ()))),
+        ("verified", Message("原文核验", "Read again"), bool(report.verified)),
         ("shapes", Message("分布", "Distributions"), bool(report.histograms)),
         ("rules", Message("全部规则", "All rules"), True),
     )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from headwater.content.accounts import Accounts
 from headwater.content.metrics import METRICS, title
+from headwater.content.migration import Verified
 from headwater.content.suites import Severity, Stage
 from headwater.errors import Message
 
@@ -214,8 +215,12 @@ class Migrated:
     Parameters
     ----------
     step : ``delivered-raw``, ``raw-staging`` or ``staging-marts``
-    kind : ``exact`` for a column that is passed through, ``cleaned`` for one that a rule may change
+    column : empty for the rows as such
+    kind : ``exact`` for a column that is passed through, ``cleaned`` for one that a rule may change, ``token`` for
+        numbers of persons
     distance : total variation between both distributions; 0 when they are the same
+    shift : 1-Wasserstein distance in the column's unit, days for dates; None where nothing reads as a number
+    unexplained : delivered cells or rows that differ for no reason on record
     """
 
     step: str
@@ -226,11 +231,13 @@ class Migrated:
     distance: float
     rows_before: int
     rows_after: int
+    shift: float | None = None
+    unexplained: int = 0
 
     @property
     def stops(self) -> bool:
-        """Whether a column that is passed through came out otherwise."""
-        return self.kind == "exact" and self.distance > 0
+        """Whether a column that is passed through came out otherwise, or any differs for no reason on record."""
+        return (self.kind == "exact" and self.distance > 0) or self.unexplained > 0
 
 
 @dataclass(frozen=True)
@@ -246,6 +253,7 @@ class QualityReport:
     origins : what the sources are: ``real``, ``synthetic``, ``converted``
     deviations : what is unusual about deliveries, errors first
     migration : every column before and after each step
+    verified : every column of every delivery against what was loaded of it
     folder : where the pages are, relative to the reports, e.g. ``quality/20260105T080000Z-s42``
     """
 
@@ -262,6 +270,7 @@ class QualityReport:
     folder: str
     deviations: tuple[Deviation, ...] = ()
     migration: tuple[Migrated, ...] = ()
+    verified: tuple[Verified, ...] = ()
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

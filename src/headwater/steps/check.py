@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from headwater.adapters import accounts, lake, migration, postgres, profile, quality, report
+from headwater.adapters import accounts, lake, migration, postgres, profile, quality, report, verification
 from headwater.adapters.home import Home
 from headwater.content.profiles import as_rules, read_profiles
 from headwater.content.quality import Deviation, QualityReport, SuiteResult
@@ -49,6 +49,7 @@ def check(
             name = run_id or f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-s{snapshot}"
             # Profiles first: a rule that cannot be computed takes temporary tables with it.
             usual = _profiled(home, cursor, at) if "raw" in stages else _Usual()
+            deliveries = verification.verify(home, cursor, snapshot=snapshot) if "raw" in stages else None
             found = QualityReport(
                 run_id=name,
                 at=at,
@@ -62,10 +63,13 @@ def check(
                 origins=quality.origins(cursor),
                 folder=f"quality/{report.folder_name(name)}",
                 deviations=usual.deviations,
-                migration=migration.compared(cursor, stages=stages),
+                migration=migration.compared(cursor, stages=stages, verified=deliveries.found if deliveries else ()),
+                verified=deliveries.found if deliveries else (),
             )
         quality.save(home, connection, found)
         migration.save(home, connection, found)
+        if deliveries is not None:
+            verification.save(home, connection, deliveries, at=at)
         if usual.profiled is not None:
             profile.keep(home, connection, usual.profiled)
         returns.write(home, connection, at=at)

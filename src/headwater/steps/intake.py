@@ -22,6 +22,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.postgres import Connection
 from headwater.claims.contract import Contract, TableContract
 from headwater.claims.guarding import guard_place
+from headwater.claims.kept import written
 from headwater.claims.landing import Landed, land_bytes, landed_before, shown_name
 from headwater.claims.loading import Batch, Counts, Loader
 from headwater.claims.pseudonyms import Pseudonyms
@@ -33,6 +34,8 @@ __all__ = ["FileResult", "Inbox", "TableIntake", "retried"]
 _AHEAD = 8
 _SMALL_BYTES = 32 << 20
 _SHRUNK = 0.95
+_READING = 2
+"""Raised when a text comes to be read, or its cleaning to be recorded, another way: all is then read again."""
 
 T = TypeVar("T")
 
@@ -89,6 +92,7 @@ class TableIntake:
         with postgres.connect(home) as guard, postgres.connect(home, autocommit=True) as register:
             batches.lock(guard, source)
             self._register = register
+            batches.keep_contract(register, digest=self._digest, body=written(self._table))
             self._refresh()
             # What an interrupted landing left is finished first: the inbox may not hold those files any more.
             unfinished = batches.unfinished(register, source, self._entity)
@@ -339,7 +343,7 @@ def _digest(table: TableContract) -> str:
     """Return the digest of what decides how a file is read: the contract of its table and the table's fields."""
     fields = [(field.name, field.type, field.required) for field in table.entity.fields]
     content = (fields, table.format, table.encoding, table.sheet, table.header_row, table.columns, table.each)
-    return hashlib.sha256(repr((content, table.nulls, table.corrections)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((_READING, content, table.nulls, table.corrections)).encode()).hexdigest()[:16]
 
 
 def _opened(files: Sequence[Landed], table: TableContract) -> Iterator[tuple[Landed, Callable[[], Delivery]]]:

@@ -55,20 +55,3 @@ def test_a_source_that_vanished_is_told(lake: duckdb.DuckDBPyConnection) -> None
     lake.execute("DELETE FROM staging.stg_claims__diagnosis WHERE source_id = 's1'")
     gone = [column for column in compared(lake, stages=("staging",)) if column.source_id == "s1"]
     assert {(column.rows_before, column.rows_after) for column in gone} == {(50, 0)}
-
-
-def test_cleaned_cells_are_told_as_a_distance_that_stops_nothing(lake: duckdb.DuckDBPyConnection) -> None:
-    lake.execute(
-        "CREATE TABLE raw.cleaned AS SELECT 's1' AS source_id, 'diagnosis' AS entity, 'b' AS batch_id, i AS row_no, "
-        "'diag_code' AS field, 'trim' AS rules, ' A01' AS raw, 'A01' AS clean FROM range(1, 11, 2) t(i) "
-        "UNION ALL SELECT 's1', 'diagnosis', 'b', 999, 'diag_code', 'trim', 'x', 'y'"
-    )
-    (column,) = compared(lake, stages=("raw",))
-    assert (column.step, column.source_id, column.column, column.kind) == (
-        "delivered-raw",
-        "s1",
-        "diag_code",
-        "cleaned",
-    )
-    assert column.distance == pytest.approx(5 / 50)
-    assert not column.stops
