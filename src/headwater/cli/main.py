@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +22,9 @@ from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
 from headwater.errors import HeadwaterError, Message
+
+if TYPE_CHECKING:
+    from headwater.steps.land import LandReport
 
 __all__ = ["app", "main"]
 
@@ -98,35 +101,37 @@ def land(
         if as_json:
             _print_json(report.to_dict())
         else:
-            sums_of = ("in 入", "loaded 入库", "quarantined 隔离", "duplicate 重复")
-            table = listing("source 来源", "table 表", "files 文件", *sums_of, numbers=5)
-            for name, entity in sorted({(result.source_id, result.entity) for result in report.files}):
-                mine = [result for result in report.files if (result.source_id, result.entity) == (name, entity)]
-                counts = [result.counts for result in mine if result.counts]
-                sums = [
-                    sum(getattr(count, field) for count in counts)
-                    for field in ("rows_in", "rows_loaded", "rows_quarantined", "rows_duplicate")
-                ]
-                table.add_row(name, entity, str(len(mine)), *(f"{value:,}" for value in sums))
-            if report.files:
-                _out.print(table)
-            for state, results in (("[red]refused 拒收[/]", report.refused), ("[yellow]held 待审批[/]", report.held)):
-                for result in results:
-                    _out.print(state, shown(f"{result.file_name} · {result.entity}"), highlight=False)
-                    for text in (result.reason.zh, result.reason.en) if result.reason else ():
-                        _out.print(f"    {shown(text)}", highlight=False)
-            if report.held:
-                _out.print("查看与审批 see and decide: headwater deliveries", highlight=False)
-            for name in report.unread:
-                _out.print("[yellow]unread 未读[/]", shown(name), highlight=False)
-            if report.unread:
-                _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
-                _out.print(
-                    "    No table reads these files: name them as agreed, or mend the contract.", highlight=False
-                )
-            _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
+            _tell_landing(report)
         if report.refused:
             raise typer.Exit(1)
+
+
+def _tell_landing(report: "LandReport") -> None:
+    sums_of = ("in 入", "loaded 入库", "quarantined 隔离", "duplicate 重复")
+    table = listing("source 来源", "table 表", "files 文件", *sums_of, numbers=5)
+    for name, entity in sorted({(result.source_id, result.entity) for result in report.files}):
+        mine = [result for result in report.files if (result.source_id, result.entity) == (name, entity)]
+        counts = [result.counts for result in mine if result.counts]
+        sums = [
+            sum(getattr(count, field) for count in counts)
+            for field in ("rows_in", "rows_loaded", "rows_quarantined", "rows_duplicate")
+        ]
+        table.add_row(shown(name), entity, str(len(mine)), *(f"{value:,}" for value in sums))
+    if report.files:
+        _out.print(table)
+    for state, results in (("[red]refused 拒收[/]", report.refused), ("[yellow]held 待审批[/]", report.held)):
+        for result in results:
+            _out.print(state, shown(f"{result.file_name} · {result.entity}"), highlight=False)
+            for text in (result.reason.zh, result.reason.en) if result.reason else ():
+                _out.print(f"    {shown(text)}", highlight=False)
+    if report.held:
+        _out.print("查看与审批 see and decide: headwater deliveries", highlight=False)
+    for name in report.unread:
+        _out.print("[yellow]unread 未读[/]", shown(name), highlight=False)
+    if report.unread:
+        _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
+        _out.print("    No table reads these files: name them as agreed, or mend the contract.", highlight=False)
+    _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
 
 
 @app.command()
