@@ -81,7 +81,7 @@ def _batches(home: Home) -> None:
             "E-FILE-ENCODING", Message("编码无法识别。", "Encoding unknown."), Message("请转存。", "Save again.")
         )
         batches.refuse(register, batch=batches.batch_id("h0103", "fee_line", odd.sha256), error=refusal)
-        short = Landed(sha256="e" * 64, path=Path("x"), size=10, name="h0103/front_page_202412.csv")
+        short = Landed(sha256="e" * 64, path=Path("x"), size=10, name="h0103/front_page_202601.csv")
         batches.receive(register, source_id="h0103", entity="front_page", landed=[short], contract="c")
         batches.hold(register, batch=batches.batch_id("h0103", "front_page", short.sha256), error=refusal, rows_in=500)
 
