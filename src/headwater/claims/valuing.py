@@ -24,6 +24,7 @@ from headwater.claims.pseudonyms import DAMAGED, Pseudonyms, identity, normal
 __all__ = ["Reader", "Reading", "Texts"]
 
 _FEW = 100
+_OTHER_DOCUMENT = re.compile(r"[A-Z]{1,3}[0-9]{6,12}")
 _NUMERAL = re.compile("[〇零一二三四五六七八九十百壹贰貳叁參肆伍陆陸柒捌玖拾佰仟]")
 
 
@@ -200,7 +201,8 @@ class Reader:
             return _Person(token)
         holder = identity(normal(word))
         if holder is None:
-            return _Person(token, "E-IDENTITY")
+            # A passport or a travel permit has no check character and says nothing of its holder.
+            return _Person(token) if _OTHER_DOCUMENT.fullmatch(normal(word)) else _Person(token, "E-IDENTITY")
         rule = "C-IDENTITY-18" if holder.was_short else None
         return _Person(self._pseudonyms.token(holder.number), None, rule, holder.birth, holder.sex)
 

@@ -31,6 +31,7 @@ _HEAVY = 12.0
 _CHANCE = 5.5
 _OTHERS = 0.67
 _POOL = 4
+_FEW = 3.0
 _VANISHED = 10.0
 _RARE = 1e-7
 _IDLE = 1e-4
@@ -188,7 +189,8 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
         }[kind]
     # A season swings between limits, unlike chance: rows need less room. Means of amounts have heavy tails.
     sigmas = _SEASON if kind == "size" else _HEAVY if metric == "mean" else _SIGMAS
-    wide = max(sigmas * spread, float(floor))
+    # The spread of a few months is itself uncertain, and may by chance be much too small.
+    wide = max(sigmas * (1 + _FEW / len(fit.rest)) * spread, float(floor))
     return wide, wide
 
 

@@ -367,5 +367,10 @@ def test_an_identity_number_becomes_a_token_whatever_its_age(sql: duckdb.DuckDBP
     wrong = long[:17] + ("1" if long[17] != "1" else "2")
     assert _read(sql, table, "certno", c=wrong)[1] == ["E-IDENTITY"]
     assert _read(sql, table, "certno", c="11010119900230109X")[1] == ["E-IDENTITY"]
+    for passport in ("E12345678", "ea1234567", "H0123456789", "Ｇ12345678"):
+        token, faults = _read(sql, table, "certno", c=passport)
+        assert (str(token)[:1], faults) == ("p", [])
+    for odd in ("E123", "12345678", "E1234567890123", "EABC12345678", "E-12345678"):
+        assert _read(sql, table, "certno", c=odd)[1] == ["E-IDENTITY"]
     (typed,) = _typed(sql, table, c=wrong)
     assert typed.faults.column("value").to_pylist() == [None]
