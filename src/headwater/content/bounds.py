@@ -176,6 +176,9 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
         floor = _idle(fit.rows) + (0.5 if fit.centre < 1 else 2.0)
     elif metric == "distinct":
         floor = 0.05 + 2.5 * np.exp(-fit.centre / 2) + 3 / root
+    elif metric.endswith("_per_stay"):
+        # A number of things: where few stays have one, it varies as the few do.
+        floor = 0.03 + 4 / root / np.sqrt(min(float(np.exp(fit.centre)), 1.0))
     elif metric in _QUANTILES and key[1:3] in _WHOLE:
         floor = 2.0 + _QUANTILES[metric] / root
     elif metric in _QUANTILES:
