@@ -43,10 +43,19 @@ def attach_sql(home: Home) -> str:
     return f"ATTACH IF NOT EXISTS 'ducklake:postgres:{catalog}' AS lake (DATA_PATH '{data}')"
 
 
-def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB with the lake attached as ``lake`` and its schemas present."""
+def connect(home: Home, *, threads: int | None = None, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with the lake attached as ``lake`` and its schemas present.
+
+    Parameters
+    ----------
+    memory : beyond it DuckDB works on disk, under the home; most of the machine's when None
+    """
     postgres.prepare_once(home)
     connection = duckdb.connect(":memory:")
+    spill = str(home.root / "spill").replace("'", "''")
+    connection.execute(f"SET temp_directory = '{spill}'")
+    if memory is not None:
+        connection.execute(f"SET memory_limit = '{memory}'")
     if threads is not None:
         connection.execute(f"SET threads = {int(threads)}")
     connection.execute("SET enable_progress_bar = false")

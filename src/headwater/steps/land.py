@@ -21,6 +21,8 @@ from headwater.steps.intake import FileResult, Inbox, TableIntake, retried
 
 __all__ = ["FileResult", "LandReport", "land", "sources"]
 
+_MEMORY = "1GiB"
+
 
 @dataclass(frozen=True)
 class LandReport:
@@ -101,7 +103,8 @@ def land(
     pseudonyms = Pseudonyms.open(home.vault / "pseudonym.key", algorithm)
     inbox = Inbox(home=home, folder=deliveries, pseudonyms=pseudonyms, delivered_on=(now or started).date())
     # Several sources share the cores best with one thread each; one source alone takes them all.
-    with lake.connect(home, threads=1 if len(contracts) > 1 else None) as connection:
+    # What is being read lies outside of DuckDB and needs room too.
+    with lake.connect(home, threads=1 if len(contracts) > 1 else None, memory=_MEMORY) as connection:
         raw.create_tables(home, connection)
 
         def source(contract: Contract) -> tuple[list[FileResult], int]:
