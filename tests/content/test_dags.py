@@ -144,6 +144,13 @@ def test_a_dag_is_what_it_is_meant_to_be(dags: dict[str, Any], dag_id: str) -> N
     assert {name for name, _ in dag.get("params", [])} == params
 
 
+def test_a_start_in_the_morning_makes_up_for_no_night(dags: dict[str, Any]) -> None:
+    timetable = dags["ingest_deliveries"]["timetable"]["__var"]
+    # Airflow reads False as a tenth of the interval, and would run at once until half past four.
+    assert timetable["run_immediately"] is not False
+    assert float(timetable["run_immediately"]) == 0.0
+
+
 def test_each_asset_is_written_once_and_starts_the_next_dag(dags: dict[str, Any]) -> None:
     written = {dag_id: [name for task in tasks(dag).values() for name in outlets(task)] for dag_id, dag in dags.items()}
     assert written["ingest_deliveries"].pop() == HELD_ALIAS, "what adds files_held when there are any"
