@@ -4,12 +4,13 @@ snapshots alone. A stay is touched under its month and person of now and under t
 names, levels and currencies of the register: with a hospital of a region, all stays of the region's sources are touched.
 #}
 {{ config(materialized='table', pre_hook="{{ forget_built() }}") }}
--- depends_on: {{ ref('int_hospitals__registered') }}
+-- depends_on: {{ source('raw', 'hospital') }}
 
 {%- set entities = ['front_page', 'diagnosis', 'operation', 'settlement', 'fee_line'] -%}
 {%- set is_anew = anew() -%}
 {%- set after = 0 if is_anew else built_snapshot() -%}
-{%- set until = newest_snapshot() %}
+{%- set until = newest_snapshot() -%}
+{%- set sources = [] if is_anew else sources_registered_anew(after, until) %}
 
 with
 
@@ -22,37 +23,6 @@ with
         {% endfor %}
     ),
 {% else %}
-    registered as (
-        {% for kind, sign in [('insertions', 1), ('deletions', -1)] %}
-            select
-                * exclude (batch_id, row_no),
-                {{ sign }} as sign
-            from {{ raw_changes(kind, 'hospital', after, until) }}
-            {{ 'union all' if not loop.last }}
-        {% endfor %}
-    ),
-
-    -- A register that was delivered again with the same words is no change.
-    region as (
-        select distinct coalesce(nullif(trim(altered.region), ''), 'unknown') as region
-        from (
-            select * exclude (sign)
-            from registered
-            group by all
-            having sum(sign) <> 0
-        ) as altered
-    ),
-
-    source as (
-        select hospital.source_id
-        from {{ ref('int_hospitals__registered') }} as hospital
-        where hospital.region in (select region.region from region)
-        union
-        select registered.source_id
-        from registered
-        where coalesce(nullif(trim(registered.region), ''), 'unknown') in (select region.region from region)
-    ),
-
     changed as (
         {% for entity in entities %}
             {% for kind in ['insertions', 'deletions'] %}
@@ -62,7 +32,7 @@ with
             {% endfor %}
             select {{ stay_named_by(entity) }}
             from {{ source('raw', entity) }}
-            where source_id in (select source.source_id from source)
+            where {{ "source_id in ('" ~ sources | join("', '") ~ "')" if sources else 'false' }}
             {{ 'union' if not loop.last }}
         {% endfor %}
     ),
