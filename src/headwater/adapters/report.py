@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from headwater.adapters.home import Home
@@ -100,29 +102,39 @@ def write(home: Home, report: QualityReport) -> Path:
 
 def render(report: QualityReport, language: Language) -> str:
     """Return one page in one language."""
-
-    def say(words: Message) -> str:
-        return words.zh if language == "zh" else words.en
-
-    environment = _environment()
-    environment.filters.update(say=say)
-    environment.globals.update(t=lambda zh, en: zh if language == "zh" else en)
-    return environment.get_template("quality.html").render(
-        report=report,
-        css=Markup(_CSS),
-        css_hash=Markup(_hash(_CSS)),
-        script=Markup(_SCRIPT),
-        script_hash=Markup(SCRIPT_HASH),
-        stages=[(stage, _STAGE_WORDS[stage]) for stage in STAGES if any(s.stage == stage for s in report.suites)],
-        totals=_totals(report.landing),
-        fault_groups=_by_code(report.faults),
-        origins=[_origin(origin, mixed=len(report.origins) > 1) for origin in report.origins if origin != "real"],
-        contents=_contents(report),
-        **_deliveries(report),
+    return (
+        _environment()
+        .get_template("quality.html")
+        .render(
+            language=language,
+            report=report,
+            css=Markup(_CSS),
+            css_hash=Markup(_hash(_CSS)),
+            script=Markup(_SCRIPT),
+            script_hash=Markup(SCRIPT_HASH),
+            stages=[(stage, _STAGE_WORDS[stage]) for stage in STAGES if any(s.stage == stage for s in report.suites)],
+            totals=_totals(report.landing),
+            fault_groups=_by_code(report.faults),
+            origins=[_origin(origin, mixed=len(report.origins) > 1) for origin in report.origins if origin != "real"],
+            contents=_contents(report),
+            **_deliveries(report),
+        )
     )
 
 
+@pass_context
+def _say(context: Context, words: Message) -> str:
+    return words.zh if context["language"] == "zh" else words.en
+
+
+@pass_context
+def _told(context: Context, zh: str, en: str) -> str:
+    return zh if context["language"] == "zh" else en
+
+
+@cache
 def _environment() -> Environment:
+    """Return what renders both languages: templates are compiled once a process."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -130,8 +142,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(n=_number, money=_money, percent=_percent)
+    environment.filters.update(n=_number, money=_money, percent=_percent, say=_say)
     environment.globals.update(
+        t=_told,
         demand=demand,
         found=_found,
         share_found=_share_found,
