@@ -28,7 +28,8 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         {"list_sources": "", "land_source": "mapped", "load_reference": "", "sum_up": "-> lake_raw-> files_held_alias"},
         {"deliveries", "sources", "always_continue"},
     ),
-    "build_warehouse": ("lake_raw", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
+    "code_items": ("lake_raw", Tag.CODING, {"code": "-> lake_coding"}, {"anew"}),
+    "build_warehouse": ("lake_coding", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
     "check_quality": ("lake_marts", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),
     "value_sources": (
         "quality_verdict",
@@ -249,6 +250,7 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
         ("ingest_deliveries", "deliveries", "relative/folder"),
         ("ingest_deliveries", "sources", "h0101"),
         ("build_warehouse", "full_refresh", "yes"),
+        ("code_items", "anew", "yes"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_form(dags: dict[str, Any], dag_id: str, name: str, value: object) -> None:

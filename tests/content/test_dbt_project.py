@@ -220,6 +220,7 @@ def test_build_reports_nodes_rows_and_snapshot(built: BuildReport, connection: d
         "ind_disease_spectrum": 4,
         "ind_drug_use": 1,
         "ind_consumable_use": 1,
+        "ind_coding_quality": 0,
         "feat_stay_cost": 3,
     }
     assert json.loads(json.dumps(built.to_dict())) == {

@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 KEY = ("source_id", "kind", "medins_list_codg", "medins_list_name")
-"""What names a local item; a price list without codes has none here, and a diagnosis stands under its delivered code."""
+"""What names a local item; a price list may have no codes, and a diagnosis stands under its delivered code."""
 
 ATTRIBUTE_COLUMNS = tuple(dict.fromkeys(name for names in ATTRIBUTES.values() for name in names))
 """Every attribute that any kind has, each once."""
@@ -28,8 +28,8 @@ ANSWER = (
     *(("reported_code", "VARCHAR"), ("evidence", "VARCHAR"), ("reference_version", "VARCHAR")),
     *(("matcher_version", "VARCHAR"), ("coded_at", "TIMESTAMP"), ("decided_by", "VARCHAR")),
 )
-"""What coding says of an item. ``decision`` is auto, review, none or decided; ``evidence`` is whether the hospital's own
-national code agrees, disagrees or is unknown to the reference; the answer holds under ``reference_version``."""
+"""What coding says of an item. ``decision`` is auto, review, none or decided; ``evidence`` tells whether the national
+code that the hospital reports agrees, disagrees or is unknown; the answer holds under ``reference_version``."""
 
 _SAID = (
     *((name, "VARCHAR") for name in (*KEY, *ATTRIBUTE_COLUMNS)),
@@ -92,10 +92,11 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, entity: str, until
             for kind, sign in (("insertions", 1), ("deletions", -1))
         )
     keys = ", ".join(_USAGE_KEY)
+    named = _LINES[entity].format(changed=changed, categories=_categories(home))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {keys}, sum(sign) AS line_count, "
         "CAST(sum(sign * quantity) AS DECIMAL(38,4)) AS quantity, CAST(sum(sign * money) AS DECIMAL(38,2)) AS money, "
-        f"count(*) AS raw_rows FROM ({_LINES[entity].format(changed=changed, categories=_categories(home))}) GROUP BY ALL"
+        f"count(*) AS raw_rows FROM ({named}) GROUP BY ALL"
     )
     same = " AND ".join(f"usage.{name} IS NOT DISTINCT FROM counted.{name}" for name in _USAGE_KEY)
     connection.execute(
@@ -116,7 +117,8 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, entity: str, until
 def _is_written(connection: duckdb.DuckDBPyConnection, entity: str, after: int) -> bool:
     """Tell from the catalog alone whether a raw table has changed since a snapshot."""
     row = connection.execute(
-        "WITH raw AS (SELECT CAST(t.table_id AS VARCHAR) AS id FROM __ducklake_metadata_lake.public.ducklake_table AS t "
+        "WITH raw AS (SELECT CAST(t.table_id AS VARCHAR) AS id "
+        "FROM __ducklake_metadata_lake.public.ducklake_table AS t "
         "JOIN __ducklake_metadata_lake.public.ducklake_schema AS s USING (schema_id) "
         "WHERE s.schema_name = 'raw' AND t.table_name = $1) "
         "SELECT count(*) FROM (SELECT unnest(flatten(map_values(changes))) AS what FROM ducklake_snapshots('lake') "
@@ -230,24 +232,20 @@ def settle(connection: duckdb.DuckDBPyConnection, *, rows: pa.Table, current: It
     -------
     How many items left.
     """
-    same = " AND ".join(f"item.{name} IS NOT DISTINCT FROM {{other}}.{name}" for name in KEY)
+    is_there, is_answered = (
+        " AND ".join(f"item.{name} IS NOT DISTINCT FROM {other}.{name}" for name in KEY)
+        for other in ("present", "answered")
+    )
+    vanished = f"lake.coding.item AS item WHERE NOT EXISTS (SELECT 1 FROM present WHERE {is_there})"
     connection.register("answered", rows)
     listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in TABLES["item"])
     connection.execute("BEGIN TRANSACTION")
     try:
-        gone = connection.execute(
-            "SELECT count(*) FROM lake.coding.item AS item "
-            f"WHERE NOT EXISTS (SELECT 1 FROM present WHERE {same.format(other='present')})"
-        ).fetchone()
+        gone = connection.execute(f"SELECT count(*) FROM {vanished}").fetchone()
         if gone and gone[0]:
-            connection.execute(
-                "DELETE FROM lake.coding.item AS item "
-                f"WHERE NOT EXISTS (SELECT 1 FROM present WHERE {same.format(other='present')})"
-            )
+            connection.execute(f"DELETE FROM {vanished}")
         if rows.num_rows:
-            connection.execute(
-                f"DELETE FROM lake.coding.item AS item USING answered WHERE {same.format(other='answered')}"
-            )
+            connection.execute(f"DELETE FROM lake.coding.item AS item USING answered WHERE {is_answered}")
             connection.execute(f"INSERT INTO lake.coding.item BY NAME SELECT {listed} FROM answered")
         for kind, version in current:
             _advance(connection, kind, version)
@@ -298,7 +296,8 @@ def items(connection: duckdb.DuckDBPyConnection, like_id: str, *, limit: int) ->
     answer = ", ".join(f"i.{name}" for name, _ in ANSWER if name != "alternatives")
     found: list[dict[str, object]] = (
         connection.execute(
-            f"SELECT {said}, {answer}, coalesce(sum(u.line_count), 0) AS line_count, coalesce(sum(u.money), 0) AS money "
+            f"SELECT {said}, {answer}, coalesce(sum(u.line_count), 0) AS line_count, "
+            "coalesce(sum(u.money), 0) AS money "
             f"FROM lake.coding.item AS i LEFT JOIN lake.coding.usage AS u ON {same} WHERE i.like_id = $like "
             "GROUP BY ALL ORDER BY money DESC, source_id, medins_list_codg LIMIT $limit",
             {"like": like_id, "limit": limit},

@@ -13,7 +13,7 @@ from headwater.adapters import mlflow
 from headwater.adapters.home import Home
 from headwater.adapters.mlflow import Entry
 
-__all__ = ["Registered", "keep", "kept", "registered"]
+__all__ = ["Registered", "keep", "registered"]
 
 _VERSION, _PARENT, _PARENT_RUN = "headwater.matcher", "headwater.parent_version", "headwater.parent_run"
 _FILES = "matcher"
@@ -35,20 +35,16 @@ class Registered:
         return f"{self.name}/{self.number}"
 
 
-def kept(home: Home, *, kind: str, version: str) -> Path:
-    """Return the folder in which a version lies, or will lie."""
-    return home.root / "matchers" / kind / version
-
-
-def keep(home: Home, entry: Entry, *, kind: str, version: str, save: Callable[[Path], None]) -> Registered:
-    """Save a version, register it, and let it appear under the home only when both are done.
+def keep(home: Home, entry: Entry, *, kind: str, folder: Path, save: Callable[[Path], None]) -> Registered:
+    """Save a version, register it, and let its folder appear only when both are done.
 
     Parameters
     ----------
     entry : the run that fitted it; its data are the reference
+    folder : called as the version is
     save : writes the matcher into a folder
     """
-    folder = kept(home, kind=kind, version=version)
+    version = folder.name
     draft = folder.with_name(f".{version}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

@@ -130,8 +130,8 @@ _RULING = (
     "supersedes, confirmed_by, confirmed_at, state"
 )
 _QUESTION = (
-    "like_id, kind, name, attributes, items, sources, at_risk, currency, highest_price, is_high_value, reason, reported, "
-    "alternatives, reference_version"
+    "like_id, kind, name, attributes, items, sources, at_risk, currency, highest_price, is_high_value, reason, "
+    "reported, alternatives, reference_version"
 )
 
 

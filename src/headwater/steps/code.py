@@ -1,4 +1,4 @@
-"""Code: local names of drugs, consumables, services, diagnoses and operations become national codes, or honestly do not."""
+"""Code: local names of items, diagnoses and operations become national codes, or honestly do not."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -252,7 +252,8 @@ class _Kind:
             "SELECT like_id, any_value(code) AS code, any_value(confidence) AS confidence, 'auto' AS decision, "
             "any_value(reason) AS reason, any_value(alternatives) AS alternatives, "
             "any_value(matcher_version) AS matcher_version FROM present AS p SEMI JOIN wanted USING (like_id) "
-            f"WHERE kind = $kind AND decision = 'auto' AND NOT ({_SOUGHT}) GROUP BY like_id HAVING count(DISTINCT code) = 1",
+            f"WHERE kind = $kind AND decision = 'auto' AND NOT ({_SOUGHT}) "
+            "GROUP BY like_id HAVING count(DISTINCT code) = 1",
             {
                 **{"kind": self.kind, "reference": self.reference.version if self.reference else None},
                 **{"matcher": self._version, "anew": self._anew},
@@ -292,9 +293,7 @@ def _rule(row: Row, ruling: Ruling) -> None:
         **{"decided_by": ruling.signed, "reference_version": ruling.reference_version},
         "evidence": None
         if row["reported_code"] is None
-        else "agrees"
-        if row["reported_code"] == ruling.code
-        else "disagrees",
+        else ("agrees" if row["reported_code"] == ruling.code else "disagrees"),
     }
 
 

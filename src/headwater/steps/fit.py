@@ -2,19 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import matchers
-from headwater.adapters.features import DataSeen
 from headwater.adapters.home import Home
-from headwater.adapters.mlflow import Entry
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Ruling
 from headwater.claims.coding import Matcher
+from headwater.errors import Refusal
 
 __all__ = ["Fitted", "Scores", "corrupted", "fitted", "judged", "labelled", "version_of"]
 
@@ -52,7 +52,7 @@ class Scores:
 
 
 def labelled(rulings: Sequence[Ruling], reference: Reference) -> pa.Table:
-    """Return the pairs that people decided, ``name``, ``code`` and attributes, as far as the reference has the codes."""
+    """Return the pairs that people decided, ``name``, ``code`` and attributes, whose codes the reference has."""
     codes = set(reference.table.column("code").to_pylist())
     mine = [ruling for ruling in rulings if ruling.kind == reference.kind and ruling.code in codes]
     attributes = sorted({name for ruling in mine for name in ruling.attributes})
@@ -75,10 +75,25 @@ def version_of(reference: Reference, pairs: pa.Table) -> str:
 def fitted(home: Home, reference: Reference, pairs: pa.Table, *, now: datetime, snapshot: int) -> Fitted:
     """Return the matcher of this reference and these pairs: the kept one, or a new one, judged and registered."""
     version = version_of(reference, pairs)
-    folder = matchers.kept(home, kind=reference.kind, version=version)
+    folder = home.root / "matchers" / reference.kind / version
     if folder.is_dir():
-        return Fitted(Matcher.load(folder), version, is_new=False)
+        # What another release has written is fitted anew.
+        with suppress(Refusal):
+            return Fitted(Matcher.load(folder), version, is_new=False)
     matcher = Matcher.fit(reference.table, pairs if pairs.num_rows else None, kind=reference.kind)
+    _keep(home, folder, matcher, reference, pairs=pairs.num_rows, seen=(now, snapshot))
+    return Fitted(matcher, version, is_new=True)
+
+
+def _keep(
+    home: Home, folder: Path, matcher: Matcher, reference: Reference, *, pairs: int, seen: tuple[datetime, int]
+) -> None:
+    # MLflow takes seconds to import, and most runs fit nothing.
+    from headwater.adapters import matchers
+    from headwater.adapters.features import DataSeen
+    from headwater.adapters.mlflow import Entry
+
+    version, (now, snapshot) = folder.name, seen
     scores = judged(matcher, reference, seed=_SEED)
     entry = Entry(
         experiment="coding",
@@ -91,13 +106,12 @@ def fitted(home: Home, reference: Reference, pairs: pa.Table, *, now: datetime, 
             "automatic": scores.automatic,
             "wrong_automatic": scores.wrong_automatic,
             "held_out": float(scores.n),
-            "labelled_pairs": float(pairs.num_rows),
+            "labelled_pairs": float(pairs),
         },
         params={"kind": reference.kind, "matcher_version": version, "reference_version": reference.version},
-        tags={"headwater.reference": reference.version, "headwater.labelled_pairs": str(pairs.num_rows)},
+        tags={"headwater.reference": reference.version, "headwater.labelled_pairs": str(pairs)},
     )
-    matchers.keep(home, entry, kind=reference.kind, version=version, save=matcher.save)
-    return Fitted(matcher, version, is_new=True)
+    matchers.keep(home, entry, kind=reference.kind, folder=folder, save=matcher.save)
 
 
 def judged(matcher: Matcher, reference: Reference, *, seed: int) -> Scores:
@@ -116,7 +130,7 @@ def judged(matcher: Matcher, reference: Reference, *, seed: int) -> Scores:
 
 
 def corrupted(name: str, rng: np.random.Generator) -> str:
-    """Return a name with one slip: another sign or word of the same meaning, a blank, a letter lost or two exchanged."""
+    """Return a name with one slip: another sign of the same meaning, a blank, a letter lost or two exchanged."""
     fitting = [(old, new) for old, new in _SLIPS if old in name]
     if fitting and rng.random() < 0.5:
         old, new = fitting[rng.integers(len(fitting))]

@@ -12,8 +12,19 @@ from headwater.adapters import references
 from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Question
+from headwater.claims import coding
+from headwater.errors import Message
 
-__all__ = ["HIGH_VALUE", "is_high_value", "questions", "threshold"]
+__all__ = ["HIGH_VALUE", "REASONS", "is_high_value", "questions", "threshold", "told"]
+
+REASONS: Mapping[str, Message] = {
+    **coding.REASONS,
+    "no reference": Message("没有载入参考表。", "No reference is loaded."),
+    "reported": Message("医院自报的编码与此不同。", "The hospital itself reports another code."),
+    "reopened": Message("曾由人决定，其后参考表有变。", "A person decided, and the reference has changed since."),
+    "proposed": Message("已有人提出，待另一人确认。", "Somebody proposed a code; somebody else must confirm it."),
+}
+"""Reason of an answer to its sentence; that of a decision is the person's own."""
 
 HIGH_VALUE = Decimal(1000)
 """Price of a unit, in the source's currency, from which two people must agree where the bureau names no threshold."""
@@ -34,6 +45,11 @@ def questions(connection: duckdb.DuckDBPyConnection, *, on: date, like_id: str |
     known = {kind: references.in_force(connection, kind, on=on) for kind in {row["kind"] for row in rows}}
     limit = threshold(connection, on=on)
     return [_question(row, known[row["kind"]], limit) for row in rows]
+
+
+def told(reason: str) -> Message:
+    """Return a reason in both languages; a person's own words as they are."""
+    return REASONS.get(reason, Message(reason, reason))
 
 
 def threshold(connection: duckdb.DuckDBPyConnection, *, on: date) -> Mapping[str, Decimal]:
@@ -109,7 +125,8 @@ SELECT item.like_id, kind,
        CAST(max(price) AS DECIMAL(18,6)) AS highest_price,
        arg_max(reason, (decision = 'review', money)) AS reason, arg_max(code, (decision = 'review', money)) AS code,
        arg_max(alternatives, (decision = 'review', money)) AS alternatives,
-       coalesce(list(DISTINCT reported_code) FILTER (reported_code IS NOT NULL AND evidence = 'disagrees'), []) AS reported,
+       coalesce(list(DISTINCT reported_code) FILTER (reported_code IS NOT NULL AND evidence = 'disagrees'), [])
+           AS reported,
        max(reference_version) AS reference_version
 FROM item
 GROUP BY item.like_id, kind

@@ -14,6 +14,7 @@ A build that found nothing to look at has seen nothing new.
 -- depends_on: {{ ref('ind_spectrum_rank') }}
 -- depends_on: {{ ref('ind_drug_use') }}
 -- depends_on: {{ ref('ind_consumable_use') }}
+-- depends_on: {{ ref('ind_coding_quality') }}
 -- depends_on: {{ ref('feat_stay_cost') }}
 -- depends_on: {{ ref('view_front_page') }}
 -- depends_on: {{ ref('view_fee_line') }}
