@@ -131,6 +131,8 @@ def measure(spec: str | None, unit: str | None, *, kind: str = "drug", form: str
     if not factors:
         return Measure(reason="unread", amount_reason="unread")
     pieces, piece, reason = _pieces(factors, billed)
+    if pieces is not None and pieces > _MOST_PIECES:
+        return Measure(reason="unread", amount_reason="unread")
     if kind == "consumable":
         return Measure(pieces, piece, reason=reason, amount_reason="no_amount")
     amount, of, amount_reason = _amount(factors, form or "")
@@ -146,7 +148,7 @@ def scaled(amount: Decimal, unit: str) -> tuple[Decimal, str] | None:
 
 
 def _plain(text: str | None) -> str:
-    folded = unicodedata.normalize("NFKC", text or "").translate(_TIMES).lower().replace("µ", "μ")
+    folded = unicodedata.normalize("NFKC", text or "").lower().translate(_TIMES).replace("µ", "μ")
     # Words in brackets without a digit say how it is wrapped: (铝塑板).
     return re.sub(r"\([^()0-9]*\)|\s|每[支片粒丸袋瓶包](?=[0-9])", "", folded)
 
@@ -173,7 +175,8 @@ def _factor(text: str) -> _Factor:
             return _Factor(((f"{measures[0][0]}/ml", measures[0][1]),))
         return _Factor(measures, per=per[0] if per else "")
     if len(parts) == 1 and (units[0] in _PIECES or units[0] in _PACKS or not units[0]):
-        if values[0] != values[0].to_integral_value() or (not units[0] and rest):
+        # Words beside a count say what the pieces look like; any other sign may mean another number.
+        if values[0] != values[0].to_integral_value() or not re.fullmatch(r"[\w()]*" if units[0] else "", rest):
             raise _Unread
         return _Factor(count=values[0], word=units[0], per=per[0] if per else "")
     if all(unit in _LENGTHS for unit in units):
@@ -197,8 +200,6 @@ def _pieces(factors: Sequence[_Factor], billed: str) -> tuple[Decimal | None, st
         total *= factor.count or 1
         if factor.per == billed:
             return total, piece, ""
-    if total > _MOST_PIECES:
-        return None, "", "unread"
     last = counts[-1]
     unnamed = not last.per and billed in _PACKS and last.word != billed
     if not piece:

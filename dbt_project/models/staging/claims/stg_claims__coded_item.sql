@@ -10,11 +10,21 @@ renamed as (
         source.kind,
         source.medins_list_codg,
         source.medins_list_name,
+        source.spec,
+        source.dosform_name,
+        source.prodentp_name,
+        source.unit,
+        source.pric,
         source.is_listed,
         source.code,
+        source.confidence,
         source.decision,
+        source.reason,
         source.evidence,
-        source.reference_version
+        source.reference_version,
+        source.matcher_version,
+        source.coded_at,
+        source.decided_by
     from source
 )
 

@@ -1,0 +1,16 @@
+{#
+The price of `each` comparable units, where one billed unit at `price` holds `held` of what they count: six decimals, halves
+upwards. In whole numbers, because a decimal divided by a decimal is a binary fraction here.
+#}
+{% macro per_unit(price, held, each) -%}
+try_cast(
+    cast(
+        (2 * {{ micro(price) }} * {{ micro(each) }} + {{ micro(held) }})
+        // (2 * nullif({{ micro(held) }}, 0)) as decimal(38, 0)
+    ) * 0.000001 as decimal(18, 6)
+)
+{%- endmacro %}
+
+{% macro micro(number) -%}
+cast(cast({{ number }} as decimal(38, 6)) * 1000000 as hugeint)
+{%- endmacro %}

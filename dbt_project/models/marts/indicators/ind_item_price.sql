@@ -1,0 +1,114 @@
+{#
+Made anew in every build from what was billed at each price, which is refreshed by month: a decision or a new reference
+changes the past of items of which nothing was landed. It reads a few thousandths of the fee lines' rows.
+#}
+with
+
+billed as (
+    select * from {{ ref('int_items__priced') }}
+    where quantity > 0 and pric > 0
+),
+
+assigned as (
+    select * from {{ ref('stg_claims__assigned_value') }}
+    where code is not null
+),
+
+hospital as (
+    select * from {{ ref('dim_hospital') }}
+),
+
+-- A bill is valued by what held on the first day of its month of discharge.
+valued as (
+    select
+        billed.*,
+        assigned.code,
+        assigned.national_name,
+        unnest([
+            {'unit': 'piece', 'held': assigned.pieces, 'each': cast(1 as decimal(18, 6))},
+            {
+                'unit': assigned.amount_basis,
+                'held': assigned.amount,
+                'each': cast(
+                    case assigned.amount_basis when 'g' then 1000 when 'ml' then 1 when '10kIU' then 10000 end
+                    as decimal(18, 6)
+                )
+            },
+            {'unit': 'ddd', 'held': assigned.amount, 'each': assigned.ddd}
+        ], recursive := true)
+    from billed
+    inner join assigned
+        on
+            billed.source_id = assigned.source_id
+            and billed.kind = assigned.kind
+            and billed.medins_list_codg is not distinct from assigned.medins_list_codg
+            and billed.medins_list_name = assigned.medins_list_name
+            and billed.discharge_month >= assigned.valid_from
+            and (billed.discharge_month < assigned.valid_to or assigned.valid_to is null)
+),
+
+ordered as (
+    select
+        valued.*,
+        {{ per_unit('valued.pric', 'valued.held', 'valued.each') }} as price,
+        sum(valued.quantity * valued.held) over (
+            partition by valued.discharge_month, valued.hospital_id, valued.kind, valued.code, valued.unit
+            order by {{ per_unit('valued.pric', 'valued.held', 'valued.each') }}
+        ) as held_so_far,
+        sum(valued.quantity * valued.held) over (
+            partition by valued.discharge_month, valued.hospital_id, valued.kind, valued.code, valued.unit
+        ) as held_in_all
+    from valued
+    where valued.held > 0 and valued.each > 0
+),
+
+cell as (
+    select
+        ordered.discharge_month,
+        ordered.hospital_id,
+        ordered.kind,
+        ordered.code,
+        ordered.unit as comparable_unit,
+        min(ordered.national_name) as national_name,
+        count(distinct (ordered.medins_list_codg, ordered.medins_list_name)) as item_count,
+        cast(sum(ordered.line_count) as bigint) as line_count,
+        cast(sum(cast(ordered.quantity * ordered.held as double) / ordered.each) as decimal(38, 4)) as quantity,
+        cast(sum(ordered.amount) as decimal(38, 2)) as amount,
+        min(ordered.price) filter (where 2 * ordered.held_so_far >= ordered.held_in_all) as median_price,
+        {{ per_unit('sum(ordered.amount)', 'sum(ordered.quantity * ordered.held)', 'min(ordered.each)') }} as mean_price
+    from ordered
+    group by ordered.discharge_month, ordered.hospital_id, ordered.kind, ordered.code, ordered.unit
+),
+
+compared as (
+    select
+        cell.*,
+        hospital.region,
+        hospital.hosp_lv,
+        hospital.currency,
+        hospital.origin,
+        count(*) over everywhere as hospital_count,
+        quantile_cont(cell.median_price, [0.25, 0.5, 0.75]) over everywhere as quartiles
+    from cell
+    inner join hospital
+        on cell.hospital_id = hospital.hospital_id
+    window everywhere as (
+        partition by
+            cell.discharge_month, hospital.region, hospital.currency, hospital.origin, cell.kind, cell.code,
+            cell.comparable_unit
+    )
+),
+
+final as (
+    select
+        compared.* exclude (quartiles),
+        -- Of two hospitals each would know the other's price.
+        case when compared.hospital_count >= {{ var('fewest_hospitals') }} then compared.quartiles end as told,
+        told[1] as region_low_price,
+        told[2] as region_median_price,
+        told[3] as region_high_price,
+        cast(compared.median_price as double) / nullif(cast(told[2] as double), 0) as price_ratio
+    from compared
+)
+
+select final.* exclude (told) from final
