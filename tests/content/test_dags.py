@@ -25,7 +25,7 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     "ingest_deliveries": (
         "0 2 * * * Asia/Shanghai",
         Tag.INGEST,
-        {"list_sources": "", "land_source": "mapped", "sum_up": "-> lake_raw-> files_held_alias"},
+        {"list_sources": "", "land_source": "mapped", "load_reference": "", "sum_up": "-> lake_raw-> files_held_alias"},
         {"deliveries", "sources", "always_continue"},
     ),
     "code_items": ("lake_raw", Tag.CODING, {"code": "-> lake_coding"}, {"anew"}),

@@ -71,16 +71,19 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     connection.execute("SET enable_progress_bar = false")
     load_extensions(connection)
     _attach(home, connection)
-    present = {
-        row[0]
-        for row in connection.execute(
-            "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'"
-        ).fetchall()
-    }
-    for schema in SCHEMAS:
-        if schema not in present:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
+    if missing := _missing_schemas(connection):
+        # Two processes that make the same schema clash, so they queue, and the second finds it there.
+        with postgres.connect(home) as guard:
+            guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
+            for schema in missing:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     return connection
+
+
+def _missing_schemas(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'")
+    present = {row[0] for row in rows.fetchall()}
+    return [schema for schema in SCHEMAS if schema not in present]
 
 
 def _attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:

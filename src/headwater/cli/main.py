@@ -104,7 +104,7 @@ def land(
             _print_json(report.to_dict())
         else:
             _tell_landing(report)
-        if report.refused:
+        if report.refused or (report.references and report.references.refused):
             raise typer.Exit(1)
 
 
@@ -133,6 +133,8 @@ def _tell_landing(report: "LandReport") -> None:
     if report.unread:
         _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
         _out.print("    No table reads these files: name them as agreed, or mend the contract.", highlight=False)
+    if report.references and (report.references.loaded or report.references.refused):
+        reference.tell(report.references)
     _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
 
 

@@ -17,7 +17,7 @@ from headwater.claims.references import KINDS, refer
 from headwater.content.references import Layout, layout_for, named_date, read_layouts
 from headwater.errors import Message, Refusal
 
-__all__ = ["FOLDER", "Loaded", "ReferenceReport", "listed", "load"]
+__all__ = ["FOLDER", "Loaded", "ReferenceReport", "listed", "load", "supplied"]
 
 FOLDER = "reference"
 """Folder of the inbox whose files are references."""
@@ -62,12 +62,12 @@ class ReferenceReport:
     Parameters
     ----------
     unread : files in the folder that no layout reads
-    snapshot_id : the lake's snapshot afterwards
+    snapshot_id : the lake's snapshot afterwards; None where there was nothing to load
     """
 
-    files: tuple[Loaded, ...]
-    unread: tuple[str, ...]
-    snapshot_id: int
+    files: tuple[Loaded, ...] = ()
+    unread: tuple[str, ...] = ()
+    snapshot_id: int | None = None
 
     @property
     def refused(self) -> tuple[Loaded, ...]:
@@ -82,6 +82,8 @@ class ReferenceReport:
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON-safe values."""
         return {
+            "loaded": len(self.loaded),
+            "refused": len(self.refused),
             "files": [file.to_dict() for file in self.files],
             "unread": list(self.unread),
             "snapshot_id": self.snapshot_id,
@@ -108,9 +110,8 @@ def load(home: Home, path: Path, *, kind: str | None = None, valid_from: date | 
             Message(f"没有参考表类别 {kind}。", f"There is no kind of reference called {kind}."),
             Message(f"可选：{'、'.join(KINDS)}。", f"There are {', '.join(KINDS)}."),
         )
-    layouts = read_layouts(home.project)
-    files = {file: layout_for(file, layouts, kind=kind) for file in _files(path)}
-    if not any(files.values()):
+    report = _loaded(home, path, kind=kind, valid_from=valid_from)
+    if not report.files:
         raise Refusal(
             "E-REFERENCE-NONE",
             Message(f"{path} 中没有可读取的参考表。", f"There is no reference in {path} that a layout reads."),
@@ -119,6 +120,18 @@ def load(home: Home, path: Path, *, kind: str | None = None, valid_from: date | 
                 "Name its --kind, call it <kind>_<date>.csv, or declare a layout in dbt_project/references/.",
             ),
         )
+    return report
+
+
+def supplied(home: Home, deliveries: Path) -> ReferenceReport | None:
+    """Load what lies in the inbox's folder of references; None where there is none."""
+    folder = deliveries / FOLDER
+    return _loaded(home, folder) if folder.is_dir() else None
+
+
+def _loaded(home: Home, path: Path, *, kind: str | None = None, valid_from: date | None = None) -> ReferenceReport:
+    layouts = read_layouts(home.project)
+    files = {file: layout_for(file, layouts, kind=kind) for file in _files(path)}
     home.create()
     folder = path if path.is_dir() else path.parent
     with lake.connect(home) as connection:
