@@ -40,6 +40,7 @@ class Bureau:
     """One installation, spoken to in the fewest words."""
 
     home: Home
+    drugs: Sequence[tuple[str, str, str]] = DRUGS
 
     def refer(
         self, kind: str, rows: Sequence[tuple[str, str, str]], *, since: str = "2026-01-01", **further: Sequence[str]
