@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.adapters import lake, matchers, mlflow, postgres, reviews
+from headwater.adapters import matchers, mlflow, postgres, reviews
 from headwater.steps import code as step
 from headwater.steps.review import decide, waiting
 
@@ -126,20 +126,17 @@ def test_use_is_counted_by_what_changed_and_deleted_rows_are_taken_off(bureau):
     bureau.bill(line, {**line, "med_list_codg": "X001", "det_item_fee_sumamt": 3}, {**line, "med_chrgitm_type": "99"})
     assert bureau.code().rows_counted == 3
     bureau.deliver("fee_line", {**line, "batch_id": "b2", "med_chrgitm_type": "09", "cnt": 2, "det_item_fee_sumamt": 7})
-    with lake.connect(bureau.home) as connection:
-        connection.execute("DELETE FROM lake.raw.fee_line WHERE med_list_codg = 'X001'")
+    bureau.lake.execute("DELETE FROM lake.raw.fee_line WHERE med_list_codg = 'X001'")
     assert bureau.code().rows_counted == 2
-    with lake.connect(bureau.home) as connection:
-        counted = connection.execute(
-            "SELECT kind, reported_code, line_count, quantity, money FROM lake.coding.usage ORDER BY ALL"
-        ).fetchall()
-        whole = connection.execute(
-            "SELECT CASE med_chrgitm_type WHEN '09' THEN 'drug' END, med_list_codg, count(*), sum(cnt), "
-            "sum(det_item_fee_sumamt) FROM lake.raw.fee_line GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
+    counted = bureau.lake.execute(
+        "SELECT kind, reported_code, line_count, quantity, money FROM lake.coding.usage ORDER BY ALL"
+    ).fetchall()
+    whole = bureau.lake.execute(
+        "SELECT CASE med_chrgitm_type WHEN '09' THEN 'drug' END, med_list_codg, count(*), sum(cnt), "
+        "sum(det_item_fee_sumamt) FROM lake.raw.fee_line GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
     assert counted == whole
-    with lake.connect(bureau.home) as connection:
-        connection.execute("DELETE FROM lake.raw.fee_line")
+    bureau.lake.execute("DELETE FROM lake.raw.fee_line")
     assert bureau.code().left == 1
     assert bureau.items() == []
 
