@@ -25,8 +25,8 @@ _OWN_CODE = ("diagnosis", "operation")
 def like_ids(items: pa.Table, *, kind: str) -> list[str]:
     """Return one identifier a row: equal for equal names and attributes, whatever widths, cases and blanks they have.
 
-    Nothing else is folded: a letter more or less may be another strength. The delivered code of a diagnosis or operation
-    is part of what was said; an item without a name is like no other.
+    Nothing else is folded: a letter more or less may be another strength. The delivered code of a diagnosis or
+    operation is part of what was said; an item without a name is like no other.
 
     Parameters
     ----------

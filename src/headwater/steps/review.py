@@ -1,9 +1,12 @@
 """Review: people decide what coding leaves open; a decision serves all like items and is kept for later runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+
+import duckdb
 
 from headwater.adapters import coding, lake, postgres, raw, references, reviews
 from headwater.adapters.home import Home
@@ -80,9 +83,9 @@ def show(home: Home, like_id: str, *, limit: int = 100, now: datetime | None = N
     Refusal
         ``E-CODING-UNKNOWN`` when no local item has this identifier
     """
-    postgres.prepare(home)
-    question = _question(home, like_id, now or datetime.now(UTC))
-    with lake.connect(home, threads=1) as connection:
+    postgres.prepare_once(home)
+    with _coded(home) as connection:
+        question = _question(connection, like_id, now or datetime.now(UTC))
         items = coding.items(connection, like_id, limit=limit)
     with postgres.connect(home) as register:
         return Shown(question, items, reviews.history(register, like_id))
@@ -114,7 +117,9 @@ def decide(
     """
     by, why = _signed(signed)
     postgres.prepare(home)
-    wanted = _wanted(home, _question(home, like_id, datetime.now(UTC)), code, (by, why), request_key)
+    with _coded(home) as connection:
+        question = _question(connection, like_id, datetime.now(UTC))
+        wanted = _wanted(connection, question, code, (by, why), request_key)
     with postgres.connect(home) as register:
         reviews.lock(register, like_id)
         again = request_key and reviews.decided_before(register, by=by, request_key=request_key)
@@ -158,12 +163,17 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
     return _applied(home, found)
 
 
-def _question(home: Home, like_id: str, now: datetime) -> Question:
-    with lake.connect(home) as connection:
+@contextmanager
+def _coded(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    with lake.connect(home, threads=1) as connection:
         raw.create_tables(home, connection)
         references.create_tables(home, connection)
         coding.create_tables(home, connection)
-        found = questions(connection, on=now.date(), like_id=like_id)
+        yield connection
+
+
+def _question(connection: duckdb.DuckDBPyConnection, like_id: str, now: datetime) -> Question:
+    found = questions(connection, on=now.date(), like_id=like_id)
     if not found:
         raise Refusal(
             "E-CODING-UNKNOWN",
@@ -173,9 +183,14 @@ def _question(home: Home, like_id: str, now: datetime) -> Question:
     return found[0]
 
 
-def _wanted(home: Home, question: Question, code: str | None, signed: tuple[str, str], key: str | None) -> Wanted:
-    with lake.connect(home, threads=1) as connection:
-        reference = references.in_force(connection, question.kind, on=datetime.now(UTC).date())
+def _wanted(
+    connection: duckdb.DuckDBPyConnection,
+    question: Question,
+    code: str | None,
+    signed: tuple[str, str],
+    key: str | None,
+) -> Wanted:
+    reference = references.in_force(connection, question.kind, on=datetime.now(UTC).date())
     if reference is None:
         raise Refusal(
             "E-CODING-NO-REFERENCE",

@@ -1,10 +1,11 @@
 """A bureau with references and hospitals with items, for every test that codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import pytest
 
 from headwater.adapters import lake, raw, references
@@ -40,6 +41,8 @@ class Bureau:
     """One installation, spoken to in the fewest words."""
 
     home: Home
+    lake: duckdb.DuckDBPyConnection
+    drugs: Sequence[tuple[str, str, str]] = DRUGS
 
     def refer(
         self, kind: str, rows: Sequence[tuple[str, str, str]], *, since: str = "2026-01-01", **further: Sequence[str]
@@ -48,19 +51,18 @@ class Bureau:
         codes, names, specs = zip(*rows, strict=True)
         columns = {"code": codes, "name": names, **({"spec": specs} if "spec" in KINDS[kind].schema.names else {})}
         read = refer(KINDS[kind], {**columns, **further}, name="test")
-        with lake.connect(self.home, threads=1) as connection:
-            references.create_tables(self.home, connection)
-            references.write(self.home, connection, read, valid_from=date.fromisoformat(since), file=("test", "0" * 64))
+        since_day = date.fromisoformat(since)
+        references.write(self.home, self.lake, read, valid_from=since_day, file=("test", "0" * 64))
         return read.version
 
     def deliver(self, entity: str, *rows: dict[str, Any]) -> None:
         """Put rows into a raw table."""
-        with lake.connect(self.home, threads=1) as connection:
-            raw.create_tables(self.home, connection)
-            for number, row in enumerate(rows):
-                filled = {"source_id": "h1", "batch_id": "b1", "row_no": number, **row}
-                names, marks = ", ".join(filled), ", ".join("?" * len(filled))
-                connection.execute(f"INSERT INTO lake.raw.{entity} ({names}) VALUES ({marks})", list(filled.values()))
+        self.lake.execute("BEGIN")
+        for number, row in enumerate(rows):
+            filled = {"source_id": "h1", "batch_id": "b1", "row_no": number, **row}
+            names, marks = ", ".join(filled), ", ".join("?" * len(filled))
+            self.lake.execute(f"INSERT INTO lake.raw.{entity} ({names}) VALUES ({marks})", list(filled.values()))
+        self.lake.execute("COMMIT")
 
     def bill(self, *rows: dict[str, Any]) -> None:
         """Put fee lines of a drug into raw, unless they say otherwise."""
@@ -77,14 +79,8 @@ class Bureau:
     def items(self, **where: str) -> list[dict[str, Any]]:
         """Return coded items, by source, code and name."""
         condition = " AND ".join(f"{name} = ?" for name in where) or "true"
-        with lake.connect(self.home, threads=1) as connection:
-            return (
-                connection.execute(
-                    f"SELECT * FROM lake.coding.item WHERE {condition} ORDER BY ALL", list(where.values())
-                )
-                .to_arrow_table()
-                .to_pylist()
-            )
+        self.lake.execute(f"SELECT * FROM lake.coding.item WHERE {condition} ORDER BY ALL", list(where.values()))
+        return self.lake.to_arrow_table().to_pylist()
 
     def answers(self, **where: str) -> list[tuple[str, str, str | None]]:
         """Return local code, decision and national code of items."""
@@ -98,11 +94,15 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def bureau(home: Home, versions: str, monkeypatch: pytest.MonkeyPatch) -> Bureau:
+def bureau(home: Home, versions: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bureau]:
     """Give a bureau with drugs and consumables in its references, and two hospitals that are registered."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", versions)
-    made = Bureau(home)
-    made.refer("drug", DRUGS)
-    made.refer("consumable", CONSUMABLES, is_high_value=["是", "是", "否", "否"])
-    made.deliver("hospital", *({"source_id": name, "fixmedins_code": name, "currency": "CNY"} for name in ("h1", "h2")))
-    return made
+    with lake.connect(home, threads=1) as connection:
+        raw.create_tables(home, connection)
+        references.create_tables(home, connection)
+        made = Bureau(home, connection)
+        made.refer("drug", DRUGS)
+        made.refer("consumable", CONSUMABLES, is_high_value=["是", "是", "否", "否"])
+        hospitals = ({"source_id": name, "fixmedins_code": name, "currency": "CNY"} for name in ("h1", "h2"))
+        made.deliver("hospital", *hospitals)
+        yield made
