@@ -11,10 +11,8 @@ from headwater.claims.coding.tables import rows
 
 __all__ = ["normalise", "squeeze"]
 
-_INVISIBLE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u0300-\u036f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]"
-)
+_INVISIBLE = re.compile("[\u00ad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]")
 _SIGNS = str.maketrans(
     {
         **dict.fromkeys("[{【〔〖「『《〈<", "("),
@@ -45,7 +43,7 @@ def normalise(texts: Sequence[str], kind: str) -> list[str]:
         return []
     whole = "\n".join(text.replace("\n", " ") for text in texts)
     # Lone surrogates and the like go first: the converter takes UTF-8 only.
-    whole = _INVISIBLE.sub(" ", whole)
+    whole = _CONTROL.sub(" ", _INVISIBLE.sub("", whole))
     whole = unicodedata.normalize("NFKC", whole)
     whole = _INVISIBLE.sub("", _THOUSANDS.sub("", whole))
     whole = _words(kind)(_simplified(whole).lower().translate(_SIGNS))

@@ -52,4 +52,4 @@ def compare_words(left: str, right: str) -> State:
         return State.CONFLICT
     if left in right or right in left:
         return State.NEAR
-    return State.NEAR if fuzz.ratio(left, right) >= 65 else State.CONFLICT
+    return State.NEAR if sorted(left) == sorted(right) or fuzz.ratio(left, right) >= 65 else State.CONFLICT

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from headwater.claims.coding.kinds.common import numerals, unmarked
 from headwater.claims.coding.kinds.drug import maker
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
 from headwater.claims.coding.normalising import squeeze
@@ -20,9 +21,10 @@ _TAIL = re.compile(r"^([^ (]*[\u4e00-\u9fff]{2}[^ (]*)[ (](.+?)\)?$")
 def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     """Read consumables; see ``kinds.kind.Parsed``."""
     made = [found.group(1) if (found := _MAKER.search(name)) else "" for name in fields["name"]]
-    names = [_MAKER.sub("", name) for name in fields["name"]]
+    names = [numerals(unmarked(_MAKER.sub("", name))) for name in fields["name"]]
+    specs = [numerals(spec) for spec in fields["spec"]]
     tails = [found.groups() if (found := _TAIL.match(name)) else (name, "") for name in names]
-    models = squeeze(fields["spec"])
+    models = squeeze(specs)
     told = squeeze([tail for _, tail in tails])
     makers, _ = agreed([maker(text) for text in fields["maker"]], [maker(text) for text in made], compare_words)
     whole = [
@@ -30,7 +32,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     ]
     values = {
         "model": [stated or found for stated, found in zip(models, told, strict=True)],
-        "numbers": [numbers(f"{name} {spec}") for name, spec in zip(names, fields["spec"], strict=True)],
+        "numbers": [numbers(f"{name} {spec}") for name, spec in zip(names, specs, strict=True)],
         "material": squeeze(fields["material"]),
         "maker": makers,
         "licence": squeeze(fields["licence"]),

@@ -1,12 +1,13 @@
 """Drugs: generic name, salt, strength, form, pack, maker, approval number."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from headwater.claims.coding.kinds.common import unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, compare_strengths, measures, numbers
@@ -15,15 +16,18 @@ from headwater.claims.coding.tables import rows
 
 __all__ = ["DRUG", "maker"]
 
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
 _FORMS = {row["word"]: row["form"] for row in rows("forms")}
-_MARKS = re.compile(
-    r"[★☆▲△●◆■]+|^[*#]+|\((?:甲|乙|丙|甲类|乙类|丙类|国|基|麻|精|精一|精二|毒|放|集采|国谈|自费|进口|国产|医保)\)"
-)
 _SHAPED = re.compile(
     r"(片|胶囊|颗粒)\(?剂?\)?\((缓释|控释|肠溶|分散|咀嚼|泡腾|口崩|软|含|舌下)\)|(针|注射剂)\((粉)\)|(注射剂)\((液)\)"
 )
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-_LONG = re.compile("|".join(sorted((re.escape(word) for word in _FORMS if len(word) > 1), key=len, reverse=True)))
+# "羟乙基淀粉针" is an injection of starch, not a powder.
+_LONG = re.compile(f"(?:(?<!淀)(?=粉)|(?!粉))(?:{_either(word for word in _FORMS if len(word) > 1)})")
 _SHORT = re.compile(f"({'|'.join(word for word in _FORMS if len(word) == 1)})$")
 _MAKER_WORDS = [row["word"] for row in rows("makers")]
 _MAKER = re.compile(f"(?:{'|'.join(_MAKER_WORDS)})$")
@@ -50,7 +54,7 @@ class _Name(NamedTuple):
 @lru_cache(maxsize=1 << 16)
 def _read(name: str) -> _Name:
     licence = _LICENCE.search(name)
-    text = _SHAPED.sub(_shaped, _MARKS.sub("", _LICENCE.sub("", name)))
+    text = _SHAPED.sub(_shaped, unmarked(_LICENCE.sub("", name)))
     text, made = _without_maker(text)
     found = measures(text)
     text, form = _without_form(found.rest)
