@@ -26,9 +26,10 @@ _SIGNS = str.maketrans(
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _TIMES = re.compile(r"(?<=[\da-z%μ\u4e00-\u9fff)]) *(?:\*|x(?=\d)|x(?= \d)) *")
+_POINT = re.compile(r"(?<=\d) (?=\.\d)|(?<=\d\.) (?=\d)")
 _SPACES = re.compile(r"[^\S\n]+")
-_EDGES = re.compile(r" ?([()*:/\n]) ?")
-_LOOSE = re.compile(r"[^\w%.+\-\n]|_")
+_EDGES = re.compile(r" (?=[()*:/\n])|(?<=[()*:/\n]) ")
+_LOOSE = re.compile(r"[^\w%.+*\-\n]|_")
 
 
 def normalise(texts: Sequence[str], kind: str) -> list[str]:
@@ -48,7 +49,7 @@ def normalise(texts: Sequence[str], kind: str) -> list[str]:
     whole = _INVISIBLE.sub("", _THOUSANDS.sub("", whole))
     whole = _words(kind)(_simplified(whole).lower().translate(_SIGNS))
     whole = _SPACES.sub(" ", _TIMES.sub("*", whole))
-    return [line.strip() for line in _EDGES.sub(r"\1", whole).split("\n")]
+    return [line.strip() for line in _EDGES.sub("", _POINT.sub("", whole)).split("\n")]
 
 
 def squeeze(texts: Sequence[str]) -> list[str]:

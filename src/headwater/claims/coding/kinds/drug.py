@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from headwater.claims.coding.kinds.common import unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
@@ -109,7 +110,7 @@ def maker(text: str) -> str:
     plain = squeeze([text])[0]
     while True:
         shorter = _MAKER.sub("", plain)
-        if len(shorter) < 2 or shorter == plain:
+        if not shorter or shorter == plain:
             return plain
         plain = shorter
 
@@ -117,7 +118,11 @@ def maker(text: str) -> str:
 @lru_cache(maxsize=1 << 14)
 def _form(text: str) -> str:
     plain = squeeze([_SHAPED.sub(_shaped, text)])[0]
-    return _FORMS.get(plain) or (_without_form("药" + plain)[1] if plain else "")
+    if not plain or plain in _FORMS:
+        return _FORMS.get(plain, "")
+    near = {_FORMS[word] for word in _FORMS if len(word) > 2 and Levenshtein.distance(word, plain, score_cutoff=1) <= 1}
+    # A word that nobody knows is still a form, and not that of a reference that has another.
+    return _without_form("药" + plain)[1] or (near.pop() if len(near) == 1 else plain)
 
 
 def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
@@ -139,6 +144,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
             torn |= contradiction
     values["salt"] = [name.salt for name in names]
     values["numbers"] = [numbers(name.text) for name in names]
+    values["unread"] = [numbers(spec.rest) if text else "" for spec, text in zip(specs, fields["spec"], strict=True)]
     values["piece"] = [spec.piece or name.piece for spec, name in zip(specs, names, strict=True)]
     return Parsed([name.text for name in names], values, torn)
 
@@ -154,6 +160,7 @@ DRUG = Kind(
         Attribute("maker", compare_words, weight=0.12),
         Attribute("licence", compare_exactly, weight=0.3),
         Attribute("numbers", compare_numbers),
+        Attribute("unread", compare_numbers),
     ),
     read=read,
 )

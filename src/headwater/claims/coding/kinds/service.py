@@ -10,28 +10,33 @@ from headwater.claims.coding.kinds.common import found_words, numerals, unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, numbers
-from headwater.claims.coding.states import State, compare_sets, compare_words
+from headwater.claims.coding.states import State, compare_words, compare_sets, compare_words
 
 __all__ = ["SERVICE"]
 
-_AFTER = re.compile(r"^([^()]{2,}?)(?:\(([^()]+)\)|[ \-](.+))$")
-_BEFORE = re.compile(r"^\(([^()]+)\)([^()]{2,})$")
+_QUALIFIED = (
+    re.compile(r"^\((?P<which>[^()]+)\)(?P<what>[^()]{2,})$"),
+    re.compile(r"^(?P<what>[^()]{2,})\((?P<which>[^()]+)\)$"),
+    re.compile(r"^(?P<what>.{2,}?) ?- ?(?P<which>.+)$"),
+    re.compile(r"^(?P<what>.{2,}?) (?P<which>.+)$"),
+)
 
 
 @lru_cache(maxsize=1 << 16)
 def _parts(name: str) -> tuple[str, str]:
     """Return what is done and its qualifier; of two words the order is not known: see ``compare_parts``."""
-    if before := _BEFORE.match(name):
-        return before[2], before[1]
-    if after := _AFTER.match(name):
-        return after[1], after[2] or after[3]
+    for pattern in _QUALIFIED:
+        if found := pattern.match(name):
+            return found["what"], found["which"]
     return name, ""
 
 
 def compare_parts(left: str, right: str) -> State:
     """Compare two pairs ``service|qualifier``, in either order; unknown where the services are not alike."""
-    if left == right:
+    if left == right or left.replace("|", "") == right.replace("|", ""):
         return State.EQUAL
+    if sorted(left) == sorted(right):
+        return State.NEAR
     one, two = left.split("|"), right.split("|")
     if len(one) != 2 or len(two) != 2:
         return State.UNKNOWN
