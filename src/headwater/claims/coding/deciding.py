@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headwater.claims.coding.learning import Model
+from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.reading import LONGEST, Indices
 from headwater.claims.coding.reasons import REASONS
 from headwater.claims.coding.reference import Reference
@@ -45,7 +46,14 @@ def scripts(texts: Sequence[str]) -> frozenset[str]:
 
 
 def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> Indices:
-    """Return (n,) numbers of the reasons why a name cannot be coded whatever the reference holds, or -1."""
+    """Return (n,) numbers of the reasons why a name cannot be coded whatever the reference holds, or -1.
+
+    Parameters
+    ----------
+    names : (n,) as they came
+    texts : (n,) what was read of them
+    known : scripts of the reference
+    """
     found: Indices = np.full(len(names), -1, dtype=np.int64)
     for place, (name, text) in enumerate(zip(names, texts, strict=True)):
         script = _script(text)
@@ -53,7 +61,7 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> 
             found[place] = _WORD["long"]
         elif not script:
             found[place] = _WORD["empty"]
-        elif len(text) < 2:
+        elif len(squeeze([name])[0]) < 2:
             found[place] = _WORD["short"]
         elif script not in known:
             found[place] = _WORD["script"]
