@@ -70,15 +70,13 @@ def list_versions(as_json: Json = False) -> None:
 def tell(report: "ReferenceReport") -> None:
     """Show what a loading did."""
     table = listing(
-        *("file 文件", "kind 类别", "valid_from 生效日", "state 状态"),
-        *("in 入", "loaded 入库", "repeated 重复", "passed 略过"),
-        numbers=4,
+        *("file, kind 文件、类别", "state 状态", "in 入", "loaded 入库", "repeated 重复", "passed 略过"), numbers=4
     )
     for one in report.files:
         counts = (one.rows_in, one.rows, one.rows_repeated, one.rows_passed)
         state = f"[red]{one.state}[/]" if one.state == "refused" else one.state
-        day = f"{one.valid_from}" if one.valid_from else ""
-        table.add_row(shown(one.file_name), one.kind, day, state, *(f"{count:,}" for count in counts))
+        day = f" · {one.valid_from}" if one.valid_from else ""
+        table.add_row(f"{shown(one.file_name)}\n[dim]{one.kind}{day}[/]", state, *(f"{count:,}" for count in counts))
     _out.print(table)
     for one in report.refused:
         _out.print("[red]refused 拒收[/]", shown(one.file_name), highlight=False)
