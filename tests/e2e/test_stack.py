@@ -173,7 +173,11 @@ def test_a_viewer_may_not_trigger(base: str, home: Home) -> None:
 
 
 def test_a_viewer_may_look_at_codes_that_wait_and_not_decide(base: str, home: Home, stranger: httpx.Client) -> None:
-    wanted = {"json": {"like_id": "0" * 20, "code": None, "why": "w"}, "headers": {"Idempotency-Key": "k"}}
+    wanted = {
+        "json": {"like_id": "0" * 20, "code": None, "why": "w"},
+        "headers": {"Idempotency-Key": "k"},
+        "timeout": 60,
+    }
     address = "/headwater/api/v1/coding"
     assert stranger.post(f"{address}/decisions", **wanted).status_code == 401
     told = {}
