@@ -227,7 +227,10 @@ def _put_down(register: postgres.Connection, wanted: Wanted, *, over: int | None
         number = reviews.decide(register, replace(wanted, supersedes=newest.decision_id if newest else None))
     except Conflict:
         raise _decided(newest) from None
-    if not wanted.needs_confirmation:
+    if wanted.needs_confirmation:
+        # What was answered without asking may be overruled too; whoever confirms finds it in the queue.
+        reviews.ask(register, [wanted.question], kinds=[])
+    else:
         reviews.drop_question(register, wanted.question.like_id)
     return number
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from headwater.cli.main import app
 
 UNSURE = {"medins_list_codg": "7", "medins_list_name": "阿莫西林胶囊[bold]", "pric": 12}
-STENT = {"medins_list_codg": "S", "medins_list_name": "药物洗脱支架", "spec": "3.0mm*18mm", "pric": 9000}
+STENT = {"medins_list_codg": "S", "medins_list_name": "冠状动脉药物洗脱支架", "pric": 9000}
 
 
 def width(line: str) -> int:
