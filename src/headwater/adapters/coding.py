@@ -12,8 +12,8 @@ from headwater.adapters.home import Home
 from headwater.claims.likeness import ATTRIBUTES
 
 __all__ = [
-    "ANSWER", "ATTRIBUTE_COLUMNS", "KEY", "TABLES", "alone", "apply", "count_usage", "create_tables", "gather", "items",
-    "settle",
+    "ANSWER", "ATTRIBUTE_COLUMNS", "KEY", "REPORTED", "TABLES", "alone", "apply", "count_usage", "create_tables",
+    "gather", "items", "settle",
 ]  # fmt: skip
 
 KEY = ("source_id", "kind", "medins_list_codg", "medins_list_name")
@@ -30,6 +30,9 @@ ANSWER = (
 )
 """What coding says of an item. ``decision`` is auto, review, none or decided; ``evidence`` tells whether the national
 code that the hospital reports agrees, disagrees or is unknown; the answer holds under ``reference_version``."""
+
+REPORTED = "CASE WHEN kind IN ('diagnosis', 'operation') THEN medins_list_codg ELSE reported_code END"
+"""The national code that a hospital reports itself, as SQL; of a diagnosis or operation it is the delivered one."""
 
 _SAID = (
     *((name, "VARCHAR") for name in (*KEY, *ATTRIBUTE_COLUMNS)),
@@ -283,8 +286,9 @@ def apply(
     if count:
         connection.execute(
             "UPDATE lake.coding.item SET code = $code, reason = $reason, decided_by = $decided_by, confidence = 1, "
-            "decision = 'decided', coded_at = $at, evidence = CASE WHEN reported_code IS NULL THEN NULL "
-            "WHEN reported_code = $code THEN 'agrees' ELSE 'disagrees' END WHERE like_id = $like",
+            "decision = 'decided', coded_at = $at, "
+            f"evidence = CASE WHEN {REPORTED} IS NULL THEN NULL WHEN {REPORTED} = $code THEN 'agrees' "
+            "ELSE 'disagrees' END WHERE like_id = $like",
             {**answer, "like": like_id, "at": at.astimezone(UTC).replace(tzinfo=None)},
         )
     return count

@@ -246,6 +246,9 @@ class _Kind:
             _weigh(row, names)
             if row["like_id"] in begun and row["decision"] != "review":
                 row |= {"decision": "review", "reason": begun[row["like_id"]]}
+            if row["decision"] != "auto":
+                # What stays open has been put to this matcher, also where a like item's answer was at hand.
+                row["matcher_version"] = self._version
 
     def _standing(self, like_ids: Sequence[str]) -> dict[str, Row]:
         """Return the automatic answers that like items have and that stand."""
@@ -292,16 +295,15 @@ def _answer(row: Row, answer: Row) -> None:
 def _rule(row: Row, ruling: Ruling) -> None:
     row |= {
         **{"code": ruling.code, "confidence": 1.0, "decision": "decided", "reason": ruling.why},
-        **{"decided_by": ruling.signed, "reference_version": ruling.reference_version},
-        "evidence": None
-        if row["reported_code"] is None
-        else ("agrees" if row["reported_code"] == ruling.code else "disagrees"),
+        **{"decided_by": ruling.signed, "reference_version": ruling.reference_version, "evidence": None},
     }
+    if (reported := _reported(row)) is not None:
+        row["evidence"] = "agrees" if reported == ruling.code else "disagrees"
 
 
 def _weigh(row: Row, names: Mapping[str, str]) -> None:
     """Hold an answer against the code that the hospital reports itself; where they differ a person decides."""
-    reported = row["medins_list_codg"] if row["kind"] in ("diagnosis", "operation") else row["reported_code"]
+    reported = _reported(row)
     if reported is None:
         return
     if reported not in names:
@@ -312,6 +314,12 @@ def _weigh(row: Row, names: Mapping[str, str]) -> None:
         row["evidence"] = "disagrees"
         if row["decision"] != "review":
             row |= {"decision": "review", "reason": _DISAGREES}
+
+
+def _reported(row: Row) -> str | None:
+    """Return the national code that the hospital reports; of a diagnosis or operation it is the delivered one."""
+    reported: str | None = row["medins_list_codg" if row["kind"] in ("diagnosis", "operation") else "reported_code"]
+    return reported
 
 
 def _said(rows: Sequence[Row]) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import references
-from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY
+from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY, REPORTED
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Question
 from headwater.claims import coding
@@ -104,11 +104,9 @@ currency AS (
     SELECT source_id, min(currency) AS currency FROM lake.raw.hospital GROUP BY ALL
 ),
 item AS (
-    SELECT i.*,
-           CASE WHEN i.kind IN ('diagnosis', 'operation') THEN i.medins_list_codg ELSE i.reported_code END AS reported,
-           c.currency, coalesce(greatest(u.money, 0), 0) AS money,
+    SELECT i.*, c.currency, coalesce(greatest(u.money, 0), 0) AS money,
            greatest(i.pric, CASE WHEN u.quantity > 0 THEN u.money / u.quantity END) AS price
-    FROM lake.coding.item AS i
+    FROM (SELECT *, {REPORTED} AS reported FROM lake.coding.item) AS i
     LEFT JOIN used AS u ON {" AND ".join(f"i.{name} IS NOT DISTINCT FROM u.{name}" for name in KEY)}
     LEFT JOIN currency AS c ON i.source_id = c.source_id
     WHERE i.like_id = $like OR ($like IS NULL AND i.like_id IN (

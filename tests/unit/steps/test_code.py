@@ -253,6 +253,20 @@ def test_a_decision_serves_like_items_of_later_runs_and_of_other_hospitals(burea
     bureau.code()
     assert bureau.answers() == [("7", "decided", "X002"), ("B", "decided", "X002")]
     assert {row["decided_by"] for row in bureau.items()} == {"li"}
+    # Under another matcher one of two like items stays sure and the other open; neither is asked about for ever.
+    sure = {"medins_list_codg": "1", "medins_list_name": "阿奇霉素片0.25g*6片"}
+    bureau.bill(sure, {**sure, "source_id": "h2", "med_list_codg": "X012"})
+    assert asked(bureau.code()) == {"drug": 2}
+    ((question, _),) = waiting(bureau.home)
+    assert (question.reported, asked(bureau.code())) == (["X012"], {})
+    bureau.deliver("drug", {**UNSURE, "medins_list_codg": "C", "unit": "瓶"})
+    bureau.code()
+    other = next(row["like_id"] for row in bureau.items(medins_list_codg="C"))
+    decide(bureau.home, other, code="X001", signed=("li", "包装"))
+    assert asked(bureau.code()) == {"drug": 1}
+    assert asked(bureau.code()) == {}
+    decide(bureau.home, question.like_id, code="X003", signed=("li", "医院误报"))
+    assert {row["evidence"] for row in bureau.items(source_id="h2", medins_list_codg="1")} == {"disagrees"}
     assert bureau.code(anew=True).waiting == 0, "a person's word outlasts a new matching"
 
 
