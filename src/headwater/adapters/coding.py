@@ -85,7 +85,8 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, entity: str, until
     after = int(seen[0]) if seen else 0
     if not _is_written(connection, entity, after):
         return 0
-    changed = f"SELECT *, 1 AS sign FROM lake.raw.{entity}"
+    # At that very snapshot: what lands meanwhile is counted next time, once.
+    changed = f"SELECT *, 1 AS sign FROM lake.raw.{entity} AT (VERSION => {until})"
     if after:
         changed = " UNION ALL BY NAME ".join(
             f"SELECT *, {sign} AS sign FROM ducklake_table_{kind}('lake', 'raw', '{entity}', {after + 1}, {until})"

@@ -1,13 +1,10 @@
 """Versions of matchers: kept under the home, and registered in MLflow with what they were fitted on."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from mlflow.exceptions import MlflowException
 
 from headwater.adapters import mlflow
 from headwater.adapters.home import Home
@@ -80,11 +77,8 @@ def _register(home: Home, entry: Entry, *, name: str, version: str, folder: Path
     tags = {**entry.tags, **lineage, _VERSION: version}
     run_id = mlflow.record(home, replace(entry, run=f"matcher {name} {version}", tags=tags))
     store.log_artifacts(run_id, str(folder), _FILES)
-    try:
-        store.create_registered_model(name, tags={"headwater.kind": name.removeprefix("coding-")})
-    except MlflowException as error:
-        if json.loads(error.serialize_as_json())["error_code"] != "RESOURCE_ALREADY_EXISTS":
-            raise
+    if not store.search_registered_models(f"name = '{name}'"):
+        store.create_registered_model(name)
     source = f"{store.get_run(run_id).info.artifact_uri}/{_FILES}"
     made = store.create_model_version(name, source=source, run_id=run_id, tags=tags)
     return Registered(name, int(made.version), run_id, version, parent.label if parent else None)

@@ -51,7 +51,9 @@ def list_(
     table.columns[0].min_width = 20
     for question, proposal in found:
         best = question.alternatives[0] if question.alternatives else None
-        code = f"{shown(best['name'])}\n[dim]{shown(best['code'])} {best['confidence']:.2f}[/]" if best else "–"
+        code = "\n".join(shown(one) for one in question.reported) or "–"
+        if best is not None:
+            code = f"{shown(best['name'])}\n[dim]{shown(best['code'])} {best['confidence']:.2f}[/]"
         if proposal is not None:
             code = f"[yellow]proposed 待确认 {proposal.decision_id}[/]\n{shown(proposal.code or _NONE)}"
         name = f"{shown(question.name)}\n[dim]{question.like_id}[/]"

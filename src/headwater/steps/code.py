@@ -23,6 +23,7 @@ __all__ = ["NO_REFERENCE", "CodeReport", "KindCoded", "code"]
 
 NO_REFERENCE = "no reference"
 _DISAGREES = "reported"
+_MEMORY = "1GiB"
 _UNDER_REVIEW = ("in force", "reopened", "proposed")
 
 Row = dict[str, Any]
@@ -105,7 +106,7 @@ def code(home: Home, *, now: datetime | None = None, anew: bool = False) -> Code
     started = datetime.now(UTC)
     at = now or started
     postgres.prepare(home)
-    with coding.alone(home), lake.connect(home) as connection:
+    with coding.alone(home), lake.connect(home, memory=_MEMORY) as connection:
         raw.create_tables(home, connection)
         references.create_tables(home, connection)
         coding.create_tables(home, connection)
@@ -223,7 +224,8 @@ class _Kind:
             f"SELECT * EXCLUDE (line_count, money, billed_price) FROM present AS p WHERE kind = $kind AND ({_SOUGHT})",
             {"kind": self.kind, "reference": reference, "matcher": self._version, "anew": self._anew},
         ).to_arrow_table()
-        return table.to_pylist()
+        rows: list[Row] = table.to_pylist()
+        return rows
 
     def _register(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
         self._lake.register(name, pa.table({key: pa.array(values, pa.string()) for key, values in columns.items()}))

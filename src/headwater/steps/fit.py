@@ -75,7 +75,7 @@ def version_of(reference: Reference, pairs: pa.Table) -> str:
 def fitted(home: Home, reference: Reference, pairs: pa.Table, *, now: datetime, snapshot: int) -> Fitted:
     """Return the matcher of this reference and these pairs: the kept one, or a new one, judged and registered."""
     version = version_of(reference, pairs)
-    folder = home.root / "matchers" / reference.kind / version
+    folder = home.matchers / reference.kind / version
     if folder.is_dir():
         # What another release has written is fitted anew.
         with suppress(Refusal):

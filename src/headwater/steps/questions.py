@@ -52,14 +52,13 @@ def told(reason: str) -> Message:
     return REASONS.get(reason, Message(reason, reason))
 
 
-def threshold(connection: duckdb.DuckDBPyConnection, *, on: date) -> Mapping[str, Decimal]:
-    """Return the price from which a unit is of high value, by currency, as the bureau names it."""
+def threshold(connection: duckdb.DuckDBPyConnection, *, on: date) -> Mapping[tuple[str, str], Decimal]:
+    """Return the price from which a unit is of high value, by kind and currency, as the bureau names it."""
     found = references.in_force(connection, "threshold", on=on)
     if found is None:
         return {}
     rows = found.table.to_pylist()
-    named = [(row["currency"] or "CNY", Decimal(row["amount"])) for row in rows if row["amount"] is not None]
-    return {currency: min(amount for name, amount in named if name == currency) for currency, _ in named}
+    return {(row["code"].lower(), row["currency"] or "CNY"): row["amount"] for row in rows if row["amount"] is not None}
 
 
 def is_high_value(reference: Reference | None, codes: list[str | None]) -> bool:
@@ -70,11 +69,13 @@ def is_high_value(reference: Reference | None, codes: list[str | None]) -> bool:
     return any(flag and code in codes for code, flag in zip(*columns, strict=True))
 
 
-def _question(row: Mapping[str, Any], reference: Reference | None, limit: Mapping[str, Decimal]) -> Question:
+def _question(
+    row: Mapping[str, Any], reference: Reference | None, limit: Mapping[tuple[str, str], Decimal]
+) -> Question:
     alternatives = [dict(one) for one in row["alternatives"] or []]
     codes: list[str | None] = [*(one["code"] for one in alternatives), *row["reported"], row["code"]]
     price = row["highest_price"]
-    dear = price is not None and price >= limit.get(row["currency"] or "CNY", HIGH_VALUE)
+    dear = price is not None and price >= limit.get((row["kind"], row["currency"] or "CNY"), HIGH_VALUE)
     return Question(
         like_id=row["like_id"],
         kind=row["kind"],
@@ -103,7 +104,9 @@ currency AS (
     SELECT source_id, min(currency) AS currency FROM lake.raw.hospital GROUP BY ALL
 ),
 item AS (
-    SELECT i.*, c.currency, coalesce(greatest(u.money, 0), 0) AS money,
+    SELECT i.*,
+           CASE WHEN i.kind IN ('diagnosis', 'operation') THEN i.medins_list_codg ELSE i.reported_code END AS reported,
+           c.currency, coalesce(greatest(u.money, 0), 0) AS money,
            greatest(i.pric, CASE WHEN u.quantity > 0 THEN u.money / u.quantity END) AS price
     FROM lake.coding.item AS i
     LEFT JOIN used AS u ON {" AND ".join(f"i.{name} IS NOT DISTINCT FROM u.{name}" for name in KEY)}
@@ -125,8 +128,7 @@ SELECT item.like_id, kind,
        CAST(max(price) AS DECIMAL(18,6)) AS highest_price,
        arg_max(reason, (decision = 'review', money)) AS reason, arg_max(code, (decision = 'review', money)) AS code,
        arg_max(alternatives, (decision = 'review', money)) AS alternatives,
-       coalesce(list(DISTINCT reported_code) FILTER (reported_code IS NOT NULL AND evidence = 'disagrees'), [])
-           AS reported,
+       coalesce(list(DISTINCT reported) FILTER (reported IS NOT NULL AND evidence = 'disagrees'), []) AS reported,
        max(reference_version) AS reference_version
 FROM item
 GROUP BY item.like_id, kind

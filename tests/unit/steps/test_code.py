@@ -1,6 +1,8 @@
 """Coding on a real lake and register: what is asked, what stands, what is counted, what waits."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 
 import duckdb
 import pyarrow as pa
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 
 from headwater.adapters import matchers, mlflow, postgres, reviews
 from headwater.steps import code as step
+from headwater.steps.questions import questions
 from headwater.steps.review import decide, waiting
+
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 AMOXICILLIN = {"medins_list_codg": "1", "medins_list_name": "阿莫西林胶囊", "spec": "0.25g*24粒", "pric": 12}
 UNSURE = {"medins_list_codg": "7", "medins_list_name": "阿莫西林胶囊"}
@@ -233,7 +238,7 @@ def test_a_matcher_is_fitted_once_for_a_reference_and_its_pairs_and_registered_w
     assert {"top1", "automatic", "wrong_automatic", "held_out"} <= set(run.data.metrics)
     assert run.inputs.dataset_inputs[0].dataset.name == "reference.drug"
     assert run.data.params["reference_version"] in run.inputs.dataset_inputs[0].dataset.digest
-    saved = {path.suffix for path in (bureau.home.root / "matchers" / "drug" / newest.matcher_version).iterdir()}
+    saved = {path.suffix for path in (bureau.home.matchers / "drug" / newest.matcher_version).iterdir()}
     assert saved <= {".json", ".parquet"}
     assert [file.path for file in store.list_artifacts(newest.run_id)] == ["matcher"]
 
@@ -275,3 +280,41 @@ def test_a_decision_is_reopened_when_its_ground_changes_and_only_then(bureau):
     assert by_name["阿莫西林胶囊"] in {question.like_id for question, _ in waiting(bureau.home)}
     done = decide(bureau.home, by_name["阿莫西林胶囊"], code="X002", signed=("wang", "复核"))
     assert done.state == "in force"
+
+
+def test_random_changes_of_a_reference_reopen_exactly_what_rests_on_them(bureau):
+    rng = Random(20260101)
+    names = {code: (code, name, spec) for code, name, spec in bureau.drugs}
+    bureau.deliver("drug", *({"medins_list_codg": code, "medins_list_name": row[1][:4]} for code, row in names.items()))
+    bureau.code()
+    version = bureau.refer("drug", bureau.drugs)
+    with postgres.connect(bureau.home) as register:
+        for like_id in {row["like_id"] for row in bureau.items()}:
+            (question,) = questions(bureau.lake, on=NOW.date(), like_id=like_id)
+            code = rng.choice([*question.candidates, None])
+            wanted = reviews.Wanted(
+                question, code, question.candidates, version, needs_confirmation=False, by="li", why="w"
+            )
+            reviews.decide(register, wanted)
+    bureau.code()
+    assert {row["decision"] for row in bureau.items()} == {"decided"}
+    for month in (2, 3, 4):
+        held = dict(names)
+        for code in rng.sample(sorted(names), 2):
+            names[code] = (code, names[code][1], f"{rng.randint(1, 99)}mg")
+        del names[rng.choice(sorted(names))]
+        names[f"N{month}"] = (f"N{month}", "新药片", "1mg")
+        bureau.refer("drug", list(names.values()), since=f"2026-{month:02}-01")
+        changed = {code for code, row in held.items() if names.get(code) != row}
+        with postgres.connect(bureau.home) as register:
+            standing = reviews.rulings(register, "in force")
+            gone = {one.like_id for one in reviews.rulings(register, "reopened")}
+        oracle = {one.like_id for one in standing if {one.code, *one.candidates} & changed}
+        report = bureau.code(now=NOW.replace(month=month, day=2))
+        with postgres.connect(bureau.home) as register:
+            assert {one.like_id for one in reviews.rulings(register, "reopened")} == gone | oracle
+        assert report.kinds[0].reopened == len(oracle)
+        left = {one.like_id for one in standing} - oracle
+        assert {row["like_id"] for row in bureau.items(decision="decided")} == left
+        assert {row["like_id"] for row in bureau.items(decision="review")} == gone | oracle
+    assert 0 < len(left) < len(gone | oracle) + len(left)

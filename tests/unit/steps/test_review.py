@@ -163,7 +163,7 @@ def test_a_dear_item_takes_two_people_whatever_the_reference_calls_it(bureau):
 
 
 def test_a_bureaus_own_threshold_counts(bureau):
-    bureau.refer("threshold", [("T1", "高值药品", "")], amount=["10"], currency=["CNY"])
+    bureau.refer("threshold", [("drug", "高值界限", "")], amount=["10"], currency=["CNY"])
     bureau.deliver("drug", UNSURE)
     bureau.code()
     assert decide(bureau.home, like(bureau, kind="drug"), code="X001", signed=LI).state == "proposed"

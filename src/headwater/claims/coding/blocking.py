@@ -32,6 +32,10 @@ class Candidates:
     told: Floats
     meant: Floats
 
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Candidates":
+        """Return some of the pairs."""
+        return Candidates(self.name[kept], self.entry[kept], self.cosine[kept], self.told[kept], self.meant[kept])
+
 
 @dataclass(frozen=True)
 class Block:

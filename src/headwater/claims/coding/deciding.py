@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headwater.claims.coding.learning import Model
+from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.reading import LONGEST, Indices
 from headwater.claims.coding.reasons import REASONS
 from headwater.claims.coding.reference import Reference
@@ -17,7 +18,8 @@ __all__ = ["AUTO", "scripts", "table", "unfit"]
 
 AUTO = 0.95
 """Confidence from which a code may stand by itself."""
-_REVIEW = 0.02
+_KNOWN = 0.1
+"""Probability of being in the reference at all below which nothing is proposed."""
 _TIED = 0.5
 _REASONS = tuple(REASONS)
 _WORD = {reason: number for number, reason in enumerate(_REASONS)}
@@ -45,7 +47,14 @@ def scripts(texts: Sequence[str]) -> frozenset[str]:
 
 
 def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> Indices:
-    """Return (n,) numbers of the reasons why a name cannot be coded whatever the reference holds, or -1."""
+    """Return (n,) numbers of the reasons why a name cannot be coded whatever the reference holds, or -1.
+
+    Parameters
+    ----------
+    names : (n,) as they came
+    texts : (n,) what was read of them
+    known : scripts of the reference
+    """
     found: Indices = np.full(len(names), -1, dtype=np.int64)
     for place, (name, text) in enumerate(zip(names, texts, strict=True)):
         script = _script(text)
@@ -53,7 +62,7 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> 
             found[place] = _WORD["long"]
         elif not script:
             found[place] = _WORD["empty"]
-        elif len(text) < 2:
+        elif len(squeeze([name])[0]) < 2:
             found[place] = _WORD["short"]
         elif script not in known:
             found[place] = _WORD["script"]
@@ -66,7 +75,7 @@ def table(reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[n
     best = np.where(fit, found.first, 0)
     confidence = model.calibrate(found.chance)
     top, barred, tied = _best(found, confidence, best, fit)
-    none = ~fit | (top < _REVIEW)
+    none = ~fit | (found.known < _KNOWN)
     auto = ~none & ~barred & ~torn & ~tied & (top >= AUTO)
     reason = np.select(
         [unfit >= 0, none, barred, torn, tied, auto],

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from headwater.claims.coding.blocking import Floats
 from headwater.claims.coding.comparing import feature_names
 from headwater.claims.coding.corrupting import corrupt
 from headwater.claims.coding.kinds import Kind, Parsed
@@ -109,35 +111,40 @@ def lessons(
 
 
 def fitted(matcher: "Matcher", lessons: Lessons, seed: int) -> Model:
-    """Return weights learned from one half of the lessons and calibrated on the other.
+    """Return weights learned from all lessons, calibrated on answers of weights that had not seen their half.
 
     One name in eight is asked as if its code were not in the reference, so that "none of these" is learned too.
     """
-    reference = matcher.reference
+    reference, count = matcher.reference, len(lessons.codes)
     number = {code: place for place, code in enumerate(reference.codes)}
     truth = np.array([number[code] for code in lessons.codes], dtype=np.int64)
     pairs, features, barred = matcher.pairs(lessons.names)
     share = _share(reference, pairs.entry, truth[pairs.name])
     rng = np.random.default_rng(seed + 1)
-    absent = rng.random(len(truth)) < _ABSENT
+    absent = rng.random(count) < _ABSENT
+    half = rng.random(count) < 0.5
     kept = ~((absent[pairs.name] & (share > 0)) | (lessons.own[pairs.name] == pairs.entry))
-    half = rng.random(len(truth)) < 0.5
-    mine = kept & half[pairs.name]
-    place = np.cumsum(half) - 1
-    task = Task(features[mine], place[pairs.name[mine]], share[mine], int(half.sum()))
-    model = learned(task, feature_names(matcher.kind)) if task.count else unlearned(matcher.kind)
-    other = kept & ~half[pairs.name]
-    place = np.cumsum(~half) - 1
-    few = type(pairs)(*(getattr(pairs, name)[other] for name in ("name", "entry", "cosine", "told", "meant")))
-    few = type(pairs)(place[few.name], few.entry, few.cosine, few.told, few.meant)
-    count = int((~half).sum())
-    best = ranked(reference, few, model.chances(features[other], few.name, count), barred[other], count)
-    top = best.first[best.first >= 0]
-    right = (best.code[top] == truth[~half][best.name[top]]) & ~absent[~half][best.name[top]]
-    return calibrated(model, best.chance[top], right)
+    pairs, features, barred, share = pairs.where(kept), features[kept], barred[kept], share[kept]
+    names = feature_names(matcher.kind)
+    chance, right = [], []
+    for mine in (half, ~half):
+        model = learned(_task(features, pairs.name, share, mine), names)
+        other = ~mine[pairs.name]
+        few = pairs.where(other)
+        best = ranked(reference, few, model.chances(features[other], few.name, count), barred[other], count)
+        top = best.first[best.first >= 0]
+        chance.append(best.chance[top])
+        right.append((best.code[top] == truth[best.name[top]]) & ~absent[best.name[top]])
+    model = learned(_task(features, pairs.name, share, np.ones(count, dtype=np.bool_)), names)
+    return calibrated(model, np.concatenate(chance), np.concatenate(right))
 
 
-def _share(reference: Reference, entry: Indices, code: Indices) -> np.ndarray:
+def _task(features: Floats, name: Indices, share: Floats, mine: npt.NDArray[np.bool_]) -> Task:
+    chosen = mine[name]
+    return Task(features[chosen], (np.cumsum(mine) - 1)[name[chosen]], share[chosen], int(mine.sum()))
+
+
+def _share(reference: Reference, entry: Indices, code: Indices) -> Floats:
     """Return (p,) the share of a code in an entry."""
     width = len(reference.codes)
     owner = np.repeat(np.arange(len(reference.start) - 1), np.diff(reference.start))
@@ -145,4 +152,4 @@ def _share(reference: Reference, entry: Indices, code: Indices) -> np.ndarray:
     total = np.add.reduceat(reference.weight, reference.start[:-1])
     asked = entry * width + code
     place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
-    return np.where(key[place] == asked, reference.weight[place] / total[entry], 0.0)
+    return np.asarray(np.where(key[place] == asked, reference.weight[place] / total[entry], 0.0))

@@ -80,6 +80,8 @@ def prior(features: Sequence[str]) -> Model:
 def learned(task: Task, features: Sequence[str]) -> Model:
     """Return the weights under which the right codes are most probable, pulled lightly towards the prior."""
     start = prior(features)
+    if not task.count:
+        return start
     centre = np.append(start.weights, start.outside)
     bounds = [_bound(name) for name in features] + [(0.0, None)]
     found = minimize(_loss, centre, args=(task, centre), jac=True, method="L-BFGS-B", bounds=bounds)

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ class Matcher:
     def _part(self, rows: Rows, start: int) -> pa.Table:
         fields = {name: texts[start : start + _CHUNK] for name, texts in rows.fields.items()}
         names = parsed(fields, self.kind)
-        unfit = deciding.unfit(fields["name"], names.text, self.scripts)
+        unfit = deciding.unfit(fields["name"], names.text, self._scripts)
         found = self.rank(names)
         return deciding.table(self.reference, self.model, found, names.torn, unfit)
 
@@ -136,9 +137,8 @@ class Matcher:
         features, barred = compare(self.kind, names, self.reference.entries, pairs)
         return pairs, features, barred
 
-    @property
-    def scripts(self) -> frozenset[str]:
-        """Scripts in which the reference has names."""
+    @cached_property
+    def _scripts(self) -> frozenset[str]:
         return deciding.scripts(self.reference.entries.text)
 
     @property

@@ -11,10 +11,8 @@ from headwater.claims.coding.tables import rows
 
 __all__ = ["normalise", "squeeze"]
 
-_INVISIBLE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u0300-\u036f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]"
-)
+_INVISIBLE = re.compile("[\u00ad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]")
 _SIGNS = str.maketrans(
     {
         **dict.fromkeys("[{【〔〖「『《〈<", "("),
@@ -28,9 +26,10 @@ _SIGNS = str.maketrans(
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _TIMES = re.compile(r"(?<=[\da-z%μ\u4e00-\u9fff)]) *(?:\*|x(?=\d)|x(?= \d)) *")
+_POINT = re.compile(r"(?<=\d) (?=\.\d)|(?<=\d\.) (?=\d)")
 _SPACES = re.compile(r"[^\S\n]+")
-_EDGES = re.compile(r" ?([()*:/\n]) ?")
-_LOOSE = re.compile(r"[^\w%.+\-\n]|_")
+_EDGES = re.compile(r" (?=[()*:/\n])|(?<=[()*:/\n]) ")
+_LOOSE = re.compile(r"[^\w%.+*\-\n]|_")
 
 
 def normalise(texts: Sequence[str], kind: str) -> list[str]:
@@ -45,12 +44,12 @@ def normalise(texts: Sequence[str], kind: str) -> list[str]:
         return []
     whole = "\n".join(text.replace("\n", " ") for text in texts)
     # Lone surrogates and the like go first: the converter takes UTF-8 only.
-    whole = _INVISIBLE.sub(" ", whole)
+    whole = _CONTROL.sub(" ", _INVISIBLE.sub("", whole))
     whole = unicodedata.normalize("NFKC", whole)
     whole = _INVISIBLE.sub("", _THOUSANDS.sub("", whole))
     whole = _words(kind)(_simplified(whole).lower().translate(_SIGNS))
     whole = _SPACES.sub(" ", _TIMES.sub("*", whole))
-    return [line.strip() for line in _EDGES.sub(r"\1", whole).split("\n")]
+    return [line.strip() for line in _EDGES.sub("", _POINT.sub("", whole)).split("\n")]
 
 
 def squeeze(texts: Sequence[str]) -> list[str]:

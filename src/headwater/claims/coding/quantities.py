@@ -29,9 +29,10 @@ _START = r"(?:(?<=[mμ]g)|(?<=\dg)|(?<=ml)|(?<=iu)|(?<=\du)|(?<![a-z\d.]))"
 _MEASURE = re.compile(
     rf"{_START}(?P<number>\d+(?:\.\d+)?) ?(?:(?P<unit>{_either(_UNITS)})(?![a-z])(?P<per>/(?:1?ml|毫升))?"
     rf"|(?P<piece>{_either(_PIECES)})(?![a-z])(?:装)?)(?:/(?:{_either(_PACKS)})(?![a-z]))?"
-    r"|(?<=\*)(?P<bare>\d+)(?![\d.a-z%*:\u4e00-\u9fff])"
+    r"|(?<=\*)(?P<bare>\d+)(?![\d.a-z%*:])[\u4e00-\u9fff]{0,2}(?:/[\u4e00-\u9fff])?"
 )
 _LENGTHS = re.compile(r"(?<![a-z\d.])(\d+(?:\.\d+)?)\*(?=\d+(?:\.\d+)?(?:\*\d+(?:\.\d+)?)? ?(cm|mm))")
+NO_NUMBER = "-"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -67,9 +68,11 @@ def measures(text: str) -> Measures:
     if not any(sign.isdigit() for sign in text):
         return Measures("", "", "", text)
     found: dict[str, list[float]] = {}
-    counts: list[float] = []
+    counts: dict[str, float] = {}
     piece = ""
-    for match in _MEASURE.finditer(_LENGTHS.sub(r"\1\2*", text)):
+    if "*" in text and ("cm" in text or "mm" in text):
+        text = _LENGTHS.sub(r"\1\2*", text)
+    for match in _MEASURE.finditer(text):
         number = float(match["number"] or match["bare"])
         if match["unit"]:
             dimension, factor = _UNITS[match["unit"]]
@@ -79,10 +82,12 @@ def measures(text: str) -> Measures:
                 dimension += "/ml"
             found.setdefault(dimension, []).append(number * factor)
         else:
-            counts.append(number)
-            piece = piece or match["piece"] or ""
-    rest = _MEASURE.sub(" ", _LENGTHS.sub(r"\1\2*", text)).strip(" *:/-+")
-    pack = f"{prod(counts):g}" if counts and 0 < prod(counts) < 1e9 else ""
+            # The same count told twice is one count; a count of another piece multiplies ("12片*2板").
+            word = match["piece"] or ""
+            counts[word] = counts[word] * number if counts.get(word, number) != number else number
+            piece = piece or word
+    rest = _MEASURE.sub(" ", text).strip(" *:/-+")
+    pack = f"{prod(counts.values()):g}" if counts and 0 < prod(counts.values()) < 1e9 else ""
     return Measures(_written(found), pack, piece, rest)
 
 
@@ -107,7 +112,7 @@ def compare_strengths(left: str, right: str) -> State:
         return State.EQUAL
     one, two = _full(left), _full(right)
     shared = one.keys() & two.keys()
-    if any(not (_within(one[name], two[name]) or _within(two[name], one[name])) for name in shared):
+    if any(not (_within(one[name], two[name]) and _within(two[name], one[name])) for name in shared):
         return State.CONFLICT
     return State.NEAR if shared else State.UNKNOWN
 
@@ -125,13 +130,12 @@ def _within(some: tuple[float, ...], others: tuple[float, ...]) -> bool:
 
 
 def numbers(text: str) -> str:
-    """Return the numbers of a text, sorted, each once."""
-    return " ".join(sorted({f"{float(found):g}" for found in _NUMBER.findall(text)}))
+    """Return the numbers of a text, sorted, each once; that there is none is known as well as any."""
+    return " ".join(sorted({f"{float(found):g}" for found in _NUMBER.findall(text)})) or NO_NUMBER
 
 
 def compare_numbers(left: str, right: str) -> State:
-    """Compare two sets of numbers: one within the other is near, anything else a conflict."""
+    """Compare a name's numbers with a reference's: fewer are near, one that the reference lacks is a conflict."""
     if left == right:
         return State.EQUAL
-    one, two = set(left.split()), set(right.split())
-    return State.NEAR if one <= two or two <= one else State.CONFLICT
+    return State.NEAR if left == NO_NUMBER or set(left.split()) <= set(right.split()) else State.CONFLICT

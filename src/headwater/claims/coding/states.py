@@ -5,8 +5,9 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
-__all__ = ["Compare", "State", "compare_exactly", "compare_paths", "compare_sets", "compare_words"]
+__all__ = ["Compare", "State", "compare_exactly", "compare_models", "compare_paths", "compare_sets", "compare_words"]
 
 
 class State(IntEnum):
@@ -48,8 +49,23 @@ def compare_words(left: str, right: str) -> State:
     """Free words: a slip of the pen is near, as long as the digits are the same."""
     if left == right:
         return State.EQUAL
-    if [sign for sign in left if sign.isdigit()] != [sign for sign in right if sign.isdigit()]:
-        return State.CONFLICT
-    if left in right or right in left:
+    if _digits(left) == _digits(right) and (left in right or right in left):
         return State.NEAR
-    return State.NEAR if fuzz.ratio(left, right) >= 65 else State.CONFLICT
+    return compare_models(left, right)
+
+
+def compare_models(left: str, right: str) -> State:
+    """Compare free words of which one that says more is another: only a slip of the pen is near."""
+    if left == right:
+        return State.EQUAL
+    if _digits(left) != _digits(right):
+        return State.CONFLICT
+    if min(len(left), len(right)) > 1 and max(len(left), len(right)) > 2 and Levenshtein.distance(left, right) == 1:
+        return State.NEAR
+    if left in right or right in left:
+        return State.CONFLICT
+    return State.NEAR if sorted(left) == sorted(right) or fuzz.ratio(left, right) >= 65 else State.CONFLICT
+
+
+def _digits(text: str) -> list[str]:
+    return [sign for sign in text if sign.isdigit()]

@@ -1,12 +1,14 @@
 """Drugs: generic name, salt, strength, form, pack, maker, approval number."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
+from headwater.claims.coding.kinds.common import unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, compare_strengths, measures, numbers
@@ -15,15 +17,18 @@ from headwater.claims.coding.tables import rows
 
 __all__ = ["DRUG", "maker"]
 
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
 _FORMS = {row["word"]: row["form"] for row in rows("forms")}
-_MARKS = re.compile(
-    r"[★☆▲△●◆■]+|^[*#]+|\((?:甲|乙|丙|甲类|乙类|丙类|国|基|麻|精|精一|精二|毒|放|集采|国谈|自费|进口|国产|医保)\)"
-)
 _SHAPED = re.compile(
     r"(片|胶囊|颗粒)\(?剂?\)?\((缓释|控释|肠溶|分散|咀嚼|泡腾|口崩|软|含|舌下)\)|(针|注射剂)\((粉)\)|(注射剂)\((液)\)"
 )
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-_LONG = re.compile("|".join(sorted((re.escape(word) for word in _FORMS if len(word) > 1), key=len, reverse=True)))
+# "羟乙基淀粉针" is an injection of starch, not a powder.
+_LONG = re.compile(f"(?:(?<!淀)(?=粉)|(?!粉))(?:{_either(word for word in _FORMS if len(word) > 1)})")
 _SHORT = re.compile(f"({'|'.join(word for word in _FORMS if len(word) == 1)})$")
 _MAKER_WORDS = [row["word"] for row in rows("makers")]
 _MAKER = re.compile(f"(?:{'|'.join(_MAKER_WORDS)})$")
@@ -50,7 +55,7 @@ class _Name(NamedTuple):
 @lru_cache(maxsize=1 << 16)
 def _read(name: str) -> _Name:
     licence = _LICENCE.search(name)
-    text = _SHAPED.sub(_shaped, _MARKS.sub("", _LICENCE.sub("", name)))
+    text = _SHAPED.sub(_shaped, unmarked(_LICENCE.sub("", name)))
     text, made = _without_maker(text)
     found = measures(text)
     text, form = _without_form(found.rest)
@@ -105,7 +110,7 @@ def maker(text: str) -> str:
     plain = squeeze([text])[0]
     while True:
         shorter = _MAKER.sub("", plain)
-        if len(shorter) < 2 or shorter == plain:
+        if not shorter or shorter == plain:
             return plain
         plain = shorter
 
@@ -113,7 +118,11 @@ def maker(text: str) -> str:
 @lru_cache(maxsize=1 << 14)
 def _form(text: str) -> str:
     plain = squeeze([_SHAPED.sub(_shaped, text)])[0]
-    return _FORMS.get(plain) or (_without_form("药" + plain)[1] if plain else "")
+    if not plain or plain in _FORMS:
+        return _FORMS.get(plain, "")
+    near = {_FORMS[word] for word in _FORMS if len(word) > 2 and Levenshtein.distance(word, plain, score_cutoff=1) <= 1}
+    # A word that nobody knows is still a form, and not that of a reference that has another.
+    return _without_form("药" + plain)[1] or (near.pop() if len(near) == 1 else plain)
 
 
 def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
@@ -135,6 +144,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
             torn |= contradiction
     values["salt"] = [name.salt for name in names]
     values["numbers"] = [numbers(name.text) for name in names]
+    values["unread"] = [numbers(spec.rest) if text else "" for spec, text in zip(specs, fields["spec"], strict=True)]
     values["piece"] = [spec.piece or name.piece for spec, name in zip(specs, names, strict=True)]
     return Parsed([name.text for name in names], values, torn)
 
@@ -150,6 +160,7 @@ DRUG = Kind(
         Attribute("maker", compare_words, weight=0.12),
         Attribute("licence", compare_exactly, weight=0.3),
         Attribute("numbers", compare_numbers),
+        Attribute("unread", compare_numbers),
     ),
     read=read,
 )
