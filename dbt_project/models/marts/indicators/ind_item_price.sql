@@ -1,12 +1,15 @@
 {#
-Made anew in every build from what was billed at each price, which is refreshed by month: a decision or a new reference
-changes the past of items of which nothing was landed. It reads a few thousandths of the fee lines' rows.
+Refreshed by month, and wholly where values were assigned anew, from what was billed at each price: that is a few hundredths
+of the fee lines' rows.
 #}
+{{ config(materialized='incremental', refreshed_by='valued month', refreshed_on='discharge_month') }}
+-- depends_on: {{ ref('int_stays__touched') }}
+
 with
 
 billed as (
     select * from {{ ref('int_items__priced') }}
-    where quantity > 0 and pric > 0
+    where quantity > 0 and pric > 0 and {{ touched('discharge_month', by='valued month') }}
 ),
 
 assigned as (
