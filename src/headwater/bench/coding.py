@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
-    """Run the bench: C1 on the simulated region (synthetic data), C4 on a made-up list and on real names if there are."""
+    """Run the bench: C1 on the simulated region (synthetic data), C4 on a made-up list and on real names if any."""
     project = Home.from_environment().project
     figures = {
         "C1": region_figure(size),

@@ -8,9 +8,10 @@ import numpy as np
 
 from headwater.claims.coding.kinds.common import found_words, numerals, unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed
+from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, numbers
-from headwater.claims.coding.states import State, compare_words, compare_sets, compare_words
+from headwater.claims.coding.states import State, compare_words
 
 __all__ = ["SERVICE"]
 
@@ -60,6 +61,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
         "parts": [f"{what}|{which}" if which else "" for what, which in zip(base, qualifier, strict=True)],
         "site": [found_words(name, "sites") for name in text],
         "method": [found_words(name, "methods") for name in text],
+        "telling": text,
         "numbers": [numbers(name) for name in names],
     }
     return Parsed(text, values, np.zeros(len(names), np.bool_))
@@ -70,8 +72,7 @@ SERVICE = Kind(
     fields=(),
     attributes=(
         Attribute("parts", compare_parts),
-        Attribute("site", compare_sets),
-        Attribute("method", compare_sets),
+        Attribute("telling", compare_telling("service")),
         Attribute("numbers", compare_numbers),
     ),
     read=read,
