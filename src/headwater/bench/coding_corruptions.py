@@ -117,11 +117,7 @@ def _maker_mistyped(row: Row, rng: Rng) -> Row:
 @CORRUPTIONS.register("maker_in_full")
 def _maker_in_full(row: Row, rng: Rng) -> Row:
     maker = row["prodentp_name"]
-    return (
-        {**row, "prodentp_name": maker + str(rng.choice(["有限公司", "股份有限公司", "(集团)有限公司"]))}
-        if maker
-        else row
-    )
+    return {**row, "prodentp_name": maker + str(rng.choice(["有限公司", "股份有限公司", "(集团)有限公司"]))} if maker else row
 
 
 @CORRUPTIONS.register("maker_left_out")

@@ -161,9 +161,7 @@ def _without_maker(matcher: Matcher, rows: Sequence[Row], chosen: Sequence[Item]
     same = [(item.kind, item.name, item.spec) for item in unique]
     several = np.array([same.count(key) > 1 for key in same])
     found = [by_code.get(answer["code"] or "") for answer in answers]
-    right = np.array(
-        [item is not None and (item.kind, item.name, item.spec) == key for item, key in zip(found, same, strict=True)]
-    )
+    right = np.array([item is not None and (item.kind, item.name, item.spec) == key for item, key in zip(found, same, strict=True)])
     automatic = np.array([answer["decision"] == "auto" for answer in answers])
     return {
         "n": float(len(unique)),
