@@ -14,3 +14,8 @@ try_cast(
 {% macro micro(number) -%}
 cast(cast({{ number }} as decimal(38, 6)) * 1000000 as hugeint)
 {%- endmacro %}
+
+{# A quantile over a window of hospitals, if these are enough: of two hospitals each would know the other's price. #}
+{% macro quantile_of_enough(column, share, over) -%}
+case when count(*) over {{ over }} >= {{ var('fewest_hospitals') }} then quantile_cont({{ column }}, {{ share }}) over {{ over }} end
+{%- endmacro %}

@@ -56,6 +56,7 @@ SCHEMA = pa.schema(
         ("price_per_ddd", _DECIMAL),
         ("national_name", pa.string()),
         ("class_path", pa.list_(_LEVEL)),
+        ("class_names", pa.string()),
         ("is_high_value", pa.bool_()),
         ("high_value_by", pa.string()),
         ("antibiotic_grade", pa.string()),
@@ -69,7 +70,7 @@ SCHEMA = pa.schema(
 pieces, amount  how many pieces and how much of ``amount_unit`` (mg, ml, IU) one billed unit holds
 ddd             the defined daily dose in ``amount_unit``, so that a billed unit holds ``amount / ddd`` of them
 price_per_*     in the currency of the price; ``amount_basis`` is a key of :data:`BASES`
-class_path      the classes the code belongs to, the widest first
+class_path      the classes the code belongs to, the widest first; class_names says their names, ``a > b``
 high_value_by   ``reference`` or ``price``, by which it was told
 *_reason        key of :data:`REASONS` where pieces, amount or dose are unknown, else null
 """
@@ -120,7 +121,8 @@ def assign(items: pa.Table, known: Known) -> pa.Table:
         if prefix not in paths:
             paths[prefix] = class_path(prefix, classes)
         values = _measured(item, row, known.kind)
-        values |= {"national_name": row.get("name"), "class_path": paths[prefix] or None}
+        names = " > ".join(level["name"] for level in paths[prefix])
+        values |= {"national_name": row.get("name"), "class_path": paths[prefix] or None, "class_names": names or None}
         limit = limits.get((known.kind, item.get("currency")))
         values |= _high(row.get("is_high_value"), item.get("pric"), limit)
         values |= {flag: row.get(flag) for flag in _FLAGS}

@@ -91,6 +91,7 @@ def test_prices_are_decimal_and_halves_go_up():
 def test_the_reference_says_what_a_code_is():
     row = _one(code="XJ01CA1", spec="0.25g*24粒/盒")
     assert [level["name"] for level in row["class_path"]] == ["抗感染", "抗菌药", "广谱青霉素"]
+    assert row["class_names"] == "抗感染 > 抗菌药 > 广谱青霉素"
     assert (row["antibiotic_grade"], row["control"]) == ("unrestricted", None)
     assert (row["is_essential"], row["is_central"]) == (True, True)
     assert _one(code="XN02AA1")["control"] == "narcotic"

@@ -1,12 +1,12 @@
-{# A table, because codes and references change what it means, not what was billed: prices of all months follow from it. #}
+{# A table: codes and references change what was billed in no month, so prices of all months follow from it. #}
 {{ config(materialized='incremental', refreshed_by='month', refreshed_on='discharge_month') }}
 -- depends_on: {{ ref('int_stays__touched') }}
 
 with
 
 stay as (
-    select * from {{ ref('fct_stay') }} as listed
-    where listed.is_valid and {{ touched('listed.discharge_month', by='month') }}
+    select * from {{ ref('fct_stay') }}
+    where is_valid and {{ touched('discharge_month', by='month') }}
 ),
 
 fee_line as (

@@ -21,7 +21,8 @@ currency as (
 
 final as (
     select
-        concat_ws(':', item.source_id, item.kind, coalesce(item.medins_list_codg, ''), item.medins_list_name) as item_id,
+        concat_ws(':', item.source_id, item.kind, coalesce(item.medins_list_codg, ''), item.medins_list_name)
+            as item_id,
         item.source_id,
         item.kind,
         item.medins_list_codg,
@@ -44,7 +45,7 @@ final as (
         item.decided_by,
         assigned.national_name,
         assigned.class_path[-1].code as class_code,
-        array_to_string([level.name for level in assigned.class_path], ' > ') as class_path,
+        assigned.class_names as class_path,
         assigned.is_high_value,
         assigned.high_value_by,
         assigned.antibiotic_grade,

@@ -27,18 +27,17 @@ valued as (
         billed.*,
         assigned.code,
         assigned.national_name,
-        unnest([
-            {'unit': 'piece', 'held': assigned.pieces, 'each': cast(1 as decimal(18, 6))},
-            {
-                'unit': assigned.amount_basis,
-                'held': assigned.amount,
-                'each': cast(
-                    case assigned.amount_basis when 'g' then 1000 when 'ml' then 1 when '10kIU' then 10000 end
-                    as decimal(18, 6)
-                )
-            },
-            {'unit': 'ddd', 'held': assigned.amount, 'each': assigned.ddd}
-        ], recursive := true)
+        case basis.name when 'amount' then assigned.amount_basis else basis.name end as unit,
+        case basis.name when 'piece' then assigned.pieces else assigned.amount end as held,
+        cast(
+            case
+                when basis.name = 'piece' then 1
+                when basis.name = 'ddd' then assigned.ddd
+                when assigned.amount_basis = 'g' then 1000
+                when assigned.amount_basis = 'ml' then 1
+                when assigned.amount_basis = '10kIU' then 10000
+            end as decimal(18, 6)
+        ) as each
     from billed
     inner join assigned
         on
@@ -48,6 +47,7 @@ valued as (
             and billed.medins_list_name = assigned.medins_list_name
             and billed.discharge_month >= assigned.valid_from
             and (billed.discharge_month < assigned.valid_to or assigned.valid_to is null)
+    cross join (values ('piece'), ('amount'), ('ddd')) as basis (name)
 ),
 
 ordered as (
@@ -73,7 +73,7 @@ cell as (
         ordered.code,
         ordered.unit as comparable_unit,
         min(ordered.national_name) as national_name,
-        count(distinct (ordered.medins_list_codg, ordered.medins_list_name)) as item_count,
+        count(distinct concat_ws(':', ordered.medins_list_codg, ordered.medins_list_name)) as item_count,
         cast(sum(ordered.line_count) as bigint) as line_count,
         cast(sum(cast(ordered.quantity * ordered.held as double) / ordered.each) as decimal(38, 4)) as quantity,
         cast(sum(ordered.amount) as decimal(38, 2)) as amount,
@@ -91,7 +91,9 @@ compared as (
         hospital.currency,
         hospital.origin,
         count(*) over everywhere as hospital_count,
-        quantile_cont(cell.median_price, [0.25, 0.5, 0.75]) over everywhere as quartiles
+        {{ quantile_of_enough('cell.median_price', 0.25, 'everywhere') }} as region_low_price,
+        {{ quantile_of_enough('cell.median_price', 0.5, 'everywhere') }} as region_median_price,
+        {{ quantile_of_enough('cell.median_price', 0.75, 'everywhere') }} as region_high_price
     from cell
     inner join hospital
         on cell.hospital_id = hospital.hospital_id
@@ -104,14 +106,9 @@ compared as (
 
 final as (
     select
-        compared.* exclude (quartiles),
-        -- Of two hospitals each would know the other's price.
-        case when compared.hospital_count >= {{ var('fewest_hospitals') }} then compared.quartiles end as told,
-        told[1] as region_low_price,
-        told[2] as region_median_price,
-        told[3] as region_high_price,
-        cast(compared.median_price as double) / nullif(cast(told[2] as double), 0) as price_ratio
+        compared.*,
+        cast(compared.median_price as double) / nullif(cast(compared.region_median_price as double), 0) as price_ratio
     from compared
 )
 
-select final.* exclude (told) from final
+select * from final

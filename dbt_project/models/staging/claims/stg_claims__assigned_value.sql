@@ -27,6 +27,7 @@ renamed as (
         source.price_per_ddd,
         source.national_name,
         source.class_path,
+        source.class_names,
         source.is_high_value,
         source.high_value_by,
         source.antibiotic_grade,
