@@ -80,5 +80,5 @@ def senseless(error: RequestValidationError | ValidationError) -> Refusal:
     return Refusal(
         "E-REQUEST",
         Message(f"请求中有误：{wrong}。", f"The request is wrong in {wrong}."),
-        Message("按接口说明改正。", "Mend it as the interface is described."),
+        Message("按 docs/reviewing-codes.md 改正。", "Mend it as docs/reviewing-codes.md says."),
     )
