@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from headwater import __version__
 from headwater.adapters.home import Home
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Ruling
@@ -18,8 +19,6 @@ from headwater.errors import Refusal
 
 __all__ = ["Fitted", "Scores", "corrupted", "fitted", "judged", "labelled", "version_of"]
 
-_CODING = 1
-"""Raised when a matcher comes to answer otherwise from the same reference and pairs: all are then fitted anew."""
 _HELD_OUT = 500
 _SEED = 20260101
 _SLIPS = (("(", "（"), (")", "）"), ("*", "×"), ("mg", "MG"), ("ml", "mL"), ("注射液", "针"), ("胶囊", "胶囊剂"))
@@ -67,9 +66,9 @@ def labelled(rulings: Sequence[Ruling], reference: Reference) -> pa.Table:
 
 
 def version_of(reference: Reference, pairs: pa.Table) -> str:
-    """Return the digest of what makes a matcher what it is."""
+    """Return the digest of what makes a matcher what it is: another release fits anew from the same."""
     rows = sorted(repr(sorted(row.items())) for row in pairs.to_pylist())
-    return hashlib.sha256(repr((_CODING, reference.kind, reference.version, rows)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((__version__, reference.kind, reference.version, rows)).encode()).hexdigest()[:16]
 
 
 def fitted(home: Home, reference: Reference, pairs: pa.Table, *, now: datetime, snapshot: int) -> Fitted:
