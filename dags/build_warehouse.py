@@ -8,7 +8,7 @@ enforced, unit tests and data tests run with it.
 
 **Owner / 负责**: headwater · 数据组
 
-**Reads / 读取**: `lake.raw.*`
+**Reads / 读取**: `lake.raw.*`, `lake.coding.*`, `lake.reference.*`
 
 **Writes / 写入**: `lake.staging`, `lake.intermediate`, `lake.marts`; asset `lake_marts`
 
@@ -19,7 +19,7 @@ have exactly one slot.
 
 from airflow.sdk import Param, dag, task
 
-from headwater.adapters.airflow import DEFAULTS, MARTS, RAW, WAREHOUSE_POOL, Tag, announce
+from headwater.adapters.airflow import CODED, DEFAULTS, MARTS, WAREHOUSE_POOL, Tag, announce
 
 PARAMS = {
     "full_refresh": Param(
@@ -33,9 +33,9 @@ PARAMS = {
 
 @dag(
     dag_id="build_warehouse",
-    dag_display_name="2 构建数据仓库 · Build warehouse",
+    dag_display_name="3 构建数据仓库 · Build warehouse",
     doc_md=__doc__,
-    schedule=[RAW],
+    schedule=[CODED],
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

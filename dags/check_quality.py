@@ -32,7 +32,7 @@ from headwater.adapters.airflow import DEFAULTS, MARTS, QUALITY, QualityLinkEn, 
 
 @dag(
     dag_id="check_quality",
-    dag_display_name="3 检查数据质量 · Check quality",
+    dag_display_name="4 检查数据质量 · Check quality",
     doc_md=__doc__,
     schedule=[MARTS],
     catchup=False,

@@ -2,11 +2,13 @@
 
 对每个已声明的来源：按 SHA-256 落地文件，按来源契约映射列，校验后装入 `raw`；
 不能装入的行进入隔离区并给出中英文原因与改法。每批：收到的行数 = 装入 + 隔离 + 重复，金额同样相等，由数据库约束保证。
-同一文件落地两次不改变任何东西。同名文件重新送达而行数减少超过 5% 的先搁置，由“审批缩减的送报”询问，其余照常进行。
+同一文件落地两次不改变任何东西。收件目录的 `reference/` 中的参考表成为带生效日的新版本。
+同名文件重新送达而行数减少超过 5% 的先搁置，由“审批缩减的送报”询问，其余照常进行。
 
 For each declared source: files are landed by SHA-256, columns mapped by the source's contract, rows validated and
 loaded into `raw`; a row that cannot be loaded is quarantined with its reason and a suggested fix in Chinese and
 English. In every batch rows in = loaded + quarantined + duplicate, and money the same, enforced by the database.
+References in the inbox's `reference/` become new versions, each from its day on.
 A file that comes again with over 5 % fewer rows is held, review_deliveries asks about it, and everything else goes on.
 
 **Owner / 负责**: headwater · 数据组
@@ -14,8 +16,8 @@ A file that comes again with over 5 % fewer rows is held, review_deliveries asks
 **Reads / 读取**: deliveries folder (`<HEADWATER_HOME>/deliveries` unless the form names another), contracts in
 `dbt_project/models/staging/<source>/`
 
-**Writes / 写入**: `lake.raw.*`, `lake.raw.quarantine`, `ops.batch`; asset `lake_raw` when anything new arrived,
-asset `files_held` when a file is held
+**Writes / 写入**: `lake.raw.*`, `lake.raw.quarantine`, `lake.reference.*`, `ops.batch`; asset `lake_raw` when anything
+new arrived, asset `files_held` when a file is held
 
 **If it fails / 如果失败**: the red mapped task carries the source's name and its log the code of the refusal. Mend
 the file or the contract and trigger again: what is landed already is left as it is, other sources are not held up.
@@ -95,6 +97,15 @@ def ingest_deliveries() -> None:
         home = Home.from_environment()
         return announce(land(home, deliveries=Path(params["deliveries"] or home.deliveries), sources=[source]))
 
+    @task(task_display_name="装入参考表 · Load references", multiple_outputs=False)
+    def load_reference(params: dict | None = None) -> dict:
+        from headwater.adapters.home import Home
+        from headwater.steps.reference import ReferenceReport, supplied
+
+        home = Home.from_environment()
+        report = supplied(home, Path(params["deliveries"] or home.deliveries))
+        return announce(report or ReferenceReport())
+
     # A source that failed is named and left out; the others go on.
     @task(
         task_display_name="汇总并宣布 · Sum up",
@@ -102,16 +113,18 @@ def ingest_deliveries() -> None:
         outlets=[RAW, AssetAlias(HELD_ALIAS)],
         multiple_outputs=False,
     )
-    def sum_up(landed: list[dict], params: dict | None = None, outlet_events: dict | None = None) -> dict:
+    def sum_up(
+        landed: list[dict], references: dict | None, params: dict | None = None, outlet_events: dict | None = None
+    ) -> dict:
         total = announce(Balance.of(landed))
         if total["held"]:
             told = {"held": total["held"], "deliveries": params["deliveries"]}
             outlet_events[AssetAlias(HELD_ALIAS)].add(HELD, extra=told)
-        if not total["files"] and not params["always_continue"]:
+        if not total["files"] and not (references or {}).get("loaded") and not params["always_continue"]:
             raise AirflowSkipException("没有新文件，后续阶段不启动。 / No new file; the later stages are not started.")
         return total
 
-    sum_up(land_source.expand(source=list_sources()))
+    sum_up(land_source.expand(source=list_sources()), load_reference())
 
 
 ingest_deliveries()

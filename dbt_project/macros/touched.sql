@@ -42,6 +42,7 @@ everything is built anew.
 {#
 A condition: the column names a stay or a month of discharge that this build looks at again. By person it takes two
 columns, the stay's and the person's, and all stays of a touched stay's person are looked at. Written takes none: see below.
+By valued month it is every month where values have been assigned anew.
 #}
 {% macro touched(column, by='stay') %}
     {%- set list = ref('int_stays__touched') -%}
@@ -51,6 +52,8 @@ columns, the stay's and the person's, and all stays of a touched stay's person a
         {{ column }} in (select touched.stay_id from {{ list }} as touched)
     {%- elif by == 'written' -%}
         {{ written() }}
+    {%- elif by == 'valued month' -%}
+        {{ 'true' if revalued() else touched(column, by='month') }}
     {%- elif by == 'month' -%}
         {{ column }} in (
             select touched.discharge_month from {{ list }} as touched
@@ -68,8 +71,20 @@ columns, the stay's and the person's, and all stays of a touched stay's person a
             )
         )
     {%- else -%}
-        {{ exceptions.raise_compiler_error('touched() knows stay, month, person and written, not ' ~ by) }}
+        {{ exceptions.raise_compiler_error('touched() knows stay, month, valued month, person and written, not ' ~ by) }}
     {%- endif -%}
+{% endmacro %}
+
+{#
+Whether values were assigned after this table was last written: decisions and references change months of which nothing
+was landed. Values are assigned all at once, and only where something of them has changed.
+#}
+{% macro revalued() %}
+    {%- set query -%}
+        select coalesce(max(assigned.snapshot_id) < (select max(held.snapshot_id) from {{ this }} as held), false)
+        from {{ source('coding', 'assigned') }} as assigned
+    {%- endset -%}
+    {{ return(not run_query(query).columns[0][0]) }}
 {% endmacro %}
 
 {#

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from headwater.adapters.home import Home
-from headwater_console import files, pages
+from headwater_console import coding_api, files, pages
 from headwater_console.readings import Readings
 from headwater_console.views import Views
 
@@ -24,21 +24,27 @@ POLICY = {
 """Headers of every answer: nothing from elsewhere, nothing inline, framed by Airflow only."""
 
 
-def create_app(home: Home, *, authenticate: Callable[..., Any]) -> FastAPI:
+def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Callable[..., Any]) -> FastAPI:
     """Build the console for one installation.
 
     Parameters
     ----------
     home : whose state it shows
     authenticate : FastAPI dependency that returns the user or answers 401; it guards every route
+    authorize : FastAPI dependency that answers 403 to whoever may not change anything; it guards what changes something
     """
     app = FastAPI(title="headwater", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.readings = Readings(home)
     app.state.views = Views(Path(__file__).parent)
     app.state.home = home
-    guarded = APIRouter(dependencies=[Depends(authenticate)])
+
+    def remember(request: Request, user: Annotated[Any, Depends(authenticate)]) -> None:
+        request.state.user = user
+
+    guarded = APIRouter(dependencies=[Depends(remember)])
     # The order counts: the last router answers whatever no other one knows.
-    for router in (pages.router, files.router, pages.unknown):
+    guarded.include_router(coding_api.changing, dependencies=[Depends(authorize)])
+    for router in (pages.router, files.router, coding_api.reading, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)
     app.middleware("http")(_headers)

@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def address(furnished: Home) -> Iterator[str]:
-    app = create_app(furnished, authenticate=lambda: "clerk")
+    app = create_app(furnished, authenticate=lambda: "clerk", authorize=lambda: None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

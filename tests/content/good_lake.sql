@@ -106,3 +106,13 @@ SELECT
     s.region, s.discharge_month, s.diagnosis_category, s.psn_no, u.medins_list_codg, count(*) AS stay_count, count(DISTINCT s.psn_no) AS patient_count,
     0.5::DOUBLE AS stay_share, sum(u.amount) AS amount
 FROM marts.fct_item_use AS u INNER JOIN marts.fct_stay AS s ON u.stay_id = s.stay_id WHERE u.charge_group = 'consumable' GROUP BY ALL;
+CREATE OR REPLACE TABLE marts.dim_item AS
+SELECT
+    's1' AS source_id, 'L' || i AS medins_list_codg, 0.99::DOUBLE AS confidence, 'X' || i AS code, 'name' AS national_name,
+    8.6::DECIMAL(18, 6) AS pric, 0.358333::DECIMAL(18, 6) AS price_per_piece
+FROM range(200) AS t(i);
+CREATE OR REPLACE TABLE marts.ind_item_price AS
+SELECT
+    DATE '2026-01-01' AS discharge_month, 's1:A' AS hospital_id, 'X' || i AS code, 1.0::DOUBLE AS price_ratio,
+    0.3::DECIMAL(18, 6) AS region_low_price, 0.4::DECIMAL(18, 6) AS region_high_price
+FROM range(200) AS t(i);

@@ -25,10 +25,11 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     "ingest_deliveries": (
         "0 2 * * * Asia/Shanghai",
         Tag.INGEST,
-        {"list_sources": "", "land_source": "mapped", "sum_up": "-> lake_raw-> files_held_alias"},
+        {"list_sources": "", "land_source": "mapped", "load_reference": "", "sum_up": "-> lake_raw-> files_held_alias"},
         {"deliveries", "sources", "always_continue"},
     ),
-    "build_warehouse": ("lake_raw", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
+    "code_items": ("lake_raw", Tag.CODING, {"code": "-> lake_coding"}, {"anew"}),
+    "build_warehouse": ("lake_coding", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
     "check_quality": ("lake_marts", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),
     "value_sources": (
         "quality_verdict",
@@ -56,6 +57,9 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     ),
 }
 BESIDE = ("review_deliveries",)
+
+APART = {"load_reference"}
+"""Tasks that wait for no other one, and that the last one waits for."""
 
 LIGHT = {"headwater", "headwater.adapters", "headwater.adapters.airflow", "headwater.errors"}
 HEAVY = {
@@ -133,10 +137,11 @@ def test_a_dag_is_what_it_is_meant_to_be(dags: dict[str, Any], dag_id: str) -> N
         mapped = "mapped" if task.get("_is_mapped") else ""
         found[name] = mapped or "".join(f"-> {asset}" for asset in outlets(task))
     assert found == expected
-    order = list(expected)
+    order = [name for name in expected if name not in APART]
     following = {name: set(task.get("downstream_task_ids", [])) for name, task in tasks(dag).items()}
     assert all(set(order[index + 1 : index + 2]) <= following[name] for index, name in enumerate(order))
     assert all(len(after) == 1 for name, after in following.items() if name not in (order[-1], "list_waiting"))
+    assert all(following[name] == {order[-1]} for name in APART & set(expected))
     assert schedule(dag) == cause
     assert dag["tags"] == sorted([Tag.HEADWATER, tag])
     assert dag["catchup"] is False
@@ -249,6 +254,7 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
         ("ingest_deliveries", "deliveries", "relative/folder"),
         ("ingest_deliveries", "sources", "h0101"),
         ("build_warehouse", "full_refresh", "yes"),
+        ("code_items", "anew", "yes"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_form(dags: dict[str, Any], dag_id: str, name: str, value: object) -> None:

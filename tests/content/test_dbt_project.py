@@ -212,6 +212,7 @@ def test_build_reports_nodes_rows_and_snapshot(built: BuildReport, connection: d
     assert {node.kind for node in built.nodes} == {"model", "seed", "test"}
     assert dict(built.rows) == {
         "dim_hospital": 3,
+        "dim_item": 0,
         "fct_stay": 5,
         "fct_fee_line": 5,
         "fct_settlement": 0,
@@ -220,6 +221,8 @@ def test_build_reports_nodes_rows_and_snapshot(built: BuildReport, connection: d
         "ind_disease_spectrum": 4,
         "ind_drug_use": 1,
         "ind_consumable_use": 1,
+        "ind_item_price": 0,
+        "ind_coding_quality": 0,
         "feat_stay_cost": 3,
     }
     assert json.loads(json.dumps(built.to_dict())) == {

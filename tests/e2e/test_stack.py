@@ -172,6 +172,22 @@ def test_a_viewer_may_not_trigger(base: str, home: Home) -> None:
         assert answer.status_code == 403
 
 
+def test_a_viewer_may_look_at_codes_that_wait_and_not_decide(base: str, home: Home, stranger: httpx.Client) -> None:
+    wanted = {
+        "json": {"like_id": "0" * 20, "code": None, "why": "w"},
+        "headers": {"Idempotency-Key": "k"},
+        "timeout": 60,
+    }
+    address = "/headwater/api/v1/coding"
+    assert stranger.post(f"{address}/decisions", **wanted).status_code == 401
+    told = {}
+    for user in ("viewer", "analyst"):
+        with session(base, home, user) as client:
+            assert client.get(f"{address}/queue").json() == {"questions": [], "next_cursor": None}
+            told[user] = client.post(f"{address}/decisions", **wanted).json()["code"]
+    assert told == {"viewer": "E-FORBIDDEN", "analyst": "E-CODING-UNKNOWN"}
+
+
 def test_a_wrong_password_opens_nothing(stranger: httpx.Client) -> None:
     answer = stranger.post("/auth/token", json={"username": "admin", "password": "admin"})
     assert answer.status_code == 401

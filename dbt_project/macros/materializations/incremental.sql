@@ -1,7 +1,7 @@
 {#
 A table of which a build replaces exactly what changed in raw since the build before: its stays, the months of their
-discharge, or everything about their persons (config refreshed_by: stay, month or person; refreshed_on: the column that
-names it). The model's own query restricts itself to the same rows with touched(). Delete and insert are one transaction.
+discharge, or everything about their persons (config refreshed_by: stay, month, valued month or person; refreshed_on: the
+column that names it). The model's own query restricts itself to the same rows with touched(). Delete and insert are one transaction.
 #}
 {% materialization incremental, adapter='duckdb' %}
     {% set target = this.incorporate(type='table') %}

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
 
 __all__ = [
-    "ASSETS", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION",
+    "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION",
     "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion",
     "report_failure",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
+CODED = Asset(name="lake_coding", uri="headwater://lake/coding", extra={"zh": "已编码的项目", "en": "coded items"})
 MARTS = Asset(name="lake_marts", uri="headwater://lake/marts", extra={"zh": "数据集市", "en": "marts"})
 QUALITY = Asset(
     name="quality_verdict", uri="headwater://lake/quality", extra={"zh": "质量结论", "en": "quality verdict"}
@@ -35,7 +36,7 @@ EVOLUTION = Asset(
     uri="headwater://lake/knowledge/evolution",
     extra={"zh": "模型演化", "en": "model evolution"},
 )
-ASSETS = (RAW, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
+ASSETS = (RAW, CODED, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
 """In the order in which one causes the next."""
 
 HELD = Asset(
@@ -53,6 +54,7 @@ class Tag(StrEnum):
 
     HEADWATER = "headwater"
     INGEST = "ingest"
+    CODING = "coding"
     WAREHOUSE = "warehouse"
     QUALITY = "quality"
     VALUATION = "valuation"

@@ -14,6 +14,7 @@ __all__ = ["CHAIN", "LOOK_S", "Following", "Progress", "TaskState", "await_dags"
 
 CHAIN = (
     "ingest_deliveries",
+    "code_items",
     "build_warehouse",
     "check_quality",
     "value_sources",

@@ -35,7 +35,10 @@ class Home:
         """Make the folders; only their owner may look into them, but others may put files into the inbox."""
         # The root stays open, as the embedded PostgreSQL may run as a user of its own.
         self.deliveries.mkdir(parents=True, exist_ok=True)
-        for folder in (self.vault, self.lake_data, self.reports, self.mlflow_artifacts, self.airflow, self.logs):
+        for folder in (
+            *(self.vault, self.lake_data, self.reports, self.matchers),
+            *(self.mlflow_artifacts, self.airflow, self.logs),
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
@@ -63,6 +66,11 @@ class Home:
     def profiles(self) -> Path:
         """Suites of what is usual here: proposed from this installation's own history."""
         return self.root / "expectations"
+
+    @property
+    def matchers(self) -> Path:
+        """Fitted matchers, a folder a kind and version."""
+        return self.root / "matchers"
 
     @property
     def mlflow_artifacts(self) -> Path:

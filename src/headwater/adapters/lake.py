@@ -1,6 +1,7 @@
 """The lake: DuckLake tables (Parquet files, catalog in PostgreSQL) computed by DuckDB in this process."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import duckdb
@@ -9,11 +10,20 @@ import duckdb_extensions
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
 
-__all__ = ["EXTENSIONS", "SCHEMAS", "attach_sql", "connect", "import_extensions", "load_extensions", "snapshot"]
+__all__ = [
+    "EXTENSIONS",
+    "SCHEMAS",
+    "attach_sql",
+    "connect",
+    "create_tables",
+    "import_extensions",
+    "load_extensions",
+    "snapshot",
+]
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
-SCHEMAS = ("raw", "staging", "intermediate", "marts", "quality", "knowledge")
+SCHEMAS = ("raw", "reference", "coding", "staging", "intermediate", "marts", "quality", "knowledge")
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -61,16 +71,19 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     connection.execute("SET enable_progress_bar = false")
     load_extensions(connection)
     _attach(home, connection)
-    present = {
-        row[0]
-        for row in connection.execute(
-            "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'"
-        ).fetchall()
-    }
-    for schema in SCHEMAS:
-        if schema not in present:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
+    if missing := _missing_schemas(connection):
+        # Two processes that make the same schema clash, so they queue, and the second finds it there.
+        with postgres.connect(home) as guard:
+            guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
+            for schema in missing:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     return connection
+
+
+def _missing_schemas(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'")
+    present = {row[0] for row in rows.fetchall()}
+    return [schema for schema in SCHEMAS if schema not in present]
 
 
 def _attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -78,6 +91,44 @@ def _attach(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     with postgres.connect(home, "lake") as guard:
         guard.execute("select pg_advisory_xact_lock(hashtext('headwater.lake'))")
         connection.execute(attach_sql(home))
+
+
+def create_tables(
+    home: Home, connection: duckdb.DuckDBPyConnection, *, schema: str, tables: Mapping[str, Sequence[tuple[str, str]]]
+) -> None:
+    """Create the tables and columns that a schema lacks; many processes may call it at once.
+
+    Parameters
+    ----------
+    tables : name → columns with their DuckDB types
+    """
+    present = _present(connection, schema)
+    missing = {
+        name: [column for column in columns if column[0] not in present.get(name, set())]
+        for name, columns in tables.items()
+    }
+    if not any(missing.values()):
+        return
+    # The catalog resolves a race of two identical CREATE TABLEs by failing one of them, so they queue instead.
+    with postgres.connect(home) as guard:
+        guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
+        for name, columns in missing.items():
+            body = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+            if name not in present:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{schema}.{name} ({body})")
+                continue
+            # A lake of an earlier version lacks fields that were added since.
+            for column, kind in columns:
+                connection.execute(f'ALTER TABLE lake.{schema}.{name} ADD COLUMN IF NOT EXISTS "{column}" {kind}')
+
+
+def _present(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:
+    rows = connection.execute(
+        "SELECT table_name, list(column_name) FROM information_schema.columns "
+        "WHERE table_catalog = 'lake' AND table_schema = $1 GROUP BY table_name",
+        [schema],
+    ).fetchall()
+    return {name: set(columns) for name, columns in rows}
 
 
 def snapshot(connection: duckdb.DuckDBPyConnection) -> int:

@@ -32,7 +32,7 @@ __all__ = [
 DSN_VARIABLE = "HEADWATER_POSTGRES_DSN"
 DATABASES = ("headwater", "lake", "airflow", "mlflow")
 
-_SCHEMA = (Path(__file__).parent / "ops.sql").read_text(encoding="utf-8")
+_SCHEMA = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("ops.sql", "coding.sql"))
 
 
 _started: dict[Path, str] = {}

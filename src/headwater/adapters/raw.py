@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from headwater.adapters import postgres
+from headwater.adapters import lake
 from headwater.adapters.batches import Difference, Live
 from headwater.adapters.home import Home
 from headwater.claims.canonical import ENTITIES, Entity
@@ -28,32 +28,7 @@ def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables that are missing; many processes may call it at once."""
     wanted = {name: raw_columns(entity) for name, entity in ENTITIES.items()}
     wanted |= {"quarantine": QUARANTINE_COLUMNS, "cleaned": CLEANED_COLUMNS}
-    present = _present(connection)
-    missing = {
-        name: [column for column in columns if column[0] not in present.get(name, set())]
-        for name, columns in wanted.items()
-    }
-    if not any(missing.values()):
-        return
-    # The catalog resolves a race of two identical CREATE TABLEs by failing one of them, so they queue instead.
-    with postgres.connect(home) as guard:
-        guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
-        for name, columns in missing.items():
-            body = ", ".join(f'"{column}" {kind}' for column, kind in columns)
-            if name not in present:
-                connection.execute(f"CREATE TABLE IF NOT EXISTS lake.raw.{name} ({body})")
-                continue
-            # A lake of an earlier version lacks fields that were added since.
-            for column, kind in columns:
-                connection.execute(f'ALTER TABLE lake.raw.{name} ADD COLUMN IF NOT EXISTS "{column}" {kind}')
-
-
-def _present(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
-    rows = connection.execute(
-        "SELECT table_name, list(column_name) FROM information_schema.columns "
-        "WHERE table_catalog = 'lake' AND table_schema = 'raw' GROUP BY table_name"
-    ).fetchall()
-    return {name: set(columns) for name, columns in rows}
+    lake.create_tables(home, connection, schema="raw", tables=wanted)
 
 
 def forget_batches(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries
+from headwater.cli import contract, deliveries, reference, review
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -37,6 +37,8 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
+app.add_typer(review.app, name="review")
+app.add_typer(reference.app, name="reference")
 
 
 class BenchSize(StrEnum):
@@ -102,7 +104,7 @@ def land(
             _print_json(report.to_dict())
         else:
             _tell_landing(report)
-        if report.refused:
+        if report.refused or (report.references and report.references.refused):
             raise typer.Exit(1)
 
 
@@ -131,7 +133,22 @@ def _tell_landing(report: "LandReport") -> None:
     if report.unread:
         _out.print("    没有表读取这些文件：改为约定的文件名，或修改合同。", highlight=False)
         _out.print("    No table reads these files: name them as agreed, or mend the contract.", highlight=False)
+    if report.references and (report.references.loaded or report.references.refused):
+        reference.tell(report.references)
     _out.print(f"unchanged 未变 {report.unchanged} · {report.seconds:.1f} s")
+
+
+@app.command()
+def code(
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Match again whatever no person has decided. / 全部重新匹配")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Give local items their national codes; what is ambiguous waits for a person. / 统一编码."""
+    from headwater.steps.code import code as run
+
+    _report(as_json, lambda: run(_home(), anew=anew))
 
 
 @app.command()

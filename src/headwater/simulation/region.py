@@ -25,6 +25,7 @@ from headwater.simulation.deliveries import (
 from headwater.simulation.dirt import Soiled, soil
 from headwater.simulation.fee_lines import bill, pay
 from headwater.simulation.hospitals import Hospital, Region, roster
+from headwater.simulation.references import FOLDER, write_references
 from headwater.simulation.rendering import Grid
 from headwater.simulation.sinks import Sink, open_sink
 from headwater.simulation.stays import Place, Stays, blocks, copied_block, draw
@@ -60,7 +61,7 @@ def simulate(
 
     Parameters
     ----------
-    out : one folder a source, and ``contracts`` of sources that the project does not know
+    out : one folder a source, ``contracts`` of sources that the project does not know, and the bureau's ``reference``
     truth : folder for the truth; ``truth`` beside ``out`` when None
     progress : called with finished and all hospital months
 
@@ -77,6 +78,7 @@ def simulate(
     total = region.hospitals * region.months
     with TruthFiles(truth, region) as files:
         write_contracts(out / "contracts", roster(region)[COMMITTED:])
+        write_references(out / FOLDER, region)
         for hospital in roster(region):
             folder = out / hospital.source
             folder.mkdir(parents=True, exist_ok=True)

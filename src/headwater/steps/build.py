@@ -5,14 +5,21 @@ from dataclasses import dataclass
 
 import duckdb
 
-from headwater.adapters import dbt, lake, raw
+from headwater.adapters import assigned, coding, dbt, lake, raw, references
 from headwater.adapters.home import Home
 
 __all__ = ["MARTS", "VIEWS", "BuildReport", "build"]
 
 MARTS = (
-    *("dim_hospital", "fct_stay", "fct_fee_line", "fct_settlement", "fct_item_use", "fct_finding"),
-    *("ind_disease_spectrum", "ind_drug_use", "ind_consumable_use", "feat_stay_cost"),
+    *("dim_hospital", "dim_item", "fct_stay", "fct_fee_line", "fct_settlement", "fct_item_use", "fct_finding"),
+    *(
+        "ind_disease_spectrum",
+        "ind_drug_use",
+        "ind_consumable_use",
+        "ind_item_price",
+        "ind_coding_quality",
+        "feat_stay_cost",
+    ),
 )
 """Every mart that is a table, in the order of the flow."""
 
@@ -63,8 +70,12 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
         replaced, unless the project itself has changed or something of it is missing
     """
     with lake.connect(home) as connection:
-        # Before anything has landed the raw tables are made empty, and so are the marts.
+        # Before anything has landed or been coded these tables are made empty, and so are the marts.
         raw.create_tables(home, connection)
+        coding.create_tables(home, connection)
+        references.create_tables(home, connection)
+        # What hospitals call their items and what is known of them decides values, and neither is a mart.
+        assigned.refresh(home, connection)
         stands = _stands(connection, digest := dbt.digest(home))
         if full_refresh or not stands:
             result = dbt.run(home, full_refresh=True)

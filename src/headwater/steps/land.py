@@ -18,6 +18,7 @@ from headwater.claims.pseudonyms import Pseudonyms
 from headwater.content.contracts import contract_files, read_contracts
 from headwater.errors import Message, Refusal
 from headwater.steps.intake import FileResult, Inbox, TableIntake, retried
+from headwater.steps.reference import ReferenceReport, supplied
 
 __all__ = ["FileResult", "LandReport", "land", "sources"]
 
@@ -31,12 +32,14 @@ class LandReport:
     Parameters
     ----------
     unread : files in the folders of these sources that no table reads, such as one whose name was mistyped
+    references : what became of the inbox's references; None where there are none or only some sources were landed
     """
 
     files: tuple[FileResult, ...]
     unchanged: int
     seconds: float
     unread: tuple[str, ...] = ()
+    references: ReferenceReport | None = None
 
     @property
     def held(self) -> tuple[FileResult, ...]:
@@ -62,6 +65,7 @@ class LandReport:
             "held": [f"{result.source_id}/{result.file_name}: {result.reason}" for result in self.held],
             "refused": [f"{result.source_id}/{result.file_name}: {result.reason}" for result in self.refused],
             "unread": list(self.unread),
+            "references": self.references.to_dict() if self.references else None,
             "seconds": round(self.seconds, 3),
             **{name: int(self.total(name)) for name in names},
             **{name: str(self.total(name)) for name in money},
@@ -82,7 +86,7 @@ def land(
     now: datetime | None = None,
     progress: Callable[[FileResult], None] | None = None,
 ) -> LandReport:
-    """Land everything new under ``deliveries`` and load it into the raw tables.
+    """Land everything new under ``deliveries`` and load it into the raw tables; the whole inbox has references too.
 
     Parameters
     ----------
@@ -120,6 +124,7 @@ def land(
         unchanged=sum(unchanged for _, unchanged in landed),
         seconds=(datetime.now(UTC) - started).total_seconds(),
         unread=tuple(_unread(deliveries, contracts)),
+        references=supplied(home, deliveries) if sources is None else None,
     )
 
 

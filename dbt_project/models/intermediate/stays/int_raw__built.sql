@@ -5,6 +5,7 @@ A build that found nothing to look at has seen nothing new.
 {{ config(materialized='table') }}
 
 -- depends_on: {{ ref('dim_hospital') }}
+-- depends_on: {{ ref('dim_item') }}
 -- depends_on: {{ ref('fct_stay') }}
 -- depends_on: {{ ref('fct_fee_line') }}
 -- depends_on: {{ ref('fct_settlement') }}
@@ -14,6 +15,8 @@ A build that found nothing to look at has seen nothing new.
 -- depends_on: {{ ref('ind_spectrum_rank') }}
 -- depends_on: {{ ref('ind_drug_use') }}
 -- depends_on: {{ ref('ind_consumable_use') }}
+-- depends_on: {{ ref('ind_item_price') }}
+-- depends_on: {{ ref('ind_coding_quality') }}
 -- depends_on: {{ ref('feat_stay_cost') }}
 -- depends_on: {{ ref('view_front_page') }}
 -- depends_on: {{ ref('view_fee_line') }}

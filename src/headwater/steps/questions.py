@@ -1,0 +1,134 @@
+"""Questions: what coding leaves to people, like items together, with the money that stands at risk."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from headwater.adapters import references
+from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY, REPORTED
+from headwater.adapters.references import Reference
+from headwater.adapters.reviews import Question
+from headwater.claims import coding
+from headwater.errors import Message
+
+__all__ = ["HIGH_VALUE", "REASONS", "is_high_value", "questions", "threshold", "told"]
+
+REASONS: Mapping[str, Message] = {
+    **coding.REASONS,
+    "no reference": Message("没有载入参考表。", "No reference is loaded."),
+    "reported": Message("医院自报的编码与此不同。", "The hospital itself reports another code."),
+    "reopened": Message("曾由人决定，其后参考表有变。", "A person decided, and the reference has changed since."),
+    "proposed": Message("已有人提出，待另一人确认。", "Somebody proposed a code; somebody else must confirm it."),
+}
+"""Reason of an answer to its sentence; that of a decision is the person's own."""
+
+HIGH_VALUE = Decimal(1000)
+"""Price of a unit, in the source's currency, from which two people must agree where the bureau names no threshold."""
+
+_UNBILLED = Decimal("0.01")
+"""Share of its price that an item puts at risk which nobody has billed yet."""
+
+
+def questions(connection: duckdb.DuckDBPyConnection, *, on: date, like_id: str | None = None) -> list[Question]:
+    """Return what waits for a person, or, whether it waits or not, what can be asked about one group of like items.
+
+    Parameters
+    ----------
+    on : the references of this day are used
+    like_id : all that wait when None
+    """
+    rows = connection.execute(_GROUPED, {"like": like_id, "unbilled": _UNBILLED}).to_arrow_table().to_pylist()
+    known = {kind: references.in_force(connection, kind, on=on) for kind in {row["kind"] for row in rows}}
+    limit = threshold(connection, on=on)
+    return [_question(row, known[row["kind"]], limit) for row in rows]
+
+
+def told(reason: str) -> Message:
+    """Return a reason in both languages; a person's own words as they are."""
+    return REASONS.get(reason, Message(reason, reason))
+
+
+def threshold(connection: duckdb.DuckDBPyConnection, *, on: date) -> Mapping[tuple[str, str], Decimal]:
+    """Return the price from which a unit is of high value, by kind and currency, as the bureau names it."""
+    found = references.in_force(connection, "threshold", on=on)
+    if found is None:
+        return {}
+    rows = found.table.to_pylist()
+    return {(row["code"].lower(), row["currency"] or "CNY"): row["amount"] for row in rows if row["amount"] is not None}
+
+
+def is_high_value(reference: Reference | None, codes: list[str | None]) -> bool:
+    """Tell whether the reference calls one of these codes high-value."""
+    if reference is None or "is_high_value" not in reference.table.column_names:
+        return False
+    columns = (reference.table.column(name).to_pylist() for name in ("code", "is_high_value"))
+    return any(flag and code in codes for code, flag in zip(*columns, strict=True))
+
+
+def _question(
+    row: Mapping[str, Any], reference: Reference | None, limit: Mapping[tuple[str, str], Decimal]
+) -> Question:
+    alternatives = [dict(one) for one in row["alternatives"] or []]
+    codes: list[str | None] = [*(one["code"] for one in alternatives), *row["reported"], row["code"]]
+    price = row["highest_price"]
+    dear = price is not None and price >= limit.get((row["kind"], row["currency"] or "CNY"), HIGH_VALUE)
+    return Question(
+        like_id=row["like_id"],
+        kind=row["kind"],
+        name=row["name"] or "",
+        attributes=json.loads(row["attributes"]),
+        items=row["items"],
+        sources=row["sources"],
+        at_risk=row["at_risk"],
+        currency=row["currency"],
+        highest_price=price,
+        is_high_value=dear or is_high_value(reference, codes),
+        reason=row["reason"] or "",
+        reported=row["reported"],
+        alternatives=alternatives,
+        reference_version=row["reference_version"],
+    )
+
+
+_ATTRIBUTES = ", ".join(f"'{name}', {name}" for name in ATTRIBUTE_COLUMNS)
+
+_GROUPED = f"""
+WITH used AS (
+    SELECT {", ".join(KEY)}, sum(money) AS money, sum(quantity) AS quantity FROM lake.coding.usage GROUP BY ALL
+),
+currency AS (
+    SELECT source_id, min(currency) AS currency FROM lake.raw.hospital GROUP BY ALL
+),
+item AS (
+    SELECT i.*, c.currency, coalesce(greatest(u.money, 0), 0) AS money,
+           greatest(i.pric, CASE WHEN u.quantity > 0 THEN u.money / u.quantity END) AS price
+    FROM (SELECT *, {REPORTED} AS reported FROM lake.coding.item) AS i
+    LEFT JOIN used AS u ON {" AND ".join(f"i.{name} IS NOT DISTINCT FROM u.{name}" for name in KEY)}
+    LEFT JOIN currency AS c ON i.source_id = c.source_id
+    WHERE i.like_id = $like OR ($like IS NULL AND i.like_id IN (
+        SELECT like_id FROM lake.coding.item WHERE decision = 'review'))
+),
+-- Amounts in different currencies are not added up: the largest sum speaks for the group.
+summed AS (
+    SELECT like_id, currency, sum(CASE WHEN money > 0 THEN money ELSE coalesce(pric, 0) * $unbilled END) AS at_risk
+    FROM item GROUP BY ALL
+)
+SELECT item.like_id, kind,
+       arg_max(medins_list_name, (decision = 'review', money)) AS name,
+       CAST(arg_max(json_object({_ATTRIBUTES}), (decision = 'review', money)) AS VARCHAR) AS attributes,
+       count(*) AS items, count(DISTINCT source_id) AS sources,
+       (SELECT CAST(max(at_risk) AS DECIMAL(20,2)) FROM summed WHERE summed.like_id = item.like_id) AS at_risk,
+       (SELECT arg_max(summed.currency, at_risk) FROM summed WHERE summed.like_id = item.like_id) AS currency,
+       CAST(max(price) AS DECIMAL(18,6)) AS highest_price,
+       arg_max(reason, (decision = 'review', money)) AS reason, arg_max(code, (decision = 'review', money)) AS code,
+       arg_max(alternatives, (decision = 'review', money)) AS alternatives,
+       coalesce(list(DISTINCT reported) FILTER (reported IS NOT NULL AND evidence = 'disagrees'), []) AS reported,
+       max(reference_version) AS reference_version
+FROM item
+GROUP BY item.like_id, kind
+ORDER BY at_risk DESC, item.like_id
+"""

@@ -1,0 +1,56 @@
+"""``headwater code`` and ``headwater review`` as people type them, in a terminal of 80 columns."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.cli.main import app
+
+UNSURE = {"medins_list_codg": "7", "medins_list_name": "阿莫西林胶囊[bold]", "pric": 12}
+STENT = {"medins_list_codg": "S", "medins_list_name": "冠状动脉药物洗脱支架", "pric": 9000}
+
+
+def width(line: str) -> int:
+    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in line)
+
+
+@pytest.fixture
+def run(bureau, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    bureau.deliver("drug", UNSURE)
+    bureau.deliver("consumable", STENT)
+
+    def call(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == code, done.output
+        assert max(map(width, done.output.splitlines()), default=0) <= 80 or "--json" in words
+        return done.output
+
+    return call
+
+
+def test_people_are_led_from_the_list_to_a_decision(run, bureau):
+    coded = json.loads(run("code", "--json"))
+    assert coded["waiting"] == 2
+    listed = json.loads(run("review", "list", "--json"))["questions"]
+    assert [one["kind"] for one in listed] == ["consumable", "drug"], "the dearer one first"
+    stent, drug = (one["like_id"] for one in listed)
+    shown = run("review", "list")
+    assert re.findall(r"\b[0-9a-f]{20}\b", shown) == [stent, drug]
+    assert "阿莫西林胶囊[bold]" in run("review", "show", drug), "delivered text is no markup"
+    assert "两人" in (told := run("review", "show", stent))
+    assert "C001" in told
+    assert "已生效" in run("review", "decide", drug, "none", "--why", "名称不全", "--by", "li")
+    proposed = json.loads(run("review", "decide", stent, "C001", "--why", "说明书", "--by", "li", "--json"))
+    assert proposed["state"] == "proposed"
+    number = str(proposed["decision_id"])
+    assert f"待确认 {number}" in run("review", "list")
+    assert "E-CODING-SAME-PERSON" in run("review", "confirm", number, "--why", "我", "--by", "li", code=2)
+    assert "In force" in run("review", "confirm", number, "--why", "复核", "--by", "wang")
+    assert json.loads(run("review", "list", "--json")) == {"questions": []}
+    assert "li, wang" in run("review", "show", stent)
+    assert {row["decision"] for row in bureau.items()} == {"decided"}
+    for words in (["show", "0" * 20], ["decide", drug, "X9", "--why", "w"], ["list", "--kind", "leech"]):
+        assert re.search(r"E-CODING-\w+", run("review", *words, code=2))
