@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, faults, quality
+from headwater.bench import claims, coding, faults, quality
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -12,5 +12,6 @@ BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 """Every bench by its name."""
 
 BENCHES.register("claims")(claims.run)
+BENCHES.register("coding")(coding.run)
 BENCHES.register("faults")(faults.run)
 BENCHES.register("quality")(quality.run)

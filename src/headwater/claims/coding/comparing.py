@@ -1,0 +1,67 @@
+"""What speaks for and against each pair: a matrix of comparisons, each made once per distinct pair of values."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz
+from rapidfuzz.process import cpdist
+
+from headwater.claims.coding.blocking import Candidates, Floats
+from headwater.claims.coding.kinds import Kind, Parsed
+from headwater.claims.coding.states import Compare, State
+
+__all__ = ["States", "compare", "feature_names"]
+
+States = npt.NDArray[np.int8]
+
+_TEXT = ("cosine", "told", "meant", "ratio", "sorted", "same")
+
+
+def feature_names(kind: Kind) -> tuple[str, ...]:
+    """Return what the columns of ``compare`` mean."""
+    states = (State.EQUAL, State.NEAR, State.CONFLICT)
+    return (*_TEXT, *(f"{attribute.name}_{state.name.lower()}" for attribute in kind.attributes for state in states))
+
+
+def compare(kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return (p, f) comparisons, and (p,) whether an attribute that blocks is in conflict."""
+    mine, theirs = names.text, entries.text
+    left, right = [mine[n] for n in pairs.name.tolist()], [theirs[e] for e in pairs.entry.tolist()]
+    in_order = [["".join(sorted(text)) for text in side] for side in (mine, theirs)]
+    ratio = cpdist(left, right, scorer=fuzz.ratio, dtype=np.float32) / 100 if left else np.empty(0)
+    arranged = (
+        cpdist(
+            [in_order[0][n] for n in pairs.name.tolist()],
+            [in_order[1][e] for e in pairs.entry.tolist()],
+            scorer=fuzz.ratio,
+            dtype=np.float32,
+        )
+        / 100
+        if left
+        else np.empty(0)
+    )
+    columns = [pairs.cosine, pairs.told, pairs.meant, ratio, arranged, ratio >= 1]
+    barred = np.zeros(len(pairs.name), dtype=np.bool_)
+    for attribute in kind.attributes:
+        states = _states(names.values[attribute.name], entries.values[attribute.name], pairs, attribute.compare)
+        columns += [states == state for state in (State.EQUAL, State.NEAR, State.CONFLICT)]
+        if attribute.blocks:
+            barred |= states == State.CONFLICT
+    return np.column_stack(columns).astype(np.float64), barred
+
+
+def _states(mine: Sequence[str], theirs: Sequence[str], pairs: Candidates, compared: Compare) -> States:
+    """Return (p,) states of one attribute; an unknown value compares as unknown."""
+    values = ["", *sorted({*mine, *theirs} - {""})]
+    number = {value: place for place, value in enumerate(values)}
+    left = np.array([number[value] for value in mine], dtype=np.int64)[pairs.name]
+    right = np.array([number[value] for value in theirs], dtype=np.int64)[pairs.entry]
+    states = np.zeros(len(left), dtype=np.int8)
+    known = np.flatnonzero((left > 0) & (right > 0))
+    if not len(known):
+        return states
+    both, place = np.unique(left[known] * len(values) + right[known], return_inverse=True)
+    found = [compared(values[pair // len(values)], values[pair % len(values)]) for pair in both.tolist()]
+    states[known] = np.array(found, dtype=np.int8)[place]
+    return states
