@@ -18,7 +18,8 @@ __all__ = ["AUTO", "scripts", "table", "unfit"]
 
 AUTO = 0.95
 """Confidence from which a code may stand by itself."""
-_REVIEW = 0.02
+_KNOWN = 0.1
+"""Probability of being in the reference at all below which nothing is proposed."""
 _TIED = 0.5
 _REASONS = tuple(REASONS)
 _WORD = {reason: number for number, reason in enumerate(_REASONS)}
@@ -74,7 +75,7 @@ def table(reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[n
     best = np.where(fit, found.first, 0)
     confidence = model.calibrate(found.chance)
     top, barred, tied = _best(found, confidence, best, fit)
-    none = ~fit | (top < _REVIEW)
+    none = ~fit | (found.known < _KNOWN)
     auto = ~none & ~barred & ~torn & ~tied & (top >= AUTO)
     reason = np.select(
         [unfit >= 0, none, barred, torn, tied, auto],

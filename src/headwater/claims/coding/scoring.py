@@ -12,6 +12,7 @@ from headwater.claims.coding.reference import Reference
 __all__ = ["Ranked", "ranked"]
 
 _SHOWN = 5
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -23,39 +24,59 @@ class Ranked:
     name, code, chance : (k,) number of the name, of the code, and its probability before calibration; five a name
     barred : (k,) whether the entry that speaks most for the code is in conflict with the name
     first : (n,) where a name's best stands, or -1
+    known : (n,) probability that the name means any code of the reference
     """
 
     name: Indices
     code: Indices
     chance: Floats
-    barred: npt.NDArray[np.bool_]
+    barred: Flags
     first: Indices
+    known: Floats
 
 
-def ranked(
-    reference: Reference, pairs: Candidates, chance: Floats, barred: npt.NDArray[np.bool_], count: int
-) -> Ranked:
-    """Return the best codes of each of ``count`` names."""
+def ranked(reference: Reference, pairs: Candidates, chance: Floats, barred: Flags, count: int) -> Ranked:
+    """Return the best codes of each of ``count`` names.
+
+    They are ordered by the probability of what they are called, and within it by how often the code goes by that name:
+    of a name that 250 codes share, each is improbable, and still better than another name.
+    """
+    pair, code, share, lead = _codes(reference, pairs)
+    key = pairs.name[pair] * len(reference.codes) + code
+    part, worth = chance[pair] * share, chance[pair] * lead
+    # Within a code the strongest entry goes first, and speaks for whether there is a conflict.
+    order = np.lexsort((pair, -worth, key))
+    key, part, worth, pair = key[order], part[order], worth[order], pair[order]
+    head = _heads(key)
+    together = np.add.reduceat(part, head) if len(head) else np.empty(0)
+    name, code, worth, conflict = pairs.name[pair[head]], key[head] % len(reference.codes), worth[head], barred[pair[head]]
+    # Equals go by the code, so that a tie is cut the same way every time.
+    order = np.lexsort((code, -np.round(together, 9), -np.round(worth, 9), name))
+    name, code, together, conflict = name[order], code[order], together[order], conflict[order]
+    opens = _heads(name)
+    rank = np.arange(len(name)) - np.repeat(opens, np.diff(np.append(opens, len(name))))
+    for place in range(1, _SHOWN):
+        later = np.flatnonzero(rank == place)
+        together[later] = np.minimum(together[later], together[later - 1])
+    kept = rank < _SHOWN
+    first: Indices = np.full(count, -1, dtype=np.int64)
+    first[name[opens]] = np.flatnonzero(rank[kept] == 0)
+    known = np.bincount(pairs.name, chance, minlength=count)
+    return Ranked(name[kept], code[kept], together[kept], conflict[kept], first, known)
+
+
+def _codes(reference: Reference, pairs: Candidates) -> tuple[Indices, Indices, Floats, Floats]:
+    """Return for each pair the codes of its entry: pair, code, share in the entry, and share beside the commonest."""
     start, stop = reference.start[pairs.entry], reference.start[pairs.entry + 1]
     size = np.minimum(stop - start, _SHOWN + 1)
     pair = np.repeat(np.arange(len(size)), size)
     place = start[pair] + np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
     total = np.add.reduceat(reference.weight, reference.start[:-1])
-    part = chance[pair] * reference.weight[place] / total[pairs.entry[pair]]
-    key = pairs.name[pair] * len(reference.codes) + reference.code[place]
-    # Within a code the strongest entry goes first, and speaks for whether there is a conflict.
-    order = np.lexsort((pair, -part, key))
-    key, part, pair = key[order], part[order], pair[order]
-    head = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.empty(0, dtype=np.int64)
-    together = np.add.reduceat(part, head) if len(key) else np.empty(0)
-    name, code, conflict = key[head] // len(reference.codes), key[head] % len(reference.codes), barred[pair[head]]
-    # Equal probabilities go by the code, so that a tie is cut the same way every time.
-    order = np.lexsort((code, -np.round(together, 9), name))
-    name, code, together, conflict = name[order], code[order], together[order], conflict[order]
-    opens = np.append(True, name[1:] != name[:-1]) if len(name) else np.empty(0, dtype=np.bool_)
-    rank = np.arange(len(name)) - np.flatnonzero(opens)[np.cumsum(opens) - 1] if len(name) else np.empty(0, np.int64)
-    kept = rank < _SHOWN
-    name, code, together, conflict = name[kept], code[kept], together[kept], conflict[kept]
-    first: Indices = np.full(count, -1, dtype=np.int64)
-    first[name[rank[kept] == 0]] = np.flatnonzero(rank[kept] == 0)
-    return Ranked(name, code, together, conflict, first)
+    most = np.maximum.reduceat(reference.weight, reference.start[:-1])
+    weight, entry = reference.weight[place], pairs.entry[pair]
+    return pair, reference.code[place], weight / total[entry], weight / most[entry]
+
+
+def _heads(keys: Indices) -> Indices:
+    """Return where each run of equal keys begins."""
+    return np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, dtype=np.int64)
