@@ -1,4 +1,4 @@
-"""Figure C2: charge names of Californian hospitals to HCPCS level II codes, learned from some hospitals, asked of others.
+"""Figure C2: charge names of Californian hospitals to HCPCS level II codes, learned from some, asked of others.
 
 The codes are the hospitals' own labels, and hospitals do not agree. CPT codes are left out: a level II code is a letter
 and four digits.
@@ -26,6 +26,8 @@ __all__ = ["Answer", "Charge", "charges", "charges_figure", "macro"]
 
 _FILE = "ca_cdm/cdm_dev.parquet"
 _GOAL = 10.0
+_DIFFERING = 0.02
+"""Share of automatic answers that may differ from the labels, which are wrong or a matter of taste in half the cases."""
 _ASKED: Mapping[Size, int] = {"ci": 2, "full": 8}
 _TAUGHT: Mapping[Size, int] = {"ci": 3, "full": 1_000_000}
 _FOLDS: Mapping[Size, tuple[int, ...]] = {"ci": (2,), "full": (0, 1, 2, 3, 4)}
@@ -81,13 +83,14 @@ def charges_figure(size: Size, data: Path | None) -> Figure:
         value=gap,
         unit="points",
         goal=goal,
-        holds=gap >= _GOAL,
+        holds=gap >= _GOAL and wrong <= _DIFFERING,
         baseline={name: macro(told) for name, told in base.items()},
         n=len(taught),
-        note=f"real charge masters of {len({charge.hospital for charge in every})} hospitals with such codes, hospitals "
+        note=f"real charge masters of {len({charge.hospital for charge in every})} hospitals with such codes, those "
         f"that print one list kept together, folds {list(_FOLDS[size])} of 5 held out; at most {_ASKED[size]} names a "
-        f"code and hospital are asked. Names whose code no other hospital uses count as wrong where they are automatic, "
-        f"and in no top-1. WRatio was asked for {asked_of_wratio} of the names, drawn by hash. Automatic answers that "
+        "code and hospital are asked. Names whose code no other hospital uses count as wrong where they are automatic, "
+        "and in no top-1. "
+        f"WRatio was asked for {asked_of_wratio} of the names, drawn by hash. Automatic answers that "
         "differ from the hospital's own label are judged in docs/coding-disagreements.md",
         also={
             "macro_top_1": ours,
@@ -108,7 +111,7 @@ def charges(file: Path) -> list[Charge]:
     """Return the distinct names of each hospital with level II codes, in the order of the text."""
     rows = duckdb.connect().execute(_ROWS, [str(file)]).fetchall()
     fold = folds([name for _, name, _ in rows], [hospital for hospital, _, _ in rows])
-    return [Charge(*row, fold=number) for row, number in zip(rows, fold.tolist(), strict=True)]
+    return [Charge(*row[:3], fold=int(number)) for row, number in zip(rows, fold.tolist(), strict=True)]
 
 
 def macro(answers: Sequence[Answer]) -> float:

@@ -74,9 +74,9 @@ def icd_figure(size: Size, data: Path | None) -> Figure:
         holds=top_1 >= _TOP_1 and top_5 >= _TOP_5,
         baseline={"tfidf_bigrams_top_1": sum(right for right, _ in base) / sum(n for _, n in base)},
         n=sum(whole.asked[kind] for kind in VARIATIONS),
-        note="names of the CHS-DRG 1.1 lists in seeded variations; where a written name is also the name of other codes, "
+        note="names of the CHS-DRG 1.1 lists in seeded variations; where a written name is also that of other codes, "
         "any of them is right. other_plan: the names that another city's list spells otherwise, counted apart. "
-        "moved_codes: codes the plan's map moves onto another code, asked for by their own name in a list without them: "
+        "moved_codes: codes the plan's map moves onto another code, asked by their own name of a list without them: "
         "mostly another notion, not another spelling, so counted apart",
         also={
             "top_5": top_5,
@@ -143,7 +143,7 @@ def _by_kind(got: Score) -> dict[str, dict[str, float]]:
 
 
 def _other_spellings(folder: Path, letters: str, reference: pa.Table) -> list[Question]:
-    """Return the names that another plan's list writes otherwise, as real variants; a lost character is not asked for."""
+    """Return the names that another plan's list writes otherwise; where a character was lost nothing is asked."""
     known = dict(zip(reference["code"].to_pylist(), reference["name"].to_pylist(), strict=True))
     other = read_list(folder, letters, _OTHER_PLAN)
     return [

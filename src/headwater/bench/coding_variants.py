@@ -9,13 +9,13 @@ import opencc
 
 __all__ = ["VARIATIONS", "vary"]
 
-# What a front page says in short: the words of the list on the left, the same said shorter on the right.
+# What a front page says in short: the words of the list on the left (a pattern), the same said shorter on the right.
 _SHORT = (
     ("冠状动脉粥样硬化性心脏病", "冠心病"),
     ("慢性阻塞性肺疾病", "慢阻肺"),
     ("慢性阻塞性肺病", "慢阻肺"),
     ("人类免疫缺陷病毒", "HIV"),
-    ("人类免疫缺陷病毒[HIV]", "HIV"),
+    (r"人类免疫缺陷病毒\[HIV\]", "HIV"),
     ("急性上呼吸道感染", "上感"),
     ("胃食管反流", "胃反流"),
     ("动脉粥样硬化", "动脉硬化"),
@@ -46,23 +46,103 @@ _SHORT = (
     ("缝合术", "缝合"),
     ("性疾病", "病"),
     ("疾患", "病"),
-    ("，未特指的", ""),
-    ("未特指的", ""),
-    ("，其他的", "，其他"),
+    ("[，和]?未特指的", ""),
     ("其他的", "其他"),
-    ("和", "、"),
+    ("和(?!未特指)", "、"),
 )
-_QUALIFIER = re.compile(r"^(急性|慢性|亚急性|双侧|单侧|左侧|右侧|先天性|继发性|原发性|复发性|陈旧性|经皮|其他|腹腔镜下|内镜下)(.{3,})$")
+_QUALIFIER = re.compile(
+    r"^(急性|慢性|亚急性|双侧|单侧|左侧|右侧|先天性|继发性|原发性|复发性|陈旧性|经皮|其他|腹腔镜下|内镜下)(.{3,})$"
+)
 _PARTS = re.compile(r"[，,、]")
 # Characters of one sound or one look that input methods and readers of hand-writing confuse.
 _CONFUSED = (
-    *("炎严", "症证", "病并", "肿种", "瘤流", "肺废", "肝干", "肾贤", "胃谓", "肠长", "骨古", "折拆", "血雪", "管官", "性姓"),
-    *("伤商", "膜模", "腺线", "部步", "切且", "除徐", "术木", "置至", "入人", "修休", "成城", "形型", "植直", "检捡", "查察"),
-    *("结洁", "感敢", "染然", "综宗", "合和", "脉麦", "动功", "静净", "脑恼", "颅胪", "眼眠", "耳尔", "鼻毕", "喉候", "咽烟"),
-    *("皮披", "肤夫", "溃馈", "疡扬", "瘢般", "痕恨", "囊襄", "脓浓", "积级", "液夜", "关官", "节接", "韧刃", "带代", "椎锥"),
-    *("损捐", "缝逢", "支枝", "架加", "导岛", "引印", "流留", "吻刎", "扩护", "张章", "闭必", "锁琐", "狭侠", "窄诈", "梗更"),
+    *(
+        "炎严",
+        "症证",
+        "病并",
+        "肿种",
+        "瘤流",
+        "肺废",
+        "肝干",
+        "肾贤",
+        "胃谓",
+        "肠长",
+        "骨古",
+        "折拆",
+        "血雪",
+        "管官",
+        "性姓",
+    ),
+    *(
+        "伤商",
+        "膜模",
+        "腺线",
+        "部步",
+        "切且",
+        "除徐",
+        "术木",
+        "置至",
+        "入人",
+        "修休",
+        "成城",
+        "形型",
+        "植直",
+        "检捡",
+        "查察",
+    ),
+    *(
+        "结洁",
+        "感敢",
+        "染然",
+        "综宗",
+        "合和",
+        "脉麦",
+        "动功",
+        "静净",
+        "脑恼",
+        "颅胪",
+        "眼眠",
+        "耳尔",
+        "鼻毕",
+        "喉候",
+        "咽烟",
+    ),
+    *(
+        "皮披",
+        "肤夫",
+        "溃馈",
+        "疡扬",
+        "瘢般",
+        "痕恨",
+        "囊襄",
+        "脓浓",
+        "积级",
+        "液夜",
+        "关官",
+        "节接",
+        "韧刃",
+        "带代",
+        "椎锥",
+    ),
+    *(
+        "损捐",
+        "缝逢",
+        "支枝",
+        "架加",
+        "导岛",
+        "引印",
+        "流留",
+        "吻刎",
+        "扩护",
+        "张章",
+        "闭必",
+        "锁琐",
+        "狭侠",
+        "窄诈",
+        "梗更",
+    ),
 )
-_TWIN = {a: b for pair in _CONFUSED for a, b in (pair, pair[::-1])}
+_TWIN = {pair[i]: pair[1 - i] for pair in _CONFUSED for i in (0, 1)}
 # A slip in one of these says something else: sides, grades, negations, numbers.
 _MEANING = frozenset("左右双单上下前后内外不无未非有高低深浅大小一二三四五六七八九十ⅠⅡⅢⅣⅤⅥⅦ男女早晚远近")
 _ROMAN = {"Ⅰ": "I", "Ⅱ": "II", "Ⅲ": "III", "Ⅳ": "IV", "Ⅴ": "V"}
@@ -75,9 +155,9 @@ def _plain(name: str, _: Random) -> str:
 
 
 def _abbreviated(name: str, rng: Random) -> str:
-    found = [(full, short) for full, short in _SHORT if full in name]
+    found = [(full, short) for full, short in _SHORT if re.search(full, name)]
     for full, short in rng.sample(found, min(2, len(found))):
-        name = name.replace(full, short)
+        name = re.sub(full, short, name)
     return name
 
 
@@ -118,7 +198,7 @@ def _brackets(name: str, rng: Random) -> str:
         lambda text: re.sub(r"\[([^\]]*)\]", r"（\1）", text),
         lambda text: "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text),
     )
-    changed = [text for form in forms if (text := form(name)) != name]
+    changed: list[str] = [text for form in forms if (text := form(name)) != name]
     return rng.choice(changed)
 
 

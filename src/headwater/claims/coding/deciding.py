@@ -64,19 +64,22 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> 
             found[place] = _WORD["empty"]
         elif len(squeeze([name])[0]) < 2:
             found[place] = _WORD["short"]
-        elif script not in known:
+        # A foreign person's name in a Chinese one is no foreign script.
+        elif script not in known and not ("han" in known and _HAN.search(text)):
             found[place] = _WORD["script"]
     return found
 
 
-def table(reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[np.bool_], unfit: Indices) -> pa.Table:
-    """Return the answer to each of n names; see ``Matcher.match``."""
+def table(
+    reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[np.bool_], unfit: Indices, least: float = AUTO
+) -> pa.Table:
+    """Return the answer to each of n names; see ``Matcher.match``. ``least`` is the confidence that is automatic."""
     fit = (unfit < 0) & (found.first >= 0)
     best = np.where(fit, found.first, 0)
     confidence = model.calibrate(found.chance)
     top, barred, tied = _best(found, confidence, best, fit)
     none = ~fit | (found.known < _KNOWN)
-    auto = ~none & ~barred & ~torn & ~tied & (top >= AUTO)
+    auto = ~none & ~barred & ~torn & ~tied & (top >= least)
     reason = np.select(
         [unfit >= 0, none, barred, torn, tied, auto],
         [unfit, *(np.full(len(fit), _WORD[word]) for word in ("unlike", "conflict", "torn", "tie", "sure"))],

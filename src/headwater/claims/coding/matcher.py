@@ -131,7 +131,8 @@ class Matcher:
         names = parsed(fields, self.kind)
         unfit = deciding.unfit(fields["name"], names.text, self._scripts)
         found = answered(self.reference, self.wording, fields["name"]) if self.wording else self.rank(names)
-        return deciding.table(self.reference, self.model, found, names.torn, unfit)
+        least = deciding.AUTO if self.wording is None else self.wording.least
+        return deciding.table(self.reference, self.model, found, names.torn, unfit, least)
 
     def rank(self, names: Parsed) -> Ranked:
         """Return the best codes of each name."""

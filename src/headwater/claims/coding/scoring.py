@@ -51,7 +51,12 @@ def ranked(reference: Reference, pairs: Candidates, chance: Floats, barred: Flag
     key, part, worth, pair = key[order], part[order], worth[order], pair[order]
     head = _heads(key)
     together = np.add.reduceat(part, head) if len(head) else np.empty(0)
-    name, code, worth, conflict = pairs.name[pair[head]], key[head] % len(reference.codes), worth[head], barred[pair[head]]
+    name, code, worth, conflict = (
+        pairs.name[pair[head]],
+        key[head] % len(reference.codes),
+        worth[head],
+        barred[pair[head]],
+    )
     # Equals go by the code, so that a tie is cut the same way every time.
     order = np.lexsort((code, -np.round(together, 9), -np.round(worth, 9), name))
     name, code, together, conflict = name[order], code[order], together[order], conflict[order]
@@ -96,6 +101,6 @@ def answered(reference: Reference, wording: Wording, names: Sequence[str]) -> Ra
         code=place[code].ravel(),
         chance=share.ravel(),
         barred=np.zeros(count * width, dtype=np.bool_),
-        first=np.arange(count) * width,
-        known=known,
+        first=(np.arange(count) * width).astype(np.int64),
+        known=np.asarray(known, dtype=np.float64),
     )

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +22,21 @@ FEATURES = ("raw", "letters", "words", "told", "meant", "known", "centre", "baye
 """Best cosine of a code's names by letters as written, by letters and by words spelled out; best share of the name's
 words that one of the code's names says, and the other way round; share that all of them say; cosine with their mean, a
 source one voice; log-odds of naive Bayes; log number of sources; whether the name states the code itself."""
-_SHORTLIST = {"letters": 2.0, "raw": 0.3, "words": 1.0, "told": 0.3, "meant": 0.5, "known": 0.6, "centre": 1.0, "says": 5.0}
+_SHORTLIST = {
+    "letters": 2.0,
+    "raw": 0.3,
+    "words": 1.0,
+    "told": 0.3,
+    "meant": 0.5,
+    "known": 0.6,
+    "centre": 1.0,
+    "says": 5.0,
+}
 _CANDIDATES = 20
 _BLOCK = 500
 _PREFIX = 4
 _LONG, _ALIKE = 6, 84
 _SMOOTHING = 0.3
-
-Matrix = sparse.csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +46,11 @@ class Evidence:
     codes: Sequence[str]
     start: Indices
     vectors: dict[str, TfidfVectorizer]
-    names: dict[str, Matrix]
-    centre: Matrix
+    names: dict[str, sparse.csr_matrix]
+    centre: sparse.csr_matrix
     bayes: ComplementNB
-    has: Matrix
-    vocabulary: Matrix
+    has: sparse.csr_matrix
+    vocabulary: sparse.csr_matrix
     sources: Floats
 
     @classmethod
@@ -92,10 +100,12 @@ class Evidence:
         return np.concatenate([code for code, _ in parts]), np.concatenate([seen for _, seen in parts])
 
     def _block(
-        self, texts: Sequence[str], asked: dict[str, Matrix], words: "_Words", start: int
+        self, texts: Sequence[str], asked: dict[str, sparse.csr_matrix], words: "_Words", start: int
     ) -> tuple[Indices, Floats]:
         part = slice(start, start + _BLOCK)
-        seen = {look: self._best((asked[look][part] @ self.names[look]).toarray()) for look in asked}
+        seen: dict[str, npt.NDArray[Any]] = {
+            look: self._best((asked[look][part] @ self.names[look]).toarray()) for look in asked
+        }
         total = np.maximum(words.total[part, None], 1e-6)
         seen["told"] = self._best((words.weight[part] @ words.told).toarray() / total)
         seen["meant"] = self._best(np.minimum((words.met[part] @ words.meant).toarray() / words.whole, 1))
@@ -105,7 +115,7 @@ class Evidence:
         seen["bayes"] = odds - odds.max(axis=1, keepdims=True)
         seen["sources"] = np.broadcast_to(self.sources, odds.shape)
         seen["says"] = self._says(texts[part])
-        worth = sum(weight * seen[look] for look, weight in _SHORTLIST.items())
+        worth = np.sum([weight * seen[look] for look, weight in _SHORTLIST.items()], axis=0)
         most = min(_CANDIDATES, worth.shape[1])
         # Equal worth goes by the code, so that the same names give the same candidates every time.
         code = np.argsort(-np.round(worth, 6), axis=1, kind="stable")[:, :most]
@@ -130,7 +140,9 @@ class Evidence:
         listed = sorted({word for words in names for word in words})
         number = {word: place for place, word in enumerate(listed)}
         like = _alike(listed, vector.vocabulary_)
-        worth = np.array([idf[vector.vocabulary_[word]] if word in vector.vocabulary_ else idf.max() for word in listed])
+        worth = np.array(
+            [idf[vector.vocabulary_[word]] if word in vector.vocabulary_ else idf.max() for word in listed]
+        )
         row = np.repeat(np.arange(len(names)), [len(words) for words in names])
         column = np.array([number[word] for words in names for word in words], dtype=np.int64)
         weight = sparse.csr_matrix((worth[column].astype(np.float32), (row, column)), (len(names), len(listed)))
@@ -151,12 +163,12 @@ class Evidence:
 class _Words:
     """The words of names against those of the references: likeness by word, and weights of both sides."""
 
-    weight: Matrix
+    weight: sparse.csr_matrix
     total: Floats
-    told: Matrix
-    known: Matrix
-    met: Matrix
-    meant: Matrix
+    told: sparse.csr_matrix
+    known: sparse.csr_matrix
+    met: sparse.csr_matrix
+    meant: sparse.csr_matrix
     whole: Floats
 
 
@@ -168,35 +180,41 @@ def _looks(texts: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _by_code(code: Indices, weight: Floats, count: int) -> Matrix:
+def _by_code(code: Indices, weight: Floats, count: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((weight.astype(np.float32), (code, np.arange(len(code)))), shape=(count, len(code)))
 
 
-def _capped(matrix: Matrix) -> Matrix:
+def _capped(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return a sparse matrix whose entries are at most one: a word is met once, whoever it resembles."""
     matrix = matrix.tocsr()
     matrix.data = np.minimum(matrix.data, 1)
     return matrix
 
 
-def _alike(words: Sequence[str], known: dict[str, int]) -> Matrix:
+def _alike(words: Sequence[str], known: dict[str, int]) -> sparse.csr_matrix:
     """Return (w, v) how far each word may be each known one: itself, cut short, longer, or a slip of the pen."""
     ordered = sorted(known)
     long = [word for word in ordered if len(word) >= _LONG]
     found: list[tuple[int, int, float]] = []
-    for row, word in enumerate(words):
+    for number, word in enumerate(words):
         if word in known:
-            found.append((row, known[word], 1.0))
+            found.append((number, known[word], 1.0))
         if not word[0].isalpha() or len(word) < _PREFIX:
             continue
-        found += [(row, known[word[:size]], (size / len(word)) ** 0.5) for size in range(_PREFIX, len(word)) if word[:size] in known]
+        found += [
+            (number, known[word[:size]], (size / len(word)) ** 0.5)
+            for size in range(_PREFIX, len(word))
+            if word[:size] in known
+        ]
         place = bisect_left(ordered, word)
         while place < len(ordered) and ordered[place].startswith(word):
             if ordered[place] != word:
-                found.append((row, known[ordered[place]], (len(word) / len(ordered[place])) ** 0.5))
+                found.append((number, known[ordered[place]], (len(word) / len(ordered[place])) ** 0.5))
             place += 1
         if word not in known and len(word) >= _LONG:
             near = process.extract(word, long, scorer=fuzz.ratio, score_cutoff=_ALIKE, limit=3)
-            found += [(row, known[other], 0.9 * score / 100) for other, score, _ in near]
-    row, column, value = zip(*found, strict=True) if found else ((), (), ())
-    return sparse.csr_matrix((np.array(value, np.float32), (row, column)), shape=(len(words), len(known)))
+            found += [(number, known[other], 0.9 * score / 100) for other, score, _ in near]
+    row, column, value = (np.array([one[place] for one in found]) for place in range(3))
+    return sparse.csr_matrix(
+        (value.astype(np.float32), (row.astype(np.int64), column.astype(np.int64))), shape=(len(words), len(known))
+    )

@@ -1,7 +1,7 @@
 """How much each piece of evidence counts, and how far an answer can be trusted, learned from hospitals held out.
 
-    P(code | name) = exp(w.x) / sum exp(w.x')      (McFadden 1974), every code of equal weight
-    P(right | name) = sigmoid(b + v.t), made monotone to shares of right answers on hospitals that were held out
+P(code | name) = exp(w.x) / sum exp(w.x')      (McFadden 1974), every code of equal weight
+P(right | name) = sigmoid(b + v.t), made monotone to shares of right answers on hospitals that were held out
 """
 
 from dataclasses import dataclass

@@ -27,9 +27,10 @@ def folds(names: Sequence[str], sources: Sequence[str]) -> Indices:
     if len(listed) > 1:
         for place, one in enumerate(listed):
             for other in listed[place + 1 :]:
-                if len(texts[one] & texts[other]) >= _ONE_LIST * min(len(texts[one]), len(texts[other])):
+                least = min(len(texts[one]), len(texts[other]))
+                if len(texts[one] & texts[other]) >= _ONE_LIST * least:
                     kept, gone = owner[one], owner[other]
-                    owner = {source: kept if own == gone else own for source, own in owner.items()}
+                    owner = {source: kept if at == gone else at for source, at in owner.items()}
     size: dict[str, int] = {}
     for source in sources:
         size[owner[source]] = size.get(owner[source], 0) + 1

@@ -20,6 +20,7 @@ _MOST = 8
 _ENOUGH = 200
 _PARTS = 10
 _OFFICIAL = "reference"
+_LEAST = 0.98
 _UNSEEN = 0.94
 """Confidence that is never passed when nobody said which names are of one hospital: it would speak of seen ones."""
 
@@ -68,7 +69,11 @@ class Wording:
             owners = [str(place % _PARTS) for place in rng.permutation(len(owners)).tolist()]
         kept = drawn(labelled.code, owners, _MOST, rng).tolist()
         written = {(plain(name), code) for name, code in zip(labelled.name, labelled.code, strict=True)}
-        own = [n for n, pair in enumerate(zip(official.name, official.code, strict=True)) if (plain(pair[0]), pair[1]) not in written]
+        own = [
+            n
+            for n, pair in enumerate(zip(official.name, official.code, strict=True))
+            if (plain(pair[0]), pair[1]) not in written
+        ]
         name = [*(labelled.name[n] for n in kept), *(official.name[n] for n in own)]
         code = [*(labelled.code[n] for n in kept), *(official.code[n] for n in own)]
         owner = [owners[n] for n in kept]
@@ -93,6 +98,11 @@ class Wording:
         shares = np.column_stack([first, np.minimum(rest, first[:, None])])
         looks = [FEATURES.index(look) for look in ("known", "letters")]
         return code, shares, features[:, :, looks].max(axis=(1, 2), initial=0.0)
+
+    @property
+    def least(self) -> float:
+        """Confidence from which an answer is automatic: hospitals' labels are noisy, and a new one writes otherwise."""
+        return _LEAST
 
     @property
     def codes(self) -> Sequence[str]:

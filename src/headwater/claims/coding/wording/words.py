@@ -53,7 +53,7 @@ def _glossary() -> Mapping[str, tuple[str, ...]]:
 def _words(name: str) -> tuple[str, ...]:
     found = _WORD.findall(_GLUED.sub(r" \1 ", name))
     kept = []
-    for word, after in zip(found, [*found[1:], ""], strict=True):
+    for word, after in zip(found, (*found[1:], ""), strict=False):
         if not word[0].isdigit():
             kept.append(word)
             continue
