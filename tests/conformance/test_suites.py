@@ -2,24 +2,36 @@
 
 import importlib
 import pkgutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import headwater.claims.coding.kinds
 import headwater.evolution.detectors
 import headwater.security
 import headwater.valuation.methods
-from headwater.checks import DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE, CheckFailure
+from headwater.checks import (
+    CODING_SUITE,
+    DETECTOR_SUITE,
+    METHOD_SUITE,
+    PROTECTION_SUITE,
+    STATISTIC_SUITE,
+    CheckFailure,
+)
+from headwater.claims.coding import KINDS, Matcher
 from headwater.evolution import DETECTORS
 from headwater.security import PROTECTIONS
 from headwater.statistics import STATISTICS
 from headwater.valuation import METHODS
 
+MATCHERS = {kind: partial(Matcher.fit, kind=kind) for kind in KINDS}
 PAIRS = (
     (STATISTIC_SUITE, STATISTICS),
     (METHOD_SUITE, METHODS),
     (PROTECTION_SUITE, PROTECTIONS),
     (DETECTOR_SUITE, DETECTORS),
+    (CODING_SUITE, MATCHERS),
 )
 CASES = [
     pytest.param(registry[name], check, id=f"{suite.kind}-{name}-{check.__name__}")
@@ -35,8 +47,14 @@ def test_conforms(thing, check):
 
 def test_nothing_is_left_out():
     counts = {suite.kind: (len(registry), len(suite.checks)) for suite, registry in PAIRS}
-    assert counts == {"statistic": (2, 9), "valuation method": (2, 10), "protection": (2, 11), "detector": (1, 9)}
-    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 69
+    assert counts == {
+        "statistic": (2, 9),
+        "valuation method": (2, 10),
+        "protection": (2, 11),
+        "detector": (1, 9),
+        "matcher": (5, 11),
+    }
+    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 124
 
 
 @pytest.mark.parametrize("suite", [suite for suite, _ in PAIRS], ids=lambda suite: suite.kind)
@@ -53,8 +71,9 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
         (headwater.valuation.methods, METHODS, set()),
         (headwater.security, PROTECTIONS, {"protection"}),
         (headwater.evolution.detectors, DETECTORS, set()),
+        (headwater.claims.coding.kinds, KINDS, {"common", "kind", "telling"}),
     ],
-    ids=["methods", "protections", "detectors"],
+    ids=["methods", "protections", "detectors", "kinds"],
 )
 def test_every_file_registers_its_stem(package, registry, base):
     stems = {module.name for module in pkgutil.iter_modules(package.__path__)} - base

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from headwater.checks import DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.checks import CODING_SUITE, DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.claims.coding import Matcher
+from headwater.errors import Refusal
 from headwater.evolution import Change, Glr
 from headwater.security import CLEAR, MASKED
 from headwater.security.masked import Masked
@@ -277,11 +282,115 @@ DETECTOR_TWINS = {
     "check_strange_values_refused": _Careless,
 }
 
+
+# --- matchers --------------------------------------------------------------------------------------------------------
+class _Matcher:
+    """A matcher whose answers a subclass spoils."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.matcher = matcher
+
+    @classmethod
+    def fit(cls, reference, *, kind):
+        return cls(Matcher.fit(reference, kind=kind))
+
+    @property
+    def version(self):
+        return self.matcher.version
+
+    def save(self, folder):
+        self.matcher.save(folder)
+
+    @classmethod
+    def load(cls, folder):
+        return cls(Matcher.load(folder))
+
+    def match(self, table):
+        answers = self.matcher.match(table)
+        spoiled = [self.spoiled(row, answer) for row, answer in enumerate(answers.to_pylist())]
+        return pa.Table.from_pylist(spoiled, schema=answers.schema)
+
+    def spoiled(self, row, answer):
+        return answer
+
+
+class _AlwaysTheSame(_Matcher):
+    def spoiled(self, row, answer):
+        return {**answer, "code": self.matcher.reference.codes[0]}
+
+
+class _WorstFirst(_Matcher):
+    def spoiled(self, row, answer):
+        return {**answer, "alternatives": answer["alternatives"][::-1]}
+
+
+class _NeverTheSame(_Matcher):
+    turn = count()
+
+    @property
+    def version(self):
+        return str(next(self.turn))
+
+
+class _Forgetful(_Matcher):
+    @classmethod
+    def load(cls, folder):
+        return _AlwaysTheSame(Matcher.load(folder))
+
+
+class _Counting(_Matcher):
+    def spoiled(self, row, answer):
+        return {**answer, "confidence": 1 / (row + 2)}
+
+
+class _Believing(_Matcher):
+    def spoiled(self, row, answer):
+        return {**answer, "code": answer["code"] or self.matcher.reference.codes[0]}
+
+
+class _Choosy(_Matcher):
+    def match(self, table):
+        if not pa.types.is_string(table.schema.field("name").type):
+            return super().match(table.slice(0, 0))
+        return super().match(table)
+
+
+class _TakesAnything(_Matcher):
+    def match(self, table):
+        try:
+            return super().match(table)
+        except Refusal:
+            return pa.table({})
+
+
+class _Sure(_Matcher):
+    def spoiled(self, row, answer):
+        return {**answer, "decision": "auto"}
+
+
+CODING_TWINS = {
+    f"check_{name}": partial(twin.fit, kind="service")
+    for name, twin in {
+        "own_name_finds_its_code": _AlwaysTheSame,
+        "answers_are_well_formed": _WorstFirst,
+        "same_twice": _NeverTheSame,
+        "saved_is_equal": _Forgetful,
+        "rows_do_not_matter_to_each_other": _Counting,
+        "hostile_names_are_none": _Believing,
+        "any_text_column_will_do": _Choosy,
+        "wrong_tables_are_refused": _TakesAnything,
+        "conflict_is_never_sure": _Sure,
+        "equals_are_left_to_a_person": _Sure,
+        "what_is_missing_is_not_taken_for_another": _Sure,
+    }.items()
+}
+
 SUITES = (
     (STATISTIC_SUITE, STATISTIC_TWINS),
     (METHOD_SUITE, METHOD_TWINS),
     (PROTECTION_SUITE, PROTECTION_TWINS),
     (DETECTOR_SUITE, DETECTOR_TWINS),
+    (CODING_SUITE, CODING_TWINS),
 )
 
 
@@ -299,7 +408,7 @@ def test_the_check_catches_its_twin(suite, check, twin):
 
 
 def test_a_twin_for_every_check():
-    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 39
+    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 50
 
 
 @pytest.mark.parametrize(
@@ -311,6 +420,7 @@ def test_a_twin_for_every_check():
         (PROTECTION_SUITE, _Protection()),
         (PROTECTION_SUITE, CLEAR),
         (DETECTOR_SUITE, Glr),
+        (CODING_SUITE, partial(_Matcher.fit, kind="operation")),
     ],
 )
 def test_sound_things_pass_through_the_same_harness(suite, sound):

@@ -1,4 +1,4 @@
-"""What happens to an item on its way into a hospital's list, by field and by character; not what matchers learn from."""
+"""What happens to an item on its way into a hospital's list, by field and by character; no matcher learns from it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -117,7 +117,11 @@ def _maker_mistyped(row: Row, rng: Rng) -> Row:
 @CORRUPTIONS.register("maker_in_full")
 def _maker_in_full(row: Row, rng: Rng) -> Row:
     maker = row["prodentp_name"]
-    return {**row, "prodentp_name": maker + str(rng.choice(["有限公司", "股份有限公司", "(集团)有限公司"]))} if maker else row
+    return (
+        {**row, "prodentp_name": maker + str(rng.choice(["有限公司", "股份有限公司", "(集团)有限公司"]))}
+        if maker
+        else row
+    )
 
 
 @CORRUPTIONS.register("maker_left_out")

@@ -1,4 +1,4 @@
-"""C1: items of the simulated region as hospitals with unseen seeds spell them, corrupted; the truth is the region's code."""
+"""C1: items of the simulated region as hospitals with unseen seeds spell them, corrupted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from headwater.bench.coding_corruptions import CORRUPTIONS, Row, corrupted
 from headwater.bench.figures import Figure, Size
+from headwater.checks.coding import region_reference
 from headwater.claims.coding import Matcher
 from headwater.simulation.hospitals import Region, roster
 from headwater.simulation.local import local_items
 from headwater.simulation.reference import Item, items
 
-__all__ = ["Judged", "judge", "reference_table", "region_figure", "reliability"]
+__all__ = ["Judged", "judge", "region_figure", "reliability"]
 
 _KINDS = ("drug", "consumable", "service")
 _SEEDS: Mapping[Size, tuple[int, ...]] = {"ci": (811, 812), "full": tuple(range(801, 811))}
@@ -69,11 +70,6 @@ def reliability(judged: Judged) -> list[dict[str, float]]:
     return table
 
 
-def reference_table(kind: str) -> pa.Table:
-    """Return the region's items of one kind as a bureau would supply them."""
-    return pa.Table.from_pylist([{"code": item.code, **_row(item, item.name, item.spec)} for item in _of(kind)])
-
-
 def _of(kind: str) -> list[Item]:
     return [item for item in items() if item.kind == kind]
 
@@ -106,10 +102,13 @@ def _delivered(size: Size, kind: str) -> Iterator[tuple[Item, Row, tuple[str, ..
 
 def region_figure(size: Size) -> Figure:
     """Return C1; the reference is the region's list, nothing else is known beforehand."""
-    judged, named, anonymous, baselines = [], [], [], []
+    judged: list[Judged] = []
+    named: list[tuple[str, ...]] = []
+    anonymous: list[dict[str, float]] = []
+    baselines: list[dict[str, float]] = []
     by_kind: dict[str, Any] = {}
     for kind in _KINDS:
-        matcher = Matcher.fit(reference_table(kind), kind=kind)
+        matcher = Matcher.fit(region_reference(kind), kind=kind)
         chosen, rows, names = zip(*_delivered(size, kind), strict=True)
         truth = [item.code for item in chosen]
         judged.append(judge(matcher.match(pa.Table.from_pylist(list(rows))), truth))
@@ -127,10 +126,10 @@ def region_figure(size: Size) -> Figure:
         holds=shares["top1"] >= 0.99 and shares["automatic"] >= 0.98 and shares["wrong_automatic"] <= 0.001,
         baseline={name: float(np.mean([found[name] for found in baselines])) for name in baselines[0]},
         n=int(shares["n"]),
-        note="synthetic region, hospitals with unseen seeds, none to two corruptions a row on top of the local spelling; "
-        "right is the region's code itself; as two makers sell the same drug under two codes, a row keeps its maker or "
-        "its approval number (or the maker in the name); what becomes of rows that keep neither is told under nobody, "
-        "where right is any code of the same drug, and automatic and wrong is a code of several equal ones",
+        note="synthetic region, hospitals with unseen seeds, none to two corruptions a row on top of local spellings; "
+        "right is the region's own code. Two makers sell the same drug under two codes, so a row keeps its maker (in "
+        "its column or the name) or its approval number. Rows with neither are told under nobody: right is any code of "
+        "the same drug; automatic and wrong is one taken of several equal ones",
         also={**shares, "by_kind": by_kind, "nobody": nobody, "reliability": reliability(whole), "by": by_corruption},
     )
 
@@ -161,7 +160,9 @@ def _without_maker(matcher: Matcher, rows: Sequence[Row], chosen: Sequence[Item]
     same = [(item.kind, item.name, item.spec) for item in unique]
     several = np.array([same.count(key) > 1 for key in same])
     found = [by_code.get(answer["code"] or "") for answer in answers]
-    right = np.array([item is not None and (item.kind, item.name, item.spec) == key for item, key in zip(found, same, strict=True)])
+    right = np.array(
+        [item is not None and (item.kind, item.name, item.spec) == key for item, key in zip(found, same, strict=True)]
+    )
     automatic = np.array([answer["decision"] == "auto" for answer in answers])
     return {
         "n": float(len(unique)),

@@ -75,7 +75,8 @@ def _made_up(rng: Rng) -> list[dict[str, str]]:
     while len(rows) < _REFERENCES:
         drug = drugs[int(rng.integers(len(drugs)))]
         strength, _, pack = drug.spec.partition("*")
-        spec = f"{strength}*{int(rng.choice([6, 7, 10, 12, 14, 20, 24, 28, 30, 36, 48, 60, 100]))}{pack.lstrip('0123456789')}"
+        pieces = int(rng.choice([6, 7, 10, 12, 14, 20, 24, 28, 30, 36, 48, 60, 100]))
+        spec = f"{strength}*{pieces}{pack.lstrip('0123456789')}"
         maker = makers[int(rng.integers(len(makers)))]
         code = f"X{len(rows):022d}"
         row = {"code": code, "name": drug.name, "spec": spec, "dosform_name": drug.form, "prodentp_name": maker}

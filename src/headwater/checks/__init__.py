@@ -1,5 +1,6 @@
 """Conformance suites: every registered thing of a kind must pass every check of its kind."""
 
+from headwater.checks.coding import CODING_SUITE
 from headwater.checks.detectors import DETECTOR_SUITE
 from headwater.checks.methods import METHOD_SUITE
 from headwater.checks.protections import PROTECTION_SUITE
@@ -7,6 +8,7 @@ from headwater.checks.statistics import STATISTIC_SUITE
 from headwater.checks.suite import CheckFailure, Suite
 
 __all__ = [
+    "CODING_SUITE",
     "CheckFailure",
     "DETECTOR_SUITE",
     "METHOD_SUITE",

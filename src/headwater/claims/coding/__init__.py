@@ -2,6 +2,7 @@
 
 from headwater.claims.coding.kinds import KINDS
 from headwater.claims.coding.matcher import Matcher, parse
+from headwater.claims.coding.normalising import normalise
 from headwater.claims.coding.reasons import REASONS
 
-__all__ = ["KINDS", "REASONS", "Matcher", "parse"]
+__all__ = ["KINDS", "REASONS", "Matcher", "normalise", "parse"]

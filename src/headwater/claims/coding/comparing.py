@@ -1,6 +1,7 @@
 """What speaks for and against each pair: a matrix of comparisons, each made once per distinct pair of values."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,30 +26,29 @@ def feature_names(kind: Kind) -> tuple[str, ...]:
 
 
 def compare(kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return (p, f) comparisons, and (p,) whether an attribute that blocks is in conflict."""
-    mine, theirs = names.text, entries.text
-    left, right = [mine[n] for n in pairs.name.tolist()], [theirs[e] for e in pairs.entry.tolist()]
-    in_order = [["".join(sorted(text)) for text in side] for side in (mine, theirs)]
-    ratio = cpdist(left, right, scorer=fuzz.ratio, dtype=np.float32) / 100 if left else np.empty(0)
-    arranged = (
-        cpdist(
-            [in_order[0][n] for n in pairs.name.tolist()],
-            [in_order[1][e] for e in pairs.entry.tolist()],
-            scorer=fuzz.ratio,
-            dtype=np.float32,
-        )
-        / 100
-        if left
-        else np.empty(0)
-    )
-    columns = [pairs.cosine, pairs.told, pairs.meant, ratio, arranged, ratio >= 1]
-    barred = np.zeros(len(pairs.name), dtype=np.bool_)
+    """Return (p, f) comparisons, and (p,) whether a blocking attribute is in conflict or the names are not alike."""
+    ratio = _alike(names.text, entries.text, pairs)
+    arranged = _alike(_in_order(names.text), _in_order(entries.text), pairs)
+    columns: list[npt.NDArray[Any]] = [pairs.cosine, pairs.told, pairs.meant, ratio, arranged, ratio >= 1]
+    barred = arranged < kind.alike
     for attribute in kind.attributes:
         states = _states(names.values[attribute.name], entries.values[attribute.name], pairs, attribute.compare)
         columns += [states == state for state in (State.EQUAL, State.NEAR, State.CONFLICT)]
         if attribute.blocks:
             barred |= states == State.CONFLICT
     return np.column_stack(columns).astype(np.float64), barred
+
+
+def _in_order(texts: Sequence[str]) -> list[str]:
+    return ["".join(sorted(text)) for text in texts]
+
+
+def _alike(mine: Sequence[str], theirs: Sequence[str], pairs: Candidates) -> Floats:
+    """Return (p,) similarity of two texts, 0 to 1: twice the longest common subsequence over both lengths."""
+    if not len(pairs.name):
+        return np.empty(0)
+    left, right = [mine[n] for n in pairs.name.tolist()], [theirs[e] for e in pairs.entry.tolist()]
+    return np.asarray(cpdist(left, right, scorer=fuzz.ratio, dtype=np.float32), np.float64) / 100
 
 
 def _states(mine: Sequence[str], theirs: Sequence[str], pairs: Candidates, compared: Compare) -> States:

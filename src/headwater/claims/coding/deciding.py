@@ -46,7 +46,7 @@ def scripts(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(script for script, count in zip(found.tolist(), counts, strict=True) if 20 * count >= len(texts))
 
 
-def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> Indices:
+def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str], letters: frozenset[str]) -> Indices:
     """Return (n,) numbers of the reasons why a name cannot be coded whatever the reference holds, or -1.
 
     Parameters
@@ -54,6 +54,7 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> 
     names : (n,) as they came
     texts : (n,) what was read of them
     known : scripts of the reference
+    letters : names of the reference that have one character
     """
     found: Indices = np.full(len(names), -1, dtype=np.int64)
     for place, (name, text) in enumerate(zip(names, texts, strict=True)):
@@ -62,7 +63,7 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str]) -> 
             found[place] = _WORD["long"]
         elif not script:
             found[place] = _WORD["empty"]
-        elif len(squeeze([name])[0]) < 2:
+        elif len(squeeze([name])[0]) < 2 and text not in letters:
             found[place] = _WORD["short"]
         # A foreign person's name in a Chinese one is no foreign script.
         elif script not in known and not ("han" in known and _HAN.search(text)):

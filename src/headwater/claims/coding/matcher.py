@@ -129,7 +129,7 @@ class Matcher:
     def _part(self, rows: Rows, start: int) -> pa.Table:
         fields = {name: texts[start : start + _CHUNK] for name, texts in rows.fields.items()}
         names = parsed(fields, self.kind)
-        unfit = deciding.unfit(fields["name"], names.text, self._scripts)
+        unfit = deciding.unfit(fields["name"], names.text, self._scripts, self._letters)
         found = answered(self.reference, self.wording, fields["name"]) if self.wording else self.rank(names)
         least = deciding.AUTO if self.wording is None else self.wording.least
         return deciding.table(self.reference, self.model, found, names.torn, unfit, least)
@@ -145,6 +145,10 @@ class Matcher:
         pairs = self.block.candidates(names.text, names.values, _CANDIDATES)
         features, barred = compare(self.kind, names, self.reference.entries, pairs)
         return pairs, features, barred
+
+    @cached_property
+    def _letters(self) -> frozenset[str]:
+        return frozenset(text for text in self.reference.entries.text if len(text) == 1)
 
     @cached_property
     def _scripts(self) -> frozenset[str]:

@@ -96,7 +96,11 @@ def _written(found: Mapping[str, list[float]]) -> str:
     if "pct" in values and "mg" not in values and len(values.get("ml", ())) == 1 and len(values["pct"]) == 1:
         values["mg"] = [values["pct"][0] * values["ml"][0] * 10]
         del values["pct"]
-    return ";".join(f"{name}={'+'.join(f'{value:.6g}' for value in values[name])}" for name in sorted(values))
+    return ";".join(f"{name}={'+'.join(map(_figure, values[name]))}" for name in sorted(values))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -107,14 +111,14 @@ def amounts(strength: str) -> Mapping[str, tuple[float, ...]]:
 
 
 def compare_strengths(left: str, right: str) -> State:
-    """Compare two strengths: different in any dimension that both name is a conflict."""
+    """Compare two strengths: a conflict where they differ in a dimension that both name, or name none in common."""
     if left == right:
         return State.EQUAL
     one, two = _full(left), _full(right)
     shared = one.keys() & two.keys()
-    if any(not (_within(one[name], two[name]) and _within(two[name], one[name])) for name in shared):
+    if not shared or any(not (_within(one[name], two[name]) and _within(two[name], one[name])) for name in shared):
         return State.CONFLICT
-    return State.NEAR if shared else State.UNKNOWN
+    return State.NEAR
 
 
 @cache

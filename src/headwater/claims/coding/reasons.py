@@ -13,7 +13,7 @@ REASONS: Mapping[str, Message] = {
     "long": Message("名称过长。", "The name is too long for a name."),
     "script": Message("名称所用文字与目录不同。", "The name is written in a script that the reference does not use."),
     "unlike": Message("目录中没有相近的项目。", "Nothing in the reference comes near."),
-    "conflict": Message("属性与目录矛盾。", "An attribute is in conflict with the reference."),
+    "conflict": Message("名称或属性与目录矛盾。", "The name or an attribute says something else than the reference."),
     "torn": Message("名称与属性列互相矛盾。", "The name contradicts its own columns."),
     "tie": Message(
         "有多个同样相近的项目，须补充区分它们的属性。",

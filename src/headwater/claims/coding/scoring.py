@@ -68,7 +68,7 @@ def ranked(reference: Reference, pairs: Candidates, chance: Floats, barred: Flag
     kept = rank < _SHOWN
     first: Indices = np.full(count, -1, dtype=np.int64)
     first[name[opens]] = np.flatnonzero(rank[kept] == 0)
-    known = np.bincount(pairs.name, chance, minlength=count)
+    known: Floats = np.bincount(pairs.name, chance, minlength=count).astype(np.float64)
     return Ranked(name[kept], code[kept], together[kept], conflict[kept], first, known)
 
 

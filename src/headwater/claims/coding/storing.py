@@ -20,12 +20,17 @@ from headwater.errors import Message, Refusal
 __all__ = ["attributes", "load", "parts", "save"]
 
 _FORMAT = 2
+_INNER = ("telling", "parts", "unread", "letters")
 _AMOUNTS = ("mg", "ml", "iu", "pct")
 
 
 def attributes(said: Parsed, place: Indices) -> pa.Table:
     """Return what was read as a table; see ``matcher.parse``."""
-    columns = {name: pa.array([value or None for value in values], pa.string()) for name, values in said.values.items()}
+    columns = {
+        name: pa.array([value or None for value in values], pa.string())
+        for name, values in said.values.items()
+        if name not in _INNER
+    }
     table = {"text": pa.array([text or None for text in said.text], pa.string()), **columns}
     if "strength" in said.values:
         found = [amounts(strength) for strength in said.values["strength"]]

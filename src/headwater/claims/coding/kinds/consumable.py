@@ -72,4 +72,6 @@ CONSUMABLE = Kind(
         Attribute("licence", compare_exactly, weight=0.3),
     ),
     read=read,
+    # Strength, maker and licence speak too, and names are short.
+    alike=0.0,
 )

@@ -1,8 +1,8 @@
-"""Diagnosis: names in clinical words."""
+"""Diagnoses: names in clinical words; see ``tables/telling.csv`` for those that tell one from another."""
 
-from headwater.claims.coding.kinds.clinical import ATTRIBUTES, read
+from headwater.claims.coding.kinds.clinical import attributes, read
 from headwater.claims.coding.kinds.kind import Kind
 
 __all__ = ["DIAGNOSIS"]
 
-DIAGNOSIS = Kind(name="diagnosis", fields=(), attributes=ATTRIBUTES, read=read)
+DIAGNOSIS = Kind(name="diagnosis", fields=(), attributes=attributes("diagnosis"), read=read)

@@ -10,6 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from headwater.claims.coding.kinds.common import unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
+from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, compare_strengths, measures, numbers
 from headwater.claims.coding.states import Compare, compare_exactly, compare_paths, compare_words
@@ -143,6 +144,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
         if attribute != "licence":
             torn |= contradiction
     values["salt"] = [name.salt for name in names]
+    values["telling"] = [name.text for name in names]
     values["numbers"] = [numbers(name.text) for name in names]
     values["unread"] = [numbers(spec.rest) if text else "" for spec, text in zip(specs, fields["spec"], strict=True)]
     values["piece"] = [spec.piece or name.piece for spec, name in zip(specs, names, strict=True)]
@@ -157,10 +159,13 @@ DRUG = Kind(
         Attribute("form", compare_paths, weight=0.1),
         Attribute("pack", compare_exactly, weight=0.05),
         Attribute("salt", compare_exactly),
+        Attribute("telling", compare_telling("drug")),
         Attribute("maker", compare_words, weight=0.12),
         Attribute("licence", compare_exactly, weight=0.3),
         Attribute("numbers", compare_numbers),
         Attribute("unread", compare_numbers),
     ),
     read=read,
+    # Strength, maker and licence speak too, and names are short.
+    alike=0.0,
 )

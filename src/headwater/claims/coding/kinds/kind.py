@@ -54,6 +54,7 @@ class Kind:
     attributes : what is compared beside the text
     read : normal texts by field to what they say
     grams : lengths of the character n-grams by which candidates are sought
+    alike : names that share less of their characters, in whatever order, are never coded by themselves
     """
 
     name: str
@@ -61,6 +62,7 @@ class Kind:
     attributes: tuple[Attribute, ...]
     read: Callable[[Mapping[str, Sequence[str]]], Parsed]
     grams: tuple[int, ...] = (1, 2)
+    alike: float = 0.65
 
 
 def agreed(column: Sequence[str], name: Sequence[str], compare: Compare) -> tuple[list[str], npt.NDArray[np.bool_]]:

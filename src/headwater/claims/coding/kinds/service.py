@@ -8,9 +8,10 @@ import numpy as np
 
 from headwater.claims.coding.kinds.common import found_words, numerals, unmarked
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed
+from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.quantities import compare_numbers, numbers
-from headwater.claims.coding.states import State, compare_words, compare_sets, compare_words
+from headwater.claims.coding.states import State, compare_words
 
 __all__ = ["SERVICE"]
 
@@ -32,19 +33,19 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def compare_parts(left: str, right: str) -> State:
-    """Compare two pairs ``service|qualifier``, in either order; unknown where the services are not alike."""
+    """Compare two pairs ``service|qualifier``, in either order; unknown where the services are not alike.
+
+    A name without the qualifier that the reference has says less than is needed, and that is a conflict.
+    """
     if left == right or left.replace("|", "") == right.replace("|", ""):
         return State.EQUAL
     if sorted(left) == sorted(right):
         return State.NEAR
-    one, two = left.split("|"), right.split("|")
-    if len(one) != 2 or len(two) != 2:
-        return State.UNKNOWN
-    found = [
-        compare_words(other[1], two[1])
-        for other in (one, one[::-1])
-        if compare_words(other[0], two[0]) is not State.CONFLICT
-    ]
+    (what, which), (meant, qualifier) = left.split("|"), right.split("|")
+    if not which or not qualifier:
+        return State.NEAR if qualifier in what else State.CONFLICT
+    orders = ((what, which), (which, what))
+    found = [compare_words(two, qualifier) for one, two in orders if compare_words(one, meant) is not State.CONFLICT]
     return min(found, default=State.UNKNOWN)
 
 
@@ -53,13 +54,14 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     names = [numerals(unmarked(name)) for name in fields["name"]]
     text = [text.replace("-", "") for text in squeeze(names)]
     parts = [_parts(name) for name in names]
-    base, qualifier = squeeze([what for what, _ in parts]), squeeze([which for _, which in parts])
+    base, qualifier = (squeeze([part[side].replace("|", "") for part in parts]) for side in (0, 1))
     values = {
         "base": base,
         "qualifier": qualifier,
-        "parts": [f"{what}|{which}" if which else "" for what, which in zip(base, qualifier, strict=True)],
+        "parts": [f"{what}|{which}" for what, which in zip(base, qualifier, strict=True)],
         "site": [found_words(name, "sites") for name in text],
         "method": [found_words(name, "methods") for name in text],
+        "telling": text,
         "numbers": [numbers(name) for name in names],
     }
     return Parsed(text, values, np.zeros(len(names), np.bool_))
@@ -70,8 +72,7 @@ SERVICE = Kind(
     fields=(),
     attributes=(
         Attribute("parts", compare_parts),
-        Attribute("site", compare_sets),
-        Attribute("method", compare_sets),
+        Attribute("telling", compare_telling("service")),
         Attribute("numbers", compare_numbers),
     ),
     read=read,

@@ -43,7 +43,7 @@ def folds(names: Sequence[str], sources: Sequence[str]) -> Indices:
 
 
 def drawn(codes: Sequence[str], sources: Sequence[str], most: int, rng: np.random.Generator) -> Indices:
-    """Return places of at most ``most`` names of each code and source, drawn at random, in order of code, source and place."""
+    """Return places of at most ``most`` names of each code and source, drawn at random, in order of place."""
     seen: dict[tuple[str, str], int] = {}
     kept = []
     for place in rng.permutation(len(codes)).tolist():

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headwater.checks.coding import region_reference
+from headwater.claims.coding import Matcher
+from headwater.errors import Refusal
+
+SERVICES = region_reference("service")
+
+
+def test_a_code_may_have_several_names_and_the_answer_is_the_same():
+    table = pa.table({"code": ["1", "1", "2"], "name": ["血细胞分析", "血液一般检查", "尿液分析"]})
+    matcher = Matcher.fit(table, kind="service")
+    answers = matcher.match(pa.table({"name": ["血液一般检查", "血细胞分析"]}))
+    assert answers["code"].to_pylist() == ["1", "1"]
+    assert answers["alternatives"][0][0]["name"].as_py() == "血液一般检查"
+
+
+def test_rows_that_repeat_are_one():
+    once, twice = (Matcher.fit(table, kind="service") for table in (SERVICES, pa.concat_tables([SERVICES, SERVICES])))
+    names = pa.table({"name": ["CT平扫(头颅)", "CT平扫-头颅"]})
+    assert twice.match(names)["code"].to_pylist() == once.match(names)["code"].to_pylist()
+    assert set(twice.match(names)["decision"].to_pylist()) == {"auto"}
+
+
+def test_labelled_names_are_further_spellings():
+    labelled = pa.table({"name": ["三大常规之一", "不存在的项目"], "code": [SERVICES["code"][40].as_py(), "nobody"]})
+    names = labelled.select(["name"])
+    before, after = (
+        Matcher.fit(SERVICES, given, kind="service").match(names).to_pylist() for given in (None, labelled)
+    )
+    assert before[0]["decision"] == "none"
+    assert (after[0]["code"], after[0]["decision"]) == (SERVICES["code"][40].as_py(), "auto")
+    assert after[1]["code"] != "nobody"
+    assert after[0]["alternatives"][0]["code"] == after[0]["code"]
+
+
+def test_labelled_names_that_disagree_are_left_to_a_person():
+    codes = SERVICES["code"].to_pylist()
+    labelled = pa.table({"name": ["三大常规之一"] * 2, "code": [codes[40], codes[41]]})
+    answer = Matcher.fit(SERVICES, labelled, kind="service").match(labelled.select(["name"]))
+    assert answer["decision"].to_pylist() == ["review"] * 2
+
+
+def test_a_reference_of_one_row():
+    matcher = Matcher.fit(pa.table({"code": ["1"], "name": ["阿莫西林胶囊"]}), kind="drug")
+    answers = matcher.match(pa.table({"name": ["阿莫西林胶囊", "氯化钠注射液"]}))
+    assert answers["decision"].to_pylist() == ["auto", "none"]
+
+
+def test_a_version_tells_what_changed(tmp_path: Path):
+    matcher = Matcher.fit(SERVICES, kind="service")
+    assert matcher.version == Matcher.fit(SERVICES, kind="service").version
+    assert matcher.version != Matcher.fit(SERVICES.slice(1), kind="service").version
+    matcher.save(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"matcher.json", "entries.parquet", "codes.parquet"}
+
+
+def test_what_is_no_matcher_is_not_loaded(tmp_path: Path):
+    with pytest.raises(Refusal, match="E-CODING-SAVED"):
+        Matcher.load(tmp_path)
+    Matcher.fit(SERVICES.slice(0, 20), kind="service").save(tmp_path)
+    (tmp_path / "matcher.json").write_text('{"format": 99}', encoding="utf-8")
+    with pytest.raises(Refusal, match="E-CODING-SAVED"):
+        Matcher.load(tmp_path)
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(Refusal, match="E-UNKNOWN-NAME"):
+        Matcher.fit(SERVICES, kind="furniture")
