@@ -29,15 +29,17 @@ _LATIN = re.compile(r"[a-zà-ÿ]")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
+def _counts(text: str) -> dict[str, int]:
+    """Return how many letters of each script a text has; a Chinese character counts as three, being a word."""
+    han, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
+    counts = {"han": 3 * han, "latin": latin, "other": len(_LETTER.findall(text)) - han - latin}
+    return {script: count for script, count in counts.items() if count > 0}
+
+
 def _script(text: str) -> str:
-    """Return the script of most letters; a Chinese character counts as three letters, none is empty."""
-    counts = {
-        "han": 3 * len(_HAN.findall(text)),
-        "latin": len(_LATIN.findall(text)),
-    }
-    counts["other"] = len(_LETTER.findall(text)) - counts["han"] // 3 - counts["latin"]
-    script, count = max(counts.items(), key=lambda item: item[1])
-    return script if count else ""
+    """Return the script of most letters; none is empty."""
+    counts = _counts(text)
+    return max(counts, key=lambda script: counts[script], default="")
 
 
 def scripts(texts: Sequence[str]) -> frozenset[str]:
@@ -58,15 +60,14 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str], let
     """
     found: Indices = np.full(len(names), -1, dtype=np.int64)
     for place, (name, text) in enumerate(zip(names, texts, strict=True)):
-        script = _script(text)
+        written = _counts(text)
         if len(name) > LONGEST:
             found[place] = _WORD["long"]
-        elif not script:
+        elif not written:
             found[place] = _WORD["empty"]
         elif len(squeeze([name])[0]) < 2 and text not in letters:
             found[place] = _WORD["short"]
-        # A foreign person's name in a Chinese one is no foreign script.
-        elif script not in known and not ("han" in known and _HAN.search(text)):
+        elif not known & written.keys():
             found[place] = _WORD["script"]
     return found
 

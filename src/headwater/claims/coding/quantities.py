@@ -86,7 +86,7 @@ def measures(text: str) -> Measures:
             word = match["piece"] or ""
             counts[word] = counts[word] * number if counts.get(word, number) != number else number
             piece = piece or word
-    rest = _MEASURE.sub(" ", text).strip(" *:/-+")
+    rest = _MEASURE.sub(" ", text).replace("*", " ").strip(" :/-+")
     pack = f"{prod(counts.values()):g}" if counts and 0 < prod(counts.values()) < 1e9 else ""
     return Measures(_written(found), pack, piece, rest)
 

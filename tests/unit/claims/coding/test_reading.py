@@ -39,6 +39,15 @@ def test_any_text_gets_an_answer(names, specs):
     assert len(parse(table, "drug")) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"), [("amoxicillin capsules", "script"), ("Амоксициллин", "script"), ("胶", "short")]
+)
+def test_another_script_alone_is_none(name, reason):
+    answer = MATCHER.match(pa.table({"name": [name, f"{name} 阿莫西林胶囊"]})).to_pylist()
+    assert (answer[0]["decision"], answer[0]["reason"]) == ("none", reason)
+    assert answer[1]["alternatives"][0]["code"] == "1"
+
+
 def test_a_lone_surrogate_is_only_a_bad_name():
     answer = MATCHER.match(pa.table({"name": with_surrogate("阿\ud800莫西林")})).to_pylist()[0]
     assert answer["decision"] in ("auto", "review", "none")

@@ -13,14 +13,18 @@ _MARKS = re.compile(
     r"[★☆▲△●◆■]+|^[*#]+"
     r"|\((?:[甲乙丙]类?|国|基|国基|基药|麻|精|精一|精二|毒|放|集采|带量|国谈|谈判|自费|进口|国产|医保|停用)\)"
 )
+_DOUBLED = re.compile(r"([\u4e00-\u9fff])\1")
 _NUMERAL = re.compile(
     "([一二两三四五六七八九十]{1,3})(?=项|分类|导联|人间|孔|腔|级|联|段|对|小时|次|类|件套|通道|维|度|期|型|号)"
 )
 
 
 def unmarked(name: str) -> str:
-    """Return a name without the marks of reimbursement, control and purchase that lists put beside it."""
-    return _MARKS.sub("", name).strip()
+    """Return a name without the marks of reimbursement, control and purchase that lists put beside it.
+
+    A Chinese character that stands twice is taken once, on both sides: it is nearly always a slip of the hand.
+    """
+    return _DOUBLED.sub(r"\1", _MARKS.sub("", name)).strip()
 
 
 def numerals(text: str) -> str:

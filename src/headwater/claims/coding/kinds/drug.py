@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from headwater.claims.coding.kinds.common import unmarked
@@ -33,13 +34,14 @@ _LONG = re.compile(f"(?:(?<!淀)(?=粉)|(?!粉))(?:{_either(word for word in _FO
 _SHORT = re.compile(f"({'|'.join(word for word in _FORMS if len(word) == 1)})$")
 _MAKER_WORDS = [row["word"] for row in rows("makers")]
 _MAKER = re.compile(f"(?:{'|'.join(_MAKER_WORDS)})$")
+_LIKE_MAKER = 60
 _MAKER_AT_END = re.compile(f"[ \\-/]([\u4e00-\u9fff]{{2,20}}?(?:{'|'.join(_MAKER_WORDS)}))$")
 _LICENCE = re.compile(r"\S{0,4}准字[a-z]{0,2}\d{6,}|(?<![a-z\d])[hzsjbf][a-z]?\d{8}(?!\d)")
 _BEFORE = re.compile(f"^({'|'.join(row['salt'] for row in rows('salts') if row['place'] == 'before')})(?=..)")
 _AFTER = re.compile(
     f"(?<=[^酸化氢氧]{{2}})({'|'.join(row['salt'] for row in rows('salts') if row['place'] == 'after')})$"
 )
-_NO_SALT = ("硝酸甘油", "硝酸异山梨酯", "葡萄糖氯化钠", "氯化钠", "氯化钾", "硫酸镁", "硫酸亚铁")
+_NO_SALT = ("硝酸甘", "硝酸异", "氯化", "葡萄糖氯化", "硫酸镁", "硫酸亚铁")
 
 
 class _Name(NamedTuple):
@@ -54,10 +56,10 @@ class _Name(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _read(name: str) -> _Name:
+def _read(name: str, stated: str) -> _Name:
     licence = _LICENCE.search(name)
     text = _SHAPED.sub(_shaped, unmarked(_LICENCE.sub("", name)))
-    text, made = _without_maker(text)
+    text, made = _without_maker(text, stated)
     found = measures(text)
     text, form = _without_form(found.rest)
     text, salt = _without_salt(text)
@@ -69,10 +71,11 @@ def _shaped(found: re.Match[str]) -> str:
     return {"粉": "粉针", "液": "注射液"}.get(shape, shape + word)
 
 
-def _without_maker(text: str) -> tuple[str, str]:
+def _without_maker(text: str, stated: str) -> tuple[str, str]:
+    """Return a name without its maker, known by its ending or by being much like the maker stated in its column."""
     made = ""
     for content in _BRACKETS.findall(text):
-        if _MAKER.search(content):
+        if _MAKER.search(content) or (stated and fuzz.ratio(content, stated) >= _LIKE_MAKER):
             made = maker(content)
             text = text.replace(f"({content})", " ")
     end = _MAKER_AT_END.search(text)
@@ -96,7 +99,7 @@ def _without_form(text: str) -> tuple[str, str]:
 
 
 def _without_salt(text: str) -> tuple[str, str]:
-    if text in _NO_SALT:
+    if text.startswith(_NO_SALT):
         return text, ""
     for pattern in (_BEFORE, _AFTER):
         found = pattern.search(text)
@@ -128,7 +131,7 @@ def _form(text: str) -> str:
 
 def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     """Read drugs; see ``kinds.kind.Parsed``."""
-    names = [_read(name) for name in fields["name"]]
+    names = [_read(name, stated) for name, stated in zip(fields["name"], fields["maker"], strict=True)]
     specs = [measures(spec) for spec in fields["spec"]]
     torn = np.zeros(len(names), dtype=np.bool_)
     said: Mapping[str, tuple[list[str], Compare]] = {
@@ -166,6 +169,4 @@ DRUG = Kind(
         Attribute("unread", compare_numbers),
     ),
     read=read,
-    # Strength, maker and licence speak too, and names are short.
-    alike=0.0,
 )

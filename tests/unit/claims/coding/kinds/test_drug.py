@@ -110,6 +110,12 @@ def test_another_form_is_never_automatic(row, form, where):
     assert answer["decision"] != "auto" or codes[answer["code"]] == form
 
 
+@pytest.mark.parametrize("name", ["氨苄西林胶囊", "阿莫西林克拉维酸钾胶囊", "复方阿莫西林胶囊"])
+def test_another_drug_is_never_automatic_even_under_the_same_approval_number(name):
+    own = next(row for row in ROWS if row["name"] == "阿莫西林胶囊")
+    assert MATCHER.match(pa.Table.from_pylist([{**own, "name": name}]))["decision"].to_pylist() == ["review"]
+
+
 def test_a_name_that_contradicts_its_column_is_torn():
     own = next(row for row in ROWS if row["name"] == "阿莫西林胶囊")
     answer = MATCHER.match(pa.Table.from_pylist([{**own, "name": "阿莫西林胶囊 0.5g"}])).to_pylist()[0]
