@@ -29,10 +29,10 @@ _GOAL = 10.0
 _DIFFERING = 0.02
 """Share of automatic answers that may differ from the labels, wrong or a matter of taste in half the cases."""
 _ASKED = 8
-_TAUGHT: Mapping[Size, int] = {"ci": 8, "full": 1_000_000}
-_FOLDS: Mapping[Size, tuple[int, ...]] = {"ci": (4,), "full": (0, 1, 2, 3, 4)}
+# The fold with most codes stands for all where time is short.
+_FOLDS: Mapping[Size, tuple[int, ...]] = {"ci": (2,), "full": (0, 1, 2, 3, 4)}
 _WRATIO_ASKED: Mapping[Size, int] = {"ci": 30, "full": 500}
-_WRATIO_TAUGHT = 8
+_FEW = 8
 _BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1.01)
 _ROWS = """
     select hospital_id, name, code from (
@@ -76,40 +76,43 @@ def charges_figure(size: Size, data: Path | None) -> Figure:
     ours = macro(answers)
     points = {name: 100 * (ours - macro(told)) for name, told in base.items()}
     gap = min(points["tfidf_3grams"], points["wratio"])
-    automatic = [answer for answer in answers if answer.decision == "auto"]
-    wrong = sum(answer.code != answer.charge.code for answer in automatic) / max(len(automatic), 1)
-    taught = [answer for answer in answers if answer.taught]
+    also = _also(answers, base, size)
     return Figure(
         value=gap,
         unit="points",
         goal=goal,
-        holds=gap >= _GOAL and wrong <= _DIFFERING,
+        holds=gap >= _GOAL and also["automatic_that_differ_from_the_label"] <= _DIFFERING,
         baseline={name: macro(told) for name, told in base.items()},
-        n=len(taught),
+        n=sum(answer.taught for answer in answers),
         note=f"real charge masters of {len({charge.hospital for charge in every})} hospitals with such codes, those "
         f"that print one list kept together, folds {list(_FOLDS[size])} of 5 held out; at most {_ASKED} names a "
         "code and hospital are asked. Names whose code no other hospital uses count as wrong where they are automatic, "
-        "and in no top-1. "
-        f"WRatio was asked for {asked_of_wratio} of the names, drawn by hash, against at most "
-        f"{_WRATIO_TAUGHT} names a code and hospital. Automatic answers that differ from the "
-        "hospital's own label are judged in docs/coding-disagreements.md",
-        also={
-            "macro_top_1": ours,
-            "macro_top_1_by_fold": [
-                {"matcher": macro(_of(fold, answers)), **{name: macro(_of(fold, told)) for name, told in base.items()}}
-                for fold in _FOLDS[size]
-            ],
-            "micro_top_1": _micro(taught),
-            "codes": len({answer.charge.code for answer in taught}),
-            "codes_no_other_hospital_uses": len({a.charge.code for a in answers if not a.taught}),
-            "names_whose_code_no_other_hospital_uses": len(answers) - len(taught),
-            "macro_top_1_where_wratio_was_asked": macro([a for a in answers if a.charge in _keys(base["wratio"])]),
-            "automatic": len(automatic) / max(len(answers), 1),
-            "automatic_that_differ_from_the_label": wrong,
-            "reliability": _reliability(answers),
-            "bound": _bound(every),
-        },
+        f"and in no top-1. WRatio was asked for {asked_of_wratio} of the names, drawn by hash, and like "
+        f"tfidf_3grams_few against at most {_FEW} names a code and hospital: a fairer twin, and no part of the goal. "
+        "Automatic answers that differ from the hospital's own label are judged in docs/coding-disagreements.md",
+        also=also | {"bound": _bound(every)},
     )
+
+
+def _also(answers: Sequence[Answer], base: Mapping[str, Sequence[Answer]], size: Size) -> dict[str, Any]:
+    automatic = [answer for answer in answers if answer.decision == "auto"]
+    taught = [answer for answer in answers if answer.taught]
+    drawn = {answer.charge for answer in base["wratio"]}
+    return {
+        "macro_top_1": macro(answers),
+        "macro_top_1_by_fold": [
+            {"matcher": macro(_of(fold, answers)), **{name: macro(_of(fold, told)) for name, told in base.items()}}
+            for fold in _FOLDS[size]
+        ],
+        "macro_top_1_where_wratio_was_asked": macro([answer for answer in answers if answer.charge in drawn]),
+        "micro_top_1": _micro(taught),
+        "codes": len({answer.charge.code for answer in taught}),
+        "codes_no_other_hospital_uses": len({a.charge.code for a in answers if not a.taught}),
+        "names_whose_code_no_other_hospital_uses": len(answers) - len(taught),
+        "automatic": len(automatic) / max(len(answers), 1),
+        "automatic_that_differ_from_the_label": 1 - _micro(automatic) if automatic else 0.0,
+        "reliability": _reliability(answers),
+    }
 
 
 def charges(file: Path) -> list[Charge]:
@@ -128,16 +131,17 @@ def macro(answers: Sequence[Answer]) -> float:
 
 def _asked(every: Sequence[Charge], size: Size) -> tuple[list[Answer], dict[str, list[Answer]], int]:
     ours: list[Answer] = []
-    base: dict[str, list[Answer]] = {"tfidf_3grams": [], "wratio": []}
+    base: dict[str, list[Answer]] = {"tfidf_3grams": [], "tfidf_3grams_few": [], "wratio": []}
     for fold in _FOLDS[size]:
-        taught = _most([charge for charge in every if charge.fold != fold], _TAUGHT[size])
+        taught = [charge for charge in every if charge.fold != fold]
         asked = _most([charge for charge in every if charge.fold == fold], _ASKED)
         known = {charge.code for charge in taught}
         ours += _answers(taught, asked, known)
-        few = sorted(asked, key=lambda charge: _draw(charge.name))[:_WRATIO_ASKED]
-        fewer = _most(taught, _WRATIO_TAUGHT)
+        few = sorted(asked, key=lambda charge: _draw(charge.name))[: _WRATIO_ASKED[size]]
+        fewer = _most(taught, _FEW)
         for name, nearest, known_by, names in (
             ("tfidf_3grams", _tfidf, taught, asked),
+            ("tfidf_3grams_few", _tfidf, fewer, asked),
             ("wratio", _wratio, fewer, few),
         ):
             code = nearest(known_by, [charge.name for charge in names])
@@ -194,10 +198,6 @@ def _of(fold: int, answers: Sequence[Answer]) -> list[Answer]:
 
 def _draw(name: str) -> str:
     return sha256(name.encode()).hexdigest()
-
-
-def _keys(answers: Sequence[Answer]) -> set[Charge]:
-    return {answer.charge for answer in answers}
 
 
 def _micro(answers: Sequence[Answer]) -> float:
