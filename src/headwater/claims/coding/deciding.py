@@ -72,14 +72,16 @@ def unfit(names: Sequence[str], texts: Sequence[str], known: frozenset[str], let
     return found
 
 
-def table(reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[np.bool_], unfit: Indices) -> pa.Table:
-    """Return the answer to each of n names; see ``Matcher.match``."""
+def table(
+    reference: Reference, model: Model, found: Ranked, torn: npt.NDArray[np.bool_], unfit: Indices, least: float = AUTO
+) -> pa.Table:
+    """Return the answer to each of n names; see ``Matcher.match``. ``least`` is the confidence that is automatic."""
     fit = (unfit < 0) & (found.first >= 0)
     best = np.where(fit, found.first, 0)
     confidence = model.calibrate(found.chance)
     top, barred, tied = _best(found, confidence, best, fit)
     none = ~fit | (found.known < _KNOWN)
-    auto = ~none & ~barred & ~torn & ~tied & (top >= AUTO)
+    auto = ~none & ~barred & ~torn & ~tied & (top >= least)
     reason = np.select(
         [unfit >= 0, none, barred, torn, tied, auto],
         [unfit, *(np.full(len(fit), _WORD[word]) for word in ("unlike", "conflict", "torn", "tie", "sure"))],

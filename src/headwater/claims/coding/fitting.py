@@ -13,18 +13,21 @@ from headwater.claims.coding.comparing import feature_names
 from headwater.claims.coding.corrupting import corrupt
 from headwater.claims.coding.kinds import Kind, Parsed
 from headwater.claims.coding.learning import Model, Task, calibrated, learned, prior
-from headwater.claims.coding.reading import Indices
+from headwater.claims.coding.reading import Indices, column
 from headwater.claims.coding.reference import Reference, parsed, rows_of
 from headwater.claims.coding.scoring import ranked
+from headwater.claims.coding.wording import Pairs, Wording, learnable
 
 if TYPE_CHECKING:
     from headwater.claims.coding.matcher import Matcher
 
-__all__ = ["Lessons", "Taught", "fitted", "lessons", "taught", "unlearned"]
+__all__ = ["Lessons", "Taught", "fitted", "lessons", "taught", "unlearned", "worded"]
 
 _MISSPELLED = 3000
 _LABELLED = 6000
 _ABSENT = 0.12
+_WORDED = ("service", "consumable")
+_SOURCES = ("source_id", "fixmedins_code")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,29 @@ def taught(kind: Kind, labelled: pa.Table | None, codes: Sequence[str], said: Pa
     # The reference's own name stays the one that is shown.
     names = [fields["name"][place] for place in kept]
     return Taught([given[place] for place in kept], names, Parsed(read.text, values, read.torn))
+
+
+def worded(
+    kind: Kind, labelled: pa.Table | None, codes: Sequence[str], names: Sequence[str], seed: int
+) -> Wording | None:
+    """Return what labelled names in Latin words teach; None where there are too few, or in other letters."""
+    if labelled is None or kind.name not in _WORDED or not len(labelled):
+        return None
+    given, fields = rows_of(labelled, kind)
+    known = set(codes)
+    told = next((name for name in _SOURCES if name in labelled.column_names), None)
+    source = [b""] * len(given) if told is None else column(labelled, told).to_pylist()
+    kept = sorted(
+        {
+            (code, (place or b"").decode("utf-8", "replace"), name)
+            for code, place, name in zip(given, source, fields["name"], strict=True)
+            if code in known
+        }
+    )
+    pairs = Pairs([name for _, _, name in kept], [code for code, _, _ in kept], [place for _, place, _ in kept])
+    if not learnable(pairs.name):
+        return None
+    return Wording.taught(pairs, Pairs(names, codes, [""] * len(codes)), seed)
 
 
 def lessons(

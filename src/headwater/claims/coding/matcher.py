@@ -16,7 +16,8 @@ from headwater.claims.coding.kinds import KINDS, Kind, Parsed
 from headwater.claims.coding.learning import Model
 from headwater.claims.coding.reading import Rows, read
 from headwater.claims.coding.reference import Reference, gathered, parsed, rows_of
-from headwater.claims.coding.scoring import Ranked, ranked
+from headwater.claims.coding.scoring import Ranked, answered, ranked
+from headwater.claims.coding.wording import Wording
 
 __all__ = ["Matcher", "parse"]
 
@@ -60,6 +61,7 @@ class Matcher:
     reference: Reference
     model: Model
     block: Block = field(repr=False)
+    wording: Wording | None = field(default=None, repr=False)
 
     @classmethod
     def fit(cls, reference: pa.Table, labelled: pa.Table | None = None, *, kind: str, seed: int = 0) -> "Matcher":
@@ -68,7 +70,9 @@ class Matcher:
         Parameters
         ----------
         reference : ``code``, ``name`` and any attribute columns of the kind; a code may have several names
-        labelled : ``name``, ``code`` and any attribute columns; pairs whose code is not in the reference are left out
+        labelled : ``name``, ``code`` and any attribute columns; pairs whose code is not in the reference are left out.
+            ``source_id`` or ``fixmedins_code`` tells which hospital writes so: names in Latin words are learned from
+            some hospitals as asked of others, and without it none of their codes is ever ``auto``
         kind : drug, consumable, service, diagnosis or operation
         seed : of the spellings
 
@@ -80,6 +84,8 @@ class Matcher:
         known = KINDS[kind]
         codes, fields = rows_of(reference, known)
         said = parsed(fields, known)
+        if (wording := fitting.worded(known, labelled, codes, fields["name"], seed)) is not None:
+            return cls.over(known, gathered(known, codes, fields["name"], said)[0], wording=wording)
         taught = fitting.taught(known, labelled, codes, said)
         gathered_, row = gathered(known, [*codes, *taught.codes], [*fields["name"], *taught.names], taught.joined(said))
         matcher = cls.over(known, gathered_)
@@ -87,12 +93,14 @@ class Matcher:
         return replace(matcher, model=fitting.fitted(matcher, lessons, seed))
 
     @classmethod
-    def over(cls, kind: Kind, reference: Reference, model: Model | None = None) -> "Matcher":
+    def over(
+        cls, kind: Kind, reference: Reference, model: Model | None = None, wording: Wording | None = None
+    ) -> "Matcher":
         """Return a matcher over gathered entries; without a model, with what is believed beforehand."""
         entries = reference.entries
         weights = {attribute.name: attribute.weight for attribute in kind.attributes if attribute.weight}
         block = Block.built(entries.text, entries.values, weights, kind.grams)
-        return cls(kind, reference, model or fitting.unlearned(kind), block)
+        return cls(kind, reference, model or fitting.unlearned(kind), block, wording)
 
     def match(self, table: pa.Table) -> pa.Table:
         """Return ``code, confidence, decision, reason, alternatives``, a row for each row of the table.
@@ -122,8 +130,9 @@ class Matcher:
         fields = {name: texts[start : start + _CHUNK] for name, texts in rows.fields.items()}
         names = parsed(fields, self.kind)
         unfit = deciding.unfit(fields["name"], names.text, self._scripts, self._letters)
-        found = self.rank(names)
-        return deciding.table(self.reference, self.model, found, names.torn, unfit)
+        found = answered(self.reference, self.wording, fields["name"]) if self.wording else self.rank(names)
+        least = deciding.AUTO if self.wording is None else self.wording.least
+        return deciding.table(self.reference, self.model, found, names.torn, unfit, least)
 
     def rank(self, names: Parsed) -> Ranked:
         """Return the best codes of each name."""
@@ -149,13 +158,13 @@ class Matcher:
     def version(self) -> str:
         """Digest of all that decides what this matcher says."""
         digest = hashlib.sha256()
-        for part in storing.parts(self.kind.name, self.reference, self.model):
+        for part in storing.parts(self.kind.name, self.reference, self.model, self.wording):
             digest.update(part)
         return digest.hexdigest()[:16]
 
     def save(self, folder: Path) -> None:
-        """Write ``matcher.json``, ``entries.parquet`` and ``codes.parquet``; what was there is replaced."""
-        storing.save(folder, self.kind.name, self.reference, self.model)
+        """Write ``matcher.json`` and Parquet tables; what was there is replaced."""
+        storing.save(folder, self.kind.name, self.reference, self.model, self.wording)
 
     @classmethod
     def load(cls, folder: Path) -> "Matcher":
@@ -166,5 +175,5 @@ class Matcher:
         Refusal
             when the folder holds none, or one of another format
         """
-        kind, reference, model = storing.load(folder)
-        return cls.over(KINDS[kind], reference, model)
+        kind, reference, model, wording = storing.load(folder)
+        return cls.over(KINDS[kind], reference, model, wording)

@@ -1,5 +1,6 @@
 """From pairs to codes: each name's best codes with their probabilities."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 from headwater.claims.coding.blocking import Candidates, Floats
 from headwater.claims.coding.reading import Indices
 from headwater.claims.coding.reference import Reference
+from headwater.claims.coding.wording import Wording
 
-__all__ = ["Ranked", "ranked"]
+__all__ = ["Ranked", "answered", "ranked"]
 
 _SHOWN = 5
 Flags = npt.NDArray[np.bool_]
@@ -85,3 +87,20 @@ def _codes(reference: Reference, pairs: Candidates) -> tuple[Indices, Indices, F
 def _heads(keys: Indices) -> Indices:
     """Return where each run of equal keys begins."""
     return np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, dtype=np.int64)
+
+
+def answered(reference: Reference, wording: Wording, names: Sequence[str]) -> Ranked:
+    """Return the best codes of (n,) names by what other hospitals call them; chances are calibrated already."""
+    number = {code: place for place, code in enumerate(reference.codes)}
+    place = np.array([number[code] for code in wording.codes], dtype=np.int64)
+    code, share, known = wording.answers(names)
+    code, share = code[:, :_SHOWN], share[:, :_SHOWN]
+    count, width = code.shape if len(names) else (0, 1)
+    return Ranked(
+        name=np.repeat(np.arange(count), width),
+        code=place[code].ravel(),
+        chance=share.ravel(),
+        barred=np.zeros(count * width, dtype=np.bool_),
+        first=(np.arange(count) * width).astype(np.int64),
+        known=np.asarray(known, dtype=np.float64),
+    )

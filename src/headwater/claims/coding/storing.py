@@ -14,12 +14,13 @@ from headwater.claims.coding.learning import Model
 from headwater.claims.coding.quantities import amounts
 from headwater.claims.coding.reading import Indices
 from headwater.claims.coding.reference import Reference
+from headwater.claims.coding.wording import Wording
 from headwater.errors import Message, Refusal
 
 __all__ = ["attributes", "load", "parts", "save"]
 
-_FORMAT = 1
-_INNER = ("telling", "parts", "unread")
+_FORMAT = 2
+_INNER = ("telling", "parts", "unread", "letters")
 _AMOUNTS = ("mg", "ml", "iu", "pct")
 
 
@@ -40,10 +41,10 @@ def attributes(said: Parsed, place: Indices) -> pa.Table:
     return pa.table(table).take(pa.array(place))
 
 
-def _tables(reference: Reference) -> dict[str, pa.Table]:
+def _tables(reference: Reference, wording: Wording | None) -> dict[str, pa.Table]:
     entries = reference.entries
     offsets = pa.array(reference.start, pa.int32())
-    return {
+    tables = {
         "codes": pa.table({"code": reference.codes, "name": reference.names}),
         "entries": pa.table(
             {
@@ -54,9 +55,10 @@ def _tables(reference: Reference) -> dict[str, pa.Table]:
             }
         ),
     }
+    return tables if wording is None else tables | {"wording": wording.table}
 
 
-def _plain(kind: str, model: Model) -> str:
+def _plain(kind: str, model: Model, wording: Wording | None) -> str:
     plain = {
         "format": _FORMAT,
         "kind": kind,
@@ -64,37 +66,40 @@ def _plain(kind: str, model: Model) -> str:
         "outside": model.outside,
         "raw": model.raw.tolist(),
         "right": model.right.tolist(),
+        "wording": None if wording is None else wording.learned(),
     }
     return json.dumps(plain, ensure_ascii=False, indent=1)
 
 
-def parts(kind: str, reference: Reference, model: Model) -> Iterator[bytes]:
+def parts(kind: str, reference: Reference, model: Model, wording: Wording | None) -> Iterator[bytes]:
     """Yield all that is saved, in an order that never changes."""
-    yield _plain(kind, model).encode()
-    for table in _tables(reference).values():
+    yield _plain(kind, model, wording).encode()
+    for table in _tables(reference, wording).values():
         sink = io.BytesIO()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         yield sink.getvalue()
 
 
-def save(folder: Path, kind: str, reference: Reference, model: Model) -> None:
+def save(folder: Path, kind: str, reference: Reference, model: Model, wording: Wording | None) -> None:
     """Write a matcher."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in _tables(reference).items():
+    for name, table in _tables(reference, wording).items():
         pq.write_table(table, folder / f"{name}.parquet")
-    (folder / "matcher.json").write_text(_plain(kind, model), encoding="utf-8")
+    (folder / "matcher.json").write_text(_plain(kind, model, wording), encoding="utf-8")
 
 
-def load(folder: Path) -> tuple[str, Reference, Model]:
-    """Return kind, reference and model of a saved matcher."""
+def load(folder: Path) -> tuple[str, Reference, Model, Wording | None]:
+    """Return kind, reference, model and wording of a saved matcher."""
     try:
         plain = json.loads((folder / "matcher.json").read_text(encoding="utf-8"))
         codes, entries = (pq.read_table(folder / f"{name}.parquet").combine_chunks() for name in ("codes", "entries"))
+        taught = plain.get("wording") and pq.read_table(folder / "wording.parquet")
     except (OSError, ValueError) as error:
         raise _refused(folder) from error
     if plain.get("format") != _FORMAT:
         raise _refused(folder)
+    wording = Wording.restored(taught, plain["wording"]) if taught else None
     values = {
         name.removeprefix("value_"): entries[name].to_pylist()
         for name in entries.column_names
@@ -112,7 +117,7 @@ def load(folder: Path) -> tuple[str, Reference, Model]:
     )
     learned = (np.array(plain[name], dtype=np.float64) for name in ("weights", "raw", "right"))
     weights, raw, right = learned
-    return plain["kind"], reference, Model(weights, float(plain["outside"]), raw, right)
+    return plain["kind"], reference, Model(weights, float(plain["outside"]), raw, right), wording
 
 
 def _refused(folder: Path) -> Refusal:

@@ -1,28 +1,8 @@
 """Operations: names in clinical words; see ``tables/telling.csv`` for those that tell one from another."""
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-
-from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed
-from headwater.claims.coding.kinds.telling import compare_telling
-from headwater.claims.coding.normalising import squeeze
-from headwater.claims.coding.quantities import compare_numbers, numbers
+from headwater.claims.coding.kinds.clinical import attributes, read
+from headwater.claims.coding.kinds.kind import Kind
 
 __all__ = ["OPERATION"]
 
-
-def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
-    """Read names; see ``kinds.kind.Parsed``."""
-    text = squeeze(fields["name"])
-    return Parsed(
-        text, {"telling": text, "numbers": [numbers(name) for name in text]}, np.zeros(len(text), dtype=np.bool_)
-    )
-
-
-OPERATION = Kind(
-    name="operation",
-    fields=(),
-    attributes=(Attribute("telling", compare_telling("operation")), Attribute("numbers", compare_numbers)),
-    read=read,
-)
+OPERATION = Kind(name="operation", fields=(), attributes=attributes("operation"), read=read)
