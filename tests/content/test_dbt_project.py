@@ -667,13 +667,16 @@ def test_every_data_test_is_an_error(home: Home, built: BuildReport) -> None:
 def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
     tested = {unit["model"] for unit in manifest(home)["unit_tests"].values()}
     assert tested == {
+        "dim_item",
         "fct_fee_line",
         "fct_finding",
         "fct_item_use",
         "fct_stay",
         "feat_stay_cost",
         "ind_disease_spectrum",
+        "ind_coding_quality",
         "ind_drug_use",
+        "ind_item_price",
         "ind_spectrum_rank",
         "int_diagnoses__counted",
         "int_fee_lines__grouped",
