@@ -105,6 +105,7 @@ def region_figure(size: Size) -> Figure:
     judged: list[Judged] = []
     named: list[tuple[str, ...]] = []
     anonymous: list[dict[str, float]] = []
+    absent: list[dict[str, float]] = []
     baselines: list[dict[str, float]] = []
     by_kind: dict[str, Any] = {}
     for kind in _KINDS:
@@ -116,8 +117,9 @@ def region_figure(size: Size) -> Figure:
         by_kind[kind] = judged[-1].shares()
         baselines.append(_baselines(kind, rows, truth))
         anonymous.append(_without_maker(matcher, rows, chosen))
+        absent.append(_absent(kind, rows, truth))
     whole = Judged(*(np.concatenate([getattr(part, name) for part in judged]) for name in Judged.__match_args__))
-    shares, nobody = whole.shares(), _joined(anonymous)
+    shares, others = whole.shares(), {"nobody": _joined(anonymous), "absent": _joined(absent)}
     by_corruption = {name: whole.where(np.array([name in drawn for drawn in named])).shares() for name in CORRUPTIONS}
     return Figure(
         value=shares["top1"],
@@ -129,8 +131,9 @@ def region_figure(size: Size) -> Figure:
         note="synthetic region, hospitals with unseen seeds, none to two corruptions a row on top of local spellings; "
         "right is the region's own code. Two makers sell the same drug under two codes, so a row keeps its maker (in "
         "its column or the name) or its approval number. Rows with neither are told under nobody: right is any code of "
-        "the same drug; automatic and wrong is one taken of several equal ones",
-        also={**shares, "by_kind": by_kind, "nobody": nobody, "reliability": reliability(whole), "by": by_corruption},
+        "the same drug; automatic and wrong is one taken of several equal ones. Absent: three in ten codes taken out "
+        "of the reference, their items asked",
+        also={**shares, "by_kind": by_kind, **others, "reliability": reliability(whole), "by": by_corruption},
     )
 
 
@@ -171,6 +174,17 @@ def _without_maker(matcher: Matcher, rows: Sequence[Row], chosen: Sequence[Item]
         "automatic": float(automatic.sum()),
         "automatic_and_wrong": float((automatic & (several | ~right)).sum()),
     }
+
+
+def _absent(kind: str, rows: Sequence[Row], truth: Sequence[str]) -> dict[str, float]:
+    """Return how many items are coded as something else when their own code is not in the reference."""
+    reference = region_reference(kind)
+    gone = np.random.default_rng(_SEEDS["ci"][0]).random(len(reference)) < 0.3
+    matcher = Matcher.fit(reference.filter(pa.array(~gone)), kind=kind)
+    missing = set(reference.filter(pa.array(gone))["code"].to_pylist())
+    asked = [dict(row) for row, code in zip(rows, truth, strict=True) if code in missing]
+    decisions = matcher.match(pa.Table.from_pylist(asked))["decision"].to_pylist()
+    return {"n": float(len(asked)), "automatic": float(decisions.count("auto")), "none": float(decisions.count("none"))}
 
 
 def _joined(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

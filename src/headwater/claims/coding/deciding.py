@@ -12,7 +12,7 @@ from headwater.claims.coding.normalising import squeeze
 from headwater.claims.coding.reading import LONGEST, Indices
 from headwater.claims.coding.reasons import REASONS
 from headwater.claims.coding.reference import Reference
-from headwater.claims.coding.scoring import Ranked
+from headwater.claims.coding.scoring import Ranked, falling
 
 __all__ = ["AUTO", "scripts", "table", "unfit"]
 
@@ -78,7 +78,7 @@ def table(
     """Return the answer to each of n names; see ``Matcher.match``. ``least`` is the confidence that is automatic."""
     fit = (unfit < 0) & (found.first >= 0)
     best = np.where(fit, found.first, 0)
-    confidence = model.calibrate(found.chance)
+    confidence = falling(model.calibrate(found.chance, found.barred), found.name)
     top, barred, tied = _best(found, confidence, best, fit)
     none = ~fit | (found.known < _KNOWN)
     auto = ~none & ~barred & ~torn & ~tied & (top >= least)

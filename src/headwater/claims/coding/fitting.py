@@ -152,7 +152,7 @@ def fitted(matcher: "Matcher", lessons: Lessons, seed: int) -> Model:
     kept = ~((absent[pairs.name] & (share > 0)) | (lessons.own[pairs.name] == pairs.entry))
     pairs, features, barred, share = pairs.where(kept), features[kept], barred[kept], share[kept]
     names = feature_names(matcher.kind)
-    chance, right = [], []
+    chance, right, against = [], [], []
     for mine in (half, ~half):
         model = learned(_task(features, pairs.name, share, mine), names)
         other = ~mine[pairs.name]
@@ -160,9 +160,10 @@ def fitted(matcher: "Matcher", lessons: Lessons, seed: int) -> Model:
         best = ranked(reference, few, model.chances(features[other], few.name, count), barred[other], count)
         top = best.first[best.first >= 0]
         chance.append(best.chance[top])
+        against.append(best.barred[top])
         right.append((best.code[top] == truth[best.name[top]]) & ~absent[best.name[top]])
     model = learned(_task(features, pairs.name, share, np.ones(count, dtype=np.bool_)), names)
-    return calibrated(model, np.concatenate(chance), np.concatenate(right))
+    return calibrated(model, *(np.concatenate(part) for part in (chance, right, against)))
 
 
 def _task(features: Floats, name: Indices, share: Floats, mine: npt.NDArray[np.bool_]) -> Task:

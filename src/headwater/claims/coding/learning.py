@@ -25,6 +25,8 @@ _STATES = {"equal": 1.0, "near": 0.5, "conflict": -3.0}
 _OUTSIDE = 12.0
 _PULL = 0.02
 _MOST = 1 - 1e-4
+_FEW = 50
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,22 @@ class Model:
     ----------
     weights : (f,) of the comparisons
     outside : the worth of "none of these"
-    raw, right : (k,) probability before and after calibration, both rising
+    sound, barred : (2, k) probability before and after calibration, both rising; of answers in conflict apart
     """
 
     weights: Floats
     outside: float
-    raw: Floats
-    right: Floats
+    sound: Floats
+    barred: Floats
 
     def chances(self, features: Floats, name: Indices, count: int) -> Floats:
         """Return (p,) probability of each pair before calibration; ``count`` is the number of names."""
         chance, _ = _softmax(features @ self.weights, self.outside, name, count)
         return chance
 
-    def calibrate(self, chance: Floats) -> Floats:
-        """Return how often a best code of such a probability is right."""
-        return np.asarray(np.interp(chance, self.raw, self.right))
+    def calibrate(self, chance: Floats, barred: Flags) -> Floats:
+        """Return how often a best code of such a probability, in conflict or not, is right."""
+        return np.asarray(np.where(barred, np.interp(chance, *self.barred), np.interp(chance, *self.sound)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Task:
 def prior(features: Sequence[str]) -> Model:
     """Return what is believed before anything was learned."""
     weights = np.array([_PRIOR[name] if name in _PRIOR else _STATES[name.rpartition("_")[2]] for name in features])
-    return Model(weights, _OUTSIDE, np.array([0.0, 1.0]), np.array([0.0, _MOST]))
+    return Model(weights, _OUTSIDE, np.array([[0.0, 1.0], [0.0, _MOST]]), np.array([[0.0, 1.0], [0.0, 0.5]]))
 
 
 def learned(task: Task, features: Sequence[str]) -> Model:
@@ -85,7 +87,7 @@ def learned(task: Task, features: Sequence[str]) -> Model:
     centre = np.append(start.weights, start.outside)
     bounds = [_bound(name) for name in features] + [(0.0, None)]
     found = minimize(_loss, centre, args=(task, centre), jac=True, method="L-BFGS-B", bounds=bounds)
-    return Model(found.x[:-1], float(found.x[-1]), start.raw, start.right)
+    return Model(found.x[:-1], float(found.x[-1]), start.sound, start.barred)
 
 
 def _bound(name: str) -> tuple[float | None, float | None]:
@@ -115,13 +117,18 @@ def _softmax(worth: Floats, outside: float, name: Indices, count: int) -> tuple[
     return power / total[name], none / total
 
 
-def calibrated(model: Model, chance: Floats, right: npt.NDArray[np.bool_]) -> Model:
-    """Return the model with a rising curve from probability to share of right answers, a pseudo-count at both ends."""
-    if len(chance) < 50:
-        return model
+def calibrated(model: Model, chance: Floats, right: Flags, barred: Flags) -> Model:
+    """Return the model with rising curves from probability to share of right answers; few answers change nothing."""
+    sound = _curve(chance[~barred], right[~barred], model.sound)
+    return Model(model.weights, model.outside, sound, _curve(chance[barred], right[barred], model.barred))
+
+
+def _curve(chance: Floats, right: Flags, otherwise: Floats) -> Floats:
+    if len(chance) < _FEW:
+        return otherwise
     order = np.argsort(chance, kind="stable")
     fitted = IsotonicRegression(y_min=0.0, y_max=_MOST, out_of_bounds="clip").fit(chance[order], right[order])
     raw, rate = np.asarray(fitted.X_thresholds_, np.float64), np.asarray(fitted.y_thresholds_, np.float64)
     raw, rate = np.concatenate([[0.0], raw, [1.0]]), np.concatenate([[0.0], rate, [rate[-1]]])
     # A tiny slope keeps better names above worse ones where the curve is flat.
-    return Model(model.weights, model.outside, raw, np.minimum(rate, _MOST - 1e-4 + 1e-4 * raw))
+    return np.stack([raw, np.minimum(rate, _MOST - 1e-4 + 1e-4 * raw)])

@@ -11,7 +11,7 @@ from headwater.claims.coding.reading import Indices
 from headwater.claims.coding.reference import Reference
 from headwater.claims.coding.wording import Wording
 
-__all__ = ["Ranked", "answered", "ranked"]
+__all__ = ["Ranked", "answered", "falling", "ranked"]
 
 _SHOWN = 5
 Flags = npt.NDArray[np.bool_]
@@ -60,16 +60,28 @@ def ranked(reference: Reference, pairs: Candidates, chance: Floats, barred: Flag
     # Equals go by the code, so that a tie is cut the same way every time.
     order = np.lexsort((code, -np.round(together, 9), -np.round(worth, 9), name))
     name, code, together, conflict = name[order], code[order], together[order], conflict[order]
-    opens = _heads(name)
-    rank = np.arange(len(name)) - np.repeat(opens, np.diff(np.append(opens, len(name))))
-    for place in range(1, _SHOWN):
-        later = np.flatnonzero(rank == place)
-        together[later] = np.minimum(together[later], together[later - 1])
+    rank, opens = _ranks(name), _heads(name)
     kept = rank < _SHOWN
     first: Indices = np.full(count, -1, dtype=np.int64)
     first[name[opens]] = np.flatnonzero(rank[kept] == 0)
     known: Floats = np.bincount(pairs.name, chance, minlength=count).astype(np.float64)
-    return Ranked(name[kept], code[kept], together[kept], conflict[kept], first, known)
+    chances = falling(together[kept], name[kept])
+    return Ranked(name[kept], code[kept], chances, conflict[kept], first, known)
+
+
+def falling(values: Floats, name: Indices) -> Floats:
+    """Return (k,) values of which none is above that of a better code of the same name."""
+    rank, values = _ranks(name), values.copy()
+    for place in range(1, _SHOWN):
+        later = np.flatnonzero(rank == place)
+        values[later] = np.minimum(values[later], values[later - 1])
+    return values
+
+
+def _ranks(name: Indices) -> Indices:
+    """Return the place of each row among those of its name, from 0."""
+    opens = _heads(name)
+    return np.asarray(np.arange(len(name)) - np.repeat(opens, np.diff(np.append(opens, len(name)))))
 
 
 def _codes(reference: Reference, pairs: Candidates) -> tuple[Indices, Indices, Floats, Floats]:

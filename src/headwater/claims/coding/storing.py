@@ -64,8 +64,8 @@ def _plain(kind: str, model: Model, wording: Wording | None) -> str:
         "kind": kind,
         "weights": model.weights.tolist(),
         "outside": model.outside,
-        "raw": model.raw.tolist(),
-        "right": model.right.tolist(),
+        "sound": model.sound.tolist(),
+        "barred": model.barred.tolist(),
         "wording": None if wording is None else wording.learned(),
     }
     return json.dumps(plain, ensure_ascii=False, indent=1)
@@ -115,9 +115,9 @@ def load(folder: Path) -> tuple[str, Reference, Model, Wording | None]:
         np.array([code for listed in entries["code"].to_pylist() for code in listed], dtype=np.int64),
         np.array([weight for listed in entries["weight"].to_pylist() for weight in listed], dtype=np.float64),
     )
-    learned = (np.array(plain[name], dtype=np.float64) for name in ("weights", "raw", "right"))
-    weights, raw, right = learned
-    return plain["kind"], reference, Model(weights, float(plain["outside"]), raw, right), wording
+    learned = (np.array(plain[name], dtype=np.float64) for name in ("weights", "sound", "barred"))
+    weights, sound, barred = learned
+    return plain["kind"], reference, Model(weights, float(plain["outside"]), sound, barred), wording
 
 
 def _refused(folder: Path) -> Refusal:
