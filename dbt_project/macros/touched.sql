@@ -76,18 +76,6 @@ By valued month it is every month where values have been assigned anew.
 {% endmacro %}
 
 {#
-Whether values were assigned after this table was last written: decisions and references change months of which nothing
-was landed. Values are assigned all at once, and only where something of them has changed.
-#}
-{% macro revalued() %}
-    {%- set query -%}
-        select coalesce(max(assigned.snapshot_id) < (select max(held.snapshot_id) from {{ this }} as held), false)
-        from {{ source('coding', 'assigned') }} as assigned
-    {%- endset -%}
-    {{ return(not run_query(query).columns[0][0]) }}
-{% endmacro %}
-
-{#
 A condition on a table that is refreshed by stay: this build wrote the row, so it is a touched stay's. The lake knows the
 snapshot of each file and reads no other.
 #}

@@ -702,6 +702,9 @@ def test_layers_read_downwards_only(home: Home, built: BuildReport) -> None:
             # What changed since the last build is known from the snapshots that wrote and deleted raw rows.
             if model["name"] in {"int_stays__touched", "int_raw__built"} or parent.endswith("int_stays__touched"):
                 continue
+            # Coding hands on whole answers: between them and a mart there is nothing to put in order.
+            if name in {"stg_claims__coded_item", "stg_claims__assigned_value", "stg_claims__item_usage"}:
+                continue
             assert prefix in allowed[model["config"]["schema"]], f"{model['name']} reads {parent}"
 
 
