@@ -110,6 +110,12 @@ def load(home: Home, path: Path, *, kind: str | None = None, valid_from: date | 
             Message(f"没有参考表类别 {kind}。", f"There is no kind of reference called {kind}."),
             Message(f"可选：{'、'.join(KINDS)}。", f"There are {', '.join(KINDS)}."),
         )
+    if not path.exists():
+        raise Refusal(
+            "E-REFERENCE-NONE",
+            Message(f"{path} 不存在。", f"{path} does not exist."),
+            Message("检查路径。", "Check the path."),
+        )
     report = _loaded(home, path, kind=kind, valid_from=valid_from)
     if not report.files:
         raise Refusal(
