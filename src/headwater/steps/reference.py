@@ -193,8 +193,8 @@ class _Delivered:
                 "E-REFERENCE-DATE",
                 Message(f"不知道参考表 {self._name} 自哪天起有效。", f"Nobody says from which day {self._name} holds."),
                 Message(
-                    "用 --valid-from 指明，或把文件命名为 <类别>_<日期>.csv。",
-                    "Give --valid-from, or call it <kind>_<date>.csv.",
+                    "用 --valid-from 指明，或把文件命名为 <类别>_<日期>.csv，日期须存在，如 drug_20260101.csv。",
+                    "Give --valid-from, or call it <kind>_<date>.csv with a day that exists, as drug_20260101.csv.",
                 ),
             )
         guard_place(self._file, folder=self._folder, name=self._name)

@@ -154,7 +154,7 @@ def test_a_failed_run_is_refused_with_what_its_task_raised(airflow: Airflow, api
     ]
     with pytest.raises(Refusal, match="E-CHAIN-FAILED") as refusal:
         Following(api, run_id="first", born=BORN).look()
-    assert refusal.value.reason.en == "ingest_deliveries.land_source failed: Refusal: E-FILE-ENCODING: which"
+    assert refusal.value.reason.en == "ingest_deliveries.land_source failed: Refusal: E-FILE-ENCODING: which."
 
 
 def test_a_run_that_hands_nothing_on_is_refused(airflow: Airflow, api: AirflowApi) -> None:
