@@ -102,9 +102,11 @@ class AirflowApi:
         """Return what the last try of a task instance failed with, as its log has it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         lines = self._call("GET", f"{path}?map_index={task['map_index']}")["content"]
-        raised = [error for line in lines for error in line.get("error_detail") or []]
+        raised = [line["error_detail"] for line in lines if line.get("error_detail")]
         if raised:
-            return f"{raised[-1]['exc_type']}: {raised[-1]['exc_value']}"
+            # What was raised comes first, what caused it after it.
+            error = raised[-1][0]
+            return f"{error['exc_type']}: {error['exc_value']}"
         return str(lines[-1]["event"]) if lines else ""
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:

@@ -111,10 +111,10 @@ class Following:
     def _failed(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> Refusal:
         culprit = next((task for task in tasks if task["state"] == "failed"), None)
         name = culprit["task_id"] if culprit else "?"
-        told = self._api.failure(dag_id, run_id, culprit) if culprit else ""
+        told = self._api.failure(dag_id, run_id, culprit).rstrip("。. ") if culprit else ""
         return Refusal(
             "E-CHAIN-FAILED",
-            Message(f"{dag_id}.{name} 失败：{told}", f"{dag_id}.{name} failed: {told}"),
+            Message(f"{dag_id}.{name} 失败：{told}。", f"{dag_id}.{name} failed: {told}."),
             Message("请在 Airflow 中查看其日志。", "See its log in Airflow."),
         )
 

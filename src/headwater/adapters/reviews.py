@@ -52,7 +52,8 @@ class Question:
     at_risk : money billed under these items, in ``currency``; where several have been used, that of the largest sum
     highest_price : per unit, listed or billed
     reported : national codes that the hospitals report themselves
-    alternatives : the best candidates, each ``code``, ``name`` and ``confidence``
+    alternatives : the best candidates, each ``code``, ``name``, ``confidence``, and as ``attributes`` what else the
+        reference says
     """
 
     like_id: str
@@ -288,11 +289,13 @@ def confirmed_before(connection: psycopg.Connection, *, by: str, request_key: st
     return int(row[0]) if row else None
 
 
-def proposals(connection: psycopg.Connection, like_ids: Sequence[str]) -> dict[str, Ruling]:
-    """Return the proposals about these items that wait for confirmation."""
+def proposals(connection: psycopg.Connection, like_ids: Sequence[str] | None = None) -> dict[str, Ruling]:
+    """Return the proposals about these items, or about any, that wait for confirmation."""
     with connection.cursor(row_factory=class_row(Ruling)) as cursor:
         cursor.execute(
-            f"select {_RULING} from ops.coding_ruling where state = 'proposed' and like_id = any(%s)", (list(like_ids),)
+            f"select {_RULING} from ops.coding_ruling where state = 'proposed' "
+            "and (%(likes)s::text[] is null or like_id = any(%(likes)s))",
+            {"likes": None if like_ids is None else list(like_ids)},
         )
         return {one.like_id: one for one in cursor.fetchall()}
 

@@ -212,10 +212,10 @@ def _undecoded(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *,
 
 
 def _undecodable(name: str, declared: str, fault: str) -> Refusal:
-    tried = "utf-8、gb18030" if declared == "auto" else declared
+    zh, en = ("UTF-8 或 GB18030", "UTF-8 or GB18030") if declared == "auto" else (declared, declared)
     return Refusal(
         "E-FILE-ENCODING",
-        Message(f"文件 {name} 不是 {tried} 编码：{fault}。", f"File {name} is not {tried}: {fault}."),
+        Message(f"文件 {name} 不是 {zh} 编码：{fault}。", f"File {name} is not {en}: {fault}."),
         Message("请另存为 UTF-8 后重报。", "Save it as UTF-8 and send it again."),
     )
 

@@ -224,7 +224,7 @@ def _cells(column: Column, cells: Sequence[str | None] | None, *, name: str) -> 
             "VALUE",
             Message(
                 f"参考表 {name} 的列 {column.name}（{column.zh}）有 {len(wrong)} 个值无法读取，行号与值：{places}。",
-                f"{len(wrong)} cells of {column.name} ({column.en}) in reference {name} cannot be read, by row: "
+                f"Reference {name}: {len(wrong)} of the cells of {column.name} ({column.en}) cannot be read, by row: "
                 f"{places}.",
             ),
             Message(
@@ -283,7 +283,7 @@ def _distinct(
             "TWICE",
             Message(
                 f"参考表 {name} 中 {len(twice)} 个编码有互相矛盾的行：{shown}。",
-                f"{len(twice)} codes of reference {name} stand in rows that contradict each other: {shown}.",
+                f"Rows of reference {name} contradict each other, for {len(twice)} of its codes: {shown}.",
             ),
             Message("每个编码只留一行。", "Leave one row a code."),
         )

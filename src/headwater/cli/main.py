@@ -148,7 +148,12 @@ def code(
     """Give local items their national codes; what is ambiguous waits for a person. / 统一编码."""
     from headwater.steps.code import code as run
 
-    _report(as_json, lambda: run(_home(), anew=anew))
+    with _errors():
+        report = run(_home(), anew=anew)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        review.tell(report)
 
 
 @app.command()

@@ -61,9 +61,10 @@ def list_versions(as_json: Json = False) -> None:
     if as_json:
         _print_json({"versions": [asdict(version) for version in found]})
         return
-    table = listing("kind 类别", "valid_from 生效日", "version 版本", "file 文件", "rows 行", numbers=1)
+    table = listing("kind, file 类别、文件", "valid_from 生效日", "version 版本", "rows 行", numbers=1)
     for one in found:
-        table.add_row(one.kind, f"{one.valid_from}", one.version, shown(one.file_name), f"{one.rows:,}")
+        name = f"{one.kind}\n[dim]{shown(one.file_name)}[/]"
+        table.add_row(name, f"{one.valid_from}", one.version, f"{one.rows:,}")
     _out.print(table)
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,10 @@ from headwater.cli.deliveries import whoami
 from headwater.cli.shown import listing, shown
 from headwater.errors import HeadwaterError, Message
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from headwater.steps.code import CodeReport
+
+__all__ = ["app", "tell"]
 
 app = typer.Typer(no_args_is_help=True, help="Codes that wait for a person. / 编码审核")
 _out = Console()
@@ -78,7 +81,7 @@ def show(like_id: Like, as_json: Json = False) -> None:
         "name 名称": question.name,
         **question.attributes,
         "at risk 涉及金额": f"{question.at_risk:,.2f} {question.currency or ''}",
-        "reason 原因": f"{told_why.zh} {told_why.en}",
+        "reason 原因": " ".join(dict.fromkeys((told_why.zh, told_why.en))),
         "reported 医院自报": ", ".join(question.reported),
         "high value 高值": "two people 须两人" if question.is_high_value else "",
     }
@@ -87,7 +90,10 @@ def show(like_id: Like, as_json: Json = False) -> None:
             _out.print(f"[bold]{name}[/] {shown(value)}", highlight=False)
     candidates = listing("code 编码", "name 名称", "confidence 把握", numbers=1)
     for one in question.alternatives:
-        candidates.add_row(shown(one["code"]), shown(one["name"]), f"{one['confidence']:.2f}")
+        # Candidates of one name are told apart by what else the reference says.
+        further = shown(" · ".join(one["attributes"].values()))
+        name = f"{shown(one['name'])}\n[dim]{further}[/]" if further else shown(one["name"])
+        candidates.add_row(shown(one["code"]), name, f"{one['confidence']:.2f}")
     items = listing("source 来源", "local code 院内编码", "decision 状态", "lines 明细", "money 金额", numbers=2)
     for item in found.items:
         state = f"{item['decision']} {shown(str(item['code'] or ''))}"
@@ -132,6 +138,24 @@ def confirm(
 
     with _errors():
         _tell(run(_home(), decision, signed=(by or whoami(), why)).to_dict(), as_json)
+
+
+def tell(report: "CodeReport") -> None:
+    """Show what a coding did."""
+    table = listing(
+        *("kind 类别", "asked 求码", "auto 自动", "decided 人定", "review 待审", "none 无码", "reopened 重审"),
+        numbers=6,
+    )
+    for one in report.kinds:
+        counts = (one.asked, *(one.decisions.get(name, 0) for name in ("auto", "decided", "review", "none")))
+        table.add_row(one.kind, *(f"{count:,}" for count in (*counts, one.reopened)))
+    _out.print(table)
+    for note in report.notes:
+        for text in (note.zh, note.en):
+            _out.print(f"[yellow]![/] {shown(text)}", highlight=False)
+    _out.print(f"questions 待审问题 {report.waiting:,} · {report.seconds:.1f} s", highlight=False)
+    if report.waiting:
+        _out.print("查看与决定 see and decide: headwater review list", highlight=False)
 
 
 def _tell(done: dict[str, Any], as_json: bool) -> None:

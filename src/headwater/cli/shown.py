@@ -10,7 +10,7 @@ __all__ = ["listing", "shown"]
 
 
 def listing(*headings: str, numbers: int = 0) -> Table:
-    """Return a table that fits a terminal of 80 columns: no frame, and headings in two lines, ``English 中文``.
+    """Return a table that fits a terminal of 80 columns: no frame, and headings in two lines, ``some English 中文``.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def listing(*headings: str, numbers: int = 0) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(headings):
         is_number = place >= len(headings) - numbers
-        table.add_column(heading.replace(" ", "\n", 1), justify="right" if is_number else "left", overflow="fold")
+        table.add_column("\n".join(heading.rsplit(" ", 1)), justify="right" if is_number else "left", overflow="fold")
     return table
 
 

@@ -1,18 +1,21 @@
 """Questions: what coding leaves to people, like items together, with the money that stands at risk."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import references
 from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY, REPORTED
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Question
 from headwater.claims import coding
+from headwater.claims.likeness import ATTRIBUTES
 from headwater.errors import Message
 
 __all__ = ["HIGH_VALUE", "REASONS", "is_high_value", "questions", "threshold", "told"]
@@ -29,6 +32,7 @@ REASONS: Mapping[str, Message] = {
 HIGH_VALUE = Decimal(1000)
 """Price of a unit, in the source's currency, from which two people must agree where the bureau names no threshold."""
 
+Row = Mapping[str, Any]
 _UNBILLED = Decimal("0.01")
 """Share of its price that an item puts at risk which nobody has billed yet."""
 
@@ -42,8 +46,11 @@ def questions(connection: duckdb.DuckDBPyConnection, *, on: date, like_id: str |
     like_id : all that wait when None
     """
     rows = connection.execute(_GROUPED, {"like": like_id, "unbilled": _UNBILLED}).to_arrow_table().to_pylist()
-    known = {kind: references.in_force(connection, kind, on=on) for kind in {row["kind"] for row in rows}}
     limit = threshold(connection, on=on)
+    known: dict[str, Mapping[str, Row]] = {}
+    for kind in {row["kind"] for row in rows}:
+        codes = {code for row in rows if row["kind"] == kind for code in _codes(row)}
+        known[kind] = _referred(references.in_force(connection, kind, on=on), codes)
     return [_question(row, known[row["kind"]], limit) for row in rows]
 
 
@@ -63,17 +70,25 @@ def threshold(connection: duckdb.DuckDBPyConnection, *, on: date) -> Mapping[tup
 
 def is_high_value(reference: Reference | None, codes: list[str | None]) -> bool:
     """Tell whether the reference calls one of these codes high-value."""
-    if reference is None or "is_high_value" not in reference.table.column_names:
-        return False
-    columns = (reference.table.column(name).to_pylist() for name in ("code", "is_high_value"))
-    return any(flag and code in codes for code, flag in zip(*columns, strict=True))
+    return any(row.get("is_high_value") for row in _referred(reference, codes).values())
 
 
-def _question(
-    row: Mapping[str, Any], reference: Reference | None, limit: Mapping[tuple[str, str], Decimal]
-) -> Question:
-    alternatives = [dict(one) for one in row["alternatives"] or []]
-    codes: list[str | None] = [*(one["code"] for one in alternatives), *row["reported"], row["code"]]
+def _referred(reference: Reference | None, codes: Iterable[str | None]) -> Mapping[str, Row]:
+    """Return code to what the reference says of it, for those of ``codes`` that it has."""
+    if reference is None:
+        return {}
+    wanted = pa.array([code for code in codes if code is not None], pa.string())
+    found = reference.table.filter(pc.is_in(reference.table["code"], value_set=wanted))
+    return {row["code"]: row for row in found.to_pylist()}
+
+
+def _codes(row: Row) -> list[str | None]:
+    return [*(one["code"] for one in row["alternatives"] or []), *row["reported"], row["code"]]
+
+
+def _question(row: Row, known: Mapping[str, Row], limit: Mapping[tuple[str, str], Decimal]) -> Question:
+    said = {code: {name: one[name] for name in ATTRIBUTES[row["kind"]] if one.get(name)} for code, one in known.items()}
+    alternatives = [{**one, "attributes": said.get(one["code"], {})} for one in row["alternatives"] or []]
     price = row["highest_price"]
     dear = price is not None and price >= limit.get((row["kind"], row["currency"] or "CNY"), HIGH_VALUE)
     return Question(
@@ -86,7 +101,7 @@ def _question(
         at_risk=row["at_risk"],
         currency=row["currency"],
         highest_price=price,
-        is_high_value=dear or is_high_value(reference, codes),
+        is_high_value=dear or any(known.get(code or "", {}).get("is_high_value") for code in _codes(row)),
         reason=row["reason"] or "",
         reported=row["reported"],
         alternatives=alternatives,

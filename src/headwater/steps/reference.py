@@ -110,6 +110,12 @@ def load(home: Home, path: Path, *, kind: str | None = None, valid_from: date | 
             Message(f"没有参考表类别 {kind}。", f"There is no kind of reference called {kind}."),
             Message(f"可选：{'、'.join(KINDS)}。", f"There are {', '.join(KINDS)}."),
         )
+    if not path.exists():
+        raise Refusal(
+            "E-REFERENCE-NONE",
+            Message(f"{path} 不存在。", f"{path} does not exist."),
+            Message("检查路径。", "Check the path."),
+        )
     report = _loaded(home, path, kind=kind, valid_from=valid_from)
     if not report.files:
         raise Refusal(
@@ -187,8 +193,8 @@ class _Delivered:
                 "E-REFERENCE-DATE",
                 Message(f"不知道参考表 {self._name} 自哪天起有效。", f"Nobody says from which day {self._name} holds."),
                 Message(
-                    "用 --valid-from 指明，或把文件命名为 <类别>_<日期>.csv。",
-                    "Give --valid-from, or call it <kind>_<date>.csv.",
+                    "用 --valid-from 指明，或把文件命名为 <类别>_<日期>.csv，日期须存在，如 drug_20260101.csv。",
+                    "Give --valid-from, or call it <kind>_<date>.csv with a day that exists, as drug_20260101.csv.",
                 ),
             )
         guard_place(self._file, folder=self._folder, name=self._name)

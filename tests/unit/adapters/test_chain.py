@@ -149,12 +149,18 @@ def test_a_failed_run_is_refused_with_what_its_task_raised(airflow: Airflow, api
     airflow.tasks[CHAIN[0]] = [task("land_source", "failed", index=0), task("sum_up", "upstream_failed")]
     airflow.log = [
         {"event": "begun"},
-        {"event": "failed", "error_detail": [{"exc_type": "Refusal", "exc_value": "E-FILE-ENCODING: which"}]},
+        {
+            "event": "failed",
+            "error_detail": [
+                {"exc_type": "Refusal", "exc_value": "E-FILE-ENCODING: which", "is_cause": False},
+                {"exc_type": "UnicodeDecodeError", "exc_value": "byte 7", "is_cause": True},
+            ],
+        },
         {"event": "ended"},
     ]
     with pytest.raises(Refusal, match="E-CHAIN-FAILED") as refusal:
         Following(api, run_id="first", born=BORN).look()
-    assert refusal.value.reason.en == "ingest_deliveries.land_source failed: Refusal: E-FILE-ENCODING: which"
+    assert refusal.value.reason.en == "ingest_deliveries.land_source failed: Refusal: E-FILE-ENCODING: which."
 
 
 def test_a_run_that_hands_nothing_on_is_refused(airflow: Airflow, api: AirflowApi) -> None:

@@ -54,3 +54,4 @@ def test_nothing_to_load_is_refused(home: Home, tmp_path: Path):
     done = RUN.invoke(app, ["reference", "load", str(tmp_path / "missing")])
     assert done.exit_code == 2
     assert "E-REFERENCE-NONE" in done.stderr
+    assert "does not exist" in done.stderr.replace("\n", " ")

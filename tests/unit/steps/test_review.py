@@ -152,8 +152,17 @@ def test_a_proposal_leaves_the_decision_before_it_in_force_until_it_is_confirmed
     bureau.code()
     assert {code for _, _, code in bureau.answers(kind="consumable")} == {"C001"}
     assert [one.state for one in show(bureau.home, stent).rulings] == ["proposed", "in force"]
+    ((question, proposal),) = waiting(bureau.home)
+    assert (question.like_id, proposal.decision_id) == (stent, second.decision_id), "whoever confirms must find it"
     confirm(bureau.home, second.decision_id, signed=LI)
     assert {code for _, _, code in bureau.answers(kind="consumable")} == {"C002"}
+
+
+def test_candidates_of_one_name_are_told_apart_by_what_else_the_reference_says(bureau, drug):
+    ((question, _),) = waiting(bureau.home, kind="drug")
+    said = {one["code"]: (one["name"], one["attributes"]) for one in question.alternatives}
+    assert said["X001"] == ("阿莫西林胶囊", {"spec": "0.25g*24粒"})
+    assert said["X002"] == ("阿莫西林胶囊", {"spec": "0.5g*24粒"})
 
 
 def test_a_dear_item_takes_two_people_whatever_the_reference_calls_it(bureau):

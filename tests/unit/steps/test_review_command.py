@@ -34,12 +34,14 @@ def run(bureau, monkeypatch):
 def test_people_are_led_from_the_list_to_a_decision(run, bureau):
     coded = json.loads(run("code", "--json"))
     assert coded["waiting"] == 2
+    assert "questions 待审问题 2" in run("code")
     listed = json.loads(run("review", "list", "--json"))["questions"]
     assert [one["kind"] for one in listed] == ["consumable", "drug"], "the dearer one first"
     stent, drug = (one["like_id"] for one in listed)
     shown = run("review", "list")
     assert re.findall(r"\b[0-9a-f]{20}\b", shown) == [stent, drug]
-    assert "阿莫西林胶囊[bold]" in run("review", "show", drug), "delivered text is no markup"
+    assert "阿莫西林胶囊[bold]" in (told := run("review", "show", drug)), "delivered text is no markup"
+    assert {"0.25g*24粒", "0.5g*24粒"} <= set(told.split()), "candidates of one name are told apart"
     assert "两人" in (told := run("review", "show", stent))
     assert "C001" in told
     assert "已生效" in run("review", "decide", drug, "none", "--why", "名称不全", "--by", "li")
