@@ -172,4 +172,6 @@ DRUG = Kind(
         Attribute("unread", compare_numbers),
     ),
     read=read,
+    # One letter is another drug (泼尼松, 泼尼松龙), and a list of a region does not have them all.
+    vouching=(("licence",), ("maker", "strength")),
 )
