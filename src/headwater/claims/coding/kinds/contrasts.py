@@ -12,7 +12,7 @@ from headwater.claims.coding.tables import rows
 __all__ = ["compare_contrasts"]
 
 _IDLE = re.compile(
-    r"镜下|引导下|直视下|监视下|(?:其他)?(?:和|或)?未特指的?|未分类|不可归类在他处者?|伴有|具有|手术|小时|头孢|中药"
+    r"镜下|引导下|直视下|监视下|(?:其他)?(?:和|或)?未特指的?|未分类|不可归类在他处者?|伴有|具有|手术|小时|无菌|无纺|不锈"
 )
 _LATIN = re.compile(r"[a-z]+")
 _SHORT = 5

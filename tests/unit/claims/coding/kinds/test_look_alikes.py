@@ -42,3 +42,34 @@ def test_a_slip_is_automatic_where_the_licence_vouches_for_it():
     asked = {"name": ["硝笨地平控释片"], "aprvno": ["国药准字H20000001"]}
     assert matcher.match(pa.table(asked))["decision"].to_pylist() == ["auto"]
     assert matcher.match(pa.table({"name": asked["name"]}))["decision"].to_pylist() == ["review"]
+
+
+OTHERS = [
+    *(
+        ("非吸收性缝线 4-0", "可吸收性缝线 4-0"),
+        ("髋关节假体 股骨柄", "髋关节假体 股骨头"),
+        ("气管插管 带囊", "气管插管 不带囊"),
+    ),
+    *(
+        ("锁定接骨板 胫骨远端", "锁定接骨板 胫骨近端"),
+        ("左心室辅助装置", "右心室辅助装置"),
+        ("冠状动脉切割球囊", "冠状动脉扩张球囊"),
+    ),
+]
+SERVICES = [
+    *(("凝血酶原时间测定", "凝血酶时间测定"), ("降钙素原检测", "降钙素检测"), ("直接胆红素测定", "间接胆红素测定")),
+    *(
+        ("促甲状旁腺激素测定", "促甲状腺激素测定"),
+        ("乙型肝炎表面抗原测定", "乙型肝炎表面抗体测定"),
+        ("前白蛋白测定", "白蛋白测定"),
+    ),
+]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("kind", "pairs"), [("consumable", OTHERS), ("service", SERVICES)])
+def test_neither_is_another_consumable_or_service(kind: str, pairs: list[tuple[str, str]], turned: bool):
+    asked, listed = zip(*(pair[::-1] if turned else pair for pair in pairs), strict=True)
+    reference = pa.table({"code": [str(number) for number in range(len(listed))], "name": listed})
+    answers = Matcher.fit(reference, kind=kind).match(pa.table({"name": asked}))
+    assert "auto" not in answers["decision"].to_pylist()
