@@ -31,11 +31,16 @@ def compare(kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates) -> tu
     arranged = _alike(_in_order(names.text), _in_order(entries.text), pairs)
     columns: list[npt.NDArray[Any]] = [pairs.cosine, pairs.told, pairs.meant, ratio, arranged, ratio >= 1]
     barred = arranged < kind.alike
+    agreed: dict[str, npt.NDArray[np.bool_]] = {}
     for attribute in kind.attributes:
         states = _states(names.values[attribute.name], entries.values[attribute.name], pairs, attribute.compare)
+        agreed[attribute.name] = states == State.EQUAL
         columns += [states == state for state in (State.EQUAL, State.NEAR, State.CONFLICT)]
         if attribute.blocks:
             barred |= states == State.CONFLICT
+    if kind.vouching:
+        vouched = [np.logical_and.reduce([agreed[name] for name in together]) for together in kind.vouching]
+        barred |= (arranged < 1) & ~np.logical_or.reduce(vouched)
     return np.column_stack(columns).astype(np.float64), barred
 
 

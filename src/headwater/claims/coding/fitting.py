@@ -73,7 +73,9 @@ def taught(kind: Kind, labelled: pa.Table | None, codes: Sequence[str], said: Pa
         return Taught([], [], None)
     given, fields = rows_of(labelled, kind)
     first = {code: place for place, code in reversed(list(enumerate(codes)))}
-    kept = [place for place, code in enumerate(given) if code in first]
+    # However often a pair is told, it is told once: repetition must not outvote the reference's own name.
+    told = {(code, *(fields[field][place] for field in sorted(fields))): place for place, code in enumerate(given)}
+    kept = [place for (code, *_), place in told.items() if code in first]
     if not kept:
         return Taught([], [], None)
     read = parsed({field: [texts[place] for place in kept] for field, texts in fields.items()}, kind)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from headwater.claims.coding.intact import check
 from headwater.claims.coding.kinds import Parsed
 from headwater.claims.coding.learning import Model
 from headwater.claims.coding.quantities import amounts
@@ -19,8 +20,13 @@ from headwater.errors import Message, Refusal
 
 __all__ = ["attributes", "load", "parts", "save"]
 
-_FORMAT = 2
-_INNER = ("telling", "parts", "unread", "letters")
+_FORMAT = 3
+_DAMAGE = (
+    *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
+    *(pa.ArrowException, Refusal),
+)
+"""What reading something else than a matcher raises."""
+_INNER = ("telling", "contrasts", "parts", "unread", "letters")
 _AMOUNTS = ("mg", "ml", "iu", "pct")
 
 
@@ -93,31 +99,44 @@ def load(folder: Path) -> tuple[str, Reference, Model, Wording | None]:
     """Return kind, reference, model and wording of a saved matcher."""
     try:
         plain = json.loads((folder / "matcher.json").read_text(encoding="utf-8"))
-        codes, entries = (pq.read_table(folder / f"{name}.parquet").combine_chunks() for name in ("codes", "entries"))
-        taught = plain.get("wording") and pq.read_table(folder / "wording.parquet")
-    except (OSError, ValueError) as error:
+        if type(plain["format"]) is not int or plain["format"] != _FORMAT:
+            raise ValueError(plain["format"])
+        taught, learned = None, plain["wording"]
+        if learned is not None:
+            taught = Wording.restored(_read(folder, "wording"), learned)
+        curves = (np.array(plain[name], dtype=np.float64) for name in ("weights", "sound", "barred"))
+        weights, sound, barred = curves
+        model = Model(weights, float(plain["outside"]), sound, barred)
+        reference = _reference(_read(folder, "codes"), _read(folder, "entries"))
+        check(plain["kind"], reference, model, taught)
+    except _DAMAGE as error:
         raise _refused(folder) from error
-    if plain.get("format") != _FORMAT:
-        raise _refused(folder)
-    wording = Wording.restored(taught, plain["wording"]) if taught else None
+    return plain["kind"], reference, model, taught
+
+
+def _read(folder: Path, name: str) -> pa.Table:
+    # One file, not a folder of them: what stands beside it must not be read along.
+    return pq.ParquetFile(folder / f"{name}.parquet").read().combine_chunks()
+
+
+def _reference(codes: pa.Table, entries: pa.Table) -> Reference:
     values = {
         name.removeprefix("value_"): entries[name].to_pylist()
         for name in entries.column_names
         if name.startswith("value_")
     }
     said = Parsed(entries["text"].to_pylist(), values, np.zeros(len(entries), dtype=np.bool_))
-    sizes = np.array([len(listed) for listed in entries["code"].to_pylist()], dtype=np.int64)
-    reference = Reference(
+    listed, weighed = entries["code"].to_pylist(), entries["weight"].to_pylist()
+    if entries["code"].type.value_type != pa.int64() or [*map(len, listed)] != [*map(len, weighed)]:
+        raise ValueError("codes of entries")
+    return Reference(
         codes["code"].to_pylist(),
         codes["name"].to_pylist(),
         said,
-        np.concatenate([[0], np.cumsum(sizes)]),
-        np.array([code for listed in entries["code"].to_pylist() for code in listed], dtype=np.int64),
-        np.array([weight for listed in entries["weight"].to_pylist() for weight in listed], dtype=np.float64),
+        np.concatenate([[0], np.cumsum(np.array([len(some) for some in listed], dtype=np.int64))]),
+        np.array([code for some in listed for code in some], dtype=np.int64),
+        np.array([weight for some in weighed for weight in some], dtype=np.float64),
     )
-    learned = (np.array(plain[name], dtype=np.float64) for name in ("weights", "sound", "barred"))
-    weights, sound, barred = learned
-    return plain["kind"], reference, Model(weights, float(plain["outside"]), sound, barred), wording
 
 
 def _refused(folder: Path) -> Refusal:

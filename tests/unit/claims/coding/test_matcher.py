@@ -70,3 +70,11 @@ def test_what_is_no_matcher_is_not_loaded(tmp_path: Path):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(Refusal, match="E-UNKNOWN-NAME"):
         Matcher.fit(SERVICES, kind="furniture")
+
+
+def test_a_labelled_pair_told_a_thousand_times_does_not_outvote_the_reference():
+    reference = pa.table({"code": ["1", "2"], "name": ["阿莫西林胶囊", "阿奇霉素片"]})
+    labelled = pa.table({"name": ["阿莫西林胶囊"] * 1000, "code": ["2"] * 1000})
+    for kind in ("drug", "consumable", "service", "diagnosis", "operation"):
+        (answer,) = Matcher.fit(reference, labelled, kind=kind).match(pa.table({"name": ["阿莫西林胶囊"]})).to_pylist()
+        assert answer["decision"] == "review", answer

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from headwater.claims.coding.kinds.contrasts import compare_contrasts
 from headwater.claims.coding.kinds.kind import Attribute, Parsed
 from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
@@ -19,6 +20,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     values = {
         "letters": ["".join(sorted(name)) for name in text],
         "telling": text,
+        "contrasts": text,
         "numbers": [numbers(name) for name in text],
     }
     return Parsed(text, values, np.zeros(len(text), dtype=np.bool_))
@@ -29,6 +31,7 @@ def attributes(kind: str) -> tuple[Attribute, ...]:
     return (
         Attribute("letters", _compare_letters, blocks=False),
         Attribute("telling", compare_telling(kind)),
+        Attribute("contrasts", compare_contrasts(kind)),
         Attribute("numbers", compare_numbers),
     )
 

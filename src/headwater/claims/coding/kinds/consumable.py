@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from headwater.claims.coding.kinds.common import numerals, unmarked
+from headwater.claims.coding.kinds.contrasts import compare_contrasts
 from headwater.claims.coding.kinds.drug import maker
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
 from headwater.claims.coding.normalising import squeeze
@@ -52,6 +53,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
     text = [name if model in name else name + model for name, model in zip(whole, columns, strict=True)]
     values = {
         "model": models,
+        "contrasts": text,
         "numbers": [numbers(f"{name} {spec}") for name, spec in zip(names, specs, strict=True)],
         "material": squeeze(fields["material"]),
         "maker": makers,
@@ -66,6 +68,7 @@ CONSUMABLE = Kind(
     fields=("spec", "material", "maker", "licence"),
     attributes=(
         Attribute("model", compare_models, weight=0.15),
+        Attribute("contrasts", compare_contrasts("consumable")),
         Attribute("numbers", compare_numbers, weight=0.05),
         Attribute("material", compare_words, blocks=False),
         Attribute("maker", compare_words, weight=0.1),
@@ -74,4 +77,5 @@ CONSUMABLE = Kind(
     read=read,
     # Strength, maker and licence speak too, and names are short.
     alike=0.0,
+    vouching=(("licence",), ("maker", "model")),
 )

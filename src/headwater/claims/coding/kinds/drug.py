@@ -10,6 +10,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from headwater.claims.coding.kinds.common import unmarked
+from headwater.claims.coding.kinds.contrasts import compare_contrasts
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed, agreed
 from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
@@ -148,6 +149,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
             torn |= contradiction
     values["salt"] = [name.salt for name in names]
     values["telling"] = [name.text for name in names]
+    values["contrasts"] = [name.text for name in names]
     values["numbers"] = [numbers(name.text) for name in names]
     values["unread"] = [numbers(spec.rest) if text else "" for spec, text in zip(specs, fields["spec"], strict=True)]
     values["piece"] = [spec.piece or name.piece for spec, name in zip(specs, names, strict=True)]
@@ -163,10 +165,13 @@ DRUG = Kind(
         Attribute("pack", compare_exactly, weight=0.05),
         Attribute("salt", compare_exactly),
         Attribute("telling", compare_telling("drug")),
+        Attribute("contrasts", compare_contrasts("drug")),
         Attribute("maker", compare_words, weight=0.12),
         Attribute("licence", compare_exactly, weight=0.3),
         Attribute("numbers", compare_numbers),
         Attribute("unread", compare_numbers),
     ),
     read=read,
+    # One letter is another drug (泼尼松, 泼尼松龙), and a list of a region does not have them all.
+    vouching=(("licence",), ("maker", "strength")),
 )

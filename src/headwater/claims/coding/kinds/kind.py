@@ -55,6 +55,7 @@ class Kind:
     read : normal texts by field to what they say
     grams : lengths of the character n-grams by which candidates are sought
     alike : names that share less of their characters, in whatever order, are never coded by themselves
+    vouching : attributes that, equal together, let a name of other letters be coded by itself; none: none is needed
     """
 
     name: str
@@ -63,6 +64,7 @@ class Kind:
     read: Callable[[Mapping[str, Sequence[str]]], Parsed]
     grams: tuple[int, ...] = (1, 2)
     alike: float = 0.65
+    vouching: tuple[tuple[str, ...], ...] = ()
 
 
 def agreed(column: Sequence[str], name: Sequence[str], compare: Compare) -> tuple[list[str], npt.NDArray[np.bool_]]:

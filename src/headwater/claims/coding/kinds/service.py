@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from headwater.claims.coding.kinds.common import found_words, numerals, unmarked
+from headwater.claims.coding.kinds.contrasts import compare_contrasts
 from headwater.claims.coding.kinds.kind import Attribute, Kind, Parsed
 from headwater.claims.coding.kinds.telling import compare_telling
 from headwater.claims.coding.normalising import squeeze
@@ -62,6 +63,7 @@ def read(fields: Mapping[str, Sequence[str]]) -> Parsed:
         "site": [found_words(name, "sites") for name in text],
         "method": [found_words(name, "methods") for name in text],
         "telling": text,
+        "contrasts": text,
         "numbers": [numbers(name) for name in names],
     }
     return Parsed(text, values, np.zeros(len(names), np.bool_))
@@ -73,6 +75,7 @@ SERVICE = Kind(
     attributes=(
         Attribute("parts", compare_parts),
         Attribute("telling", compare_telling("service")),
+        Attribute("contrasts", compare_contrasts("service")),
         Attribute("numbers", compare_numbers),
     ),
     read=read,
