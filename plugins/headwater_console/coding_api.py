@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -22,6 +23,10 @@ from headwater_console.views import LANGUAGES, language
 __all__ = ["changing", "reading"]
 
 _PREFIX = "/api/v1/coding"
+_LARGEST = 1 << 16
+"""Bytes of a body."""
+_DIGITS = 30
+"""Of an amount of money in a cursor, before or after its point."""
 reading = APIRouter(prefix=_PREFIX, route_class=ProblemRoute)
 changing = APIRouter(prefix=_PREFIX, route_class=ProblemRoute)
 """What changes something stands apart, as it takes more than a login."""
@@ -54,7 +59,16 @@ async def _body(request: Request) -> bytes:
             Message("请求体须为 application/json。", "The body must be application/json."),
             Message("设置 Content-Type。", "Set Content-Type."),
         )
-    return await request.body()
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST:
+            raise Refusal(
+                "E-REQUEST-SIZE",
+                Message("请求体过大。", "The body is too large."),
+                Message("缩短理由。", "Give a shorter reason."),
+            )
+    return bytes(body)
 
 
 _Body = Annotated[bytes, Depends(_body)]
@@ -131,7 +145,7 @@ def _place(cursor: str | None) -> tuple[Decimal, str] | None:
     try:
         risk, like_id = json.loads(base64.urlsafe_b64decode(cursor))
         at = Decimal(risk)
-        if not at.is_finite() or not isinstance(like_id, str) or "\x00" in like_id:
+        if not at.is_finite() or abs(at.adjusted()) > _DIGITS or not re.fullmatch("[0-9a-f]{20}", like_id):
             raise ValueError(cursor)
         return at, like_id
     except (binascii.Error, ValueError, TypeError, InvalidOperation):

@@ -1,5 +1,6 @@
 """The interface of coding review over real stores: who may look, who may decide, what a refusal says."""
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -168,3 +169,20 @@ def test_a_dear_item_takes_two_people(client):
     assert (done.status_code, done.json()["state"], done.json()["items"]) == (201, "in force", 1)
     late = post(client, "confirmations", wanted, who="zhao")
     assert (late.status_code, late.json()["code"]) == (409, "E-CODING-NOT-WAITING")
+
+
+@pytest.mark.parametrize("place", [["1e999999", "a" * 20], ["1e-99999", "a" * 20], ["1", "\ud800"], ["1", "x"], [1, 2]])
+def test_a_forged_cursor_is_refused(client: TestClient, place: list[Any]):
+    cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    answer = get(client, f"queue?cursor={cursor}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "E-REQUEST-CURSOR")
+
+
+def test_a_body_too_large_is_not_read_to_its_end(client: TestClient):
+    answer = post(client, "decisions", " " * 1_000_000, key="large")
+    assert (answer.status_code, answer.json()["code"]) == (413, "E-REQUEST-SIZE")
+
+
+def test_a_reason_with_a_control_character_is_refused(client: TestClient):
+    answer = post(client, "decisions", {**DECISION, "like_id": "c" * 20, "why": "a\x00b"}, key="nul")
+    assert (answer.status_code, answer.json()["code"]) == (422, "E-CODING-WHO")

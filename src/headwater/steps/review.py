@@ -1,5 +1,6 @@
 """Review: people decide what coding leaves open; a decision serves all like items and is kept for later runs."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,10 @@ from headwater.errors import Message, Refusal
 from headwater.steps.questions import is_high_value, questions
 
 __all__ = ["Decided", "Shown", "confirm", "decide", "show", "waiting"]
+
+
+_LIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
+"""Scripts whose letters look like each other's."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +144,19 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
     Raises
     ------
     Refusal
-        ``E-CODING-WHO``, ``E-CODING-SAME-PERSON``, ``E-CODING-NOT-WAITING``, ``E-CODING-REPEATED``
+        ``E-CODING-WHO``, ``E-CODING-SAME-PERSON``, ``E-CODING-NOT-WAITING``, ``E-CODING-REPEATED``; ``E-CODING-CODE``
+        when the reference lost the code since it was proposed
     """
     by, why = _signed(signed)
     postgres.prepare(home)
     with postgres.connect(home) as register:
         proposal = reviews.ruling(register, decision_id)
-        if proposal is None:
-            raise _not_waiting(decision_id)
+    if proposal is None:
+        raise _not_waiting(decision_id)
+    if proposal.state == "proposed":
+        with _coded(home) as connection:
+            _checked(connection, proposal.kind, proposal.code)
+    with postgres.connect(home) as register:
         reviews.lock(register, proposal.like_id)
         again = request_key and reviews.confirmed_before(register, by=by, request_key=request_key)
         if again and again != decision_id:
@@ -190,19 +200,7 @@ def _wanted(
     signed: tuple[str, str],
     key: str | None,
 ) -> Wanted:
-    reference = references.in_force(connection, question.kind, on=datetime.now(UTC).date())
-    if reference is None:
-        raise Refusal(
-            "E-CODING-NO-REFERENCE",
-            Message(f"没有 {question.kind} 的参考表。", f"There is no reference of {question.kind}."),
-            Message("先用 headwater reference load 载入。", "Load one first: headwater reference load."),
-        )
-    if code is not None and code not in set(reference.table.column("code").to_pylist()):
-        raise Refusal(
-            "E-CODING-CODE",
-            Message(f"参考表中没有编码 {code}。", f"The reference has no code {code}."),
-            Message("选择参考表中的编码，或 none。", "Choose a code of the reference, or none."),
-        )
+    reference = _checked(connection, question.kind, code)
     return Wanted(
         question=question,
         code=code,
@@ -213,6 +211,24 @@ def _wanted(
         why=signed[1],
         request_key=key,
     )
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, kind: str, code: str | None) -> references.Reference:
+    """Return the reference in force, which has the code."""
+    reference = references.in_force(connection, kind, on=datetime.now(UTC).date())
+    if reference is None:
+        raise Refusal(
+            "E-CODING-NO-REFERENCE",
+            Message(f"没有 {kind} 的参考表。", f"There is no reference of {kind}."),
+            Message("先用 headwater reference load 载入。", "Load one first: headwater reference load."),
+        )
+    if code is not None and code not in set(reference.table.column("code").to_pylist()):
+        raise Refusal(
+            "E-CODING-CODE",
+            Message(f"参考表中没有编码 {code}。", f"The reference has no code {code}."),
+            Message("选择参考表中的编码，或 none。", "Choose a code of the reference, or none."),
+        )
+    return reference
 
 
 def _put_down(register: postgres.Connection, wanted: Wanted, *, over: int | None) -> int:
@@ -252,14 +268,24 @@ def _applied(home: Home, ruling: Ruling | None) -> Decided:
 
 
 def _signed(signed: tuple[str, str]) -> tuple[str, str]:
-    by, why = (text.strip() for text in signed)
-    if not by or not why:
+    by, why = " ".join(unicodedata.normalize("NFKC", signed[0]).split()), signed[1].strip()
+    if not by or not why or _disguised(by) or any(sign == "\x00" or unicodedata.category(sign) == "Cs" for sign in why):
         raise Refusal(
             "E-CODING-WHO",
             Message("须写明决定人和理由。", "A decision needs a person and a reason."),
-            Message("补上二者。", "Give both."),
+            Message(
+                "补上二者；不含控制字符，姓名不混用字母文字。",
+                "Give both, without control characters, and the name in letters of one script.",
+            ),
         )
     return by, why
+
+
+def _disguised(by: str) -> bool:
+    """Return whether a name can look like that of another person: with unseen signs, or letters of two scripts."""
+    scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in by if sign.isalpha()} & _LIKE
+    unseen = any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn") for sign in by)
+    return unseen or len(scripts) > 1
 
 
 def _decided(standing: Ruling | None) -> Refusal:

@@ -223,3 +223,23 @@ def test_nothing_that_was_decided_can_be_changed_and_in_the_twin_without_guards_
         for table in ("decision", "confirmation", "reopening"):
             register.execute(f"alter table ops.coding_{table} disable trigger user")
     assert [change for change in reversed(CHANGES) if tried(bureau, change) != "changed"] == []
+
+
+@pytest.mark.parametrize("name", ["ｌｉ", "l\u200bi", "LI\u3000", "l\u0456", "\u202eli", "li\x00"])
+def test_nobody_confirms_their_own_decision_under_a_name_that_looks_alike(bureau, stent, name: str):
+    number = decide(bureau.home, stent, code="C001", signed=LI).decision_id
+    with pytest.raises(Refusal, match="^E-CODING-(WHO|SAME-PERSON):"):
+        confirm(bureau.home, number, signed=(name, "我确认"))
+
+
+def test_what_the_reference_lost_meanwhile_is_not_confirmed(bureau, stent):
+    number = decide(bureau.home, stent, code="C001", signed=LI).decision_id
+    bureau.refer("consumable", [("C002", "别的支架", "")], since="2026-02-01")
+    with refused("E-CODING-CODE"):
+        confirm(bureau.home, number, signed=WANG)
+
+
+@pytest.mark.parametrize("why", ["a\x00b", "\ud800"])
+def test_a_reason_that_cannot_be_written_down_is_refused(bureau, drug, why: str):
+    with refused("E-CODING-WHO"):
+        decide(bureau.home, drug, code="X001", signed=("li", why))
