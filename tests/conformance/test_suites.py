@@ -71,7 +71,7 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
         (headwater.valuation.methods, METHODS, set()),
         (headwater.security, PROTECTIONS, {"protection"}),
         (headwater.evolution.detectors, DETECTORS, set()),
-        (headwater.claims.coding.kinds, KINDS, {"clinical", "common", "kind", "telling"}),
+        (headwater.claims.coding.kinds, KINDS, {"clinical", "common", "contrasts", "kind", "telling"}),
     ],
     ids=["methods", "protections", "detectors", "kinds"],
 )
