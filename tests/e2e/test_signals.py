@@ -38,7 +38,15 @@ def launch(home: Home, log: Path) -> "subprocess.Popen[bytes]":
     environment |= {"HEADWATER_HOME": str(home.root), "HEADWATER_PROJECT": str(home.project)}
     command = [sys.executable, "-c", "from headwater.cli.main import main; main()", "up"]
     with log.open("wb") as out:
-        return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            # A suite that was started in the background ignores Ctrl-C, and its children would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
 
 def await_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
