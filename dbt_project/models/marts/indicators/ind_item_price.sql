@@ -28,7 +28,8 @@ valued as (
         assigned.code,
         assigned.national_name,
         case basis.name when 'amount' then assigned.amount_basis else basis.name end as unit,
-        case basis.name when 'piece' then assigned.pieces else assigned.amount end as held,
+        -- A product of two decimals of 18 digits would have to fit 18 digits.
+        cast(case basis.name when 'piece' then assigned.pieces else assigned.amount end as decimal(38, 6)) as held,
         cast(
             case
                 when basis.name = 'piece' then 1
