@@ -39,16 +39,23 @@ _READING = 1
 """Raised when values come to be assigned another way: all are then assigned again."""
 _TABLE = "lake.coding.assigned"
 
-_ITEMS = """
+_SETTLED = "CASE WHEN item.decision IN ('auto', 'decided') THEN item.code END"
+
+_SAME = " AND ".join(f"item.{name} IS NOT DISTINCT FROM former.{name}" for name in KEY)
+
+_ITEMS = f"""
 SELECT item.source_id, item.kind, item.medins_list_codg, item.medins_list_name,
-       CASE WHEN item.decision IN ('auto', 'decided') THEN item.code END AS code,
-       item.spec, item.unit, item.dosform_name, item.pric, source.currency
+       coalesce(former.code, {_SETTLED}) AS code, item.spec, item.unit, item.dosform_name, item.pric, source.currency
 FROM lake.coding.item AS item
+LEFT JOIN (
+    SELECT {", ".join(KEY)}, arg_min(code, valid_to) AS code FROM lake.coding.former WHERE valid_to > $day GROUP BY ALL
+) AS former ON {_SAME}
 LEFT JOIN (
     SELECT source_id, min(currency) AS currency FROM lake.raw.hospital
     GROUP BY source_id HAVING count(DISTINCT currency) = 1
-) AS source USING (source_id)
+) AS source ON source.source_id = item.source_id
 """
+"""Items as they were coded on ``$day``: what a later reference took from an item was its code until then."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,10 @@ def _periods(kind: str, versions: list[Version]) -> Iterator[_Period]:
 
 def _state(connection: duckdb.DuckDBPyConnection, periods: list[_Period]) -> str:
     """Return what tells whether items or references have changed: values follow from these alone."""
-    row = connection.execute(f"SELECT count(*), bit_xor(hash(item)) FROM ({_ITEMS}) AS item").fetchone()
-    return hashlib.sha256(repr((_READING, COLUMNS, periods, row)).encode()).hexdigest()[:32]
+    days = sorted({period.first for period in periods})
+    said = f"SELECT count(*), bit_xor(hash(item)) FROM ({_ITEMS}) AS item"
+    rows = [connection.execute(said, {"day": day}).fetchone() for day in days]
+    return hashlib.sha256(repr((_READING, COLUMNS, periods, rows)).encode()).hexdigest()[:32]
 
 
 def _held(connection: duckdb.DuckDBPyConnection) -> str | None:
@@ -116,7 +125,9 @@ def _write(connection: duckdb.DuckDBPyConnection, period: _Period) -> int:
     }
     known = Known(period.kind, tables.get(period.kind), tables.get("class"), tables.get("threshold"))
     with connection.cursor() as reading:
-        items = reading.execute(f"{_ITEMS} WHERE item.kind = $1", [period.kind]).to_arrow_reader(_ROWS)
+        items = reading.execute(
+            f"{_ITEMS} WHERE item.kind = $kind", {"kind": period.kind, "day": period.first}
+        ).to_arrow_reader(_ROWS)
         return sum(_append(connection, pa.Table.from_batches([batch]), period, known) for batch in items)
 
 

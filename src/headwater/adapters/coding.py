@@ -12,8 +12,8 @@ from headwater.adapters.home import Home
 from headwater.claims.likeness import ATTRIBUTES
 
 __all__ = [
-    "ANSWER", "ATTRIBUTE_COLUMNS", "KEY", "REPORTED", "TABLES", "alone", "apply", "count_usage", "create_tables",
-    "gather", "items", "settle",
+    "ANSWER", "ATTRIBUTE_COLUMNS", "FORMER", "KEY", "REPORTED", "TABLES", "alone", "apply", "count_usage",
+    "create_tables", "gather", "items", "settle",
 ]  # fmt: skip
 
 KEY = ("source_id", "kind", "medins_list_codg", "medins_list_name")
@@ -34,6 +34,9 @@ code that the hospital reports agrees, disagrees or is unknown; the answer holds
 REPORTED = "CASE WHEN kind IN ('diagnosis', 'operation') THEN medins_list_codg ELSE reported_code END"
 """The national code that a hospital reports itself, as SQL; of a diagnosis or operation it is the delivered one."""
 
+FORMER = pa.schema([*((name, pa.string()) for name in (*KEY, "code")), ("valid_to", pa.date32())])
+"""A code that an item had before ``valid_to``, the first day of the reference that took it away."""
+
 _SAID = (
     *((name, "VARCHAR") for name in (*KEY, *ATTRIBUTE_COLUMNS)),
     ("pric", "DECIMAL(18,6)"),
@@ -41,14 +44,16 @@ _SAID = (
 )
 TABLES = {
     "item": (*_SAID, *ANSWER),
+    "former": (*((name, "VARCHAR") for name in (*KEY, "code")), ("valid_to", "DATE")),
     "usage": (
         *((name, "VARCHAR") for name in (*KEY, "reported_code")),
         *(("line_count", "BIGINT"), ("quantity", "DECIMAL(38,4)"), ("money", "DECIMAL(38,2)")),
     ),
     "seen": (("entity", "VARCHAR"), ("snapshot_id", "BIGINT")),
 }
-"""``item``: one row a local item. ``usage``: additive counts of what was billed or noted, one row an item and reported
-code. ``seen``: up to which snapshot of the lake each raw table is counted in."""
+"""``item``: one row a local item. ``former``: what items were coded as before a reference changed. ``usage``: additive
+counts of what was billed or noted, one row an item and reported code. ``seen``: up to which snapshot of the lake each
+raw table is counted in."""
 
 _USAGE_KEY = (*KEY, "reported_code")
 
@@ -224,33 +229,34 @@ LEFT JOIN by_code AS c
 """
 
 
-def settle(connection: duckdb.DuckDBPyConnection, *, rows: pa.Table, current: Iterable[tuple[str, str]]) -> int:
+def settle(
+    connection: duckdb.DuckDBPyConnection, *, rows: pa.Table, former: pa.Table, current: Iterable[tuple[str, str]]
+) -> int:
     """Write answers into ``coding.item``, in the place of the earlier ones, and drop items that are no more.
 
     Parameters
     ----------
     rows : ``KEY``, attributes, ``pric``, ``is_listed`` and ``ANSWER`` of each item whose answer changed
+    former : :data:`FORMER`, the codes that a changed reference takes from items
     current : kind to the version of its reference under which all answers that stand hold now
 
     Returns
     -------
     How many items left.
     """
-    is_there, is_answered = (
-        " AND ".join(f"item.{name} IS NOT DISTINCT FROM {other}.{name}" for name in KEY)
-        for other in ("present", "answered")
-    )
-    vanished = f"lake.coding.item AS item WHERE NOT EXISTS (SELECT 1 FROM present WHERE {is_there})"
+    is_answered = " AND ".join(f"item.{name} IS NOT DISTINCT FROM answered.{name}" for name in KEY)
     connection.register("answered", rows)
+    connection.register("taken", former)
     listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in TABLES["item"])
     connection.execute("BEGIN TRANSACTION")
     try:
-        gone = connection.execute(f"SELECT count(*) FROM {vanished}").fetchone()
-        if gone and gone[0]:
-            connection.execute(f"DELETE FROM {vanished}")
+        gone = _drop_absent(connection, "item")
+        _drop_absent(connection, "former")
         if rows.num_rows:
             connection.execute(f"DELETE FROM lake.coding.item AS item USING answered WHERE {is_answered}")
             connection.execute(f"INSERT INTO lake.coding.item BY NAME SELECT {listed} FROM answered")
+        if former.num_rows:
+            connection.execute("INSERT INTO lake.coding.former BY NAME SELECT * FROM taken")
         for kind, version in current:
             _advance(connection, kind, version)
         connection.execute("COMMIT")
@@ -259,7 +265,18 @@ def settle(connection: duckdb.DuckDBPyConnection, *, rows: pa.Table, current: It
         raise
     finally:
         connection.unregister("answered")
-    return int(gone[0]) if gone else 0
+        connection.unregister("taken")
+    return gone
+
+
+def _drop_absent(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Delete what is said of items that no list has and no bill names; return how many rows that were."""
+    is_there = " AND ".join(f"held.{name} IS NOT DISTINCT FROM present.{name}" for name in KEY)
+    absent = f"lake.coding.{table} AS held WHERE NOT EXISTS (SELECT 1 FROM present WHERE {is_there})"
+    row = connection.execute(f"SELECT count(*) FROM {absent}").fetchone()
+    if row and row[0]:
+        connection.execute(f"DELETE FROM {absent}")
+    return int(row[0]) if row else 0
 
 
 def _advance(connection: duckdb.DuckDBPyConnection, kind: str, version: str) -> None:

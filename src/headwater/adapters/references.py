@@ -1,6 +1,6 @@
 """The lake's reference tables: every version of what a bureau supplied, each from its day on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,9 +11,12 @@ import pyarrow as pa
 from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.claims.references import KINDS, Read
+from headwater.claims.reopening import changed_codes
 from headwater.errors import Message, Refusal
 
-__all__ = ["Reference", "Version", "create_tables", "in_force", "newest", "read_version", "versions", "write"]
+__all__ = [
+    "Reference", "Version", "changed_since", "create_tables", "in_force", "newest", "read_version", "versions", "write",
+]  # fmt: skip
 
 _SQL = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.decimal128(18, 6): "DECIMAL(18,6)"}
 _DATED = (("version", "VARCHAR"), ("valid_from", "DATE"))
@@ -105,6 +108,25 @@ def versions(connection: duckdb.DuckDBPyConnection) -> list[Version]:
         f"SELECT {names} FROM lake.reference.version ORDER BY kind, valid_from DESC, version"
     ).fetchall()
     return [Version(*row) for row in rows]
+
+
+def changed_since(connection: duckdb.DuckDBPyConnection, kind: str, version: str, *, on: date) -> Mapping[str, date]:
+    """Return the codes of a version that a later one lacks or says something else of, and the first day of the first.
+
+    Parameters
+    ----------
+    on : versions that begin after this day are left out
+    """
+    held = [one for one in versions(connection) if one.kind == kind]
+    begins = next((one.valid_from for one in held if one.version == version), on)
+    before = read_version(connection, kind, version)
+    found: dict[str, date] = {}
+    # From the newest to the oldest, so that the first change is the one that stays.
+    for later in held:
+        if begins < later.valid_from <= on:
+            after = read_version(connection, kind, later.version)
+            found |= dict.fromkeys(changed_codes(before, after, kind=kind), later.valid_from)
+    return found
 
 
 def write(

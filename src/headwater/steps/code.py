@@ -116,8 +116,9 @@ def code(home: Home, *, now: datetime | None = None, anew: bool = False) -> Code
         for one in work:
             one.run()
         rows = pa.Table.from_pylist([row for one in work for row in one.rows], schema=_schema())
+        former = pa.Table.from_pylist([row for one in work for row in one.former], schema=coding.FORMER)
         current = [(one.kind, one.reference.version) for one in work if one.reference is not None]
-        left = coding.settle(connection, rows=rows, current=current)
+        left = coding.settle(connection, rows=rows, former=former, current=current)
         asked = questions(connection, on=at.date())
         with postgres.connect(home) as register:
             asked += _proposed(connection, register, at, {one.like_id for one in asked})
@@ -146,6 +147,7 @@ class _Kind:
         self.kind = kind
         self.reference = references.in_force(connection, kind, on=at.date())
         self.rows: list[Row] = []
+        self.former: list[Row] = []
         self._reopened = 0
         self._fitted: fit.Fitted | None = None
         self._version: str | None = None
@@ -162,6 +164,7 @@ class _Kind:
         if self.reference is not None and pairs is not None:
             self._version = fit.version_of(self.reference, pairs)
         self.rows = self._work(in_force, begun)
+        before = [(row, _settled(row), row["reference_version"]) for row in self.rows]
         for row, like_id in zip(self.rows, like_ids(_said(self.rows), kind=self.kind), strict=True):
             row["like_id"] = like_id
         for row in self.rows:
@@ -175,6 +178,7 @@ class _Kind:
             self._match(open_rows, self.reference, pairs, begun)
         for row in self.rows:
             row["coded_at"] = self._at.astimezone(UTC).replace(tzinfo=None)
+        self.former = self._former(before)
 
     def report(self, decisions: Mapping[tuple[str, str], int]) -> KindCoded:
         """Return what became of the kind."""
@@ -202,6 +206,19 @@ class _Kind:
             ]
             reviews.reopen(register, touched, reference_version=self.reference.version)
         self._reopened = len(touched)
+
+    def _former(self, before: Sequence[tuple[Row, str | None, str | None]]) -> list[Row]:
+        """Return the codes that items lose because the reference changed; what is corrected was never so."""
+        lost = [(row, code, version) for row, code, version in before if code and version and code != _settled(row)]
+        since = {
+            version: references.changed_since(self._lake, self.kind, version, on=self._at.date())
+            for version in {version for _, _, version in lost}
+        }
+        return [
+            {**{name: row[name] for name in coding.KEY}, "code": code, "valid_to": since[version][code]}
+            for row, code, version in lost
+            if code in since[version]
+        ]
 
     def _changed(self, version: str) -> frozenset[str]:
         if self.reference is None or version == self.reference.version:
@@ -287,6 +304,11 @@ _NOTHING: Row = {
     "code": None, "confidence": 0.0, "decision": "none", "reason": NO_REFERENCE, "alternatives": [],
     "matcher_version": None, "reference_version": None,
 }  # fmt: skip
+
+
+def _settled(row: Row) -> str | None:
+    code: str | None = row["code"] if row["decision"] in ("auto", "decided") else None
+    return code
 
 
 def _answer(row: Row, answer: Row) -> None:

@@ -18,8 +18,8 @@ def _refer(home: Home, connection: duckdb.DuckDBPyConnection, kind: str, day: da
     references.write(home, connection, read, valid_from=day, file=("test", "0" * 64))
 
 
-def _item(connection: duckdb.DuckDBPyConnection, code: str, **said: object) -> None:
-    row = {"source_id": "h", "kind": "drug", "medins_list_codg": code, "medins_list_name": "阿莫西林", "unit": "盒",
+def _item(connection: duckdb.DuckDBPyConnection, number: str, **said: object) -> None:
+    row = {"source_id": "h", "kind": "drug", "medins_list_codg": number, "medins_list_name": "阿莫西林", "unit": "盒",
            "spec": "0.25g*24粒/盒", "pric": "8.6", "code": "X1", "decision": "auto", **said}  # fmt: skip
     connection.execute(
         f"INSERT INTO lake.coding.item ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
@@ -62,6 +62,29 @@ def test_an_item_has_the_values_of_each_period(home: Home, connection: duckdb.Du
     ]
     # What waits for review has no code, and so no dose; what its own words tell it has.
     assert _rows(connection)[7] == ("B", date(2025, 7, 1), None, *each, None, True)
+
+
+def test_what_a_reference_took_was_the_code_until_that_day(home: Home, connection: duckdb.DuckDBPyConnection):
+    _item(connection, "A", code="X3")
+    _item(connection, "B", code=None, decision="none")
+    for day, code in ((date(2024, 1, 1), "X1"), (date(2025, 1, 1), "X2"), (date(2026, 1, 1), "X3")):
+        _refer(home, connection, "drug", day, code=[code], name=["a"])
+    assigned.refresh(home, connection)
+    former = [("A", "X1", date(2025, 1, 1)), ("A", "X2", date(2026, 1, 1)), ("B", "X1", date(2025, 1, 1))]
+    connection.executemany(
+        "INSERT INTO lake.coding.former (source_id, kind, medins_list_name, medins_list_codg, code, valid_to) "
+        "VALUES ('h', 'drug', '阿莫西林', ?, ?, ?)",
+        former,
+    )
+    assert assigned.refresh(home, connection) == 8
+    rows = connection.execute(
+        "SELECT medins_list_codg, code, national_name FROM lake.coding.assigned ORDER BY medins_list_codg, valid_from"
+    ).fetchall()
+    assert rows == [
+        # Before anything was known, then under each reference.
+        *[("A", "X1", None), ("A", "X1", "a"), ("A", "X2", "a"), ("A", "X3", "a")],
+        *[("B", "X1", None), ("B", "X1", "a"), ("B", None, None), ("B", None, None)],
+    ]
 
 
 def test_nothing_is_assigned_again_until_something_changes(home: Home, connection: duckdb.DuckDBPyConnection):

@@ -1,6 +1,6 @@
 """Coding on a real lake and register: what is asked, what stands, what is counted, what waits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from random import Random
 
@@ -169,6 +169,49 @@ def test_a_changed_reference_asks_again_what_rests_on_the_change_and_nothing_els
     assert "1" in touched
     assert asked(bureau.code()) == {"drug": len(touched)}
     assert ("1", "auto", "X001") not in bureau.answers()
+
+
+def former(bureau) -> list[tuple[str, str, date]]:
+    return bureau.lake.execute(
+        "SELECT medins_list_codg, code, valid_to FROM lake.coding.former ORDER BY ALL"
+    ).fetchall()
+
+
+def test_a_code_that_leaves_the_list_stays_what_the_item_was_until_then(bureau):
+    bureau.deliver(
+        "drug", AMOXICILLIN, {"medins_list_codg": "2", "medins_list_name": "葡萄糖注射液", "spec": "5%*250ml"}
+    )
+    bureau.code()
+    assert ("1", "auto", "X001") in bureau.answers()
+    # Two references come before anything is coded again: the first of them took the code.
+    bureau.refer("drug", bureau.drugs[1:], since="2026-02-01")
+    bureau.refer("drug", bureau.drugs[1:-1], since="2026-02-15")
+    bureau.code()
+    assert ("1", "auto", "X001") not in bureau.answers()
+    assert former(bureau) == [("1", "X001", date(2026, 2, 1))]
+    bureau.code(anew=True)
+    assert former(bureau) == [("1", "X001", date(2026, 2, 1))]
+    # What no list has and no bill names is forgotten with its past.
+    bureau.lake.execute("DELETE FROM lake.raw.drug WHERE medins_list_codg = '1'")
+    bureau.code()
+    assert former(bureau) == []
+
+
+def test_a_correction_has_no_past(bureau):
+    bureau.deliver("drug", AMOXICILLIN)
+    bureau.code()
+    (item,) = bureau.items()
+    bureau.refer("drug", (*bureau.drugs, ("X099", "维生素C片", "0.1g*100片")), since="2026-02-01")
+    with postgres.connect(bureau.home) as register:
+        (version,) = {item["reference_version"]}
+        register.execute(
+            "insert into ops.coding_decision (like_id, kind, name, attributes, code, candidates, reference_version, "
+            "needs_confirmation, decided_by, why) values (%s, 'drug', 'x', '{}', 'X002', '{}', %s, false, 'a', 'w')",
+            (item["like_id"], version),
+        )
+    bureau.code()
+    assert bureau.answers() == [("1", "decided", "X002")]
+    assert former(bureau) == []
 
 
 CODES = st.sampled_from(["A", "B", "C", "D"])
