@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-# Importing anything of Airflow makes its home folder; doctests of adapters do so before any fixture runs.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="headwater-airflow-"))
+# Importing anything of Airflow makes its home folder; doctests of adapters do so before any fixture runs. Each process
+# of a suite that runs in several has its own.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
 from headwater.adapters import postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from headwater.adapters import chain
+from headwater.adapters.airflow_api import AirflowApi
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.home import Home
 from headwater.adapters.processes import marked
@@ -54,13 +55,25 @@ def deliver(home: Home, name: str, rows: int) -> None:
     (home.deliveries / "t1" / name).write_text(f"code,name\n{lines}", encoding="utf-8")
 
 
-def until(look: Callable[[], Sequence[T]], *, many: int) -> Sequence[T]:
-    """Look until there are so many."""
-    deadline = time.monotonic() + 180
+def until(api: AirflowApi, look: Callable[[], Sequence[T]], *, many: int) -> Sequence[T]:
+    """Look until there are so many; say what became of every run when they do not come."""
+    deadline = time.monotonic() + 300
     while len(found := look()) < many:
-        assert time.monotonic() < deadline, found
+        assert time.monotonic() < deadline, (found, *runs(api))
         time.sleep(chain.LOOK_S)
     return found
+
+
+def runs(api: AirflowApi) -> Iterator[tuple[object, ...]]:
+    """Yield DAG, state and times of each run, with its tasks that have not succeeded."""
+    for dag_id in api.dags():
+        for run in api.runs(dag_id):
+            tasks = [
+                (task["task_id"], task["map_index"], task["state"], task.get("queued_when"), task.get("start_date"))
+                for task in api.tasks(dag_id, run["dag_run_id"])
+                if task["state"] not in ("success", "skipped")
+            ]
+            yield dag_id, run["run_type"], run["state"], run["queued_at"], run["end_date"], tasks
 
 
 def free_port() -> int:
@@ -225,7 +238,7 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
     with stack.api() as api:
         api.trigger("ingest_deliveries", params={})
         first, second = sorted(
-            until(lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
+            until(api, lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
         )
         assert "t1/drugs_1.csv：20 → 5" in first["subject"]
         assert "- **来源 / Source**: t1" in first["body"]
@@ -233,7 +246,7 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
         (waiting, *_) = waiting_files(home)
         assert waiting.file_name == "t1/drugs_1.csv"
         api.answer(first, option=accept, params={"why": "科室撤并"})
-        loaded = until(lambda: [one for one in newest(home) if (one.state, one.rows_in) == ("loaded", 5)], many=1)
+        loaded = until(api, lambda: [one for one in newest(home) if (one.state, one.rows_in) == ("loaded", 5)], many=1)
         assert [(one.file_name, one.choice, one.decided_by, one.why) for one in loaded] == [
             ("t1/drugs_1.csv", "accept", "admin", "科室撤并")
         ]
@@ -242,7 +255,7 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
         decide(home, other.batch_id, choice="return", by="analyst", why="文件被截断")
         api.answer(second, option=accept, params={"why": "x"})
         run_id = second["task_instance"]["dag_run_id"]
-        until(lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
+        until(api, lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
         states = sorted(
             (task["task_id"], task["state"])
             for task in api.tasks("review_deliveries", run_id)
