@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -78,12 +78,14 @@ _Key = Annotated[str | None, Header(max_length=200)]
 @reading.get("/queue")
 def queue(
     request: Request,
+    state: Literal["review", "none"] = "review",
     kind: Annotated[str | None, Query(max_length=20)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """List what waits for a person, the most money at risk first."""
-    found = review.waiting(request.app.state.home, kind=kind, after=_place(cursor), limit=limit)
+    """List what waits for a person, or was used and has no code, the most money at risk first."""
+    home, after = request.app.state.home, _place(cursor)
+    found = review.waiting(home, state=state, kind=kind, after=after, limit=limit)
     lang = LANGUAGES[language(request)]
     listed = [{**_question(one, lang), "proposal": _ruling(proposal)} for one, proposal in found]
     return _sent({"questions": listed, "next_cursor": _cursor(found[-1][0]) if len(found) == limit else None})

@@ -18,7 +18,7 @@ from headwater.claims.references import KINDS, refer
 from headwater.steps.questions import questions
 
 API = "/api/v1/coding"
-PLAIN, DEAR = "a" * 20, "b" * 20
+PLAIN, DEAR, NONE = "a" * 20, "b" * 20, "d" * 20
 ITEM = {"source_id": "h1", "kind": "drug", "medins_list_name": "阿莫西林胶囊", "is_listed": True, "confidence": 0.6}
 OPEN = {"decision": "review", "reason": "tie", "reference_version": "v", "coded_at": datetime(2026, 1, 5)}
 
@@ -47,6 +47,15 @@ def app(furnished: Home) -> FastAPI:
             row = {**ITEM, **OPEN, "like_id": like_id, "medins_list_codg": str(number), "pric": price}
             names, marks = ", ".join(row), ", ".join("?" * len(row))
             connection.execute(f"INSERT INTO lake.coding.item ({names}) VALUES ({marks})", list(row.values()))
+        connection.execute(
+            "INSERT INTO lake.coding.item (source_id, kind, medins_list_name, is_listed, like_id, decision, reason) "
+            "VALUES ('h1', 'drug', '远志糖浆', false, $1, 'none', 'dropped')",
+            [NONE],
+        )
+        connection.execute(
+            "INSERT INTO lake.coding.usage (source_id, kind, medins_list_name, line_count, quantity, money) "
+            "VALUES ('h1', 'drug', '远志糖浆', 2, 2, 30)"
+        )
         asked = questions(connection, on=datetime.now(UTC).date())
     with postgres.connect(furnished) as register:
         reviews.ask(register, asked, kinds=["drug"])
@@ -134,8 +143,14 @@ def test_pages_of_the_queue_hold_every_question_once_the_most_money_first(client
     assert get(client, "queue?kind=service").json() == {"questions": [], "next_cursor": None}
 
 
+def test_what_has_no_code_is_a_queue_of_its_own(client):
+    (question,) = get(client, "queue?state=none&lang=zh-CN").json()["questions"]
+    assert (question["like_id"], question["state"], question["at_risk"]) == (NONE, "none", "30.00")
+    assert "已不在参考表" in question["reason_text"]
+
+
 @pytest.mark.parametrize(
-    "query", ["cursor=x", "cursor=W10=", "limit=0", "limit=1001", "kind=leech", "cursor=WyJOYU4iLCAiYSJd"]
+    "query", ["cursor=x", "state=lost", "cursor=W10=", "limit=0", "limit=1001", "kind=leech", "cursor=WyJOYU4iLCAiYSJd"]
 )
 def test_a_senseless_question_is_a_problem(client, query):
     answer = get(client, f"queue?{query}")

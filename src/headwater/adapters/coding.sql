@@ -23,6 +23,8 @@ create table if not exists ops.coding_question (
     asked_at timestamptz not null default now()
 );
 
+-- In state none nobody has to answer: these items honestly have no code, and may be given one.
+alter table ops.coding_question add column if not exists state text not null default 'review';
 create index if not exists coding_question_by_risk on ops.coding_question (at_risk desc, like_id);
 
 -- What a person decided: a code, or null where the reference has none. The first of a chain supersedes nothing.
@@ -58,6 +60,10 @@ create table if not exists ops.coding_confirmation (
     unique (confirmed_by, request_key)
 );
 
+-- The name in one spelling, as headwater.claims.signing gives it; what another client writes is spelled here.
+alter table ops.coding_decision add column if not exists signature text;
+alter table ops.coding_confirmation add column if not exists signature text;
+
 -- A changed reference took the ground from under a decision.
 create table if not exists ops.coding_reopening (
     decision_id bigint primary key references ops.coding_decision (decision_id),
@@ -65,12 +71,34 @@ create table if not exists ops.coding_reopening (
     reopened_at timestamptz not null default now()
 );
 
+create or replace function ops.signature(name text) returns text language sql immutable as $$
+    select btrim(regexp_replace(lower(normalize(name, nfkc)), '\s+', ' ', 'g'))
+$$;
+
+-- A name with unseen signs, or with letters of two scripts that look like each other's.
+create or replace function ops.is_disguised(name text) returns boolean language sql immutable as $$
+    select
+        name ~ (
+            '[\u0001-\u0008\u000E-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F'
+            '\uE000-\uF8FF\uFEFF\uFFF0-\uFFFB\U000E0000-\U000E0FFF\U000F0000-\U0010FFFF]'
+        )
+        or (
+            select count(*) from unnest(array[
+                '[A-Za-z\u00C0-\u024F\u1E00-\u1EFF]', '[\u0370-\u03FF\u1F00-\u1FFF]', '[\u0400-\u052F\u1C80-\u1C8F]',
+                '[\u0530-\u058F]', '[\u13A0-\u13FF\uAB70-\uABBF]'
+            ]) as letters where normalize(name, nfkc) ~ letters
+        ) > 1
+$$;
+
 create or replace function ops.two_pairs_of_eyes() returns trigger language plpgsql as $$
 declare
     decided record;
 begin
-    select decided_by, needs_confirmation into decided from ops.coding_decision where decision_id = new.decision_id;
-    if lower(btrim(decided.decided_by)) = lower(btrim(new.confirmed_by)) then
+    select decided_by, signature, needs_confirmation into decided
+    from ops.coding_decision where decision_id = new.decision_id;
+    if ops.is_disguised(new.confirmed_by) or ops.is_disguised(decided.decided_by)
+        or array[decided.signature, ops.signature(decided.decided_by)]
+            && array[new.signature, ops.signature(new.confirmed_by)] then
         raise exception 'a decision is confirmed by somebody else' using errcode = 'HW002';
     end if;
     if not decided.needs_confirmation or exists (
@@ -100,7 +128,20 @@ for each statement execute function ops.refuse_change();
 create or replace view ops.coding_ruling as
 with ruled as (
     select
-        d.*,
+        d.decision_id,
+        d.like_id,
+        d.kind,
+        d.name,
+        d.attributes,
+        d.code,
+        d.candidates,
+        d.reference_version,
+        d.needs_confirmation,
+        d.decided_by,
+        d.why,
+        d.supersedes,
+        d.request_key,
+        d.decided_at,
         c.confirmed_by,
         c.confirmed_at,
         r.reference_version as reopened_under,

@@ -15,7 +15,7 @@ import duckdb
 import psutil
 import psycopg
 
-from headwater.adapters import lake, postgres, stack
+from headwater.adapters import coding_probes, lake, postgres, stack
 from headwater.adapters.home import Home
 from headwater.adapters.settings import TELEMETRY_OFF, Ports
 from headwater.errors import HeadwaterError, Message, Refusal
@@ -243,6 +243,27 @@ def _dbt(home: Home) -> Finding:
     )
 
 
+def _references(home: Home) -> Finding:
+    if (bare := coding_probes.unreferred(found := coding_probes.coded(home))) is not None:
+        return Finding("references", "warn", *bare)
+    listed = ", ".join(one.kind for one in found) or "–"
+    return Finding("references", "good", Message(f"有参考表：{listed}", f"there are references of {listed}"))
+
+
+def _matchers(home: Home) -> Finding:
+    found = coding_probes.coded(home)
+    remedy = Message("请运行 headwater code。", "Run headwater code.")
+    if late := ", ".join(coding_probes.behind(found)):
+        told = Message(f"参考表已更新而未重新编码：{late}。", f"Not coded anew under the reference in force: {late}.")
+        return Finding("matchers", "warn", told, remedy)
+    if gone := ", ".join(coding_probes.unfitted(home, found)):
+        told = Message(f"匹配器缺失或损坏：{gone}。", f"The matcher is missing or damaged: {gone}.")
+        return Finding(
+            "matchers", "warn", told, Message("请运行 headwater code --anew。", "Run headwater code --anew.")
+        )
+    return Finding("matchers", "good", Message("匹配器与参考表一致", "matchers agree with the references"))
+
+
 def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
         return ""
@@ -257,6 +278,14 @@ def _told(probe: Callable[[Home], Finding], name: str) -> Callable[[Home], Findi
             return probe(home)
         except HeadwaterError as error:
             return Finding(name, "bad", error.reason, error.remedy)
+        except (psycopg.Error, duckdb.Error) as error:
+            told = (str(error).strip() or type(error).__name__).splitlines()[0]
+            return Finding(
+                name,
+                "bad",
+                Message(f"无法查看：{told}", f"This cannot be looked at: {told}"),
+                Message("先修复 postgres 一项。", "Mend what is said of postgres first."),
+            )
 
     return look
 
@@ -275,6 +304,8 @@ PROBES: dict[str, Callable[[Home], Finding]] = {
         "fonts": _fonts,
         "chromium": _chromium,
         "dbt": _dbt,
+        "references": _references,
+        "matchers": _matchers,
     }.items()
 }
 """Every probe by name, in the order in which they are told."""

@@ -11,6 +11,8 @@ from psycopg import errors
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from headwater.claims.signing import signature
+
 __all__ = [
     "Conflict",
     "Question",
@@ -47,6 +49,7 @@ class Question:
 
     Parameters
     ----------
+    state : review, what must be decided; none, what honestly has no code, and may be given one
     attributes : column name to text, what is known beside the name
     items, sources : how many local items ask it, of how many sources
     at_risk : money billed under these items, in ``currency``; where several have been used, that of the largest sum
@@ -57,6 +60,7 @@ class Question:
     """
 
     like_id: str
+    state: str
     kind: str
     name: str
     attributes: Mapping[str, str]
@@ -131,7 +135,7 @@ _RULING = (
     "supersedes, confirmed_by, confirmed_at, state"
 )
 _QUESTION = (
-    "like_id, kind, name, attributes, items, sources, at_risk, currency, highest_price, is_high_value, reason, "
+    "like_id, state, kind, name, attributes, items, sources, at_risk, currency, highest_price, is_high_value, reason, "
     "reported, alternatives, reference_version"
 )
 
@@ -163,11 +167,12 @@ def ask(connection: psycopg.Connection, questions: Sequence[Question], *, kinds:
 def queue(
     connection: psycopg.Connection,
     *,
+    state: str = "review",
     kind: str | None = None,
     after: tuple[Decimal, str] | None = None,
     limit: int = 100,
 ) -> list[Question]:
-    """Return what waits, the most money first.
+    """Return what waits in one state, the most money first.
 
     Parameters
     ----------
@@ -176,10 +181,11 @@ def queue(
     risk, like_id = after or (None, None)
     with connection.cursor(row_factory=class_row(Question)) as cursor:
         cursor.execute(
-            f"select {_QUESTION} from ops.coding_question where (%(kind)s::text is null or kind = %(kind)s) "
+            f"select {_QUESTION} from ops.coding_question where state = %(state)s "
+            "and (%(kind)s::text is null or kind = %(kind)s) "
             "and (%(risk)s::numeric is null or at_risk < %(risk)s or (at_risk = %(risk)s and like_id > %(like)s)) "
             "order by at_risk desc, like_id limit %(limit)s",
-            {"kind": kind, "risk": risk, "like": like_id, "limit": limit},
+            {"state": state, "kind": kind, "risk": risk, "like": like_id, "limit": limit},
         )
         return cursor.fetchall()
 
@@ -233,12 +239,12 @@ def decide(connection: psycopg.Connection, wanted: Wanted) -> int:
     try:
         row = connection.execute(
             "insert into ops.coding_decision (like_id, kind, name, attributes, code, candidates, reference_version, "
-            "needs_confirmation, decided_by, why, supersedes, request_key) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning decision_id",
+            "needs_confirmation, decided_by, why, supersedes, request_key, signature) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning decision_id",
             (
                 *(asked.like_id, asked.kind, asked.name, Jsonb(dict(asked.attributes)), wanted.code),
                 *(list(wanted.candidates), wanted.reference_version, wanted.needs_confirmation, wanted.by, wanted.why),
-                *(wanted.supersedes, wanted.request_key),
+                *(wanted.supersedes, wanted.request_key, signature(wanted.by)),
             ),
         ).fetchone()
     except errors.UniqueViolation as error:
@@ -260,8 +266,9 @@ def confirm(
     """
     try:
         connection.execute(
-            "insert into ops.coding_confirmation (decision_id, confirmed_by, why, request_key) values (%s, %s, %s, %s)",
-            (decision_id, by, why, request_key),
+            "insert into ops.coding_confirmation (decision_id, confirmed_by, why, request_key, signature) "
+            "values (%s, %s, %s, %s, %s)",
+            (decision_id, by, why, request_key, signature(by)),
         )
     except psycopg.Error as error:
         if error.sqlstate == "HW002":

@@ -21,7 +21,7 @@ _REFERENCES = 13_000
 _NEW = 10_000
 _SPELLINGS = 6_000
 _LINES = 1_000_000
-_DISTINCT: Mapping[Size, int] = {"ci": 20_000, "full": 200_000}
+_DISTINCT: Mapping[Size, int] = {"ci": 5_000, "full": 200_000}
 _REPEATS = 3
 _REAL_LIST = Path("nhsa_ref") / "nhsa_drug_codes_from_rules.csv"
 Rng = np.random.Generator
@@ -111,7 +111,7 @@ def _real_names(data: Path | None, size: Size) -> dict[str, Any]:
     matcher = Matcher.fit(pa.table({"code": list(named), "name": list(named.values())}), kind="drug")
     names = sorted(set(named.values()))
     rng = np.random.default_rng(7)
-    drawn = [names[place] for place in rng.integers(len(names), size=1_000 if size == "ci" else 10_000).tolist()]
+    drawn = [names[place] for place in rng.integers(len(names), size=500 if size == "ci" else 10_000).tolist()]
     blank = dict.fromkeys(("spec", "dosform_name", "material", "prodentp_name", "aprvno", "regno"), "")
     asked = pa.table({"name": [corrupted({**blank, "name": name}, rng)[0]["name"] for name in drawn]})
     answers = matcher.match(asked)

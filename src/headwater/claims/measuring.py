@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from headwater.claims.coding.tables import rows
 from headwater.errors import Message
 
 __all__ = ["REASONS", "Measure", "measure", "scaled"]
@@ -27,24 +28,14 @@ REASONS = {
 }
 """Why something is unknown."""
 
-_MASS = {"kg": "1000000", "g": "1000", "克": "1000", "mg": "1", "毫克": "1"}
-_MASS |= dict.fromkeys(("μg", "ug", "mcg", "微克"), "0.001") | {"ng": "0.000001"}
-_VOLUME = {"l": "1000", "升": "1000", "ml": "1", "毫升": "1"}
-_UNITS = dict.fromkeys(("iu", "u", "单位", "国际单位"), "1")
-_UNITS |= {f"{word}{unit}": scale for word, scale in (("万", "10000"), ("亿", "100000000")) for unit in (*_UNITS,)}
+_OF = {"mg": "mg", "ml": "ml", "iu": "IU", "pct": "%"}
 _MEASURES = {
-    **{unit: ("mg", Decimal(scale)) for unit, scale in _MASS.items()},
-    **{unit: ("ml", Decimal(scale)) for unit, scale in _VOLUME.items()},
-    **{unit: ("IU", Decimal(scale)) for unit, scale in _UNITS.items()},
-    "%": ("%", Decimal(1)),
+    row["word"]: (_OF[row["dimension"]], Decimal(row["factor"])) for row in rows("units") if row["dimension"] in _OF
 }
 """Unit as written, in lower case → what it measures, and how many of its unit that is."""
 
-_PIECES = (
-    *("片", "粒", "丸", "支", "瓶", "袋", "包", "贴", "枚", "个", "条", "根", "管", "块", "张", "套", "副", "双"),
-    *("把", "台", "件", "只", "组", "卷", "揿", "喷", "吸", "滴", "颗", "栓", "s"),
-)
-_PACKS = ("盒", "板", "箱", "瓶", "袋", "包", "筒", "罐", "桶", "听", "排", "小盒", "大盒", "小袋", "支")
+_PIECES = tuple(row["word"] for row in rows("pieces") if "piece" in row["roles"].split("|"))
+_PACKS = tuple(row["word"] for row in rows("pieces") if "pack" in row["roles"].split("|"))
 _HOLDING = ("包", "袋", "瓶")
 """Words for a piece that may hold others, as a pack of gauze does."""
 _SINGLE = ("片", "粒", "丸", "颗", "s")

@@ -1,17 +1,14 @@
 """``headwater contract``: draft a source's contract from its files, and check one against them."""
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from headwater.cli.command import Json, print_json, refusing
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError
 
 __all__ = ["app"]
 
@@ -19,8 +16,6 @@ app = typer.Typer(no_args_is_help=True, help="Draft and check source contracts. 
 _out = Console()
 _err = Console(stderr=True)
 _COLORS = {"error": "red", "warning": "yellow", "info": "dim"}
-
-Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
 
 
 @app.command()
@@ -36,14 +31,14 @@ def propose(
     from headwater.claims.proposing import Source, source_name
     from headwater.steps.contract import propose as run
 
-    with _errors():
+    with refusing():
         first = files[0].resolve()
         folder = first.parent.name if first.is_file() else first.name
         report = run(files, source=Source(source or source_name(folder), currency, hospital, folder=folder))
         if out is not None:
             _write(out, report.text)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     _show(report.to_dict())
     if out is None:
@@ -66,11 +61,11 @@ def check(
     from headwater.adapters.home import Home
     from headwater.steps.contract import check as run
 
-    with _errors():
+    with refusing():
         home = Home.from_environment()
         report = run(targets or [], project=home.project, deliveries=deliveries or home.deliveries)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         for finding in report.findings:
             color = _COLORS[finding.level]
@@ -109,18 +104,3 @@ def _title(table: dict[str, Any]) -> str:
 def _write(out: Path, text: str) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")

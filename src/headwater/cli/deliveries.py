@@ -1,11 +1,8 @@
 """``headwater deliveries``: what came, what waits for a decision, and what a file that was sent again changed."""
 
 import getpass
-import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,16 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError
 
 __all__ = ["Choice", "app", "whoami"]
 
 app = typer.Typer(help="Deliveries and decisions about them. / 送报批次与审批")
 _out = Console()
-_err = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. / 以 JSON 输出")]
 Batch = Annotated[str, typer.Argument(help="The batch, as listed. / 批次号")]
 
 
@@ -44,10 +39,10 @@ def show(
         return
     from headwater.steps.deliveries import newest
 
-    with _errors():
-        found = newest(_home(), limit=limit)
+    with refusing():
+        found = newest(home(), limit=limit)
     if as_json:
-        _print_json({"deliveries": [asdict(one) for one in found]})
+        print_json({"deliveries": [asdict(one) for one in found]})
         return
     table = listing("file, batch 文件、批次", "state 状态", "came 送达", "rows 行", numbers=1)
     # A batch number that is cut in two could not be given to decide or diff.
@@ -71,8 +66,8 @@ def decide(
     """Accept or return a file that waits because it shrank. / 审批缩减的文件."""
     from headwater.steps.decide import decide as run
 
-    with _errors():
-        run(_home(), batch, choice=choice.value, by=by or whoami(), why=why)
+    with refusing():
+        run(home(), batch, choice=choice.value, by=by or whoami(), why=why)
     if choice is Choice.accept:
         _out.print("下一次 headwater land 会装入它。\nThe next headwater land loads it.", highlight=False)
     else:
@@ -88,10 +83,10 @@ def diff(
     """Show what a file changed when it took an earlier one's place. / 显示与前一版的差异."""
     from headwater.steps.deliveries import changed
 
-    with _errors():
-        found = changed(_home(), batch, limit=limit).to_dict()
+    with refusing():
+        found = changed(home(), batch, limit=limit).to_dict()
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     rows: Sequence[dict[str, Any]] = found.pop("rows")  # type: ignore[assignment]
     for name, value in found.items():
@@ -109,25 +104,3 @@ def whoami() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
-
-
-def _home() -> Any:
-    from headwater.adapters.home import Home
-
-    return Home.from_environment().create()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Show a refusal as two sentences in both languages instead of a traceback."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")

@@ -1,7 +1,5 @@
 """``headwater expect``: what is usual for each source, proposed and reviewed."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.syntax import Syntax
 
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.shown import listing, shown
 from headwater.content.bounds import Bound
-from headwater.errors import HeadwaterError
 
 __all__ = ["expect"]
 
@@ -19,7 +17,6 @@ expect = typer.Typer(no_args_is_help=True, help="What is usual for each source. 
 
 _SHOWN = 60
 _out = Console()
-_err = Console(stderr=True)
 
 
 @expect.callback()
@@ -34,23 +31,15 @@ def propose(
     since: Annotated[str | None, typer.Option(help="YYYY-MM: the new usual begins here. / 新常态起始月份")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the suites. / 规则集目录")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Write them; without it they are shown. / 写入")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as one JSON object. / 以 JSON 输出")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Propose bounds from accepted deliveries and show what they change. / 由历史送报推出常态界限."""
-    from headwater.adapters.home import Home
     from headwater.steps.expect import propose as run
 
-    try:
-        made = run(Home.from_environment(), only=(source, entity), since=since, out=out, accept=accept)
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
+    with refusing():
+        made = run(home(), only=(source, entity), since=since, out=out, accept=accept)
     if as_json:
-        sys.stdout.write(json.dumps(made.to_dict(), ensure_ascii=False) + "\n")
+        print_json(made.to_dict())
         return
     if made.difference and source is not None:
         _out.print(Syntax(made.difference, "diff", word_wrap=True))

@@ -1,19 +1,15 @@
 """``headwater reference``: what a bureau knows of items and codes, each version from its day on."""
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.steps.reference import ReferenceReport
@@ -22,9 +18,7 @@ __all__ = ["app", "tell"]
 
 app = typer.Typer(no_args_is_help=True, help="Dated reference tables. / 带生效日的参考表")
 _out = Console()
-_err = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. / 以 JSON 输出")]
 _UNREAD = 5
 
 
@@ -41,10 +35,10 @@ def load(
     """Load what a bureau supplied as a dated version; the same again changes nothing. / 装入参考表."""
     from headwater.steps.reference import load as run
 
-    with _errors():
-        report = run(_home(), path, kind=kind, valid_from=valid_from.date() if valid_from else None)
+    with refusing():
+        report = run(home(), path, kind=kind, valid_from=valid_from.date() if valid_from else None)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         tell(report)
     if report.refused:
@@ -56,10 +50,10 @@ def list_versions(as_json: Json = False) -> None:
     """List every version by kind, the newest first. / 列出各版本."""
     from headwater.steps.reference import listed
 
-    with _errors():
-        found = listed(_home())
+    with refusing():
+        found = listed(home())
     if as_json:
-        _print_json({"versions": [asdict(version) for version in found]})
+        print_json({"versions": [asdict(version) for version in found]})
         return
     table = listing("kind, file 类别、文件", "valid_from 生效日", "version 版本", "rows 行", numbers=1)
     for one in found:
@@ -87,25 +81,3 @@ def tell(report: "ReferenceReport") -> None:
         _out.print("[yellow]unread 未读[/]", shown(name), highlight=False)
     if len(report.unread) > _UNREAD:
         _out.print(f"[yellow]unread 未读[/] … {len(report.unread)}", highlight=False)
-
-
-def _home() -> Any:
-    from headwater.adapters.home import Home
-
-    return Home.from_environment().create()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Show a refusal as two sentences in both languages instead of a traceback."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")

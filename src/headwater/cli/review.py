@@ -1,18 +1,15 @@
 """``headwater review``: codes that wait for a person, and what people decide about them."""
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.deliveries import whoami
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError, Message
+from headwater.errors import Message
 
 if TYPE_CHECKING:
     from headwater.steps.code import CodeReport
@@ -21,7 +18,6 @@ __all__ = ["app", "tell"]
 
 app = typer.Typer(no_args_is_help=True, help="Codes that wait for a person. / 编码审核")
 _out = Console()
-_err = Console(stderr=True)
 
 _NONE = "none"
 _STATES = {
@@ -29,7 +25,6 @@ _STATES = {
     "proposed": Message("待另一人确认", "Waits for somebody else to confirm it"),
 }
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. / 以 JSON 输出")]
 Like = Annotated[str, typer.Argument(help="The question, as listed. / 问题编号")]
 Why = Annotated[str, typer.Option(help="The reason. / 理由")]
 By = Annotated[str | None, typer.Option(help="Who decides; default: you. / 审核人")]
@@ -39,15 +34,16 @@ By = Annotated[str | None, typer.Option(help="Who decides; default: you. / 审�
 def list_(
     kind: Annotated[str | None, typer.Option(help="drug, consumable, service, diagnosis or operation. / 类别")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most. / 最多列出")] = 20,
+    none: Annotated[bool, typer.Option("--none", help="What was used and has no code. / 已使用而无编码的项目")] = False,
     as_json: Json = False,
 ) -> None:
     """List what waits, the most money at risk first. / 按涉及金额列出待审核项目."""
     from headwater.steps.review import waiting
 
-    with _errors():
-        found = waiting(_home(), kind=kind, limit=limit)
+    with refusing():
+        found = waiting(home(), state=_NONE if none else "review", kind=kind, limit=limit)
     if as_json:
-        _print_json({"questions": [{**asdict(one), "proposal": asdict(p) if p else None} for one, p in found]})
+        print_json({"questions": [{**asdict(one), "proposal": asdict(p) if p else None} for one, p in found]})
         return
     table = listing("question 问题", "best 最相近", "items 项", "at risk 涉及金额", numbers=2)
     # An identifier that is cut in two could not be given to show or decide.
@@ -59,7 +55,7 @@ def list_(
             code = f"{shown(best['name'])}\n[dim]{shown(best['code'])} {best['confidence']:.2f}[/]"
         if proposal is not None:
             code = f"[yellow]proposed 待确认 {proposal.decision_id}[/]\n{shown(proposal.code or _NONE)}"
-        name = f"{shown(question.name)}\n[dim]{question.like_id}[/]"
+        name = f"{shown(question.name)}\n[dim]{question.like_id}[/]\n{shown(_told(question.reason))}"
         table.add_row(name, code, f"{question.items:,}", f"{question.at_risk:,.2f}\n{question.currency or ''}")
     _out.print(table)
 
@@ -67,21 +63,19 @@ def list_(
 @app.command()
 def show(like_id: Like, as_json: Json = False) -> None:
     """Show one question: its candidates, its local items, what was decided before. / 显示一个待审核项目."""
-    from headwater.steps.questions import told
     from headwater.steps.review import show as run
 
-    with _errors():
-        found = run(_home(), like_id)
+    with refusing():
+        found = run(home(), like_id)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
         return
     question = found.question
-    told_why = told(question.reason)
     facts = {
         "name 名称": question.name,
         **question.attributes,
         "at risk 涉及金额": f"{question.at_risk:,.2f} {question.currency or ''}",
-        "reason 原因": " ".join(dict.fromkeys((told_why.zh, told_why.en))),
+        "reason 原因": _told(question.reason),
         "reported 医院自报": ", ".join(question.reported),
         "high value 高值": "two people 须两人" if question.is_high_value else "",
     }
@@ -121,9 +115,9 @@ def decide(
     """Decide for all like items; of a high-value item this is a proposal. / 作出决定."""
     from headwater.steps.review import decide as run
 
-    with _errors():
+    with refusing():
         choice = None if code == _NONE else code
-        _tell(run(_home(), like_id, code=choice, signed=(by or whoami(), why), over=over).to_dict(), as_json)
+        _tell(run(home(), like_id, code=choice, signed=(by or whoami(), why), over=over).to_dict(), as_json)
 
 
 @app.command()
@@ -136,8 +130,8 @@ def confirm(
     """Confirm what somebody else proposed. / 确认他人的决定."""
     from headwater.steps.review import confirm as run
 
-    with _errors():
-        _tell(run(_home(), decision, signed=(by or whoami(), why)).to_dict(), as_json)
+    with refusing():
+        _tell(run(home(), decision, signed=(by or whoami(), why)).to_dict(), as_json)
 
 
 def tell(report: "CodeReport") -> None:
@@ -156,34 +150,23 @@ def tell(report: "CodeReport") -> None:
     _out.print(f"questions 待审问题 {report.waiting:,} · {report.seconds:.1f} s", highlight=False)
     if report.waiting:
         _out.print("查看与决定 see and decide: headwater review list", highlight=False)
+    if report.uncoded:
+        _out.print(
+            f"已使用而无编码 used, without a code {report.uncoded:,}: headwater review list --none", highlight=False
+        )
+
+
+def _told(reason: str) -> str:
+    """Return a reason in both languages; a person's own words once."""
+    from headwater.steps.questions import told
+
+    return " ".join(dict.fromkeys((told(reason).zh, told(reason).en)))
 
 
 def _tell(done: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(done)
+        print_json(done)
         return
     state = _STATES.get(done["state"])
     told = f"{state.zh}。{state.en}." if state else shown(done["state"])
     _out.print(f"[bold]{done['decision_id']}[/] {told} 项目 items {done['items']:,}", highlight=False)
-
-
-def _home() -> Any:
-    from headwater.adapters.home import Home
-
-    return Home.from_environment().create()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Show a refusal as two sentences in both languages instead of a traceback."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")

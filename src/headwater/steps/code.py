@@ -17,11 +17,10 @@ from headwater.claims.likeness import ATTRIBUTES, KINDS, like_ids
 from headwater.claims.reopening import changed_codes, is_touched
 from headwater.errors import Message
 from headwater.steps import fit
-from headwater.steps.questions import questions
+from headwater.steps.questions import DROPPED, NO_REFERENCE, questions
 
-__all__ = ["NO_REFERENCE", "CodeReport", "KindCoded", "code"]
+__all__ = ["CodeReport", "KindCoded", "code"]
 
-NO_REFERENCE = "no reference"
 _DISAGREES = "reported"
 _MEMORY = "1GiB"
 _UNDER_REVIEW = ("in force", "reopened", "proposed")
@@ -59,12 +58,14 @@ class CodeReport:
     rows_counted : raw rows by which the use of items was brought up to date
     left : items that no list has and no bill names any longer
     waiting : questions that wait for a person
+    uncoded : questions that may be answered: used items that nothing in the reference is like
     """
 
     kinds: tuple[KindCoded, ...]
     rows_counted: int
     left: int
     waiting: int
+    uncoded: int
     seconds: float
     snapshot_id: int
     notes: tuple[Message, ...] = field(default=())
@@ -75,6 +76,7 @@ class CodeReport:
             "rows_counted": self.rows_counted,
             "left": self.left,
             "waiting": self.waiting,
+            "uncoded": self.uncoded,
             "seconds": round(self.seconds, 3),
             "snapshot_id": self.snapshot_id,
             **{
@@ -129,7 +131,8 @@ def code(home: Home, *, now: datetime | None = None, anew: bool = False) -> Code
         kinds=tuple(one.report(decisions) for one in work),
         rows_counted=counted,
         left=left,
-        waiting=len(asked),
+        waiting=sum(one.state == "review" for one in asked),
+        uncoded=sum(one.state == "none" for one in asked),
         seconds=(datetime.now(UTC) - started).total_seconds(),
         snapshot_id=snapshot,
         notes=_notes(work, decisions),
@@ -260,10 +263,13 @@ class _Kind:
                 answers[row["like_id"]] = {**answer, "matcher_version": self._fitted.version}
         names = dict(zip(*(reference.table.column(name).to_pylist() for name in ("code", "name")), strict=True))
         for row in rows:
+            lost = _has_lost(row, names)
             _answer(row, {**answers[row["like_id"]], "reference_version": reference.version})
             _weigh(row, names)
             if row["like_id"] in begun and row["decision"] != "review":
                 row |= {"decision": "review", "reason": begun[row["like_id"]]}
+            if lost and row["decision"] != "auto":
+                row["reason"] = DROPPED
             if row["decision"] != "auto":
                 # What stays open has been put to this matcher, also where a like item's answer was at hand.
                 row["matcher_version"] = self._version
@@ -313,6 +319,13 @@ def _settled(row: Row) -> str | None:
 
 def _answer(row: Row, answer: Row) -> None:
     row |= {**answer, "decided_by": None, "evidence": None}
+
+
+def _has_lost(row: Row, names: Mapping[str, str]) -> bool:
+    """Tell whether the code that an item had is gone from the reference, or went earlier and none came since."""
+    if row["decision"] in ("auto", "decided"):
+        return row["code"] is not None and row["code"] not in names
+    return bool(row["reason"] == DROPPED)
 
 
 def _rule(row: Row, ruling: Ruling) -> None:

@@ -18,11 +18,14 @@ from headwater.claims import coding
 from headwater.claims.likeness import ATTRIBUTES
 from headwater.errors import Message
 
-__all__ = ["HIGH_VALUE", "REASONS", "is_high_value", "questions", "threshold", "told"]
+__all__ = ["DROPPED", "HIGH_VALUE", "NO_REFERENCE", "REASONS", "is_high_value", "questions", "threshold", "told"]
+
+DROPPED, NO_REFERENCE = "dropped", "no reference"
 
 REASONS: Mapping[str, Message] = {
     **coding.REASONS,
-    "no reference": Message("没有载入参考表。", "No reference is loaded."),
+    NO_REFERENCE: Message("没有载入参考表。", "No reference is loaded."),
+    DROPPED: Message("原有编码已不在参考表中。", "The reference no longer has the code that it had."),
     "reported": Message("医院自报的编码与此不同。", "The hospital itself reports another code."),
     "reopened": Message("曾由人决定，其后参考表有变。", "A person decided, and the reference has changed since."),
     "proposed": Message("已有人提出，待另一人确认。", "Somebody proposed a code; somebody else must confirm it."),
@@ -40,12 +43,19 @@ _UNBILLED = Decimal("0.01")
 def questions(connection: duckdb.DuckDBPyConnection, *, on: date, like_id: str | None = None) -> list[Question]:
     """Return what waits for a person, or, whether it waits or not, what can be asked about one group of like items.
 
+    Ambiguous items wait in state ``review``. Used ones that nothing in a loaded reference is like are asked about in
+    state ``none``: nobody has to answer, and whoever does gives a code or confirms that there is none.
+
     Parameters
     ----------
     on : the references of this day are used
     like_id : all that wait when None
     """
-    rows = connection.execute(_GROUPED, {"like": like_id, "unbilled": _UNBILLED}).to_arrow_table().to_pylist()
+    rows = (
+        connection.execute(_GROUPED, {"like": like_id, "unbilled": _UNBILLED, "bare": NO_REFERENCE})
+        .to_arrow_table()
+        .to_pylist()
+    )
     limit = threshold(connection, on=on)
     known: dict[str, Mapping[str, Row]] = {}
     for kind in {row["kind"] for row in rows}:
@@ -93,6 +103,7 @@ def _question(row: Row, known: Mapping[str, Row], limit: Mapping[tuple[str, str]
     dear = price is not None and price >= limit.get((row["kind"], row["currency"] or "CNY"), HIGH_VALUE)
     return Question(
         like_id=row["like_id"],
+        state=row["state"],
         kind=row["kind"],
         name=row["name"] or "",
         attributes=json.loads(row["attributes"]),
@@ -111,21 +122,29 @@ def _question(row: Row, known: Mapping[str, Row], limit: Mapping[tuple[str, str]
 
 _ATTRIBUTES = ", ".join(f"'{name}', {name}" for name in ATTRIBUTE_COLUMNS)
 
+_SPEAKS = "(decision = 'review', decision = 'none', money)"
+"""Which of like items speaks for all: an ambiguous one, the one billed most."""
+
 _GROUPED = f"""
 WITH used AS (
-    SELECT {", ".join(KEY)}, sum(money) AS money, sum(quantity) AS quantity FROM lake.coding.usage GROUP BY ALL
+    SELECT {", ".join(KEY)}, sum(money) AS money, sum(quantity) AS quantity, sum(line_count) AS line_count
+    FROM lake.coding.usage GROUP BY ALL
 ),
 currency AS (
     SELECT source_id, min(currency) AS currency FROM lake.raw.hospital GROUP BY ALL
 ),
-item AS (
+coded AS (
     SELECT i.*, c.currency, coalesce(greatest(u.money, 0), 0) AS money,
-           greatest(i.pric, CASE WHEN u.quantity > 0 THEN u.money / u.quantity END) AS price
+           greatest(i.pric, CASE WHEN u.quantity > 0 THEN u.money / u.quantity END) AS price,
+           i.decision = 'review'
+           OR (i.decision = 'none' AND i.reason <> $bare AND coalesce(u.line_count, 0) > 0) AS is_asked
     FROM (SELECT *, {REPORTED} AS reported FROM lake.coding.item) AS i
     LEFT JOIN used AS u ON {" AND ".join(f"i.{name} IS NOT DISTINCT FROM u.{name}" for name in KEY)}
     LEFT JOIN currency AS c ON i.source_id = c.source_id
-    WHERE i.like_id = $like OR ($like IS NULL AND i.like_id IN (
-        SELECT like_id FROM lake.coding.item WHERE decision = 'review'))
+),
+item AS (
+    SELECT * FROM coded
+    WHERE like_id = $like OR ($like IS NULL AND like_id IN (SELECT like_id FROM coded WHERE is_asked))
 ),
 -- Amounts in different currencies are not added up: the largest sum speaks for the group.
 summed AS (
@@ -133,14 +152,15 @@ summed AS (
     FROM item GROUP BY ALL
 )
 SELECT item.like_id, kind,
-       arg_max(medins_list_name, (decision = 'review', money)) AS name,
-       CAST(arg_max(json_object({_ATTRIBUTES}), (decision = 'review', money)) AS VARCHAR) AS attributes,
+       CASE arg_max(decision, {_SPEAKS}) WHEN 'none' THEN 'none' ELSE 'review' END AS state,
+       arg_max(medins_list_name, {_SPEAKS}) AS name,
+       CAST(arg_max(json_object({_ATTRIBUTES}), {_SPEAKS}) AS VARCHAR) AS attributes,
        count(*) AS items, count(DISTINCT source_id) AS sources,
        (SELECT CAST(max(at_risk) AS DECIMAL(20,2)) FROM summed WHERE summed.like_id = item.like_id) AS at_risk,
        (SELECT arg_max(summed.currency, at_risk) FROM summed WHERE summed.like_id = item.like_id) AS currency,
        CAST(max(price) AS DECIMAL(18,6)) AS highest_price,
-       arg_max(reason, (decision = 'review', money)) AS reason, arg_max(code, (decision = 'review', money)) AS code,
-       arg_max(alternatives, (decision = 'review', money)) AS alternatives,
+       arg_max(reason, {_SPEAKS}) AS reason, arg_max(code, {_SPEAKS}) AS code,
+       arg_max(alternatives, {_SPEAKS}) AS alternatives,
        coalesce(list(DISTINCT reported) FILTER (reported IS NOT NULL AND evidence = 'disagrees'), []) AS reported,
        max(reference_version) AS reference_version
 FROM item

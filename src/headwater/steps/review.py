@@ -1,6 +1,5 @@
 """Review: people decide what coding leaves open; a decision serves all like items and is kept for later runs."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -13,14 +12,11 @@ from headwater.adapters import coding, lake, postgres, raw, references, reviews
 from headwater.adapters.home import Home
 from headwater.adapters.reviews import Conflict, Question, Ruling, SamePerson, Wanted
 from headwater.claims.likeness import KINDS
+from headwater.claims.signing import signed as sign
 from headwater.errors import Message, Refusal
 from headwater.steps.questions import is_high_value, questions
 
 __all__ = ["Decided", "Shown", "confirm", "decide", "show", "waiting"]
-
-
-_LIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
-"""Scripts whose letters look like each other's."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +50,18 @@ class Shown:
 
 
 def waiting(
-    home: Home, *, kind: str | None = None, after: tuple[Decimal, str] | None = None, limit: int = 50
+    home: Home,
+    *,
+    state: str = "review",
+    kind: str | None = None,
+    after: tuple[Decimal, str] | None = None,
+    limit: int = 50,
 ) -> list[tuple[Question, Ruling | None]]:
     """Return what waits, the most money first, each with the proposal that waits for confirmation, if any.
 
     Parameters
     ----------
+    state : review, or none: what was used and honestly has no code
     after : money and identifier of the last question of the page before
 
     Raises
@@ -75,7 +77,7 @@ def waiting(
         )
     postgres.prepare_once(home)
     with postgres.connect(home) as register:
-        found = reviews.queue(register, kind=kind, after=after, limit=limit)
+        found = reviews.queue(register, state=state, kind=kind, after=after, limit=limit)
         proposed = reviews.proposals(register, [question.like_id for question in found])
     return [(question, proposed.get(question.like_id)) for question in found]
 
@@ -120,7 +122,7 @@ def decide(
         ``E-CODING-UNKNOWN``, ``E-CODING-WHO``, ``E-CODING-CODE``, ``E-CODING-REPEATED``, or ``E-CODING-DECIDED`` when
         another decision stands
     """
-    by, why = _signed(signed)
+    by, why = sign(*signed)
     postgres.prepare(home)
     with _coded(home) as connection:
         question = _question(connection, like_id, datetime.now(UTC))
@@ -147,7 +149,7 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
         ``E-CODING-WHO``, ``E-CODING-SAME-PERSON``, ``E-CODING-NOT-WAITING``, ``E-CODING-REPEATED``; ``E-CODING-CODE``
         when the reference lost the code since it was proposed
     """
-    by, why = _signed(signed)
+    by, why = sign(*signed)
     postgres.prepare(home)
     with postgres.connect(home) as register:
         proposal = reviews.ruling(register, decision_id)
@@ -245,7 +247,7 @@ def _put_down(register: postgres.Connection, wanted: Wanted, *, over: int | None
         raise _decided(newest) from None
     if wanted.needs_confirmation:
         # What was answered without asking may be overruled too; whoever confirms finds it in the queue.
-        reviews.ask(register, [wanted.question], kinds=[])
+        reviews.ask(register, [replace(wanted.question, state="review")], kinds=[])
     else:
         reviews.drop_question(register, wanted.question.like_id)
     return number
@@ -265,27 +267,6 @@ def _applied(home: Home, ruling: Ruling | None) -> Decided:
                 at=ruling.confirmed_at or ruling.decided_at,
             )
     return Decided(ruling.decision_id, ruling.like_id, ruling.code, ruling.state, items)
-
-
-def _signed(signed: tuple[str, str]) -> tuple[str, str]:
-    by, why = " ".join(unicodedata.normalize("NFKC", signed[0]).split()), signed[1].strip()
-    if not by or not why or _disguised(by) or any(sign == "\x00" or unicodedata.category(sign) == "Cs" for sign in why):
-        raise Refusal(
-            "E-CODING-WHO",
-            Message("须写明决定人和理由。", "A decision needs a person and a reason."),
-            Message(
-                "补上二者；不含控制字符，姓名不混用字母文字。",
-                "Give both, without control characters, and the name in letters of one script.",
-            ),
-        )
-    return by, why
-
-
-def _disguised(by: str) -> bool:
-    """Return whether a name can look like that of another person: with unseen signs, or letters of two scripts."""
-    scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in by if sign.isalpha()} & _LIKE
-    unseen = any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn") for sign in by)
-    return unseen or len(scripts) > 1
 
 
 def _decided(standing: Ruling | None) -> Refusal:

@@ -16,6 +16,7 @@ from headwater.steps.doctor import doctor
 
 NAMES = [
     "python", "lock", "extensions", "postgres", "ports", "disk", "memory", "telemetry", "fonts", "chromium", "dbt",
+    "references", "matchers",
 ]  # fmt: skip
 
 

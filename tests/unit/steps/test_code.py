@@ -214,6 +214,50 @@ def test_a_correction_has_no_past(bureau):
     assert former(bureau) == []
 
 
+def test_what_was_used_and_has_no_code_can_be_asked_for_the_most_money_first(bureau):
+    bureau.deliver("drug", {"medins_list_codg": "L", "medins_list_name": "远志糖浆", "pric": 9000})
+    bureau.bill(
+        {"medins_list_codg": "1", "medins_list_name": "人血白蛋白", "det_item_fee_sumamt": 40},
+        {"medins_list_codg": "2", "medins_list_name": "银杏叶提取物", "det_item_fee_sumamt": 700, "mdtrt_id": "M2"},
+        {"medins_list_codg": "3", "medins_list_name": "一般检查", "med_chrgitm_type": "02", "mdtrt_id": "M3"},
+    )
+    report = bureau.code()
+    assert {(row["decision"], row["code"]) for row in bureau.items()} == {("none", None)}
+    assert (report.waiting, report.uncoded) == (0, 2), "neither what only a list has, nor what has no reference"
+    assert waiting(bureau.home) == []
+    found = [question for question, _ in waiting(bureau.home, state="none")]
+    assert [(one.name, one.at_risk, one.reason) for one in found] == [
+        ("银杏叶提取物", Decimal("700.00"), "unlike"),
+        ("人血白蛋白", Decimal("40.00"), "unlike"),
+    ]
+    first, second = (one.like_id for one in found)
+    decide(bureau.home, first, code="X003", signed=("li", "目录用另一名称"))
+    decide(bureau.home, second, code=None, signed=("li", "目录确无此药"))
+    assert waiting(bureau.home, state="none") == []
+    assert bureau.code().uncoded == 0
+    assert [row[1:] for row in bureau.answers(kind="drug")] == [
+        ("decided", None), ("decided", "X003"), ("none", None),
+    ]  # fmt: skip
+
+
+def test_items_whose_code_the_reference_dropped_say_so_until_they_have_one_again(bureau):
+    line = {"medins_list_codg": "1", "medins_list_name": "阿司匹林肠溶片 100mg*30片"}
+    bureau.bill(line)
+    bureau.code()
+    assert bureau.answers() == [("1", "auto", "X011")]
+    without = [row for row in bureau.drugs if row[0] != "X011"]
+    bureau.refer("drug", without, since="2026-02-01")
+    assert bureau.code().uncoded == 1
+    ((question, _),) = waiting(bureau.home, state="none")
+    assert (question.reason, question.state) == ("dropped", "none")
+    bureau.refer("drug", [*without, ("X099", "维生素C片", "0.1g*100片")], since="2026-02-10")
+    bureau.code()
+    assert [(row["decision"], row["reason"]) for row in bureau.items()] == [("none", "dropped")]
+    bureau.refer("drug", [*bureau.drugs, ("X098", "维生素C片", "0.1g*60片")], since="2026-02-20")
+    assert bureau.code().uncoded == 0
+    assert [(row["decision"], row["reason"]) for row in bureau.items()] == [("auto", "sure")]
+
+
 CODES = st.sampled_from(["A", "B", "C", "D"])
 
 

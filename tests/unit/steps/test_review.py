@@ -165,6 +165,20 @@ def test_candidates_of_one_name_are_told_apart_by_what_else_the_reference_says(b
     assert said["X002"] == ("阿莫西林胶囊", {"spec": "0.5g*24粒"})
 
 
+def test_a_proposal_for_what_has_no_code_waits_with_the_others(bureau):
+    bureau.bill({"medins_list_codg": "1", "medins_list_name": "人血白蛋白", "det_item_fee_sumamt": 5000})
+    bureau.code()
+    ((question, _),) = waiting(bureau.home, state="none")
+    assert decide(bureau.home, question.like_id, code=None, signed=LI).state == "proposed"
+    for _ in range(2):
+        ((found, proposal),) = waiting(bureau.home)
+        assert (found.like_id, proposal.decided_by, waiting(bureau.home, state="none")) == (question.like_id, "li", [])
+        bureau.code()
+    confirm(bureau.home, proposal.decision_id, signed=WANG)
+    assert bureau.answers() == [("1", "decided", None)]
+    assert waiting(bureau.home) == []
+
+
 def test_a_dear_item_takes_two_people_whatever_the_reference_calls_it(bureau):
     bureau.deliver("drug", {**UNSURE, "pric": 1000})
     bureau.code()
@@ -230,6 +244,19 @@ def test_nobody_confirms_their_own_decision_under_a_name_that_looks_alike(bureau
     number = decide(bureau.home, stent, code="C001", signed=LI).decision_id
     with pytest.raises(Refusal, match="^E-CODING-(WHO|SAME-PERSON):"):
         confirm(bureau.home, number, signed=(name, "我确认"))
+
+
+@pytest.mark.parametrize("name", ["ｌｉ", "l\u200bi", "LI\u3000", "l\u0456", "\u202eli", "Ｌ\uff29"])
+def test_the_database_is_no_less_strict_with_other_clients(bureau, stent, name: str):
+    number = decide(bureau.home, stent, code="C001", signed=LI).decision_id
+    with postgres.connect(bureau.home) as register, pytest.raises(psycopg.Error, match="somebody else"):
+        register.execute("insert into ops.coding_confirmation values (%s, %s, 'w')", (number, name))
+
+
+def test_one_person_under_two_spellings_is_known_where_the_database_itself_cannot_fold(bureau, stent):
+    number = decide(bureau.home, stent, code="C001", signed=("Weiß  Li", "说明书")).decision_id
+    with refused("E-CODING-SAME-PERSON"):
+        confirm(bureau.home, number, signed=("WEISS LI", "我确认"))
 
 
 def test_what_the_reference_lost_meanwhile_is_not_confirmed(bureau, stent):

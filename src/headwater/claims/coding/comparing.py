@@ -9,6 +9,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.process import cpdist
 
 from headwater.claims.coding.blocking import Candidates, Floats
+from headwater.claims.coding.distinctions import Distinctions
 from headwater.claims.coding.kinds import Kind, Parsed
 from headwater.claims.coding.states import Compare, State
 
@@ -25,8 +26,13 @@ def feature_names(kind: Kind) -> tuple[str, ...]:
     return (*_TEXT, *(f"{attribute.name}_{state.name.lower()}" for attribute in kind.attributes for state in states))
 
 
-def compare(kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return (p, f) comparisons, and (p,) whether a blocking attribute is in conflict or the names are not alike."""
+def compare(
+    kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates, distinctions: Distinctions
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return (p, f) comparisons, and (p,) whether there is a conflict.
+
+    A blocking attribute says otherwise, the names are not alike, or differ in what tells references apart.
+    """
     ratio = _alike(names.text, entries.text, pairs)
     arranged = _alike(_in_order(names.text), _in_order(entries.text), pairs)
     columns: list[npt.NDArray[Any]] = [pairs.cosine, pairs.told, pairs.meant, ratio, arranged, ratio >= 1]
@@ -41,6 +47,7 @@ def compare(kind: Kind, names: Parsed, entries: Parsed, pairs: Candidates) -> tu
     if kind.vouching:
         vouched = [np.logical_and.reduce([agreed[name] for name in together]) for together in kind.vouching]
         barred |= (arranged < 1) & ~np.logical_or.reduce(vouched)
+    barred |= distinctions.tell(names.text, entries.text, pairs, (ratio < 1) & ~barred)
     return np.column_stack(columns).astype(np.float64), barred
 
 

@@ -78,7 +78,8 @@ def table(
     """Return the answer to each of n names; see ``Matcher.match``. ``least`` is the confidence that is automatic."""
     fit = (unfit < 0) & (found.first >= 0)
     best = np.where(fit, found.first, 0)
-    confidence = falling(model.calibrate(found.chance, found.barred), found.name)
+    doubted = found.barred | torn[found.name]
+    confidence = falling(model.calibrate(found.chance, doubted), found.name)
     top, barred, tied = _best(found, confidence, best, fit)
     none = ~fit | (found.known < _KNOWN)
     auto = ~none & ~barred & ~torn & ~tied & (top >= least)

@@ -25,6 +25,8 @@ _STATES = {"equal": 1.0, "near": 0.5, "conflict": -3.0}
 _OUTSIDE = 12.0
 _PULL = 0.02
 _MOST = 1 - 1e-4
+_MOST_BARRED = 0.9
+"""Confidence that an answer in conflict never passes: the lessons' conflicts are slips, a hospital's may be none."""
 _FEW = 50
 Flags = npt.NDArray[np.bool_]
 
@@ -52,7 +54,8 @@ class Model:
 
     def calibrate(self, chance: Floats, barred: Flags) -> Floats:
         """Return how often a best code of such a probability, in conflict or not, is right."""
-        return np.asarray(np.where(barred, np.interp(chance, *self.barred), np.interp(chance, *self.sound)))
+        doubted = np.minimum(np.interp(chance, *self.barred), _MOST_BARRED)
+        return np.asarray(np.where(barred, doubted, np.interp(chance, *self.sound)))
 
 
 @dataclass(frozen=True)

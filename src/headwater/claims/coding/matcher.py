@@ -12,6 +12,7 @@ import pyarrow as pa
 from headwater.claims.coding import deciding, fitting, storing
 from headwater.claims.coding.blocking import Block, Candidates, Floats
 from headwater.claims.coding.comparing import compare
+from headwater.claims.coding.distinctions import Distinctions
 from headwater.claims.coding.kinds import KINDS, Kind, Parsed
 from headwater.claims.coding.learning import Model
 from headwater.claims.coding.reading import Rows, read
@@ -61,6 +62,7 @@ class Matcher:
     reference: Reference
     model: Model
     block: Block = field(repr=False)
+    distinctions: Distinctions = field(repr=False)
     wording: Wording | None = field(default=None, repr=False)
 
     @classmethod
@@ -100,7 +102,9 @@ class Matcher:
         entries = reference.entries
         weights = {attribute.name: attribute.weight for attribute in kind.attributes if attribute.weight}
         block = Block.built(entries.text, entries.values, weights, kind.grams)
-        return cls(kind, reference, model or fitting.unlearned(kind), block, wording)
+        # Where other attributes vouch for a name of other letters, and among Latin words, letters alone tell nothing.
+        told = Distinctions.none() if kind.vouching or wording is not None else Distinctions.among(reference)
+        return cls(kind, reference, model or fitting.unlearned(kind), block, told, wording)
 
     def match(self, table: pa.Table) -> pa.Table:
         """Return ``code, confidence, decision, reason, alternatives``, a row for each row of the table.
@@ -143,7 +147,7 @@ class Matcher:
     def pairs(self, names: Parsed) -> tuple[Candidates, Floats, npt.NDArray[np.bool_]]:
         """Return the candidates of each name, their comparisons, and where there is a conflict."""
         pairs = self.block.candidates(names.text, names.values, _CANDIDATES)
-        features, barred = compare(self.kind, names, self.reference.entries, pairs)
+        features, barred = compare(self.kind, names, self.reference.entries, pairs, self.distinctions)
         return pairs, features, barred
 
     @cached_property

@@ -16,8 +16,8 @@ from headwater.claims.coding.tables import rows
 __all__ = ["Measures", "amounts", "compare_numbers", "compare_strengths", "measures", "numbers"]
 
 _UNITS = {row["word"]: (row["dimension"], float(row["factor"])) for row in rows("units")}
-_PIECES = tuple(row["piece"] for row in rows("pieces"))
-_PACKS = (*_PIECES, "套", "桶", "罐", "筒", "人份")
+_PIECES = tuple(row["word"] for row in rows("pieces") if "counted" in row["roles"].split("|"))
+_PACKS = tuple(row["word"] for row in rows("pieces") if "each" in row["roles"].split("|"))
 
 
 def _either(words: object) -> str:
@@ -130,7 +130,7 @@ def _full(strength: str) -> Mapping[str, tuple[float, ...]]:
 
 
 def _within(some: tuple[float, ...], others: tuple[float, ...]) -> bool:
-    return all(any(abs(a - b) <= 1e-3 * max(a, b) for b in others) for a in some)
+    return all(any(abs(a - b) <= 1e-6 * max(a, b) for b in others) for a in some)
 
 
 def numbers(text: str) -> str:

@@ -105,14 +105,14 @@ def answered(reference: Reference, wording: Wording, names: Sequence[str]) -> Ra
     """Return the best codes of (n,) names by what other hospitals call them; chances are calibrated already."""
     number = {code: place for place, code in enumerate(reference.codes)}
     place = np.array([number[code] for code in wording.codes], dtype=np.int64)
-    code, share, known = wording.answers(names)
+    code, share, known, conflict = wording.answers(names)
     code, share = code[:, :_SHOWN], share[:, :_SHOWN]
     count, width = code.shape if len(names) else (0, 1)
     return Ranked(
         name=np.repeat(np.arange(count), width),
         code=place[code].ravel(),
         chance=share.ravel(),
-        barred=np.zeros(count * width, dtype=np.bool_),
+        barred=(np.arange(count * width) % width == 0) & np.repeat(conflict, width),
         first=(np.arange(count) * width).astype(np.int64),
         known=np.asarray(known, dtype=np.float64),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from headwater.claims.coding import Matcher
 from headwater.claims.coding.wording.sources import drawn, folds
+from headwater.claims.coding.wording.strengths import Strengths
 from headwater.claims.coding.wording.words import codes_in, plain, said, standard
 
 _TEXT = """
@@ -95,6 +96,32 @@ def test_nothing_is_automatic_when_nobody_said_who_writes_so(reference: pa.Table
     assert sure
     assert min(sure) >= 0.98
     assert "auto" not in unsourced.match(asked)["decision"].to_pylist()
+
+
+def test_a_strength_that_nobody_calls_a_code_by_is_never_automatic(matcher: Matcher):
+    """Twice the same names, once in a strength that other hospitals use: only there may they be automatic."""
+    stated = {mg: [f"{drug.upper()} {mg} MG/ML INJECTION VIAL" for drug in _DRUGS] for mg in (10, 7)}
+    usual, other = (matcher.match(pa.table({"name": names})) for names in stated.values())
+    assert usual["code"].to_pylist() == other["code"].to_pylist()
+    assert "auto" in usual["decision"].to_pylist()
+    assert set(zip(other["decision"].to_pylist(), other["reason"].to_pylist(), strict=True)) == {("review", "conflict")}
+    assert max(other["confidence"].to_pylist()) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "conflicts"),
+    [
+        ("X 1 GM", False),
+        ("X 1000MG INJ", False),
+        ("X 2 GM", True),
+        ("X", False),
+        ("X 5 ML", False),
+        ("X 0.5G 2ML", True),
+    ],
+)
+def test_strengths_are_compared_in_base_units_and_silence_is_no_conflict(name: str, conflicts: bool):
+    known = Strengths.among(["x 1g vial", "x tablet"], ["J1", "J1"])
+    assert known.conflict([name, name], ["J1", "J2"]).tolist() == [conflicts, False]
 
 
 def test_an_official_name_that_a_hospital_wrote_stays_with_the_hospital(labelled: pa.Table):

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headwater.claims.coding.blocking import Floats
@@ -12,6 +14,7 @@ from headwater.claims.coding.reading import Indices
 from headwater.claims.coding.wording.evidence import FEATURES, Evidence
 from headwater.claims.coding.wording.judging import Asked, Judge
 from headwater.claims.coding.wording.sources import drawn, folds
+from headwater.claims.coding.wording.strengths import Strengths
 from headwater.claims.coding.wording.words import plain
 
 __all__ = ["Pairs", "Wording", "learnable"]
@@ -81,10 +84,11 @@ class Wording:
         whole = Pairs(name, code, [*owner, *(_OFFICIAL for _ in own)])
         return cls(whole, sourced, Judge.taught(_asked(whole, fold)), Evidence.built(name, code, whole.source))
 
-    def answers(self, names: Sequence[str]) -> tuple[Indices, Floats, Floats]:
+    def answers(self, names: Sequence[str]) -> tuple[Indices, Floats, Floats, npt.NDArray[np.bool_]]:
         """Return (n, k) codes by their place in ``codes``, best first, with their confidences, and (n,) likeness.
 
         A name is as like the known ones as the best share of its words that a code's names say, or its best cosine.
+        The last are (n,) whether the best is in conflict with the strength that the name states.
         """
         code, features = self.evidence.weigh(names)
         chance = self.judge.chances(features)
@@ -97,7 +101,12 @@ class Wording:
         rest = chance[:, 1:] / np.maximum(1 - chance[:, :1], 1e-9) * (1 - first[:, None])
         shares = np.column_stack([first, np.minimum(rest, first[:, None])])
         looks = [FEATURES.index(look) for look in ("known", "letters")]
-        return code, shares, features[:, :, looks].max(axis=(1, 2), initial=0.0)
+        conflict = self._strengths.conflict(names, [self.codes[best] for best in code[:, 0].tolist()])
+        return code, shares, features[:, :, looks].max(axis=(1, 2), initial=0.0), conflict
+
+    @cached_property
+    def _strengths(self) -> Strengths:
+        return Strengths.among(self.pairs.name, self.pairs.code)
 
     @property
     def least(self) -> float:

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from headwater.claims.coding.tables import rows
 
-__all__ = ["codes_in", "plain", "said", "standard"]
+__all__ = ["apart", "codes_in", "plain", "said", "standard"]
 
 _UNITS = "mg|mcg|ug|gm|g|kg|ml|l|meq|mmol|unit|units|u|iu|mu|mci|uci|cc|mm|cm|fr|ga|hr|hrs|min|oz|sqcm|ds|dose|kiu"
 _KNOWN_UNITS = frozenset((*_UNITS.split("|"), "%"))
@@ -25,6 +25,11 @@ _CODE = re.compile(r"\b[a-z]\d{4}\b")
 def plain(name: str) -> str:
     """Return a name in one width and case, its spaces single."""
     return " ".join(unicodedata.normalize("NFKC", name).lower().split())
+
+
+def apart(name: str) -> str:
+    """Return a plain name with numbers, units and routes that were written as one set apart."""
+    return _GLUED.sub(r" \1 ", name)
 
 
 def codes_in(name: str) -> list[str]:
@@ -51,7 +56,7 @@ def _glossary() -> Mapping[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=1 << 17)
 def _words(name: str) -> tuple[str, ...]:
-    found = _WORD.findall(_GLUED.sub(r" \1 ", name))
+    found = _WORD.findall(apart(name))
     kept = []
     for word, after in zip(found, (*found[1:], ""), strict=False):
         if not word[0].isdigit():

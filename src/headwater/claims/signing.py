@@ -1,0 +1,58 @@
+"""Signing: who decides, in one spelling, so that nobody is two people by typing a name in another way."""
+
+import unicodedata
+
+from headwater.errors import Message, Refusal
+
+__all__ = ["signature", "signed"]
+
+_LIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
+"""Scripts whose letters look like each other's."""
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def signature(name: str) -> str:
+    """Return what all spellings of one name share: width, case and blanks do not count.
+
+    >>> signature(" Ｌｉ　Wei ") == signature("LI WEI")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", _spelled(name).casefold())
+    return " ".join(folded.split())
+
+
+def signed(by: str, why: str) -> tuple[str, str]:
+    """Return who decides and why, as they are put down.
+
+    Raises
+    ------
+    Refusal
+        ``E-CODING-WHO`` when either is missing, cannot be written, or the name can look like another person's
+    """
+    by, why = _spelled(by), why.strip()
+    if (
+        not by
+        or not why
+        or _is_disguised(by)
+        or any(unicodedata.category(sign) == "Cs" for sign in why)
+        or "\x00" in why
+    ):
+        raise Refusal(
+            "E-CODING-WHO",
+            Message("须写明决定人和理由。", "A decision needs a person and a reason."),
+            Message(
+                "补上二者；不含控制字符，姓名不混用字母文字。",
+                "Give both, without control characters, and the name in letters of one script.",
+            ),
+        )
+    return by, why
+
+
+def _spelled(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).split())
+
+
+def _is_disguised(name: str) -> bool:
+    """Return whether a name can look like that of another person: with unseen signs, or letters of two scripts."""
+    scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in name if sign.isalpha()} & _LIKE
+    return len(scripts) > 1 or any(unicodedata.category(sign) in _UNSEEN for sign in name)
