@@ -78,7 +78,7 @@ def mark(connection: duckdb.DuckDBPyConnection, table: str, *, followed: str, af
     connection.execute(f"CREATE OR REPLACE TABLE behind AS SELECT DISTINCT stay_id FROM {rows}")
     connection.execute(
         f"CREATE OR REPLACE TABLE gone AS SELECT DISTINCT held.stay_id FROM lake.{table} AS held "
-        f"ANTI JOIN lake.{followed} AT (VERSION => {until}) AS there USING (stay_id)"
+        f"ANTI JOIN lake.{followed} AS there AT (VERSION => {until}) USING (stay_id)"
     )
     row = connection.execute("SELECT (SELECT count(*) FROM behind), (SELECT count(*) FROM gone)").fetchone()
     return Behind(*row) if row else Behind(0, 0)

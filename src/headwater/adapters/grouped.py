@@ -33,11 +33,13 @@ TABLES = {
     "stay": (
         *(("source_id", "VARCHAR"), ("stay_id", "VARCHAR"), ("plan", "VARCHAR"), ("plan_version", "VARCHAR")),
         *(("mdc", "VARCHAR"), ("adrg", "VARCHAR"), ("drg", "VARCHAR"), ("status", "VARCHAR"), ("reason", "VARCHAR")),
+        ("reasons", "STRUCT(step VARCHAR, code VARCHAR, detail VARCHAR, other VARCHAR)[]"),
         *(("grouped_at", "TIMESTAMP"), ("snapshot_id", "BIGINT")),
     ),
     "seen": SEEN,
 }
-"""``stay``: one row a stay of the front-page mart, grouped or not; ``snapshot_id`` is the snapshot it was read at."""
+"""``stay``: one row a stay of the front-page mart, grouped or not; ``reason`` says why it has no group, and
+``snapshot_id`` at which snapshot it was read."""
 
 HELD = """
 coalesce(holding.region = stay.region, true) AND holding.currency = stay.currency
@@ -125,7 +127,7 @@ def stays(connection: duckdb.DuckDBPyConnection, *, until: int) -> Iterator[pa.T
 
 _LISTED = """
 SELECT row.source_id, row.mdtrt_id, list(coalesce(settled.code, row.{code}) ORDER BY row.{rank}) AS codes
-FROM lake.raw.{entity} {at} AS row
+FROM lake.raw.{entity} AS row {at}
 SEMI JOIN stay ON row.source_id = stay.source_id AND row.mdtrt_id = stay.mdtrt_id
 LEFT JOIN settled
     ON settled.kind = '{entity}' AND settled.source_id = row.source_id
@@ -143,13 +145,13 @@ _ONCE = """list_filter(
 # The front page names the main codes; where the list agrees, its settled code comes first.
 _STAYS = """
 WITH stay AS (
-    SELECT fct.* FROM lake.marts.fct_stay {at} AS fct SEMI JOIN behind USING (stay_id)
+    SELECT fct.* FROM lake.marts.fct_stay AS fct {at} SEMI JOIN behind USING (stay_id)
 ),
 diagnoses AS ({diagnoses}),
 operations AS ({operations}),
 birth AS (
     SELECT page.source_id, page.mdtrt_id, any_value(page.brdy) AS brdy
-    FROM lake.raw.front_page {at} AS page
+    FROM lake.raw.front_page AS page {at}
     SEMI JOIN stay ON page.source_id = stay.source_id AND page.mdtrt_id = stay.mdtrt_id
     GROUP BY ALL
 )
@@ -172,13 +174,16 @@ def append(connection: duckdb.DuckDBPyConnection, rows: pa.Table, *, at: datetim
 
     Parameters
     ----------
-    rows : the columns of ``stay`` but the last two
+    rows : what :func:`stays` yields, with ``mdc``, ``adrg``, ``drg``, ``status`` and ``reasons``
     at : UTC, without time zone
     """
     connection.register("grouped", rows)
-    listed = ", ".join(name for name, _ in TABLES["stay"][:-2])
+    listed = ", ".join(name for name, _ in TABLES["stay"][:-2] if name != "reason")
+    # What a stay without a group met last is why it has none.
     connection.execute(
-        f"INSERT INTO lake.grouping.stay BY NAME SELECT {listed}, $1 AS grouped_at, $2 AS snapshot_id FROM grouped",
+        f"INSERT INTO lake.{STAYS} BY NAME SELECT {listed}, "
+        "CASE WHEN drg IS NULL THEN coalesce(invalid_reason, reasons[-1].code) END AS reason, "
+        "$1 AS grouped_at, $2 AS snapshot_id FROM grouped",
         [at, snapshot_id],
     )
     connection.unregister("grouped")

@@ -57,11 +57,11 @@ def flags(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def whole_persons(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
-    """Add to ``behind`` the other stays of the same persons, which count when a stay is paid; return how many it has."""
-    stay = f"lake.{grouped.FOLLOWED} AT (VERSION => {int(until)})"
+    """Add to ``behind`` the other stays of the same persons, which count when one is paid; return how many it has."""
+    stay, at = f"lake.{grouped.FOLLOWED}", f"AT (VERSION => {int(until)})"
     connection.execute(
-        f"INSERT INTO behind SELECT stay_id FROM {stay} AS stay SEMI JOIN ("
-        f"SELECT psn_no FROM {stay} AS touched SEMI JOIN behind USING (stay_id) "
+        f"INSERT INTO behind SELECT stay_id FROM {stay} AS stay {at} SEMI JOIN ("
+        f"SELECT psn_no FROM {stay} AS touched {at} SEMI JOIN behind USING (stay_id) "
         f"UNION SELECT psn_no FROM lake.{STAYS} AS held WHERE stay_id IN ("
         "SELECT stay_id FROM behind UNION ALL SELECT stay_id FROM gone)"
         ") AS person USING (psn_no) ANTI JOIN behind USING (stay_id)"
@@ -93,7 +93,7 @@ WHERE kind = 'consumable' AND is_high_value
 
 _STAYS = """
 WITH stay AS (
-    SELECT fct.* FROM lake.marts.fct_stay {at} AS fct SEMI JOIN behind USING (stay_id)
+    SELECT fct.* FROM lake.marts.fct_stay AS fct {at} SEMI JOIN behind USING (stay_id)
     WHERE fct.is_valid AND hash(coalesce(fct.psn_no, fct.stay_id)) % {parts} = {part}
 ),
 high_value AS ({high_value}),
@@ -104,7 +104,7 @@ amounts AS (
            sum(line.det_item_fee_sumamt) FILTER (line.chrgitm_lv = '03') AS bing_amount,
            sum(line.det_item_fee_sumamt) FILTER (line.charge_group = 'consumable') AS consumable_amount,
            sum(line.det_item_fee_sumamt) FILTER (high_value.source_id IS NOT NULL) AS high_value_amount
-    FROM lake.marts.fct_fee_line {at} AS line
+    FROM lake.marts.fct_fee_line AS line {at}
     SEMI JOIN stay USING (stay_id)
     LEFT JOIN high_value
         ON line.charge_group = 'consumable' AND line.source_id = high_value.source_id
@@ -120,7 +120,7 @@ SELECT stay.source_id, stay.stay_id, holding.policy, holding.policy_version, hel
        stay.endtime, stay.age_years, stay.dscg_maindiag_code,
        {amounts}
 FROM stay
-INNER JOIN lake.grouping.stay {at} AS held ON held.stay_id = stay.stay_id
+INNER JOIN lake.grouping.stay AS held {at} ON held.stay_id = stay.stay_id
 INNER JOIN holding ON {held}
 LEFT JOIN amounts ON amounts.stay_id = stay.stay_id
 """
@@ -150,7 +150,7 @@ def facts(connection: duckdb.DuckDBPyConnection, *, until: int) -> Facts:
     why = connection.execute(
         "SELECT CASE WHEN NOT stay.is_valid THEN 'invalid' WHEN holding.policy IS NULL THEN 'no_policy' "
         "WHEN paid.stay_id IS NULL THEN 'lost' ELSE 'priced' END AS state, count(*) "
-        f"FROM lake.{grouped.FOLLOWED} {at} AS stay LEFT JOIN holding ON {grouped.HELD} "
+        f"FROM lake.{grouped.FOLLOWED} AS stay {at} LEFT JOIN holding ON {grouped.HELD} "
         f"LEFT JOIN lake.{STAYS} AS paid ON paid.stay_id = stay.stay_id GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     states = {str(state): int(count) for state, count in why}
@@ -191,8 +191,8 @@ def other_plan(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
     """Return how many stays have no group yet, or one of another plan than the one that holds for them."""
     at = f"AT (VERSION => {int(until)})"
     row = connection.execute(
-        f"SELECT count(*) FROM lake.{grouped.FOLLOWED} {at} AS stay LEFT JOIN holding ON {grouped.HELD} "
-        f"LEFT JOIN lake.{grouped.STAYS} {at} AS held ON held.stay_id = stay.stay_id "
+        f"SELECT count(*) FROM lake.{grouped.FOLLOWED} AS stay {at} LEFT JOIN holding ON {grouped.HELD} "
+        f"LEFT JOIN lake.{grouped.STAYS} AS held {at} ON held.stay_id = stay.stay_id "
         "WHERE held.stay_id IS NULL OR held.plan_version IS DISTINCT FROM holding.plan_version"
     ).fetchone()
     return int(row[0]) if row else 0

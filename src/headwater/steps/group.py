@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from headwater.adapters import coding, following, grouped, lake, postgres
 from headwater.adapters.following import Behind, Seen
 from headwater.adapters.home import Home
-from headwater.claims.grouping import Plan
+from headwater.claims.grouping import REASON_TYPE, Plan
 from headwater.errors import Message, Refusal
 from headwater.steps.holdings import InForce, in_force
 
@@ -129,6 +129,8 @@ def _regroup(
     held = following.seen(connection, grouped.SCHEMA)
     after = held.snapshot_id if held and held.state == wanted.state and not anew else None
     behind = following.mark(connection, grouped.STAYS, followed=grouped.FOLLOWED, after=after, until=wanted.snapshot_id)
+    if after is not None and behind == Behind(0, 0):
+        return behind
     with lake.transaction(connection):
         following.forget(connection, grouped.STAYS)
         for part in grouped.stays(connection, until=wanted.snapshot_id):
@@ -144,23 +146,24 @@ def answered(stays: pa.Table, plans: Mapping[str, Plan]) -> pa.Table:
     ----------
     stays : what :func:`headwater.adapters.grouped.stays` yields
     """
-    parts = []
-    for name in pc.unique(stays["plan"]).to_pylist():
-        mine = stays.filter(pc.equal(stays["plan"], name) if name else pc.is_null(stays["plan"]))
-        valid, invalid = mine.filter(mine["is_valid"]), mine.filter(pc.invert(mine["is_valid"]))
-        parts.append(_without(invalid, INVALID))
-        if name is None:
-            parts.append(_without(valid, NO_PLAN))
-        elif len(valid):
-            groups = plans[name].group(valid)
-            for column in ("mdc", "adrg", "drg", "status", "reasons"):
-                valid = valid.append_column(column, groups[column])
-            parts.append(valid)
+    is_asked = pc.and_(stays["is_valid"], pc.is_valid(stays["plan"]))
+    parts = [_unasked(stays.filter(pc.invert(is_asked)))]
+    asked = stays.filter(is_asked)
+    for name in pc.unique(asked["plan"]).to_pylist():
+        mine = asked.filter(pc.equal(asked["plan"], name))
+        groups = plans[name].group(mine)
+        for column in groups.column_names:
+            mine = mine.append_column(column, groups[column])
+        parts.append(mine)
     return pa.concat_tables(parts, promote_options="default")
 
 
-def _without(stays: pa.Table, status: str) -> pa.Table:
-    return stays.append_column("status", pa.array([status] * len(stays), pa.string()))
+def _unasked(stays: pa.Table) -> pa.Table:
+    status = pc.if_else(stays["is_valid"], NO_PLAN, INVALID)
+    table = stays.append_column("status", status)
+    for name in ("mdc", "adrg", "drg"):
+        table = table.append_column(name, pa.nulls(len(stays), pa.string()))
+    return table.append_column("reasons", pa.nulls(len(stays), pa.list_(REASON_TYPE)))
 
 
 def _unbalanced(stays: int, statuses: Mapping[str, int]) -> Refusal:

@@ -109,6 +109,8 @@ def _reprice(
     held, until = following.seen(connection, priced.SCHEMA), wanted.snapshot_id
     after = held.snapshot_id if held and held.state == wanted.state and not anew else None
     behind = following.mark(connection, priced.STAYS, followed=priced.FOLLOWED, after=after, until=until)
+    if after is not None and behind == Behind(0, 0):
+        return behind
     asked = priced.whole_persons(connection, until=until)
     parts = max(1, -(-asked // _PART))
     with lake.transaction(connection):
