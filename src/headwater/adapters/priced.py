@@ -1,6 +1,6 @@
 """The lake's tables of payments: what each stay is paid under the policy that held for it, and line by line why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +11,11 @@ import pyarrow as pa
 from headwater.adapters import grouped, lake
 from headwater.adapters.following import SEEN
 from headwater.adapters.home import Home
+from headwater.claims.payment import Policy
 
 __all__ = [
-    "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "create_tables", "facts",
-    "flags", "other_plan", "read", "whole_persons",
+    "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
+    "create_tables", "facts", "flags", "other_plan", "read", "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -40,9 +41,14 @@ TABLES = {
         *(("source_id", "VARCHAR"), ("stay_id", "VARCHAR"), ("line_no", "INTEGER"), ("account", "VARCHAR")),
         *(("step", "VARCHAR"), ("reason", "VARCHAR"), ("amount", _MONEY), ("operands", "VARCHAR")),
     ),
+    "budget": (
+        *(("policy", "VARCHAR"), ("policy_version", "VARCHAR"), ("valid_from", "DATE"), ("fixmedins_code", "VARCHAR")),
+        *(("amount", _MONEY), ("prepaid_share", "DECIMAL(7,6)")),
+    ),
     "seen": SEEN,
 }
-"""``stay``: one row a valid stay for which a policy held. ``line``: its steps, which sum to its total by account."""
+"""``stay``: one row a valid stay for which a policy held. ``line``: its steps, which sum to its total by account.
+``budget``: of each hospital a year, as each version of a policy says."""
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -196,6 +202,16 @@ def other_plan(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
         "WHERE held.stay_id IS NULL OR held.plan_version IS DISTINCT FROM holding.plan_version"
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> None:
+    """Write the budgets of policies in the place of the earlier ones."""
+    connection.execute("DELETE FROM lake.payment.budget")
+    for policy in policies:
+        for hospital, fen in policy.budget.hospitals.items() if policy.budget else ():
+            row = [policy.name, policy.version, policy.valid_from, hospital, Decimal(fen).scaleb(-2)]
+            share = Decimal(policy.budget.prepaid).scaleb(-6) if policy.budget else None
+            connection.execute("INSERT INTO lake.payment.budget VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
 
 
 def append(

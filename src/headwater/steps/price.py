@@ -120,6 +120,7 @@ def _reprice(
             stays = priced.read(connection, until=until, part=part, parts=parts)
             for totals, lines in paid(stays, rules):
                 priced.append(connection, totals, lines, at=at, snapshot_id=until)
+        priced.budgets(connection, rules.policies)
         following.note(connection, priced.SCHEMA, wanted)
     return Behind(asked, behind.gone)
 

@@ -24,8 +24,6 @@ final as (
         stay.stay_days,
         stay.medfee_sumamt,
         stay.is_dead,
-        grouped.policy,
-        grouped.policy_version,
         grouped.plan,
         grouped.plan_version,
         grouped.mdc,
@@ -33,7 +31,7 @@ final as (
         grouped.drg,
         grouped.status,
         grouped.reason,
-        coalesce(grouped.status = 'grouped', false) as is_grouped,
+        grouped.drg is not null as is_grouped,
         grouped.snapshot_id
     from stay
     inner join grouped
