@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +26,8 @@ _NOTHING = {"", "-", "--", "/", "\\N", "NULL", "NONE", "NAN", "无"}
 
 def _fold(text: str) -> str:
     """Return the form in which spellings meet: no width, no blanks, no case."""
+    if text.isascii() and text.isprintable():
+        return "".join(text.split()).casefold()
     plain = unicodedata.normalize("NFKC", text.translate(_FOLDED))
     return "".join(letter for letter in plain if letter.isprintable() and not letter.isspace()).casefold()
 
@@ -55,7 +58,6 @@ class Codebook:
     spellings : every exact text that is read, codes and sources of the map
     spelled : number of the code of each spelling
     mapped : whether a spelling is read by the map
-    folded : folded spelling to its place in ``spellings``
     bits : (c + 1, w) membership of the plan's lists, packed
     place : key of a list to its bit
     """
@@ -64,7 +66,6 @@ class Codebook:
     spellings: pa.StringArray
     spelled: Numbers
     mapped: npt.NDArray[np.bool_]
-    folded: Mapping[str, int]
     bits: Bits
     place: Mapping[tuple[str, ...], int]
 
@@ -85,11 +86,16 @@ class Codebook:
             spellings=pa.array(spellings, pa.string()),
             spelled=np.array([*number.values(), *(code for _, code in sources)], np.int32),
             mapped=np.arange(len(spellings)) >= len(codes),
-            # Reversed, so that of two spellings that fold to one the code itself stays, not a source of the map.
-            folded={_fold(text): place for place, text in reversed(list(enumerate(spellings)))},
             bits=bits,
             place={key: place for place, (key, _) in enumerate(lists)},
         )
+
+    @cached_property
+    def folded(self) -> Mapping[str, int]:
+        """Folded spelling to its place in ``spellings``."""
+        # Reversed, so that of two spellings that fold to one the code itself stays, not a source of the map.
+        texts = self.spellings.to_pylist()
+        return {_fold(text): place for place, text in reversed(list(enumerate(texts)))}
 
     def read(self, texts: pa.StringArray) -> Spelled:
         """Read distinct texts."""

@@ -128,15 +128,16 @@ class Batch:
         return {}
 
     @cached_property
-    def complications(self) -> tuple[Rows, npt.NDArray[np.uint8], Flags]:
-        """Place, level (1 CC, 2 MCC) and whether it is excluded, of each secondary diagnosis of a level, in order."""
+    def complications(self) -> tuple[Rows, Rows, npt.NDArray[np.uint8], Flags]:
+        """Row, place, level (1 CC, 2 MCC) and exclusion of each secondary diagnosis of a level, row by row."""
         coded, codes = self.stays.diagnoses, self._codes["diagnosis"]
         rules = self.plan.exclusions
         tables = {level: rules.table[level][codes] for level in _LEVELS}
         complicates = (tables["CC"] >= 0) | (tables["MCC"] >= 0)
         complicates[coded.offsets[:-1][np.diff(coded.offsets) > 0]] = False
         place = np.flatnonzero(complicates)
-        principal = self._first["diagnosis"][np.searchsorted(coded.offsets, place, side="right") - 1]
+        row = np.repeat(np.arange(len(self.stays)), np.diff(coded.offsets))[place]
+        principal = self._first["diagnosis"][row]
         level, excluded = np.zeros(len(place), np.uint8), np.ones(len(place), bool)
         for name, value in _LEVELS.items():
             table = tables[name][place]
@@ -144,12 +145,12 @@ class Batch:
             out = (rules.excluded[principal, table // 64] & bit) != 0
             level |= np.where((table >= 0) & ~out, value, 0).astype(np.uint8)
             excluded &= (table < 0) | out
-        return place, level, excluded
+        return row, place, level, excluded
 
     @cached_property
     def complicated(self) -> npt.NDArray[np.uint8]:
         """(n,) levels of the secondary diagnoses that count, 1 for CC, 2 for MCC, 3 for both."""
-        place, level, _ = self.complications
+        _, place, level, _ = self.complications
         levels = np.zeros(len(self._codes["diagnosis"]), np.uint8)
         levels[place] = level
         return united(levels, self.stays.diagnoses.offsets)

@@ -1,6 +1,6 @@
 """A plan: loaded from a folder of tables, it groups stays."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -40,8 +40,8 @@ class Plan:
         self.tables = tables
         self.name, self.version = tables.name, tables.digest()
         self._compiled = compiled(tables)
-        rules = {entry.code: entry.rule for entry in tables.adrgs} | {drg.code: drg.rule for drg in tables.drgs}
-        self._pool = Pool(self._compiled, rules)
+        ways, groups = ({group.code: group.rule for group in some} for some in (tables.adrgs, tables.drgs))
+        self._pool = Pool(self._compiled, ways, groups)
 
     @cached_property
     def drgs(self) -> pa.Table:
@@ -50,6 +50,12 @@ class Plan:
         rows = [(drg.code, drg.name, drg.adrg, above[drg.adrg]) for drg in self.tables.drgs]
         names = ("code", "name", "adrg", "mdc")
         return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(names)})
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Names of codes and groups, where the plan gives them."""
+        groups = {group.code: group.name for group in (*self.tables.mdcs, *self.tables.adrgs, *self.tables.drgs)}
+        return {**self.tables.diagnoses, **self.tables.operations, **groups}
 
     def group(self, stays: pa.Table) -> pa.Table:
         """Group stays.

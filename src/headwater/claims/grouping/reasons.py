@@ -1,6 +1,6 @@
 """What a grouping says: the closed lists of statuses and reasons, in Chinese and English."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -40,20 +40,20 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
     {
         "principal_missing": _reason("codes", "主要诊断为空，不能分组", "there is no principal diagnosis"),
         "diagnosis_respelled": _reason(
-            "codes", "诊断“{detail}”按 {other} 读取", "diagnosis {detail!r} is read as {other}"
+            "codes", "诊断“{detail}”按 {other} 读取", "diagnosis “{detail}” is read as {other}"
         ),
         "diagnosis_mapped": _reason("codes", "诊断 {detail} 按方案对照为 {other}", "the plan maps diagnosis {detail} to {other}"),
         "diagnosis_unknown": _reason(
-            "codes", "诊断“{detail}”不在方案的编码表中，不参与分组", "the plan does not know diagnosis {detail!r}, it counts for nothing"
+            "codes", "诊断“{detail}”不在方案的编码表中，不参与分组", "the plan does not know diagnosis “{detail}”, it counts for nothing"
         ),
         "operation_respelled": _reason(
-            "codes", "手术操作“{detail}”按 {other} 读取", "operation {detail!r} is read as {other}"
+            "codes", "手术操作“{detail}”按 {other} 读取", "operation “{detail}” is read as {other}"
         ),
         "operation_mapped": _reason(
             "codes", "手术操作 {detail} 按方案对照为 {other}", "the plan maps operation {detail} to {other}"
         ),
         "operation_unknown": _reason(
-            "codes", "手术操作“{detail}”不在方案的编码表中，不参与分组", "the plan does not know operation {detail!r}, it counts for nothing"
+            "codes", "手术操作“{detail}”不在方案的编码表中，不参与分组", "the plan does not know operation “{detail}”, it counts for nothing"
         ),
         "fact_missing": _reason("mdc", "{detail} 需要 {other}，该病例缺少此项", "{detail} asks for {other}, which this stay lacks"),
         "fact_against": _reason(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 __all__ = ["Entry", "Group", "Listed", "PlanTables"]
 
@@ -80,7 +80,8 @@ class PlanTables:
 
     def digest(self) -> str:
         """Return the version: the beginning of the SHA-256 of everything that can change a group."""
-        said = {name: value for name, value in asdict(self).items() if name not in ("title", "source")}
-        said["lists"] = sorted(said["lists"], key=lambda listed: (listed["owner"], listed["name"]))
-        text = json.dumps(said, ensure_ascii=False, sort_keys=True)
+        said = {name: value for name, value in vars(self).items() if name not in ("title", "source")}
+        said["lists"] = sorted(tuple(vars(listed).values()) for listed in self.lists if listed.codes)
+        groups = {name: [tuple(vars(group).values()) for group in said[name]] for name in ("mdcs", "adrgs", "drgs")}
+        text = json.dumps(said | groups, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The walk of many stays through a plan: MDC by MDC, ADRG by ADRG, DRG by DRG; the first that admits a stay has it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ __all__ = ["Pool", "walk"]
 _CODES = {code: at for at, code in enumerate(REASONS)}
 _STATUSES = {status: at for at, status in enumerate(STATUSES)}
 _NONE = -1
+_Told: TypeAlias = tuple[Rows, int, "Numbers | int", "Numbers | int"]
 
 
 class Pool:
@@ -26,19 +28,18 @@ class Pool:
     Parameters
     ----------
     plan : whose codes, groups and rules are told
-    rules : text of each rule by the code of its group
+    ways, groups : text of the rule of each way into an ADRG, and of each DRG
     """
 
-    def __init__(self, plan: Compiled, rules: dict[str, str]) -> None:
-        groups = [mdc.code for mdc in plan.mdcs] + [
-            name for mdc in plan.mdcs for adrg in mdc.adrgs for name in (adrg.code, *(drg.code for drg in adrg.drgs))
-        ]
-        told = [*COLUMNS, *groups, *rules.values()]
+    def __init__(self, plan: Compiled, ways: Mapping[str, str], groups: Mapping[str, str]) -> None:
+        codes = [mdc.code for mdc in plan.mdcs] + [adrg.code for mdc in plan.mdcs for adrg in mdc.adrgs]
+        told = [*COLUMNS, *codes, *groups, *ways.values(), *groups.values()]
         texts = [*plan.diagnoses.names, *plan.operations.names, *dict.fromkeys(told)]
         self.texts = pa.array(texts, pa.string())
         self.operations = len(plan.diagnoses.names)
         self.place = {text: at for at, text in enumerate(texts)}
-        self.rules = {code: self.place[text] for code, text in rules.items()}
+        self.ways = {code: self.place[rule] for code, rule in ways.items()}
+        self.groups = {code: self.place[rule] for code, rule in groups.items()}
 
 
 @dataclass
@@ -49,26 +50,29 @@ class _Answers:
     ----------
     mdc, adrg, drg, status : (n,)
     told : rows, code of the reason, place of its detail, place of what is beside it
+    closing : the same of the DRGs, which are told after what decided between them
+    asking : rows whose DRGs ask for complications
     """
 
     mdc: Numbers
     adrg: Numbers
     drg: Numbers
     status: Numbers
-    told: list[tuple[Rows, int, Numbers, Numbers]]
+    told: list[_Told] = field(default_factory=list)
+    closing: list[_Told] = field(default_factory=list)
+    asking: list[Rows] = field(default_factory=list)
 
     def tell(self, rows: Rows, code: str, detail: Numbers | int, other: Numbers | int = _NONE) -> None:
         """Give these rows a reason."""
         if len(rows):
-            wide = [np.broadcast_to(np.asarray(value, np.int32), rows.shape) for value in (detail, other)]
-            self.told.append((rows, _CODES[code], wide[0], wide[1]))
+            (self.closing if code.startswith("drg") else self.told).append((rows, _CODES[code], detail, other))
 
 
 def walk(plan: Compiled, pool: Pool, stays: Stays) -> pa.Table:
     """Group n stays; n is at most 65,536, so that rows are sorted by counting."""
     n, batch = len(stays), Batch(plan, stays)
     blank = (np.full(n, _NONE, np.int32) for _ in range(3))
-    answers = _Answers(*blank, status=np.full(n, _STATUSES["ungroupable"], np.int32), told=[])
+    answers = _Answers(*blank, status=np.full(n, _STATUSES["ungroupable"], np.int32))
     texts = pa.chunked_array(
         [pool.texts, stays.diagnoses.spelled.texts, stays.operations.spelled.texts], pa.string()
     ).combine_chunks()
@@ -83,6 +87,7 @@ def walk(plan: Compiled, pool: Pool, stays: Stays) -> pa.Table:
         rows = _through(mdc, batch, pool, answers, rows) if len(rows) else rows
     principal = len(pool.texts) + stays.diagnoses.text[stays.diagnoses.offsets[rows]]
     answers.tell(rows, "mdc_none", principal.astype(np.int32))
+    _tell_complications(batch, answers)
     return _told(answers, texts)
 
 
@@ -127,35 +132,34 @@ def _into(adrg: Adrg, mdc: int, batch: Batch, pool: Pool, answers: _Answers, row
     """Put rows into an ADRG and the first of its DRGs that admits them."""
     answers.mdc[rows], answers.adrg[rows] = mdc, pool.place[adrg.code]
     answers.tell(rows, "mdc", mdc)
-    answers.tell(rows, "adrg", pool.place[adrg.code], pool.rules[adrg.entry])
+    answers.tell(rows, "adrg", pool.place[adrg.code], pool.ways[adrg.entry])
     if adrg.asks:
-        _tell_complications(batch, answers, rows)
+        answers.asking.append(rows)
     for drg in adrg.drgs:
         hit = batch.holds(drg.rule, drg.scope, rows)
         taken = rows[hit]
         answers.drg[taken] = pool.place[drg.code]
         answers.status[taken] = _STATUSES[adrg.status]
-        answers.tell(taken, "drg", pool.place[drg.code], pool.rules[drg.code])
+        answers.tell(taken, "drg", pool.place[drg.code], pool.groups[drg.code])
         rows = rows[~hit]
         if not len(rows):
             return
     answers.tell(rows, "drg_none", pool.place[adrg.code])
 
 
-def _tell_complications(batch: Batch, answers: _Answers, rows: Rows) -> None:
+def _tell_complications(batch: Batch, answers: _Answers) -> None:
     """Tell which secondary diagnosis decides, the first of the highest level, and which are excluded."""
-    place, level, excluded = batch.complications
-    owner = np.searchsorted(batch.stays.diagnoses.offsets, place, side="right") - 1
+    row, place, level, excluded = batch.complications
     wanted = np.zeros(len(batch.stays), bool)
-    wanted[rows] = True
+    wanted[np.concatenate([*answers.asking, np.zeros(0, np.int64)])] = True
     codes = batch.stays.diagnoses.spelled.codes[batch.stays.diagnoses.text]
-    out = excluded & wanted[owner]
-    answers.tell(owner[out], "excluded", codes[place[out]], batch.principal()[owner[out]])
+    out = excluded & wanted[row]
+    answers.tell(row[out], "excluded", codes[place[out]], batch.principal()[row[out]])
     for code, value in (("mcc", 2), ("cc", 1)):
-        counts = np.flatnonzero(((level & value) != 0) & wanted[owner])
-        deciding = counts[np.concatenate(([True], np.diff(owner[counts]) > 0))] if len(counts) else counts
-        answers.tell(owner[deciding], code, codes[place[deciding]])
-        wanted[owner[deciding]] = False
+        counts = np.flatnonzero(((level & value) != 0) & wanted[row])
+        deciding = counts[np.diff(row[counts], prepend=-1) > 0]
+        answers.tell(row[deciding], code, codes[place[deciding]])
+        wanted[row[deciding]] = False
 
 
 def _tell_codes(coded: Coded, kind: str, answers: _Answers, *, base: int, names: int) -> None:
@@ -180,22 +184,26 @@ def _told(answers: _Answers, texts: pa.StringArray) -> pa.Table:
 
 
 def _reasons(answers: _Answers, texts: pa.StringArray) -> pa.ListArray:
-    told = answers.told
-    rows = np.concatenate([rows for rows, _, _, _ in told]) if told else np.zeros(0, np.int64)
-    code = np.repeat([code for _, code, _, _ in told], [len(rows) for rows, _, _, _ in told]).astype(np.int32)
+    told = [*answers.told, *answers.closing]
+    sizes = [len(rows) for rows, *_ in told]
+    rows = np.concatenate([*(rows for rows, *_ in told), np.zeros(0, np.int64)])
     # Sixteen bits are sorted by counting, and stably: reasons keep the order in which they were met.
     order = np.argsort(rows.astype(np.uint16), kind="stable")
-    columns = [_joined([part[at] for part in told])[order] for at in (2, 3)]
+    code, detail, other = (_filled([part[at] for part in told], sizes)[order] for at in (1, 2, 3))
     steps = pa.array([reason.step for reason in REASONS.values()])
-    fields = [_picked(steps, code[order]), _picked(pa.array(list(REASONS)), code[order])]
-    fields += [_picked(texts, column) for column in columns]
+    fields = [_picked(steps, code), _picked(pa.array(list(REASONS)), code), _picked(texts, detail), _picked(texts, other)]
     struct = pa.StructArray.from_arrays(fields, fields=list(REASON_TYPE))
     counts = np.bincount(rows, minlength=len(answers.status))
     return pa.ListArray.from_arrays(pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32()), struct)
 
 
-def _joined(parts: Sequence[Numbers]) -> Numbers:
-    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+def _filled(parts: "Sequence[Numbers | int]", sizes: Sequence[int]) -> Numbers:
+    """Return parts one after another, one number standing for as many as its part has."""
+    filled, start = np.empty(sum(sizes), np.int32), 0
+    for part, size in zip(parts, sizes, strict=True):
+        filled[start : start + size] = part
+        start += size
+    return filled
 
 
 def _picked(texts: pa.StringArray, places: Numbers) -> pa.StringArray:
