@@ -97,7 +97,8 @@ def near(stay: Stay, as_json: Json = False) -> None:
     table = listing("group 病组", "what would differ 需要的不同")
     for one in found.groups:
         table.add_row(
-            f"[bold]{shown(one.drg)}[/]\n[dim]{shown(one.name)}[/]", f"{shown(one.zh)}\n[dim]{shown(one.en)}[/]"
+            f"[bold]{shown(one.drg)}[/]\n[dim]{shown(one.name)}[/]",
+            f"{shown(one.would.zh)}\n[dim]{shown(one.would.en)}[/]",
         )
     _out.print(table)
 

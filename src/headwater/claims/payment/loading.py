@@ -16,7 +16,7 @@ __all__ = ["parse_policy", "read_policy"]
 
 _REQUIRED = ("policy", "title", "plan", "valid_from", "weights", "rates", "by_cost", "reimbursement", "tests")
 _OPTIONAL = (
-    *("valid_to", "notes", "hospital_coefficients", "neutral_factor", "common_diseases", "low_outlier"),
+    *("regions", "currency", "valid_to", "notes", "hospital_coefficients", "neutral_factor", "common_diseases", "low_outlier"),
     *("high_outlier", "death", "transfer", "repeated_stays", "consumables", "budget"),
 )
 
@@ -101,6 +101,8 @@ def _with_rules(policy: Policy, found: dict[str, Entry]) -> Policy:
         "repeated_stays": ("repeated", sections.read_repeated),
         "consumables": ("outside", sections.read_outside),
         "budget": ("budget", sections.read_budget),
+        "regions": ("regions", Entry.texts),
+        "currency": ("currency", Entry.text),
     }
     stated: dict[str, Any] = {name: read(found[key]) for key, (name, read) in readers.items() if key in found}
     return replace(policy, **stated)
