@@ -34,14 +34,15 @@ class Plan:
     ----------
     name : what the plan calls itself
     version : beginning of the SHA-256 of its content, equal for equal content in whatever layout
+    compiled : codes as numbers, lists as bits, rules as trees
     """
 
     def __init__(self, tables: PlanTables) -> None:
         self.tables = tables
         self.name, self.version = tables.name, tables.digest()
-        self._compiled = compiled(tables)
+        self.compiled = compiled(tables)
         ways, groups = ({group.code: group.rule for group in some} for some in (tables.adrgs, tables.drgs))
-        self._pool = Pool(self._compiled, ways, groups)
+        self._pool = Pool(self.compiled, ways, groups)
 
     @cached_property
     def drgs(self) -> pa.Table:
@@ -78,10 +79,17 @@ class Plan:
         Refusal
             ``E-GROUP-TABLE`` where a column is missing or of a wrong type. No value of a right type raises anything.
         """
-        read = read_stays(stays, self._compiled.diagnoses, self._compiled.operations)
+        read = read_stays(stays, self.compiled.diagnoses, self.compiled.operations)
         starts = range(0, len(read), _BATCH)
-        parts = [walk(self._compiled, self._pool, read.slice(at, min(at + _BATCH, len(read)))) for at in starts]
+        parts = [walk(self.compiled, self._pool, read.slice(at, min(at + _BATCH, len(read)))) for at in starts]
         return pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
+
+    def near(self, stays: pa.Table, *, most: int = 3) -> pa.Table:
+        """Ask of every stay what would have to differ to land in another group; see ``nearing.near``."""
+        # Only here, as nearing groups what it proposes.
+        from headwater.claims.grouping.nearing import near
+
+        return near(self, stays, most=most)
 
 
 def load_plan(path: Path | str) -> Plan:
