@@ -75,9 +75,9 @@ def speed(size: Size, data: Path | None) -> Figure:
         holds=len(cases) / cpu >= _GOAL,
         baseline={"literal reading, stay by stay": by_hand},
         n=len(cases),
-        note=f"{PLANS[0]}; processor seconds of one thread, the best of {_REPEATS}, every answer with its reasons; a third "
-        "each synthetic foreign claims (ICD-9-CM by chapter, converted), foreign hospital stays (ICD-10, converted) and "
-        "simulated stays",
+        note=f"{PLANS[0]}; processor seconds of one thread, the best of {_REPEATS}, every answer with its reasons; a "
+        "third each synthetic foreign claims (ICD-9-CM by chapter, converted), foreign hospital stays (ICD-10, "
+        "converted) and simulated stays",
         also={
             "wall_stays_per_second": len(cases) / wall,
             "status": {str(row["values"]): row["counts"] for row in status},
@@ -115,7 +115,7 @@ def agreement_figure(size: Size, data: Path | None) -> Figure:
         goal="0 differences, all labelled cases",
         holds=differing == 0 and cases["right"] == cases["labelled"],
         n=sum(one["n"] for one in found.values()),
-        note="stays drawn to reach every group, dirty ones among them, against a grouper that shares no line with the engine",
+        note="stays drawn to reach every group, dirty ones among them, against a grouper that shares no line with it",
         also={
             "plans": {name: {key: one[key] for key in one if key != "differing"} for name, one in found.items()},
             "first": {name: one["differing"][:3] for name, one in found.items()},
@@ -160,7 +160,13 @@ def labelled(folder: Path) -> dict[str, Any]:
     plan = load_plan(folder / PLANS[0])
     with (folder / "labelled_cases.csv").open(encoding="utf-8-sig", newline="") as opened:
         rows = [row for row in csv.DictReader(opened) if row["drg"]]
-    columns = {"SEX": "gender", "AGE_Y": "age", "AGE_DAYS": "ageDay", "BIRTH_WT_G": "weight", "LOS_DAYS": "inHospitalTime"}
+    columns = {
+        "SEX": "gender",
+        "AGE_Y": "age",
+        "AGE_DAYS": "ageDay",
+        "BIRTH_WT_G": "weight",
+        "LOS_DAYS": "inHospitalTime",
+    }
     cases = [
         Case(
             row["ICD10_DRGS"].split("|"),

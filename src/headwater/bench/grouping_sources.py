@@ -1,8 +1,8 @@
 """Stays to be grouped: foreign claims with their codes converted, and the simulated region.
 
-Claims are real in kind (how many codes a stay has, how often each occurs), but their codes are of other editions. They
-become Chinese ones by the first code that begins alike; ICD-9-CM diagnoses, which nothing in ICD-10 begins like, by their
-place in the chapter. This says nothing of what a hospital was paid: it measures speed on the shape of real claims.
+Claims are real in kind (how many codes a stay has, how often each occurs), but their codes are of other editions.
+They become Chinese ones by the first code that begins alike; ICD-9-CM diagnoses, which nothing in ICD-10 begins like,
+by their place in the chapter. This says nothing of what a hospital was paid: it measures speed on the shape of claims.
 """
 
 import bisect
@@ -97,7 +97,8 @@ order by c.CLM_ID, c.SEGMENT
 
 def _american(row: Mapping[str, object], converter: Converter) -> Case:
     codes, done = row["diagnoses"], row["operations"]
-    assert isinstance(codes, list) and isinstance(done, list)
+    assert isinstance(codes, list)
+    assert isinstance(done, list)
     born, begun = _day(row["birth"]), _day(row["begun"])
     days = float((begun - born).days) if born and begun else None
     numbers = {"SEX": _number(row["sex"]), "AGE_DAYS": days, "AGE_Y": None if days is None else float(days // 365.25)}

@@ -16,7 +16,21 @@ __all__ = ["GROUPING_SUITE"]
 _SEED = 11
 _SAID = ["mdc", "adrg", "drg", "status"]
 _ODD = (
-    *("", " ", "-", "x", "A" * 10_000, "\x00", "💊", "'; drop table", "Ｉ１０．Ｘ００", "NULL", "10.2+", "†*", "\ufeff"),
+    *(
+        "",
+        " ",
+        "-",
+        "x",
+        "A" * 10_000,
+        "\x00",
+        "💊",
+        "'; drop table",
+        "Ｉ１０．Ｘ００",
+        "NULL",
+        "10.2+",
+        "†*",
+        "\ufeff",
+    ),
     None,
 )
 
@@ -50,7 +64,11 @@ def _changed(stays: pa.Table, name: str, change: Callable[[list[str]], list[str]
 def check_groups_are_reached(plan: Plan) -> None:
     """Require a stay in every DRG, or that its author says why there is none; what is said must be so."""
     table = _reached(plan)
-    lost = {row["drg"]: row["taken_by"] for row in table.select(["drg", "reached", "taken_by"]).to_pylist() if not row["reached"]}
+    lost = {
+        row["drg"]: row["taken_by"]
+        for row in table.select(["drg", "reached", "taken_by"]).to_pylist()
+        if not row["reached"]
+    }
     require(set(lost) == set(plan.tables.unreachable), f"not reached (taken by): {lost}")
 
 
@@ -132,7 +150,9 @@ def check_any_column_type_will_do(plan: Plan) -> None:
         type_ = pa.large_list(pa.large_string()) if listed else pa.string()
         other[name] = stays[name].cast(type_)
     require(_alike(plan.group(pa.table(other)), whole), "large lists or numbers as text are read otherwise")
-    packed = {name: stays[name].cast(pa.list_(pa.dictionary(pa.int32(), pa.string()))) for name in ("diagnoses", "operations")}
+    packed = {
+        name: stays[name].cast(pa.list_(pa.dictionary(pa.int32(), pa.string()))) for name in ("diagnoses", "operations")
+    }
     numbers = {name: stays[name] for name in stays.column_names if name not in packed}
     require(_alike(plan.group(pa.table({**packed, **numbers})), whole), "dictionaries are read otherwise")
     require(plan.group(stays.slice(0, 0)).schema.equals(whole.schema), "an empty table")
@@ -143,13 +163,32 @@ def check_any_column_type_will_do(plan: Plan) -> None:
 def check_odd_values_break_nothing(plan: Plan) -> None:
     """Require a status and a reason for whatever stands in a stay, ten thousand diagnoses among it."""
     known = [code for code, _, _ in plan.tables.complications]
-    lists = [[odd, *_ODD] for odd in _ODD] + [[*known[:1], *_ODD], None, [], (known + ["x"]) * (10_000 // (len(known) + 1))]
+    lists = [[odd, *_ODD] for odd in _ODD] + [
+        [*known[:1], *_ODD],
+        None,
+        [],
+        (known + ["x"]) * (10_000 // (len(known) + 1)),
+    ]
     count = len(lists)
     odd = [-1.0, 1e308, float("nan"), float("inf"), 0.5, None]
-    stays = {"diagnoses": pa.array(lists, pa.list_(pa.string())), "operations": pa.array(lists[::-1], pa.list_(pa.string()))}
-    numbers = {name: pa.array([odd[at % 6] for at in range(count)]) for name in ("age", "age_days", "weight", "ipt_days")}
+    stays = {
+        "diagnoses": pa.array(lists, pa.list_(pa.string())),
+        "operations": pa.array(lists[::-1], pa.list_(pa.string())),
+    }
+    numbers = {
+        name: pa.array([odd[at % 6] for at in range(count)]) for name in ("age", "age_days", "weight", "ipt_days")
+    }
     sexes = pa.array([("男", "Ｆ", "9", "", "x", None)[at % 6] for at in range(count)])
-    grouped = plan.group(pa.table({**stays, **numbers, "gend": sexes, "dscg_way": pa.array(["5", "死亡"] * (count // 2) + ["1"] * (count % 2))}))
+    grouped = plan.group(
+        pa.table(
+            {
+                **stays,
+                **numbers,
+                "gend": sexes,
+                "dscg_way": pa.array(["5", "死亡"] * (count // 2) + ["1"] * (count % 2)),
+            }
+        )
+    )
     require(len(grouped) == count, "rows were lost")
     for row in grouped.to_pylist():
         require(row["status"] in STATUSES and bool(row["reasons"]), "no status or no reason")
@@ -162,7 +201,9 @@ def check_what_is_near_lands_there(plan: Plan) -> None:
     require(len(found) > 0, "nothing is near")
     require(plan.group(found)["drg"].equals(found["drg"]), "a change lands elsewhere")
     now = plan.group(stays)["drg"].to_pylist()
-    require(all(now[row["row"]] != row["drg"] for row in found.select(["row", "drg"]).to_pylist()), "a group is near itself")
+    require(
+        all(now[row["row"]] != row["drg"] for row in found.select(["row", "drg"]).to_pylist()), "a group is near itself"
+    )
 
 
 def check_wrong_tables_are_refused(plan: Plan) -> None:

@@ -73,7 +73,7 @@ class Codebook:
     def build(
         known: Sequence[str], maps: Mapping[str, str], lists: Sequence[tuple[tuple[str, ...], Sequence[str]]]
     ) -> "Codebook":
-        """Number the codes and pack the lists; a code that the plan knows is never mapped to another."""
+        """Give codes numbers and pack the lists; a code that the plan knows is never mapped to another."""
         codes = list(dict.fromkeys([*known, *(code for _, listed in lists for code in listed)]))
         number = {code: place for place, code in enumerate(codes, start=1)}
         sources = [(text, number[code]) for text, code in maps.items() if text not in number and code in number]

@@ -70,7 +70,9 @@ def near(plan: Plan, stays: pa.Table, *, most: int = 3) -> pa.Table:
     for row, found in best.items():
         own = now["drg"][row].as_py() or now["adrg"][row].as_py() or ""
         # Fewest changes first; then groups of the same ADRG, then those that stand nearest in the plan.
-        far = {drg: (len(edits), drg[:3] != own[:3], abs(order[drg] - order.get(own, 0))) for drg, edits in found.items()}
+        far = {
+            drg: (len(edits), drg[:3] != own[:3], abs(order[drg] - order.get(own, 0))) for drg, edits in found.items()
+        }
         chosen += [(row, drg, found[drg]) for drg in sorted(found, key=far.__getitem__)[:most]]
     return _table(plan, known, [(row, drg, _least(plan, known[row], drg, edits)) for row, drg, edits in chosen])
 
@@ -92,7 +94,10 @@ def _known(value: float) -> float | None:
 
 
 def _texts(coded: Coded, names: Sequence[str]) -> list[tuple[str, ...]]:
-    texts = [names[code] or text for code, text in zip(coded.spelled.codes.tolist(), coded.spelled.texts.to_pylist(), strict=True)]
+    texts = [
+        names[code] or text
+        for code, text in zip(coded.spelled.codes.tolist(), coded.spelled.texts.to_pylist(), strict=True)
+    ]
     offsets, places = coded.offsets.tolist(), coded.text.tolist()
     # A stay without a principal diagnosis keeps its place empty: what follows stays secondary.
     heads = [("",) if headless else () for headless in coded.headless.tolist()]
@@ -113,7 +118,14 @@ def targets(plan: Compiled) -> Iterator[Target]:
 def _proposed(plan: Compiled, stay: Stay, mdc: str | None, adrg: str | None) -> Iterator[tuple[Edit, ...]]:
     """Propose changes towards the groups of the stay's MDC, or of any MDC that could admit it."""
     seen: set[tuple[Edit, ...]] = set()
-    letting_go = [(), *((tuple(Edit("operations", "remove", code) for code in dict.fromkeys(stay.operations)),) if stay.operations else ())]
+    letting_go = [
+        (),
+        *(
+            (tuple(Edit("operations", "remove", code) for code in dict.fromkeys(stay.operations)),)
+            if stay.operations
+            else ()
+        ),
+    ]
     if len(set(stay.operations)) > 1:
         letting_go.append((Edit("operations", "remove", stay.operations[0]),))
     for target in _near_targets(plan, stay, mdc, adrg):

@@ -40,7 +40,9 @@ def reach(plan: Plan) -> pa.Table:
     codes = plan.drgs["code"].to_pylist()
     stays = as_stays([witnesses.get(code, Stay((), (), {})) for code in codes])
     found = {"drg": codes, "reached": [code in witnesses for code in codes]}
-    return pa.table({**found, "taken_by": [takers.get(code, "") for code in codes]} | {n: stays[n] for n in stays.column_names})
+    return pa.table(
+        {**found, "taken_by": [takers.get(code, "") for code in codes]} | {n: stays[n] for n in stays.column_names}
+    )
 
 
 def _try(

@@ -68,14 +68,14 @@ def applied(stay: Stay, edits: Sequence[Edit]) -> Stay:
         if edit.action == "set":
             stay = replace(stay, numbers={**stay.numbers, edit.column: float(edit.value)})
             continue
-        codes = tuple(getattr(stay, edit.column))
+        codes = stay.diagnoses if edit.column == "diagnoses" else stay.operations
         changed = {
             "principal": (edit.value, *codes[1:]),
             "first": (edit.value, *(code for code in codes if code != edit.value)),
             "add": (*codes, edit.value),
             "remove": tuple(code for place, code in enumerate(codes) if code != edit.value or _stays(edit, place)),
         }[edit.action]
-        stay = replace(stay, **{edit.column: changed})
+        stay = replace(stay, diagnoses=changed) if edit.column == "diagnoses" else replace(stay, operations=changed)
     return stay
 
 
