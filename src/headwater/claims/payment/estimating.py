@@ -2,8 +2,9 @@
 
 Means are trimmed: within a DRG the logarithms of cost beyond the quartiles by 1.5 interquartile ranges (or beyond three
 standard deviations) are left out, as a mean of skewed costs belongs to its tail. Small groups are drawn to what is
-known of their kind by credibility n / (n + k): a DRG to its ADRG, an ADRG to the mean of all stays, a base rate to the
-region's (Bühlmann 1967). Floating point decides only which stays are left out; means, weights and rates are rationals.
+known of their kind by credibility n / (n + k): a DRG to its ADRG, an ADRG to the mean of all stays, a base rate to that
+of its level and that to the region's (Bühlmann 1967). Floating point decides only which stays are left out; means,
+weights and rates are rationals.
 
 References
 ----------
@@ -236,22 +237,27 @@ def _weights(groups: Mapping[str, _Group], policy: Policy, k: int) -> dict[str, 
 
 def _credible(total: int, n: int, prior: Fraction, k: int) -> Fraction:
     """Return n/(n+k) of the own mean and k/(n+k) of the prior's."""
-    return (total + k * prior) / (n + k) if n + k else prior
+    return _drawn(Fraction(total, n) if n else Fraction(0), n, prior, k)
+
+
+def _drawn(own: Fraction, n: int, prior: Fraction, k: int) -> Fraction:
+    return (n * own + k * prior) / (n + k) if n else prior
 
 
 def _rates(
     cases: Cases, known: tuple[Fen, Mask], weights: Mapping[str, int], policy: Policy, k: int
 ) -> list[dict[str, str]]:
-    """Return cost a weight for every level and insurance type of the policy, small ones drawn to the region's."""
+    """Return cost a weight for every level and insurance type; small ones are drawn to their level's, that to all."""
     cost, kept = known
     drg = cases.codes["drg"]
     weight = drg.valued([weights.get(name, 0) for name in drg.names], 0)
     region = _ratio(cost, weight, kept)
     rates = []
     for level, insured in policy.rates:
-        mine = kept & _is(cases.codes["hosp_lv"], level) & _is(cases.codes["insutype"], insured)
-        n = int(mine.sum())
-        rate = (n * _ratio(cost, weight, mine) + k * region) / (n + k) if n else region
+        here = kept & _is(cases.codes["hosp_lv"], level)
+        prior = _drawn(_ratio(cost, weight, here), int(here.sum()), region, k)
+        mine = here & _is(cases.codes["insutype"], insured)
+        rate = _drawn(_ratio(cost, weight, mine), int(mine.sum()), prior, k)
         rates.append({"hosp_lv": level, "insutype": insured, "amount": shown(_half_up(rate), 2)})
     return rates
 
