@@ -118,7 +118,9 @@ def _base(ledger: Ledger, cases: Cases, policy: Policy, groups: _Groups) -> Mask
     )
     share = [_fen("cost", cases.cost), _factor("share", policy.by_cost, n)]
     by_cost = times(cases.cost, policy.by_cost)
-    ledger.add("ungrouped", ~grouped, by_cost, share)
+    unrelated = ~grouped & codes["status"].among(frozenset({"unrelated"}))
+    ledger.add("ungrouped", ~grouped & ~unrelated, by_cost, share)
+    ledger.add("unrelated", unrelated, by_cost, [*share, drg])
     ledger.add("no_weight", grouped & ~groups.known, by_cost, [*share, drg])
     where = [operand(name, "code", codes[name], n) for name in ("hosp_lv", "insutype")]
     ledger.add("no_rate", grouped & groups.known & (rate < 0), by_cost, [*share, *where])

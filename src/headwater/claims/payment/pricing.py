@@ -15,10 +15,10 @@ from headwater.claims.payment.policy import Policy
 from headwater.claims.payment.reasons import REASONS, STEPS
 from headwater.errors import Message, Refusal
 
-__all__ = ["Explained", "Priced", "explain", "price"]
+__all__ = ["Explained", "Priced", "explain", "price", "price_cases"]
 
 _KEPT = ("hospital_id", "hosp_lv", "insutype", "drg", "adrg", "mdc", "endtime")
-_LEADING = ("ungrouped", "no_weight", "no_rate", "death", "low_outlier", "high_outlier")
+_LEADING = ("ungrouped", "unrelated", "no_weight", "no_rate", "death", "low_outlier", "high_outlier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,11 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy) -> Priced
     Refusal
         ``E-PAYMENT-COLUMN`` when a required column is absent or a column is of a kind that cannot be priced
     """
-    cases = read_cases(stays, plan_drgs)
+    return price_cases(read_cases(stays, plan_drgs), stays, policy)
+
+
+def price_cases(cases: Cases, stays: pa.Table, policy: Policy) -> Priced:
+    """Return the payments of stays that are read already; see :func:`price`."""
     packages = price_packages(cases, policy)
     patients = price_patients(cases, policy)
     ledger = packages.ledger
