@@ -13,6 +13,8 @@ __all__ = ["GROUPED_MARTS", "MARTS", "VIEWS", "BuildReport", "build", "build_gro
 
 MARTS = (
     *("dim_hospital", "dim_item", "fct_stay", "fct_fee_line", "fct_settlement", "fct_item_use", "fct_finding"),
+    *("fct_special_use", "fct_readmission", "ind_hospital_month", "ind_special_drug", "ind_high_value"),
+    *("ind_payer_mix", "ind_formulary_coverage"),
     *(
         "ind_disease_spectrum",
         "ind_drug_use",
@@ -24,7 +26,11 @@ MARTS = (
 )
 """Every mart that is a table, in the order of the flow."""
 
-VIEWS = ("ind_spectrum_rank", "view_front_page", "view_fee_line")
+VIEWS = (
+    *("ind_spectrum_rank", "view_front_page", "view_fee_line", "ind_drug_share", "ind_consumable_share"),
+    *("ind_average_stay", "ind_average_cost", "ind_fund_share", "ind_selfpay_share", "ind_readmission"),
+    *("ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_high_value_price"),
+)
 """Every mart that is a view; to count its rows would be to compute it."""
 
 GROUPED_MARTS = (
