@@ -1,6 +1,6 @@
 """Lake tables with rows of stays that follow from another table: what of them is behind, and what was seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import duckdb
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
 
-__all__ = ["SEEN", "Behind", "Seen", "alone", "forget", "mark", "note", "seen"]
+__all__ = ["SEEN", "Behind", "Seen", "alone", "forget", "mark", "note", "only", "seen"]
 
 SEEN = (("state", "VARCHAR"), ("snapshot_id", "BIGINT"))
 """Columns of a schema's table ``seen``: at most one row."""
@@ -82,6 +82,13 @@ def mark(connection: duckdb.DuckDBPyConnection, table: str, *, followed: str, af
     )
     row = connection.execute("SELECT (SELECT count(*) FROM behind), (SELECT count(*) FROM gone)").fetchone()
     return Behind(*row) if row else Behind(0, 0)
+
+
+def only(connection: duckdb.DuckDBPyConnection, stay_ids: Sequence[str]) -> None:
+    """Make the tables ``behind``, of these stays, and ``gone``, of none, to read what would be written of them."""
+    connection.execute("CREATE OR REPLACE TABLE behind (stay_id VARCHAR)")
+    connection.execute("CREATE OR REPLACE TABLE gone (stay_id VARCHAR)")
+    connection.execute("INSERT INTO behind SELECT unnest($1)", [list(stay_ids)])
 
 
 def forget(connection: duckdb.DuckDBPyConnection, table: str) -> None:

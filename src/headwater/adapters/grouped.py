@@ -10,6 +10,7 @@ import pyarrow as pa
 from headwater.adapters import lake
 from headwater.adapters.following import SEEN
 from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
 
 __all__ = [
     "FOLLOWED",
@@ -74,6 +75,21 @@ class Holding:
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables that are missing; many processes may call it at once."""
     lake.create_tables(home, connection, schema=SCHEMA, tables=TABLES)
+
+
+def built(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the snapshot to read; before the first build there is nothing to group, which is refused."""
+    present = connection.execute(
+        "SELECT 1 FROM information_schema.tables "
+        "WHERE table_catalog = 'lake' AND table_schema = 'marts' AND table_name = 'fct_stay'"
+    ).fetchone()
+    if present is None:
+        raise Refusal(
+            "E-GROUP-MART",
+            Message("还没有首页集市 fct_stay。", "There is no front-page mart fct_stay yet."),
+            Message("请先运行 headwater build。", "Run headwater build first."),
+        )
+    return lake.snapshot(connection)
 
 
 def hold(connection: duckdb.DuckDBPyConnection, holdings: Sequence[Holding]) -> None:

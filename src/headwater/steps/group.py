@@ -13,15 +13,19 @@ from headwater.adapters import coding, following, grouped, lake, postgres
 from headwater.adapters.following import Behind, Seen
 from headwater.adapters.home import Home
 from headwater.claims.grouping import REASON_TYPE, Plan
+from headwater.claims.grouping import STATUSES as PLAN_STATUSES
 from headwater.errors import Message, Refusal
 from headwater.steps.holdings import InForce, in_force
 
-__all__ = ["INVALID", "NO_PLAN", "GroupReport", "answered", "group"]
+__all__ = ["INVALID", "NO_PLAN", "STATUSES", "GroupReport", "answered", "group"]
 
 NO_PLAN = "no_plan"
 """Status of stays of a region and day for which no policy, hence no plan, holds."""
 INVALID = "invalid"
 """Status of stays that the front-page mart calls invalid; no plan is asked about them."""
+
+STATUSES: Mapping[str, Message] = {**PLAN_STATUSES, NO_PLAN: Message("无生效方案", "no plan holds")}
+"""What can become of a stay, and how it is called."""
 
 _MEMORY = "2GiB"
 _READING = 1
@@ -82,7 +86,7 @@ def group(home: Home, *, now: datetime | None = None, anew: bool = False) -> Gro
     with following.alone(home, grouped.SCHEMA), lake.connect(home, memory=_MEMORY) as connection:
         grouped.create_tables(home, connection)
         coding.create_tables(home, connection)
-        until = _built(connection)
+        until = grouped.built(connection)
         grouped.hold(connection, rules.holdings)
         wanted = Seen(_state(rules, grouped.settled(connection)), until)
         behind = _regroup(connection, rules, wanted, at, anew=anew)
@@ -99,21 +103,6 @@ def group(home: Home, *, now: datetime | None = None, anew: bool = False) -> Gro
         seconds=(datetime.now(UTC) - started).total_seconds(),
         snapshot_id=snapshot,
     )
-
-
-def _built(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the snapshot to read; before the first build there is nothing to group."""
-    present = connection.execute(
-        "SELECT 1 FROM information_schema.tables "
-        "WHERE table_catalog = 'lake' AND table_schema = 'marts' AND table_name = 'fct_stay'"
-    ).fetchone()
-    if present is None:
-        raise Refusal(
-            "E-GROUP-MART",
-            Message("还没有首页集市 fct_stay。", "There is no front-page mart fct_stay yet."),
-            Message("请先运行 headwater build。", "Run headwater build first."),
-        )
-    return lake.snapshot(connection)
 
 
 def _state(rules: InForce, settled: str) -> str:

@@ -1,7 +1,7 @@
 """Price: every grouped stay is paid under the policy that holds for it, line by line, to the fen."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +19,19 @@ from headwater.claims.payment import price as price_stays
 from headwater.errors import Message, Refusal
 from headwater.steps.holdings import InForce, in_force
 
-__all__ = ["PriceReport", "paid", "price"]
+__all__ = ["PAID_AS", "PriceReport", "paid", "price"]
+
+PAID_AS: Mapping[str, Message] = {
+    "package": Message("按病组支付", "by the package of the group"),
+    "merged": Message("与另一次住院合并支付", "with another stay, as one case"),
+    "ungrouped": Message("未入组，按费用", "by cost: no group"),
+    "no_weight": Message("病组无权重，按费用", "by cost: the group has no weight"),
+    "no_rate": Message("无费率，按费用", "by cost: no base rate"),
+    "death": Message("短期死亡，按费用", "by cost: early death"),
+    "low_outlier": Message("低倍率，按费用", "by cost: low outlier"),
+    "high_outlier": Message("高倍率，另加超出部分", "with part of the excess: high outlier"),
+}
+"""What decided a payment, in words."""
 
 _MEMORY = "2GiB"
 _PART = 200_000
