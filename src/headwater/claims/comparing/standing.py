@@ -85,7 +85,7 @@ def risk_scores(stays: pa.Table) -> pa.Table:
     -------
     pyarrow.Table
         drg, stays, deaths, z (null without deaths), score (0 to 4); z-scores count every DRG once, with the standard
-        deviation of a sample; where all DRGs with deaths are alike, or there is one, z is 0
+        deviation of them all; where all DRGs with deaths are alike, or there is one, z is 0
     """
     stays = stays.filter(stays["drg"].is_valid())
     group, table = coded(stays, "drg")
@@ -93,7 +93,7 @@ def risk_scores(stays: pa.Table) -> pa.Table:
     number = np.bincount(group, minlength=len(table))
     died = deaths > 0
     logs = np.log(deaths[died] / number[died])
-    spread = logs.std(ddof=1) if len(logs) > 1 else 0.0
+    spread = logs.std() if len(logs) > 1 else 0.0
     z = np.full(len(table), np.nan)
     z[died] = (logs - logs.mean()) / spread if spread > 0 else 0.0
     score = np.select([~died, z < -1, z < 0, z <= 1], [0, 1, 2, 3], 4)

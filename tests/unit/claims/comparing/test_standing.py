@@ -52,7 +52,7 @@ def test_risk_is_scored_by_the_logarithm_of_mortality(stays):
     table = {row["drg"]: row for row in risk_scores(stays(*rows)).to_pylist()}
     logs = [math.log(one) for one in (0.001, 0.01, 0.05, 0.5)]
     mean = sum(logs) / 4
-    spread = math.sqrt(sum((one - mean) ** 2 for one in logs) / 3)
+    spread = math.sqrt(sum((one - mean) ** 2 for one in logs) / 4)
     assert [table[drg]["z"] for drg in "LMKH"] == pytest.approx([(one - mean) / spread for one in logs])
     assert {drg: row["score"] for drg, row in table.items()} == {"N": 0, "L": 1, "M": 2, "K": 3, "H": 4}
     assert table["N"]["z"] is None
