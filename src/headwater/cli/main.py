@@ -166,7 +166,7 @@ def build(as_json: Json = False) -> None:
     _report(as_json, lambda: run(_home()))
 
 
-for _command in (group.group, price.price, group.explain, group.near):
+for _command in (group.group, price.price, group.explain, group.near, price.what_if):
     app.command()(_command)
 
 

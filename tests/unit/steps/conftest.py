@@ -135,7 +135,7 @@ rates: [{{hosp_lv: "3", insutype: "310", amount: 10000}}]
 by_cost: 1
 reimbursement: {{unclassed: jia, negative_fund: kept, as_billed: true}}
 repeated_stays: [{{name: readmission, within_days: 15, same: adrg, pay: 0.5}}]
-budget: {{hospitals: {{A: 1000000}}, prepaid_share: 0.9}}
+budget: {{hospitals: {{"h1:A": 1000000}}, prepaid_share: 0.9}}
 tests:
   - name: a package
     stays:
