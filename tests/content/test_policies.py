@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from headwater.claims.payment import load_policies
+from headwater.claims.payment import Policy, load_policy
 
 POLICIES = Path(__file__).resolve().parents[2] / "dbt_project" / "policies"
 FOLDERS = sorted(folder for folder in POLICIES.iterdir() if folder.is_dir())
+
+
+def load_policies(folder: Path) -> list[Policy]:
+    policies = [load_policy(file) for file in sorted(folder.glob("*.yml"))]
+    assert [f"{policy.valid_from}.yml" for policy in policies] == sorted(file.name for file in folder.glob("*.yml"))
+    return policies
 
 
 def test_there_are_two_versions_to_compare():

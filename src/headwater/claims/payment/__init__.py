@@ -2,7 +2,6 @@
 
 from headwater.claims.payment.budgets import budget_status
 from headwater.claims.payment.checking import check_policy, load_policy
-from headwater.claims.payment.dated import Dated, in_force, load_policies, price_dated
 from headwater.claims.payment.decomposing import EFFECTS, Period, decompose, summed
 from headwater.claims.payment.estimating import Estimate, Settings, estimate, trim_points
 from headwater.claims.payment.policy import Policy
@@ -11,7 +10,6 @@ from headwater.claims.payment.what_if import WhatIf, what_if
 
 __all__ = [
     "EFFECTS",
-    "Dated",
     "Estimate",
     "Explained",
     "Period",
@@ -24,11 +22,8 @@ __all__ = [
     "decompose",
     "estimate",
     "explain",
-    "in_force",
-    "load_policies",
     "load_policy",
     "price",
-    "price_dated",
     "summed",
     "trim_points",
     "what_if",

@@ -179,6 +179,8 @@ class Policy:
     ----------
     version : 16 hexadecimal digits of the SHA-256 of what it says, tests, titles and the spelling of numbers left out
     content : the file as mappings, lists and texts
+    regions : whose stays it pays; empty: every region's
+    currency : ISO 4217 code of all amounts; a fen is its hundredth
     weights, adrg_weights : by group; where a DRG has none, its ADRG's holds
     rates : (hospital level, insurance type) → fen for weight one
     coefficients : hospital → millionths
@@ -214,6 +216,8 @@ class Policy:
     benefits: Mapping[tuple[str, str], Benefit] | None
     floored: bool
     budget: Budget | None
+    regions: tuple[str, ...] = ()
+    currency: str = "CNY"
     tests: tuple[Case, ...] = field(default=(), repr=False)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     version: str = ""

@@ -29,6 +29,8 @@ BROKEN = {
     "no rule": ("rate: 7000.07", "hosp_lv: [3]", r"common_diseases\[0\]"),
     "both": ("negative_fund: zero", "negative_fund: zero\n  as_billed: true", r"reimbursement.*either"),
     "classes": ("{jia: 1, yi: 0.9, bing: 0}", "{jia: 1, yi: 0.9}", r"eligible.*bing"),
+    "currency": ("plan: small", "plan: small\ncurrency: yuan", r":4 currency.*ISO 4217"),
+    "regions": ("plan: small", "plan: small\nregions: []", r":4 regions.*at least one"),
     "no test": (TEXT[TEXT.index("- name: 基准") :], "  []\n", r"tests"),
     "no payment": (", pays: {payable: 9912.37}", "", r"tests\[0\].stays\[0\].*pays"),
 }
@@ -51,6 +53,13 @@ def test_a_test_that_does_not_hold_refuses_the_policy_and_tells_how_it_came_abou
     with pytest.raises(Refusal, match=r"yml:58 tests\[0\].*9912.36 ≠ 9912.37.*weight 1 of DRG BB1") as refused:
         load_policy(file)
     assert refused.value.code == "E-POLICY-TEST"
+
+
+def test_whose_stays_it_pays_in_which_money():
+    assert (policy().regions, policy().currency) == ((), "CNY")
+    stated = changed(("plan: small", "plan: small\nregions: [楚源省]\ncurrency: BRL"))
+    assert (stated.regions, stated.currency) == (("楚源省",), "BRL")
+    assert stated.version != policy().version
 
 
 def test_tests_are_read_as_strictly():

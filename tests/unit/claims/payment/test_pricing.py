@@ -198,3 +198,13 @@ def test_absent_columns_are_told_and_the_plan_fills_in():
     priced = price(table([stay(drg="BB2")]).select(names), DRGS, policy())
     assert priced.totals["payable_fen"].to_pylist() == [1223682], "ADRG BB from the plan"
     assert {"psn_no", "jia_amount", "fund_pay_sumamt"} <= set(priced.missing)
+
+
+def test_some_stays_are_paid_in_the_light_of_all():
+    stays = table(drawn(120, 8))
+    whole = price(stays, DRGS, policy())
+    mine = pc.fill_null(pc.equal(stays["hospital_id"], "H1"), False).combine_chunks()
+    some = price(stays, DRGS, policy(), where=mine)
+    assert some.totals.equals(whole.totals.filter(mine))
+    lines = whole.lines()
+    assert some.lines().equals(lines.filter(pc.is_in(lines["stay_id"], stays["stay_id"].filter(mine).combine_chunks())))
