@@ -75,7 +75,7 @@ PARAMS = {
 
 @dag(
     dag_id="aggregate_knowledge",
-    dag_display_name="6 众源层次汇聚 · Aggregate knowledge",
+    dag_display_name="09 众源层次汇聚 · Aggregate knowledge",
     doc_md=__doc__,
     schedule=[VALUATION],
     catchup=False,

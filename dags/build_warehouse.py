@@ -33,7 +33,7 @@ PARAMS = {
 
 @dag(
     dag_id="build_warehouse",
-    dag_display_name="3 构建数据仓库 · Build warehouse",
+    dag_display_name="03 构建数据仓库 · Build warehouse",
     doc_md=__doc__,
     schedule=[CODED],
     catchup=False,

@@ -27,14 +27,14 @@ this DAG follows.
 
 from airflow.sdk import dag, task
 
-from headwater.adapters.airflow import DEFAULTS, MARTS, QUALITY, QualityLinkEn, QualityLinkZh, Tag, announce, must_pass
+from headwater.adapters.airflow import DEFAULTS, INDICATORS, QUALITY, QualityLinkEn, QualityLinkZh, Tag, announce, must_pass
 
 
 @dag(
     dag_id="check_quality",
-    dag_display_name="4 检查数据质量 · Check quality",
+    dag_display_name="07 检查数据质量 · Check quality",
     doc_md=__doc__,
-    schedule=[MARTS],
+    schedule=[INDICATORS],
     catchup=False,
     max_active_runs=1,
     tags=[Tag.HEADWATER, Tag.QUALITY],

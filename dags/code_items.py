@@ -35,7 +35,7 @@ PARAMS = {
 
 @dag(
     dag_id="code_items",
-    dag_display_name="2 统一编码 · Code items",
+    dag_display_name="02 统一编码 · Code items",
     doc_md=__doc__,
     schedule=[RAW],
     catchup=False,

@@ -50,7 +50,7 @@ PARAMS = {
 
 @dag(
     dag_id="evolve_model",
-    dag_display_name="7 适源动态演化 · Evolve model",
+    dag_display_name="10 适源动态演化 · Evolve model",
     doc_md=__doc__,
     schedule=[MODEL],
     catchup=False,

@@ -58,7 +58,7 @@ PARAMS = {
 
 @dag(
     dag_id="ingest_deliveries",
-    dag_display_name="1 落地投递文件 · Ingest deliveries",
+    dag_display_name="01 落地投递文件 · Ingest deliveries",
     doc_md=__doc__,
     # A stack that starts after two o'clock waits for the next night: False would make up a run within 2.4 hours.
     schedule=CronTriggerTimetable("0 2 * * *", timezone="Asia/Shanghai", run_immediately=timedelta(0)),

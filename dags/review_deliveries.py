@@ -41,7 +41,7 @@ ANSWER = {
 
 @dag(
     dag_id="review_deliveries",
-    dag_display_name="1a 审批缩减的送报 · Review deliveries",
+    dag_display_name="01a 审批缩减的送报 · Review deliveries",
     doc_md=__doc__,
     schedule=[HELD],
     catchup=False,

@@ -64,7 +64,7 @@ PARAMS = {
 
 @dag(
     dag_id="value_sources",
-    dag_display_name="5 来源价值优选 · Value sources",
+    dag_display_name="08 来源价值优选 · Value sources",
     doc_md=__doc__,
     schedule=[QUALITY],
     catchup=False,

@@ -30,7 +30,10 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     ),
     "code_items": ("lake_raw", Tag.CODING, {"code": "-> lake_coding"}, {"anew"}),
     "build_warehouse": ("lake_coding", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
-    "check_quality": ("lake_marts", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),
+    "group_stays": ("lake_marts", Tag.GROUPING, {"group": "-> lake_grouping"}, {"anew"}),
+    "price_stays": ("lake_grouping", Tag.PAYMENT, {"price": "-> lake_payment"}, {"anew"}),
+    "publish_indicators": ("lake_payment", Tag.INDICATORS, {"build": "", "compute": "-> lake_indicators"}, set()),
+    "check_quality": ("lake_indicators", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),
     "value_sources": (
         "quality_verdict",
         Tag.VALUATION,
@@ -223,7 +226,7 @@ def test_the_question_has_the_choices_that_can_be_decided(dags: dict[str, Any]) 
 def test_one_warehouse_build_at_a_time(dags: dict[str, Any]) -> None:
     pools = {f"{d}.{t}": option(task, "pool") for d, dag in dags.items() for t, task in tasks(dag).items()}
     named = {name: pool for name, pool in pools.items() if pool not in (None, "default_pool")}
-    assert named == {"build_warehouse.build": "warehouse"}
+    assert named == {"build_warehouse.build": "warehouse", "publish_indicators.build": "warehouse"}
     assert POOLS["warehouse"][0] == 1
 
 
@@ -255,6 +258,8 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
         ("ingest_deliveries", "sources", "h0101"),
         ("build_warehouse", "full_refresh", "yes"),
         ("code_items", "anew", "yes"),
+        ("group_stays", "anew", "yes"),
+        ("price_stays", "anew", 1),
     ],
 )
 def test_a_bad_value_is_refused_by_the_form(dags: dict[str, Any], dag_id: str, name: str, value: object) -> None:

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
 
 __all__ = [
-    "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "HELD", "HELD_ALIAS", "MARTS", "MODEL", "QUALITY", "RAW", "VALUATION",
-    "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "must_pass", "occasion",
-    "report_failure",
+    "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "MARTS", "MODEL",
+    "PRICED", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh", "Tag",
+    "announce", "must_pass", "occasion", "report_failure",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
 CODED = Asset(name="lake_coding", uri="headwater://lake/coding", extra={"zh": "已编码的项目", "en": "coded items"})
 MARTS = Asset(name="lake_marts", uri="headwater://lake/marts", extra={"zh": "数据集市", "en": "marts"})
+GROUPED = Asset(
+    name="lake_grouping", uri="headwater://lake/grouping", extra={"zh": "已分组的住院", "en": "grouped stays"}
+)
+PRICED = Asset(name="lake_payment", uri="headwater://lake/payment", extra={"zh": "已定付的住院", "en": "priced stays"})
+INDICATORS = Asset(name="lake_indicators", uri="headwater://lake/indicators", extra={"zh": "指标", "en": "indicators"})
 QUALITY = Asset(
     name="quality_verdict", uri="headwater://lake/quality", extra={"zh": "质量结论", "en": "quality verdict"}
 )
@@ -36,7 +41,7 @@ EVOLUTION = Asset(
     uri="headwater://lake/knowledge/evolution",
     extra={"zh": "模型演化", "en": "model evolution"},
 )
-ASSETS = (RAW, CODED, MARTS, QUALITY, VALUATION, MODEL, EVOLUTION)
+ASSETS = (RAW, CODED, MARTS, GROUPED, PRICED, INDICATORS, QUALITY, VALUATION, MODEL, EVOLUTION)
 """In the order in which one causes the next."""
 
 HELD = Asset(
@@ -56,6 +61,9 @@ class Tag(StrEnum):
     INGEST = "ingest"
     CODING = "coding"
     WAREHOUSE = "warehouse"
+    GROUPING = "grouping"
+    PAYMENT = "payment"
+    INDICATORS = "indicators"
     QUALITY = "quality"
     VALUATION = "valuation"
     AGGREGATION = "aggregation"

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,7 +82,7 @@ def refresh(home: Home, connection: duckdb.DuckDBPyConnection) -> int | None:
     state = _state(connection, periods)
     if _held(connection) == state:
         return None
-    with _transaction(connection):
+    with lake.transaction(connection):
         connection.execute(f"DELETE FROM {_TABLE}")
         count = sum(_write(connection, period) for period in periods)
     # Said last: what was interrupted before is assigned again.
@@ -144,14 +143,3 @@ def _append(connection: duckdb.DuckDBPyConnection, items: pa.Table, period: _Per
     )
     connection.unregister("assigned")
     return len(table)
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.execute("BEGIN TRANSACTION")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise

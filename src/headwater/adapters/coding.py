@@ -78,14 +78,8 @@ def count_usage(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
     category names no kind are counted under none and are nobody's item.
     """
     until = lake.snapshot(connection)
-    connection.execute("BEGIN TRANSACTION")
-    try:
-        rows = sum(_count(home, connection, entity, until) for entity in _LINES)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return rows
+    with lake.transaction(connection):
+        return sum(_count(home, connection, entity, until) for entity in _LINES)
 
 
 def _count(home: Home, connection: duckdb.DuckDBPyConnection, entity: str, until: int) -> int:

@@ -1,7 +1,8 @@
 """The lake: DuckLake tables (Parquet files, catalog in PostgreSQL) computed by DuckDB in this process."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 import duckdb
@@ -19,11 +20,15 @@ __all__ = [
     "import_extensions",
     "load_extensions",
     "snapshot",
+    "transaction",
 ]
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
-SCHEMAS = ("raw", "reference", "coding", "staging", "intermediate", "marts", "quality", "knowledge")
+SCHEMAS = (
+    *("raw", "reference", "coding", "staging", "intermediate", "marts", "grouping", "payment"),
+    *("indicators", "quality", "knowledge"),
+)
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -135,3 +140,15 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the lake's newest snapshot: the data version that reports and models quote."""
     row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keep what is written inside, or nothing of it."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries, reference, review
+from headwater.cli import contract, deliveries, group, price, reference, review
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -39,6 +39,8 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
 app.add_typer(review.app, name="review")
 app.add_typer(reference.app, name="reference")
+app.add_typer(group.plan, name="plan")
+app.add_typer(price.policy, name="policy")
 
 
 class BenchSize(StrEnum):
@@ -162,6 +164,10 @@ def build(as_json: Json = False) -> None:
     from headwater.steps.build import build as run
 
     _report(as_json, lambda: run(_home()))
+
+
+for _command in (group.group, price.price, group.explain, group.near, price.what_if):
+    app.command()(_command)
 
 
 @app.command()

@@ -1,17 +1,20 @@
 """Build the marts: staging, intermediate and marts in one pass, with their tests."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
-from headwater.adapters import assigned, coding, dbt, lake, raw, references
+from headwater.adapters import assigned, coding, dbt, grouped, lake, priced, raw, references
 from headwater.adapters.home import Home
 
-__all__ = ["MARTS", "VIEWS", "BuildReport", "build"]
+__all__ = ["GROUPED_MARTS", "MARTS", "VIEWS", "BuildReport", "build", "build_grouped"]
 
 MARTS = (
     *("dim_hospital", "dim_item", "fct_stay", "fct_fee_line", "fct_settlement", "fct_item_use", "fct_finding"),
+    *("fct_special_use", "fct_readmission", "ind_hospital_month", "ind_special_drug", "ind_high_value"),
+    *("ind_payer_mix", "ind_formulary_coverage"),
     *(
         "ind_disease_spectrum",
         "ind_drug_use",
@@ -23,9 +26,21 @@ MARTS = (
 )
 """Every mart that is a table, in the order of the flow."""
 
-VIEWS = ("ind_spectrum_rank", "view_front_page", "view_fee_line")
+VIEWS = (
+    *("ind_spectrum_rank", "view_front_page", "view_fee_line", "ind_drug_share", "ind_consumable_share"),
+    *("ind_average_stay", "ind_average_cost", "ind_fund_share", "ind_selfpay_share", "ind_readmission"),
+    *("ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_high_value_price"),
+)
 """Every mart that is a view; to count its rows would be to compute it."""
 
+GROUPED_MARTS = (
+    *("fct_stay_group", "fct_payment", "ind_group_coverage", "ind_case_mix", "ind_time_consumption"),
+    *("ind_cost_consumption", "ind_low_risk_mortality", "ind_payment_balance", "ind_budget_use"),
+    *("ind_special_payment", "ind_outlier_stay", "ind_common_disease"),
+)
+"""Every mart that stands on groups and payments: built after them, in this order of the flow."""
+
+_GROUPED = "tag:grouped"
 _BUILT = "lake.intermediate.int_raw__built"
 # Views and seeds stand as long as the project does; tables and what is said about them are refreshed in every build.
 # Tests tagged `anew` follow from the models' own words (a case, a join on a tested key) and test a changed project.
@@ -78,25 +93,33 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
         assigned.refresh(home, connection)
         stands = _stands(connection, digest := dbt.digest(home))
         if full_refresh or not stands:
-            result = dbt.run(home, full_refresh=True)
+            result = dbt.run(home, exclude=_GROUPED, full_refresh=True)
         else:
-            result = dbt.run(home, select=_REFRESH, exclude="resource_type:seed tag:anew")
+            result = dbt.run(home, select=_REFRESH, exclude=f"resource_type:seed tag:anew {_GROUPED}")
         connection.execute(f"COMMENT ON TABLE {_BUILT} IS '{digest}'")
-        rows = _rows(connection)
-        snapshot_id = lake.snapshot(connection)
+        return _report(connection, result, MARTS)
+
+
+def build_grouped(home: Home) -> BuildReport:
+    """Build the marts and indicators that stand on groups and payments, with their tests, from what was last priced."""
+    with lake.connect(home) as connection:
+        # Before anything has been grouped or priced these tables are made empty, and so are the marts.
+        grouped.create_tables(home, connection)
+        priced.create_tables(home, connection)
+        result = dbt.run(home, select=_GROUPED)
+        return _report(connection, result, GROUPED_MARTS)
+
+
+def _report(connection: duckdb.DuckDBPyConnection, result: dbt.DbtResult, marts: Sequence[str]) -> BuildReport:
+    counts = " UNION ALL ".join(f"SELECT '{mart}', count(*) FROM lake.marts.{mart}" for mart in marts)
+    found = dict(connection.execute(counts).fetchall())
     return BuildReport(
         nodes=result.nodes,
         statuses=tuple(sorted(Counter(node.status for node in result.nodes).items())),
-        rows=rows,
+        rows=tuple((mart, int(found[mart])) for mart in marts),
         seconds=result.seconds,
-        snapshot_id=snapshot_id,
+        snapshot_id=lake.snapshot(connection),
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
-    counts = " UNION ALL ".join(f"SELECT '{mart}', count(*) FROM lake.marts.{mart}" for mart in MARTS)
-    found = dict(connection.execute(counts).fetchall())
-    return tuple((mart, int(found[mart])) for mart in MARTS)
 
 
 def _stands(connection: duckdb.DuckDBPyConnection, digest: str) -> bool:

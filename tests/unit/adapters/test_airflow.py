@@ -67,7 +67,7 @@ def test_a_bad_verdict_stops_the_chain() -> None:
 
 
 def test_assets_are_named_once_and_in_both_languages() -> None:
-    assert len({asset.name for asset in ASSETS}) == len({asset.uri for asset in ASSETS}) == len(ASSETS) == 7
+    assert len({asset.name for asset in ASSETS}) == len({asset.uri for asset in ASSETS}) == len(ASSETS) == 10
     assert all(set(asset.extra) == {"zh", "en"} for asset in ASSETS)
     assert DEFAULTS["on_failure_callback"] is report_failure
 

@@ -1,0 +1,1 @@
+{{ payment_steps("reason in ('common_rate', 'common_factor')") }}

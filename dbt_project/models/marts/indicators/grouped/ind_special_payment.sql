@@ -1,0 +1,1 @@
+{{ payment_steps("step in ('death', 'transfer', 'repeated')") }}

@@ -1,0 +1,1 @@
+{{ consumption('stay_days') }}

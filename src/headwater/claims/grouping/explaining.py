@@ -1,0 +1,58 @@
+"""A grouping told in sentences, step by step, in Chinese and English."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from headwater.claims.grouping.plan import Plan
+from headwater.claims.grouping.reasons import REASONS, STATUSES
+from headwater.errors import Message
+
+__all__ = ["explain"]
+
+_FACTS: Mapping[str, Message] = {
+    "SEX": Message("性别", "sex"),
+    "AGE_Y": Message("年龄（岁）", "age in years"),
+    "AGE_DAYS": Message("年龄（天）", "age in days"),
+    "BIRTH_WT_G": Message("出生体重（克）", "birth weight in g"),
+    "LOS_DAYS": Message("住院天数", "days of stay"),
+    "DSCG_WAY": Message("离院方式", "way of discharge"),
+}
+
+
+def explain(plan: Plan, grouped: pa.Table) -> pa.Table:
+    """Tell every stay why it is where it is.
+
+    Parameters
+    ----------
+    plan : under which the stays were grouped
+    grouped : what ``plan.group`` returned, or some of its rows
+
+    Returns
+    -------
+    pyarrow.Table
+        Row for row ``zh`` and ``en``, lists of sentences: one for each reason, the status last.
+    """
+    names = plan.names
+    columns: dict[str, list[list[str]]] = {"zh": [], "en": []}
+    for reasons, status in zip(grouped["reasons"].to_pylist(), grouped["status"].to_pylist(), strict=True):
+        told = [_sentence(names, reason) for reason in reasons or ()] + [STATUSES[status]]
+        columns["zh"].append([message.zh for message in told])
+        columns["en"].append([message.en for message in told])
+    return pa.table({name: pa.array(told, pa.list_(pa.string())) for name, told in columns.items()})
+
+
+def _sentence(names: Mapping[str, str], reason: Mapping[str, str | None]) -> Message:
+    words = REASONS[reason["code"] or ""].words
+    said = [_said(names, reason[place] or "") for place in ("detail", "other")]
+    return Message(
+        words.zh.format(detail=said[0].zh, other=said[1].zh), words.en.format(detail=said[0].en, other=said[1].en)
+    )
+
+
+def _said(names: Mapping[str, str], text: str) -> Message:
+    """Return a code with its name, a fact by its words, anything else as it stands."""
+    if text in _FACTS:
+        return _FACTS[text]
+    shown = f"{text} {names[text]}" if names.get(text) else text
+    return Message(shown, shown)

@@ -1,0 +1,163 @@
+"""A policy's YAML as it is read: every value knows its file, its line and its path, and numbers are exact.
+
+YAML's own reading would turn ``0.1`` into a binary fraction and let a repeated key win silently, so scalars stay text
+until a reader asks for what they must be.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from headwater.errors import Message, Refusal
+
+__all__ = ["Entry", "read_tree"]
+
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value of a policy file.
+
+    Parameters
+    ----------
+    node : as YAML composed it
+    file : name for messages
+    path : how it is reached, e.g. ``high_outlier.tiers[0].above``
+    """
+
+    node: yaml.Node
+    file: str
+    path: str = ""
+
+    @property
+    def where(self) -> str:
+        """File, line and path."""
+        return f"{self.file}:{self.node.start_mark.line + 1}" + (f" {self.path}" if self.path else "")
+
+    def items(self) -> Iterator[tuple[str, "Entry"]]:
+        """Yield keys and values of a mapping; a key that stands twice is refused."""
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.wrong("a mapping", "映射（键: 值）")
+        seen: set[str] = set()
+        for key, value in self.node.value:
+            entry = Entry(value, self.file, f"{self.path}.{key.value}".lstrip("."))
+            if not isinstance(key, yaml.ScalarNode) or key.value in seen:
+                raise Entry(key, self.file, entry.path).wrong("a key that stands once", "只出现一次的键")
+            seen.add(key.value)
+            yield key.value, entry
+
+    def fields(self, *required: str, optional: tuple[str, ...] = ()) -> dict[str, "Entry"]:
+        """Return a mapping's values; keys that are unknown or missing are refused."""
+        found = dict(self.items())
+        for key, entry in found.items():
+            if key not in required + optional:
+                allowed = sorted((*required, *optional))
+                raise entry.wrong(f"a known key: {', '.join(allowed)}", f"已知的键：{'、'.join(allowed)}")
+        for key in required:
+            if key not in found:
+                raise self.wrong(f"a mapping with the key {key}", f"含有键 {key} 的映射")
+        return found
+
+    def entries(self) -> list["Entry"]:
+        """Return the values of a list."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.wrong("a list", "列表")
+        return [Entry(node, self.file, f"{self.path}[{place}]") for place, node in enumerate(self.node.value)]
+
+    def text(self) -> str:
+        """Return a scalar as it is written."""
+        if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
+            raise self.wrong("a value", "一个值")
+        return str(self.node.value).strip()
+
+    def texts(self) -> tuple[str, ...]:
+        """Return a list of scalars, each once."""
+        found = tuple(entry.text() for entry in self.entries())
+        if not found or len(set(found)) < len(found):
+            raise self.wrong("a list of different values, at least one", "至少一个且互不相同的值的列表")
+        return found
+
+    def number(self, decimals: int, *, low: int = 0, high: int = 1000) -> int:
+        """Return a number with at most ``decimals`` decimals as a whole number of its last place."""
+        text = self.text()
+        value = Decimal(text) if _NUMBER.fullmatch(text) else None
+        if value is None or not low <= value <= high or value.scaleb(decimals) % 1:
+            raise self.wrong(
+                f"a number from {low} to {high} with at most {decimals} decimals",
+                f"{low} 至 {high} 之间、最多 {decimals} 位小数的数",
+            )
+        return int(value.scaleb(decimals))
+
+    def day(self) -> date:
+        """Return a day written as 2025-01-31."""
+        try:
+            return date.fromisoformat(self.text())
+        except ValueError:
+            raise self.wrong("a day such as 2025-01-31", "形如 2025-01-31 的日期") from None
+
+    def matching(self, pattern: str, must_en: str, must_zh: str) -> str:
+        """Return a text of a given form."""
+        if re.fullmatch(pattern, self.text()) is None:
+            raise self.wrong(must_en, must_zh)
+        return self.text()
+
+    def one_of(self, *allowed: str) -> str:
+        """Return a word of a closed list."""
+        text = self.text()
+        if text not in allowed:
+            raise self.wrong(f"one of {', '.join(allowed)}", f"{'、'.join(allowed)} 之一")
+        return text
+
+    def message(self) -> Message:
+        """Return a text in both languages."""
+        found = self.fields("zh", "en")
+        return Message(found["zh"].text(), found["en"].text())
+
+    def plain(self) -> Any:
+        """Return mappings, lists and texts, numbers as they are written."""
+        if isinstance(self.node, yaml.MappingNode):
+            return {key: entry.plain() for key, entry in self.items()}
+        if isinstance(self.node, yaml.SequenceNode):
+            return [entry.plain() for entry in self.entries()]
+        return str(self.node.value)
+
+    def wrong(self, must_en: str, must_zh: str) -> Refusal:
+        """Return the refusal of this value: where it stands and what it must be."""
+        return Refusal(
+            "E-POLICY",
+            Message(f"付费政策有误：{self.where}。", f"The payment policy is wrong at {self.where}."),
+            Message(f"应为：{must_zh}。", f"It must be {must_en}."),
+        )
+
+
+def read_tree(text: str, *, file: str) -> Entry:
+    """Return the root of a policy's text, which must be one YAML document.
+
+    Raises
+    ------
+    Refusal
+        ``E-POLICY`` with the line, when the text is no YAML or uses anchors, whose repetition no reader would see
+    """
+    try:
+        loader = yaml.CSafeLoader(text)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
+        if node is None:
+            raise yaml.YAMLError("empty")
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{file}:{mark.line + 1}" if mark else file
+        raise Refusal(
+            "E-POLICY",
+            Message(f"付费政策 {place} 不是合法的 YAML。", f"The payment policy {place} is no valid YAML."),
+            Message("按 docs/payment.md 的示例修正该行。", "Mend that line after the example in docs/payment.md."),
+        ) from error
+    return Entry(node, file)

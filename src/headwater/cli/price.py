@@ -1,0 +1,152 @@
+"""``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli.group import Anew
+from headwater.cli.shown import listing, shown
+
+__all__ = ["policy", "price", "what_if"]
+
+policy = typer.Typer(no_args_is_help=True, help="Payment policies. / 支付政策")
+_out = Console()
+_DAY = ["%Y-%m-%d"]
+
+_UNPRICED = {"invalid": "front page not valid\n首页无效", "no_policy": "no policy holds\n无生效政策"}
+
+
+def price(anew: Anew = False, as_json: Json = False) -> None:
+    """Price grouped stays under the policy that holds for them, to the fen. / 支付计算."""
+    from headwater.steps.price import PAID_AS
+    from headwater.steps.price import price as run
+
+    with refusing():
+        report = run(home(), anew=anew)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    facts = report.facts
+    table = listing("paid as 支付方式", "stays 住院", numbers=1)
+    for name, count in facts.paid_as.items():
+        table.add_row(f"{PAID_AS[name].en}\n[dim]{PAID_AS[name].zh}[/]", f"{count:,}")
+    for name, count in facts.unpriced.items():
+        table.add_row(f"[yellow]{_UNPRICED[name]}[/]", f"{count:,}")
+    _out.print(table)
+    money = listing("policy 政策", "cost 费用", "payable 应付", "fund 基金", "balance 盈亏", numbers=4)
+    for name, sums in facts.sums.items():
+        money.add_row(shown(name), *(f"{sums[key]:,.2f}" for key in ("cost", "payable", "fund", "balance")))
+    _out.print(money)
+    _out.print(
+        f"stays 住院 {facts.stays:,} · asked 本次计算 {report.asked:,} · gone 已撤销 {report.gone:,} · "
+        f"{report.seconds:.1f} s",
+        highlight=False,
+    )
+
+
+def what_if(
+    before: Annotated[str, typer.Option(help="Policy: name, name/first day, version or file. / 比较前的政策")],
+    after: Annotated[str, typer.Option(help="The other policy. / 比较后的政策")],
+    first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day of discharge. / 出院起日")],
+    last: Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day of discharge. / 出院止日")],
+    base: Annotated[
+        tuple[datetime, datetime] | None,
+        typer.Option(formats=_DAY, help="Earlier period: decompose the change from it. / 基期，用于分解变化"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    from headwater.steps.what_if import what_if as run
+
+    periods = {"period": (first.date(), last.date()), "base": (base[0].date(), base[1].date()) if base else None}
+    with refusing():
+        report = run(home(), before=before, after=after, **periods)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _tell_what_if(report)
+
+
+def _tell_what_if(report: Any) -> None:
+    from headwater.steps.what_if import BY
+
+    for side, name in (("before 前", report.before), ("after 后", report.after)):
+        _out.print(f"{side} {shown(name)}", highlight=False)
+    for key, told in BY.items():
+        table = listing(f"{told.en} {told.zh}", "stays 住院", "before 前", "after 后", "change 变化", numbers=4)
+        for row in [*report.by[key][:_SHOWN], {**report.total, key: "all 合计"}]:
+            change = f"{row['change']:+,.2f}"
+            colour = {"gains": "green", "loses": "red"}.get(str(row["outcome"]))
+            money = (f"{row['payable_before']:,.2f}", f"{row['payable_after']:,.2f}")
+            table.add_row(
+                shown(str(row[key] or "–")),
+                f"{row['stays']:,}",
+                *money,
+                f"[{colour}]{change}[/]" if colour else change,
+            )
+        _out.print(table)
+        if len(report.by[key]) > _SHOWN:
+            _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
+    if report.effects is not None:
+        table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
+        for name, told in _EFFECTS.items():
+            table.add_row(told, f"{report.effects[name]:+,.2f}")
+        _out.print(table)
+
+
+_SHOWN = 10
+_EFFECTS = {
+    "volume": "volume 人次",
+    "mix": "mix 结构",
+    "price": "price 例均",
+    "policy": "policy 政策",
+    "change": "[bold]sum 合计[/]",
+}
+
+
+@policy.command("list")
+def list_policies(as_json: Json = False) -> None:
+    """List every version of every policy and when it holds. / 列出支付政策."""
+    from headwater.steps.policies import policies
+
+    with refusing():
+        found = policies(home())
+    if as_json:
+        print_json({"policies": [one.to_dict() for one in found]})
+        return
+    table = listing("policy 政策", "version 版本", "holds 有效期", "plan 方案", "weights 权重", "tests 测试", numbers=2)
+    for one in found:
+        regions = "、".join(one.regions) or "all regions 全部地区"
+        name = f"[bold]{shown(one.name)}[/]\n{shown(one.title.zh)}\n[dim]{shown(one.title.en)}[/]"
+        days = f"{one.first} –\n{one.last or '…'}\n[dim]{shown(regions)} {one.currency}[/]"
+        table.add_row(name, one.version, days, shown(one.plan), f"{one.weights:,}", f"{one.tests:,}")
+    _out.print(table)
+
+
+@policy.command()
+def check(
+    path: Annotated[Path | None, typer.Argument(help="A file or folder; default: all policies. / 文件或目录")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read policies and run the tests in them. / 检查政策文件并运行其自带测试."""
+    from headwater.steps.policies import check as run
+
+    with refusing():
+        found = run(home(), path)
+    if as_json:
+        print_json({"policies": [one.to_dict() for one in found]})
+    else:
+        for one in found:
+            mark = "[red]✗[/]" if one.refusal else "[green]✓[/]"
+            _out.print(f"{mark} {shown(one.file)}", highlight=False, soft_wrap=True)
+            if one.refusal is None:
+                _out.print(f"    {shown(one.name or '')} · tests 测试 {one.tests}", highlight=False)
+                continue
+            for text in (one.refusal.reason, one.refusal.remedy):
+                _out.print(f"    {shown(text.zh)}\n    {shown(text.en)}", highlight=False)
+    if any(one.refusal for one in found):
+        raise typer.Exit(1)

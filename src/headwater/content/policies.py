@@ -1,0 +1,81 @@
+"""The payment policies of a project, and which of them holds for a region on a day."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import combinations
+from pathlib import Path
+
+from headwater.claims.payment import Policy, load_policy
+from headwater.errors import Message, Refusal
+
+__all__ = ["Period", "periods", "read_policies"]
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days on which a version of a policy holds: from ``first`` up to the day before ``last``, if there is one."""
+
+    policy: Policy
+    first: date
+    last: date | None
+
+
+def read_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
+    """Read every ``<name>/<first day>.yml`` of the folders, by name and day.
+
+    Raises
+    ------
+    Refusal
+        ``E-POLICY-TWICE`` when two versions of one name begin on one day, ``E-POLICY-OVERLAP`` when two names hold for
+        one region at once, and whatever :func:`load_policy` refuses
+    """
+    files = sorted(file for folder in folders for file in folder.glob("*/*.yml"))
+    policies = sorted((load_policy(file) for file in files), key=lambda policy: (policy.name, policy.valid_from))
+    found = list(periods(policies))
+    for one, other in combinations(found, 2):
+        if one.policy.name == other.policy.name and one.first == other.first:
+            raise _twice(one.policy)
+        if one.policy.name != other.policy.name and _meet(one, other):
+            raise _overlapping(one.policy, other.policy)
+    return tuple(policies)
+
+
+def periods(policies: Sequence[Policy]) -> Iterator[Period]:
+    """Yield when each version holds: until the next one of its name begins, or its own last day has passed."""
+    for policy in policies:
+        later = [other.valid_from for other in policies if other.name == policy.name]
+        ends = [day for day in later if day > policy.valid_from]
+        if policy.valid_to is not None:
+            ends.append(policy.valid_to + timedelta(days=1))
+        yield Period(policy, policy.valid_from, min(ends, default=None))
+
+
+def _meet(one: Period, other: Period) -> bool:
+    mine, theirs = one.policy, other.policy
+    is_apart = bool(mine.regions and theirs.regions and not set(mine.regions) & set(theirs.regions))
+    if is_apart or mine.currency != theirs.currency:
+        return False
+    return (one.last or date.max) > other.first and (other.last or date.max) > one.first
+
+
+def _twice(policy: Policy) -> Refusal:
+    return Refusal(
+        "E-POLICY-TWICE",
+        Message(
+            f"政策 {policy.name} 有两个版本自 {policy.valid_from} 起生效。",
+            f"Two versions of the policy {policy.name} begin on {policy.valid_from}.",
+        ),
+        Message("删去其中之一，或改其生效日。", "Remove one of them, or change its first day."),
+    )
+
+
+def _overlapping(one: Policy, other: Policy) -> Refusal:
+    return Refusal(
+        "E-POLICY-OVERLAP",
+        Message(
+            f"政策 {one.name} 与 {other.name} 在同一时间对同一地区生效。",
+            f"The policies {one.name} and {other.name} hold for one region at the same time.",
+        ),
+        Message("为其设置不相交的 regions 或有效期。", "Give them regions or days that do not meet."),
+    )

@@ -1,0 +1,82 @@
+"""What is in force: the policies of an installation, the plans that they name, and where and when each holds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from headwater.adapters.grouped import Holding
+from headwater.adapters.home import Home
+from headwater.claims.grouping import Plan, load_plan
+from headwater.claims.payment import Policy
+from headwater.content.policies import periods, read_policies
+from headwater.errors import Message, Refusal
+
+__all__ = ["InForce", "find_plan", "in_force", "plan_folders", "policy_folders"]
+
+
+@dataclass(frozen=True)
+class InForce:
+    """Policies with the plans that they name, by name."""
+
+    policies: tuple[Policy, ...]
+    plans: dict[str, Plan]
+
+    @cached_property
+    def holdings(self) -> tuple[Holding, ...]:
+        """Where and when each policy holds, a row a region."""
+        return tuple(
+            Holding(
+                region=region,
+                currency=period.policy.currency,
+                first=period.first,
+                last=period.last,
+                policy=period.policy.name,
+                policy_version=period.policy.version,
+                plan=period.policy.plan,
+                plan_version=self.plans[period.policy.plan].version,
+            )
+            for period in periods(self.policies)
+            for region in (period.policy.regions or (None,))
+        )
+
+    def policy(self, version: str) -> Policy:
+        """Return the policy of a version."""
+        return next(policy for policy in self.policies if policy.version == version)
+
+
+def policy_folders(home: Home) -> tuple[Path, Path]:
+    """Return where policies lie: those of the project, and those of this installation."""
+    return home.project / "dbt_project" / "policies", home.root / "policies"
+
+
+def plan_folders(home: Home) -> tuple[Path, Path]:
+    """Return where plans lie: those of the project, and those of this installation."""
+    return home.project / "dbt_project" / "plans", home.root / "plans"
+
+
+def in_force(home: Home) -> InForce:
+    """Read every policy and each plan that one of them names."""
+    policies = read_policies(policy_folders(home))
+    return InForce(policies, {name: find_plan(home, name) for name in sorted({policy.plan for policy in policies})})
+
+
+def find_plan(home: Home, name: str) -> Plan:
+    """Return a plan by its name.
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-UNKNOWN`` with the known names, and whatever :func:`load_plan` refuses
+    """
+    known = {path.name: path for folder in plan_folders(home) if folder.is_dir() for path in sorted(folder.iterdir())}
+    if name in known:
+        return load_plan(known[name])
+    listed = "、".join(known) or "无", ", ".join(known) or "none"
+    raise Refusal(
+        "E-PLAN-UNKNOWN",
+        Message(f"没有分组方案 {name}，现有：{listed[0]}。", f"There is no plan {name}; known: {listed[1]}."),
+        Message(
+            f"把方案放入 {plan_folders(home)[1]}，或用 headwater plan convert 转换。",
+            f"Put it into {plan_folders(home)[1]}, or convert it with headwater plan convert.",
+        ),
+    )
