@@ -67,6 +67,14 @@ def test_every_two_names_one_character_apart_differ_both_ways_and_nobody_else_is
     assert bool(told.needed) == bool(near)
 
 
+def test_a_list_of_numbered_names_is_told_apart_without_looking_at_all_pairs():
+    names = [f"第{chr(0x4E00 + n)}号" for n in range(3000)]
+    told = among(*names)
+    assert sum(len(rivals) for rivals in told.rivals.values()) < 3 * len(names)
+    assert told.differ("第号", names[7])
+    assert told.differ(names[8], names[7])
+
+
 def test_an_absent_neighbour_is_left_to_a_person_and_the_twin_without_distinctions_is_sure_of_another(monkeypatch):
     """No table names the difference: the reference itself has it in other names."""
     things = ("区术后异物长期残留", "区陈旧伤疤反复破裂", "区皮下硬结不断增大", "区表面糜烂长期不愈")
