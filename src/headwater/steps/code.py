@@ -1,7 +1,7 @@
 """Code: local names of items, diagnoses and operations become national codes, or honestly do not."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,12 @@ import pyarrow as pa
 from headwater.adapters import coding, lake, postgres, raw, references, reviews
 from headwater.adapters.home import Home
 from headwater.adapters.references import Reference
-from headwater.adapters.reviews import Question, Ruling
+from headwater.adapters.reviews import Ruling
 from headwater.claims.likeness import ATTRIBUTES, KINDS, like_ids
 from headwater.claims.reopening import changed_codes, is_touched
 from headwater.errors import Message
 from headwater.steps import fit
-from headwater.steps.questions import DROPPED, NO_REFERENCE, questions
+from headwater.steps.questions import DROPPED, NO_REFERENCE, proposed, questions
 
 __all__ = ["CodeReport", "KindCoded", "code"]
 
@@ -123,7 +123,7 @@ def code(home: Home, *, now: datetime | None = None, anew: bool = False) -> Code
         left = coding.settle(connection, rows=rows, former=former, current=current)
         asked = questions(connection, on=at.date())
         with postgres.connect(home) as register:
-            asked += _proposed(connection, register, at, {one.like_id for one in asked})
+            asked += proposed(connection, register, on=at.date(), asked={one.like_id for one in asked})
             reviews.ask(register, asked, kinds=KINDS)
         decisions = _decisions(connection)
         snapshot = lake.snapshot(connection)
@@ -375,14 +375,6 @@ def _schema() -> pa.Schema:
         "DECIMAL(18,6)": pa.decimal128(18, 6),
     }  # fmt: skip
     return pa.schema([(name, types.get(kind, pa.list_(candidate))) for name, kind in coding.TABLES["item"]])
-
-
-def _proposed(
-    connection: duckdb.DuckDBPyConnection, register: postgres.Connection, at: datetime, asked: Set[str]
-) -> list[Question]:
-    """Return what waits for a second person alone: the items keep the answer that the proposal is to supersede."""
-    further = reviews.proposals(register).keys() - asked
-    return [one for like_id in sorted(further) for one in questions(connection, on=at.date(), like_id=like_id)]
 
 
 def _decisions(connection: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, str], int]:

@@ -1,7 +1,7 @@
 """Questions: what coding leaves to people, like items together, with the money that stands at risk."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import references
+from headwater.adapters import postgres, references, reviews
 from headwater.adapters.coding import ATTRIBUTE_COLUMNS, KEY, REPORTED
 from headwater.adapters.references import Reference
 from headwater.adapters.reviews import Question
@@ -18,7 +18,17 @@ from headwater.claims import coding
 from headwater.claims.likeness import ATTRIBUTES
 from headwater.errors import Message
 
-__all__ = ["DROPPED", "HIGH_VALUE", "NO_REFERENCE", "REASONS", "is_high_value", "questions", "threshold", "told"]
+__all__ = [
+    "DROPPED",
+    "HIGH_VALUE",
+    "NO_REFERENCE",
+    "REASONS",
+    "is_high_value",
+    "proposed",
+    "questions",
+    "threshold",
+    "told",
+]
 
 DROPPED, NO_REFERENCE = "dropped", "no reference"
 
@@ -62,6 +72,14 @@ def questions(connection: duckdb.DuckDBPyConnection, *, on: date, like_id: str |
         codes = {code for row in rows if row["kind"] == kind for code in _codes(row)}
         known[kind] = _referred(references.in_force(connection, kind, on=on), codes)
     return [_question(row, known[row["kind"]], limit) for row in rows]
+
+
+def proposed(
+    connection: duckdb.DuckDBPyConnection, register: postgres.Connection, *, on: date, asked: Set[str]
+) -> list[Question]:
+    """Return what waits for a second person alone: the items keep the answer that the proposal is to supersede."""
+    further = reviews.proposals(register).keys() - asked
+    return [one for like_id in sorted(further) for one in questions(connection, on=on, like_id=like_id)]
 
 
 def told(reason: str) -> Message:

@@ -100,10 +100,17 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db"
 
 
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of matchers that all tests share: the same reference and pairs make the same one."""
+    return tmp_path_factory.mktemp("matchers")
+
+
 @pytest.fixture
-def bureau(home: Home, versions: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bureau]:
+def bureau(home: Home, versions: str, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bureau]:
     """Give a bureau with drugs and consumables in its references, and two hospitals that are registered."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", versions)
+    shutil.copytree(fitted, home.matchers, dirs_exist_ok=True)
     with lake.connect(home, threads=1) as connection:
         raw.create_tables(home, connection)
         references.create_tables(home, connection)
@@ -113,6 +120,7 @@ def bureau(home: Home, versions: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
         hospitals = ({"source_id": name, "fixmedins_code": name, "currency": "CNY"} for name in ("h1", "h2"))
         made.deliver("hospital", *hospitals)
         yield made
+    shutil.copytree(home.matchers, fitted, dirs_exist_ok=True)
 
 
 STAY = {

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from random import Random
+from shutil import rmtree
 
 import duckdb
 import pyarrow as pa
@@ -307,6 +308,7 @@ def test_the_answers_that_are_touched_are_those_of_the_oracle(rows, changed):
 
 
 def test_a_matcher_is_fitted_once_for_a_reference_and_its_pairs_and_registered_with_its_lineage(bureau):
+    rmtree(bureau.home.matchers / "drug", ignore_errors=True)
     bureau.deliver("drug", AMOXICILLIN, UNSURE)
     first = bureau.code()
     assert [kind.fitted for kind in first.kinds] == [True, False, False, False, False]

@@ -8,7 +8,7 @@ of words has to foresee what a reference holds.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ __all__ = ["Distinctions"]
 Flags = npt.NDArray[np.bool_]
 _SELDOM = 0.002
 """Share of the names with a character that are another's without it, below which it mostly says nothing (的, 性)."""
+
+_FAMILY = 200
+"""Names that differ in one place, beyond which each is told from the next one only: their pairs are too many."""
 
 
 @dataclass(frozen=True)
@@ -117,5 +120,5 @@ def _neighbours(names: Mapping[str, object]) -> Iterator[tuple[str, str, str, st
             if rest in names:
                 yield name, sign, rest, ""
     for (place, _), alike in holes.items():
-        for one, other in combinations(alike, 2):
+        for one, other in combinations(alike, 2) if len(alike) <= _FAMILY else pairwise(alike):
             yield one, one[place], other, other[place]

@@ -67,12 +67,25 @@ def test_every_two_names_one_character_apart_differ_both_ways_and_nobody_else_is
     assert bool(told.needed) == bool(near)
 
 
-def test_a_neighbour_of_a_reference_is_left_to_a_person_also_where_no_table_names_the_difference():
-    organs = "棘棱梗梢"
-    names = [f"{organ}{what}" for organ in organs for what in ("区异物残留", "区旧伤疤", "区皮下硬结", "区表面糜烂")]
-    names += ["全段溃破", "远段狭窄", "末段扭转", "起段肥厚"]
-    absent = "梢区皮下硬结"
-    kept = [name for name in names if name != absent]
-    matcher = Matcher.fit(pa.table({"code": [f"C{n}" for n in range(len(kept))], "name": kept}), kind="diagnosis")
-    assert "auto" not in matcher.match(pa.table({"name": [absent]}))["decision"].to_pylist()
-    assert set(matcher.match(pa.table({"name": kept}))["decision"].to_pylist()) == {"auto"}
+def test_a_list_of_numbered_names_is_told_apart_without_looking_at_all_pairs():
+    names = [f"第{chr(0x4E00 + n)}号" for n in range(3000)]
+    told = among(*names)
+    assert sum(len(rivals) for rivals in told.rivals.values()) < 3 * len(names)
+    assert told.differ("第号", names[7])
+    assert told.differ(names[8], names[7])
+
+
+def test_an_absent_neighbour_is_left_to_a_person_and_the_twin_without_distinctions_is_sure_of_another(monkeypatch):
+    """No table names the difference: the reference itself has it in other names."""
+    things = ("区术后异物长期残留", "区陈旧伤疤反复破裂", "区皮下硬结不断增大", "区表面糜烂长期不愈")
+    names = [f"{where}{thing}" for where in "棘棱" for thing in things]
+    names += ["骨盆多处骨折畸形愈合", "远段狭窄并发血栓形成", "末段扭转致使肠壁坏死", "起段肥厚影响正常进食"]
+    names.remove(absent := "棱区皮下硬结不断增大")
+    reference = pa.table({"code": [f"C{n}" for n in range(len(names))], "name": names})
+
+    def decisions(name: list[str]) -> set[str]:
+        return set(Matcher.fit(reference, kind="service").match(pa.table({"name": name}))["decision"].to_pylist())
+
+    assert (decisions([absent]), decisions(names)) == ({"review"}, {"auto"})
+    monkeypatch.setattr(Distinctions, "among", lambda _: Distinctions.none())
+    assert decisions([absent]) == {"auto"}

@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from headwater.checks.coding import region_reference
 from headwater.claims.coding import Matcher
+from headwater.claims.coding.learning import calibrated, prior
 from headwater.errors import Refusal
 
 SERVICES = region_reference("service").slice(0, 60)
@@ -78,3 +80,20 @@ def test_a_labelled_pair_told_a_thousand_times_does_not_outvote_the_reference():
     for kind in ("drug", "consumable", "service", "diagnosis", "operation"):
         (answer,) = Matcher.fit(reference, labelled, kind=kind).match(pa.table({"name": ["阿莫西林胶囊"]})).to_pylist()
         assert answer["decision"] == "review", answer
+
+
+def test_an_answer_in_conflict_never_reads_as_certain_however_right_its_lessons_were():
+    chance = np.linspace(0.5, 1, 400)
+    everyone = np.ones(400, dtype=np.bool_)
+    model = calibrated(prior(["same"]), np.tile(chance, 2), np.tile(everyone, 2), np.append(everyone, ~everyone))
+    assert model.calibrate(np.array([1.0]), np.array([False]))[0] > 0.99
+    assert model.calibrate(np.array([1.0]), np.array([True]))[0] == 0.9
+
+
+def test_a_name_that_contradicts_its_own_column_does_not_read_as_certain_either():
+    names, specs = ["阿莫西林胶囊", "阿莫西林胶囊", "阿奇霉素片"], ["0.25g*24粒", "0.5g*24粒", "0.25g*6片"]
+    table = pa.table({"code": ["0", "1", "2"], "name": names, "spec": specs})
+    asked = pa.table({"name": ["阿奇霉素片 0.5g*6片"], "spec": ["0.25g*6片"]})
+    (answer,) = Matcher.fit(table, kind="drug").match(asked).to_pylist()
+    assert (answer["code"], answer["decision"], answer["reason"]) == ("2", "review", "torn")
+    assert answer["confidence"] <= 0.9

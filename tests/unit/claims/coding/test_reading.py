@@ -40,6 +40,25 @@ def test_any_text_gets_an_answer(names, specs):
 
 
 @pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("\u0421\u0422平扫", "ct平扫"),
+        ("\u039cRI增强", "mri增强"),
+        ("干扰素α", "干扰素α"),
+        ("\u0394F508突变", "δf508突变"),
+        ("\u0411\u0421平扫", "\u0431\u0441平扫"),
+        ("Ⅱ型糖尿病", "2型糖尿病"),
+        ("II期", "2期"),
+        ("心功能Ⅳ级", "心功能4级"),
+        ("V型钢板", "v型钢板"),
+        ("CII型", "cii型"),
+    ],
+)
+def test_letters_that_look_latin_are_and_roman_types_are_numbers(written: str, plain: str):
+    assert normalise([written], "diagnosis") == [plain]
+
+
+@pytest.mark.parametrize(
     ("name", "reason"), [("amoxicillin capsules", "script"), ("Амоксициллин", "script"), ("胶", "short")]
 )
 def test_another_script_alone_is_none(name, reason):

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
+from headwater.claims.coding.normalising import latin
 from headwater.claims.coding.tables import rows
 
 __all__ = ["apart", "codes_in", "plain", "said", "standard"]
@@ -24,7 +25,7 @@ _CODE = re.compile(r"\b[a-z]\d{4}\b")
 
 def plain(name: str) -> str:
     """Return a name in one width and case, its spaces single."""
-    return " ".join(unicodedata.normalize("NFKC", name).lower().split())
+    return " ".join(latin(unicodedata.normalize("NFKC", name)).lower().split())
 
 
 def apart(name: str) -> str:
