@@ -9,6 +9,9 @@ from headwater.errors import Refusal
 
 BROKEN = {
     "no yaml": ("title: {zh", "title: {{zh", r"every_rule.yml:\d"),
+    "alias": ("plan: small", "plan: &a small\nnotes: *a", r"every_rule.yml:4"),
+    "nested": ("plan: small", "notes: " + "[" * 5000, r"every_rule.yml"),
+    "week": ("valid_from: 2025-01-01", "valid_from: 2025-W01-1", r":4 valid_from.*2025-01-31"),
     "unknown key": ("low_outlier: {below: 0.4}", "low_outlier: {under: 0.4}", r"every_rule.yml:20 low_outlier.under"),
     "unknown section": ("plan: small", "plan: small\ncolour: red", r":4 colour"),
     "missing key": ("plan: small\n", "", r":1\..*the key plan"),
