@@ -53,7 +53,7 @@ def test_a_test_that_does_not_hold_refuses_the_policy_and_tells_how_it_came_abou
     file.write_text(TEXT, encoding="utf-8")
     assert load_policy(file).version == policy().version
     file.write_text(TEXT.replace("payable: 9912.37", "payable: 9912.36"), encoding="utf-8")
-    with pytest.raises(Refusal, match=r"yml:58 tests\[0\].*9912.36 ≠ 9912.37.*weight 1 of DRG BB1") as refused:
+    with pytest.raises(Refusal, match=r"yml:59 tests\[0\].*9912.36 ≠ 9912.37.*weight 1 of DRG BB1") as refused:
         load_policy(file)
     assert refused.value.code == "E-POLICY-TEST"
 
