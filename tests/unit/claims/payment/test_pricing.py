@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.bench.pricing_by_row import price_by_row
-from headwater.bench.pricing_cases import DRGS, changed, drawn, policy, stay, table
+from headwater.bench.pricing_cases import DRGS, TEXT, changed, drawn, policy, stay, table
 from headwater.claims.payment import explain, price
 from headwater.errors import Refusal
 
@@ -31,7 +31,10 @@ def test_every_stay_is_paid_as_row_by_row_in_decimal(n: int, seed: int):
     _same_as_by_row(drawn(n, seed), policy())
 
 
+_RATIOS = TEXT[TEXT.index("  ratios:") : TEXT.index("budget:")]
 VARIANTS = {
+    "as billed": changed((_RATIOS, "  as_billed: true\n")),
+    "no outliers": changed(("low_outlier: {below: 0.4}\n", "")),
     "deaths": changed(("pay: cost}", "pay: package}")),
     "transfers": changed(("pay: by_day", "pay: 0.55")),
     "kept": changed(("negative_fund: zero", "negative_fund: kept")),
@@ -134,6 +137,9 @@ def test_one_case_is_paid_once_and_its_bills_are_compared_together():
     # eleven days later the third is a readmission: 9,912.37 × 0.85 = 8,425.51, its bill below 3,964.95: paid by cost
     assert priced.totals["payable_fen"].to_pylist() == [0, 2478192, 300000]
     assert priced.totals["paid_as"].to_pylist() == ["merged", "package", "low_outlier"]
+    told = [one.told.en for one in explain(priced, "1") if one.step.en == "repeated stay"]
+    assert told == ["2 stays there are one case, paid with this one; their bills are 6000.00 together"]
+    assert "carries the payment" in next(one.told.en for one in explain(priced, "0") if one.step.en == "repeated stay")
 
 
 def test_the_ceiling_holds_for_a_year():
