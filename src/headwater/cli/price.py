@@ -118,12 +118,13 @@ def list_policies(as_json: Json = False) -> None:
     if as_json:
         print_json({"policies": [one.to_dict() for one in found]})
         return
-    table = listing("policy 政策", "version 版本", "holds 有效期", "plan 方案", "weights 权重", "tests 测试", numbers=2)
+    table = listing(
+        "policy, plan 政策、方案", "version 版本", "holds 有效期", "whose 地区", "weights 权重", "tests 测试", numbers=2
+    )
     for one in found:
-        regions = "、".join(one.regions) or "all regions 全部地区"
-        name = f"[bold]{shown(one.name)}[/]\n{shown(one.title.zh)}\n[dim]{shown(one.title.en)}[/]"
-        days = f"{one.first} –\n{one.last or '…'}\n[dim]{shown(regions)} {one.currency}[/]"
-        table.add_row(name, one.version, days, shown(one.plan), f"{one.weights:,}", f"{one.tests:,}")
+        name = f"[bold]{shown(one.name)}[/]\n[dim]{shown(one.plan)}[/]"
+        whose = f"{shown('、'.join(one.regions)) or 'all 全部'}\n[dim]{shown(one.currency)}[/]"
+        table.add_row(name, one.version, f"{one.first}\n{one.last or '…'}", whose, f"{one.weights:,}", f"{one.tests:,}")
     _out.print(table)
 
 
