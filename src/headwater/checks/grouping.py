@@ -42,14 +42,15 @@ def _reached(plan: Plan) -> pa.Table:
 
 @lru_cache(maxsize=8)
 def _sample(plan: Plan) -> pa.Table:
-    """Return a stay in every group, beside it secondary diagnoses drawn from all that the plan knows."""
+    """Return a stay in every group: as it is, without secondary diagnoses, and with some drawn from the plan's."""
     rng = np.random.default_rng(_SEED)
     codes = [code for code, _, _ in plan.tables.complications] + list(plan.tables.diagnoses)[:200]
     stays = _reached(plan).filter(_reached(plan)["reached"]).drop_columns(["drg", "reached", "taken_by"])
     more = [[codes[at] for at in rng.integers(len(codes), size=4)] if codes else [] for _ in range(len(stays))]
     diagnoses = [[*own, *drawn] for own, drawn in zip(stays["diagnoses"].to_pylist(), more, strict=True)]
     drawn = stays.set_column(0, "diagnoses", pa.array(diagnoses, pa.list_(pa.string())))
-    return pa.concat_tables([stays, drawn]).combine_chunks()
+    bare = _changed(stays, "diagnoses", lambda codes: codes[:1])
+    return pa.concat_tables([stays, bare, drawn]).combine_chunks()
 
 
 def _alike(one: pa.Table, two: pa.Table) -> bool:

@@ -113,7 +113,7 @@ class Batch:
         return np.asarray(np.sum(hit, axis=0, dtype=np.float64))
 
     def _united(self, kind: str, word: int) -> Bits:
-        """Return (n,) one word of the lists in which any code of the stay stands; any but the first for ``secondary``."""
+        """Return (n,) one word of the lists in which any code stands; any but the first for ``secondary``."""
         if (kind, word) not in self._unions:
             coded = self.stays.operations if kind == "operation" else self.stays.diagnoses
             codes = self._codes["operation" if kind == "operation" else "diagnosis"]

@@ -69,12 +69,21 @@ def near(plan: Plan, stays: pa.Table, *, most: int = 3) -> pa.Table:
     chosen, order = [], {target.drg.code: place for place, target in enumerate(targets(compiled))}
     for row, found in best.items():
         own = now["drg"][row].as_py() or now["adrg"][row].as_py() or ""
-        # Fewest changes first; then groups of the same ADRG, then those that stand nearest in the plan.
+        # Fewest changes first, then groups of the same ADRG, then changes of a number before changes of a code, then
+        # the groups that stand nearest in the plan.
         far = {
-            drg: (len(edits), drg[:3] != own[:3], abs(order[drg] - order.get(own, 0))) for drg, edits in found.items()
+            drg: (len(edits), drg[:3] != own[:3], max(map(_weight, edits)), abs(order[drg] - order.get(own, 0)))
+            for drg, edits in found.items()
         }
         chosen += [(row, drg, found[drg]) for drg in sorted(found, key=far.__getitem__)[:most]]
     return _table(plan, known, [(row, drg, _least(plan, known[row], drg, edits)) for row, drg, edits in chosen])
+
+
+def _weight(edit: Edit) -> int:
+    """Return how far a change reaches: a number, a secondary diagnosis, an operation, the principal diagnosis."""
+    if edit.action in ("set", "principal"):
+        return 0 if edit.action == "set" else 3
+    return 1 if edit.column == "diagnoses" else 2
 
 
 def stays_of(table: pa.Table, plan: Compiled) -> list[Stay]:
