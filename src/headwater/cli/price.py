@@ -60,11 +60,16 @@ def what_if(
     as_json: Json = False,
 ) -> None:
     """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    from headwater.claims.payment import load_policy
+    from headwater.steps.what_if import find_policy
     from headwater.steps.what_if import what_if as run
 
     periods = {"period": (first.date(), last.date()), "base": (base[0].date(), base[1].date()) if base else None}
     with refusing():
-        report = run(home(), before=before, after=after, **periods)
+        place = home()
+        # A draft need not lie among the policies.
+        sides = [load_policy(Path(one)) if Path(one).is_file() else find_policy(place, one) for one in (before, after)]
+        report = run(place, *sides, **periods)
     if as_json:
         print_json(report.to_dict())
     else:
