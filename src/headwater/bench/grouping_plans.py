@@ -27,6 +27,7 @@ _COMPARED: Mapping[Size, int] = {"ci": 2_000, "full": 100_000}
 _BY_HAND = 3_000
 _REPEATS = 5
 _GOAL = 100_000
+_KINDS = ("diagnosis", "operation")
 _ANSWERS = ("mdc", "adrg", "drg", "status")
 
 
@@ -77,7 +78,7 @@ def speed(size: Size, data: Path | None) -> Figure:
         n=len(cases),
         note=f"{PLANS[0]}; processor seconds of one thread, the best of {_REPEATS}, every answer with its reasons; a "
         "third each synthetic foreign claims (ICD-9-CM by chapter, converted), foreign hospital stays (ICD-10, "
-        "converted) and simulated stays",
+        "converted) and simulated stays (converted likewise)",
         also={
             "wall_stays_per_second": len(cases) / wall,
             "status": {str(row["values"]): row["counts"] for row in status},
@@ -86,11 +87,16 @@ def speed(size: Size, data: Path | None) -> Figure:
 
 
 def _stays(data: Path, count: int, plan: Plan) -> list[Case]:
-    converter = Converter(list(plan.tables.diagnoses), list(plan.tables.operations))
+    listed = {kind: [code for one in plan.tables.lists if one.kind == kind for code in one.codes] for kind in _KINDS}
+    converter = Converter(listed["diagnosis"], listed["operation"])
     foreign = from_desynpuf(data, count // 3, converter)
     small = from_sih(data, min(count // 3, 10_000), converter)
     brazilian = [small[at % len(small)] for at in range(count // 3)]
-    return [*foreign, *brazilian, *from_simulation(count - len(foreign) - len(brazilian), seed=_SEED)]
+    return [
+        *foreign,
+        *brazilian,
+        *map(converter.case, from_simulation(count - len(foreign) - len(brazilian), seed=_SEED)),
+    ]
 
 
 def _timed(plan: Plan, table: pa.Table) -> tuple[float, float]:

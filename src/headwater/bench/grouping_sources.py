@@ -37,15 +37,15 @@ class Converter:
 
     Parameters
     ----------
-    diagnoses, operations : the plan's codes
+    diagnoses, operations : the codes that the plan's lists name
     """
 
     def __init__(self, diagnoses: Sequence[str], operations: Sequence[str]) -> None:
-        self.diagnoses, self.operations = sorted(diagnoses), sorted(operations)
+        self.diagnoses, self.operations = sorted(set(diagnoses)), sorted(set(operations))
 
     def icd10(self, code: str) -> str:
         """Return the first code that begins like an ICD-10 code without its point."""
-        dotted = f"{code[:3]}.{code[3:]}"
+        dotted = f"{code[:3]}.{code[3:]}" if code[3:] not in ("", "x00") else f"{code[:3]}."
         return _first(self.diagnoses, dotted) or _first(self.diagnoses, code[:3]) or code
 
     def icd9(self, code: str) -> str:
@@ -60,6 +60,11 @@ class Converter:
                 return self.diagnoses[min(low + int(share * (high - low)), len(self.diagnoses) - 1)]
             before = last + 1
         return code
+
+    def case(self, case: Case) -> Case:
+        """Return a stay whose codes, Chinese but of another edition, are those of the plan that begin alike."""
+        diagnoses = [self.icd10(code.replace(".", "")) for code in case.diagnoses]
+        return Case(diagnoses, [self.icd9_operation(code.replace(".", "")) for code in case.operations], case.numbers)
 
     def icd9_operation(self, code: str) -> str:
         """Return the first code that begins like an ICD-9-CM procedure without its point."""

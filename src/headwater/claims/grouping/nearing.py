@@ -56,9 +56,7 @@ def near(plan: Plan, stays: pa.Table, *, most: int = 3) -> pa.Table:
     now = plan.group(stays)
     known = stays_of(stays, compiled)
     proposals = [
-        (row, edits)
-        for row, stay in enumerate(known)
-        for edits in _proposed(compiled, stay, now["mdc"][row].as_py(), now["adrg"][row].as_py())
+        (row, edits) for row, stay in enumerate(known) for edits in _proposed(compiled, stay, now["mdc"][row].as_py())
     ]
     landed = _landed(plan, known, proposals)
     best: dict[int, dict[str, tuple[Edit, ...]]] = {}
@@ -124,20 +122,15 @@ def targets(plan: Compiled) -> Iterator[Target]:
                 yield Target(mdc, adrg, drg)
 
 
-def _proposed(plan: Compiled, stay: Stay, mdc: str | None, adrg: str | None) -> Iterator[tuple[Edit, ...]]:
+def _proposed(plan: Compiled, stay: Stay, mdc: str | None) -> Iterator[tuple[Edit, ...]]:
     """Propose changes towards the groups of the stay's MDC, or of any MDC that could admit it."""
     seen: set[tuple[Edit, ...]] = set()
-    letting_go = [
-        (),
-        *(
-            (tuple(Edit("operations", "remove", code) for code in dict.fromkeys(stay.operations)),)
-            if stay.operations
-            else ()
-        ),
-    ]
-    if len(set(stay.operations)) > 1:
-        letting_go.append((Edit("operations", "remove", stay.operations[0]),))
-    for target in _near_targets(plan, stay, mdc, adrg):
+    done = tuple(Edit("operations", "remove", code) for code in dict.fromkeys(stay.operations))
+    letting_go = dict.fromkeys(((), done[:1], done))
+    if stay.diagnoses[:1] == ("",):
+        yield from ((Edit("diagnoses", "principal", code),) for code in dict.fromkeys(stay.diagnoses[1:]))
+        return
+    for target in _near_targets(plan, stay, mdc):
         for gone in letting_go:
             for edits in ways(plan, target, applied(stay, gone), _TRIES):
                 proposal = (*gone, *edits)
@@ -146,16 +139,22 @@ def _proposed(plan: Compiled, stay: Stay, mdc: str | None, adrg: str | None) -> 
                     yield proposal
 
 
-def _near_targets(plan: Compiled, stay: Stay, mdc: str | None, adrg: str | None) -> Iterator[Target]:
+def _near_targets(plan: Compiled, stay: Stay, mdc: str | None) -> Iterator[Target]:
     if mdc is not None:
         yield from (target for target in targets(plan) if target.mdc.code == mdc)
         return
     principal = stay.diagnoses[0] if stay.diagnoses else ""
-    for target in targets(plan):
-        # Of a stay that no MDC admits, only groups are asked that its diagnosis or one like it could enter.
-        first = next(ways(plan, target, stay, 1), None)
-        if first is not None and all(edit.action != "principal" or edit.value[:3] == principal[:3] for edit in first):
-            yield target
+    firsts = [(target, next(ways(plan, target, stay, 1), None)) for target in targets(plan)]
+    for letters in (3, 1):
+        # Of a stay that no MDC admits, only groups are asked that its diagnosis or the codes most like it could enter.
+        like = [target for target, first in firsts if first is not None and _is_like(first, principal, letters)]
+        if like:
+            yield from like
+            return
+
+
+def _is_like(edits: Sequence[Edit], principal: str, letters: int) -> bool:
+    return all(edit.action != "principal" or edit.value[:letters] == principal[:letters] for edit in edits)
 
 
 def _landed(plan: Plan, known: Sequence[Stay], proposals: Sequence[tuple[int, tuple[Edit, ...]]]) -> list[str | None]:

@@ -14,7 +14,7 @@ __all__ = ["reach"]
 
 # Codes that no plan knows: some groups ask only for an operation, some only for one that is not the first.
 _NOBODY = (Stay(("?",), (), {}), Stay(("?",), ("?",), {}))
-_FEW, _MANY = 6, 40
+_FEW, _MANY = 6, 64
 _KEPT = 4_000
 
 

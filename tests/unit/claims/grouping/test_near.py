@@ -45,6 +45,12 @@ def test_an_operation_away(plan):
     assert _changes(plan, _stay(["I63.900"], ["01.2400"]), "BR15") == [[("operations", "remove", "01.2400")]]
 
 
+def test_a_principal_diagnosis_away(plan):
+    assert _changes(plan, _stay([None, "I63.900"]), "BR15") == [[("diagnoses", "principal", "I63.900")]]
+    assert _changes(plan, _stay(["I63.999"]), "BR15") == [[("diagnoses", "principal", "I63.900")]]
+    assert len(plan.near(_stay([]))) == 0
+
+
 def test_two_areas_of_the_body(plan):
     assert _changes(plan, _stay(["S06.500"]), "ZZ19") in (
         [[("diagnoses", "add", "S22.300")]],
