@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -69,8 +70,6 @@ def test_every_hospital_stands_there_and_without_a_budget_all_is_settled():
 
 
 def test_a_policy_without_a_budget_is_refused():
-    text = changed(("by_cost: 0.8", "by_cost: 0.8"))
-    from dataclasses import replace
-
+    priced = price(table([stay()]), DRGS, policy())
     with pytest.raises(Refusal, match="E-POLICY-BUDGET"):
-        budget_status(price(table([stay()]), DRGS, text), replace(text, budget=None), on=date(2025, 1, 31))
+        budget_status(priced, replace(policy(), budget=None), on=date(2025, 1, 31))

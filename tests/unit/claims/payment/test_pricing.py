@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.bench.pricing_by_row import price_by_row
-from headwater.bench.pricing_cases import DRGS, changed, drawn, policy, stay, table
+from headwater.bench.pricing_cases import DRGS, TEXT, changed, drawn, policy, stay, table
 from headwater.claims.payment import explain, price
 from headwater.errors import Refusal
 
@@ -31,7 +31,10 @@ def test_every_stay_is_paid_as_row_by_row_in_decimal(n: int, seed: int):
     _same_as_by_row(drawn(n, seed), policy())
 
 
+_RATIOS = TEXT[TEXT.index("  ratios:") : TEXT.index("budget:")]
 VARIANTS = {
+    "as billed": changed((_RATIOS, "  as_billed: true\n")),
+    "no outliers": changed(("low_outlier: {below: 0.4}\n", "")),
     "deaths": changed(("pay: cost}", "pay: package}")),
     "transfers": changed(("pay: by_day", "pay: 0.55")),
     "kept": changed(("negative_fund: zero", "negative_fund: kept")),
