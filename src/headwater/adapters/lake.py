@@ -23,7 +23,7 @@ __all__ = [
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
-SCHEMAS = ("raw", "reference", "coding", "staging", "intermediate", "marts", "quality", "knowledge")
+SCHEMAS = ("raw", "reference", "coding", "staging", "intermediate", "marts", "quality", "knowledge", "indicator")
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
