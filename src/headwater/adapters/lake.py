@@ -28,7 +28,7 @@ EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
 SCHEMAS = (
     *("raw", "reference", "coding", "staging", "intermediate", "marts", "grouping", "payment"),
-    *("indicators", "quality", "knowledge"),
+    *("indicator", "quality", "knowledge"),
 )
 
 
