@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries, group, indicator, price, reference, review
+from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -37,6 +37,7 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
+app.add_typer(extremes.app, name="extreme")
 app.add_typer(review.app, name="review")
 app.add_typer(reference.app, name="reference")
 app.add_typer(group.plan, name="plan")

@@ -1,6 +1,5 @@
 """Review: people decide what coding leaves open; a decision serves all like items and is kept for later runs."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,12 +14,9 @@ from headwater.adapters.reviews import Conflict, Question, Ruling, SamePerson, W
 from headwater.claims.likeness import KINDS
 from headwater.errors import Message, Refusal
 from headwater.steps.questions import is_high_value, questions
+from headwater.steps.signing import signed as by_whom
 
 __all__ = ["Decided", "Shown", "confirm", "decide", "show", "waiting"]
-
-
-_LIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
-"""Scripts whose letters look like each other's."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def decide(
         ``E-CODING-UNKNOWN``, ``E-CODING-WHO``, ``E-CODING-CODE``, ``E-CODING-REPEATED``, or ``E-CODING-DECIDED`` when
         another decision stands
     """
-    by, why = _signed(signed)
+    by, why = by_whom(signed, code="E-CODING-WHO")
     postgres.prepare(home)
     with _coded(home) as connection:
         question = _question(connection, like_id, datetime.now(UTC))
@@ -147,7 +143,7 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
         ``E-CODING-WHO``, ``E-CODING-SAME-PERSON``, ``E-CODING-NOT-WAITING``, ``E-CODING-REPEATED``; ``E-CODING-CODE``
         when the reference lost the code since it was proposed
     """
-    by, why = _signed(signed)
+    by, why = by_whom(signed, code="E-CODING-WHO")
     postgres.prepare(home)
     with postgres.connect(home) as register:
         proposal = reviews.ruling(register, decision_id)
@@ -265,27 +261,6 @@ def _applied(home: Home, ruling: Ruling | None) -> Decided:
                 at=ruling.confirmed_at or ruling.decided_at,
             )
     return Decided(ruling.decision_id, ruling.like_id, ruling.code, ruling.state, items)
-
-
-def _signed(signed: tuple[str, str]) -> tuple[str, str]:
-    by, why = " ".join(unicodedata.normalize("NFKC", signed[0]).split()), signed[1].strip()
-    if not by or not why or _disguised(by) or any(sign == "\x00" or unicodedata.category(sign) == "Cs" for sign in why):
-        raise Refusal(
-            "E-CODING-WHO",
-            Message("须写明决定人和理由。", "A decision needs a person and a reason."),
-            Message(
-                "补上二者；不含控制字符，姓名不混用字母文字。",
-                "Give both, without control characters, and the name in letters of one script.",
-            ),
-        )
-    return by, why
-
-
-def _disguised(by: str) -> bool:
-    """Return whether a name can look like that of another person: with unseen signs, or letters of two scripts."""
-    scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in by if sign.isalpha()} & _LIKE
-    unseen = any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn") for sign in by)
-    return unseen or len(scripts) > 1
 
 
 def _decided(standing: Ruling | None) -> Refusal:
