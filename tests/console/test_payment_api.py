@@ -49,7 +49,8 @@ def client(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Te
             )
             snapshot = lake.snapshot(connection)
             connection.execute(
-                "INSERT INTO lake.marts.fct_payment SELECT 'x' || stay_id, * EXCLUDE (stay_id) FROM lake.marts.fct_payment"
+                "INSERT INTO lake.marts.fct_payment "
+                "SELECT 'x' || stay_id, * EXCLUDE (stay_id) FROM lake.marts.fct_payment"
             )
         with publication.claim(home) as register:
             publication.flip(register, Publication(snapshot, "r", "t", datetime(2026, 1, 5, tzinfo=UTC)))
