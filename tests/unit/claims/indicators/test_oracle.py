@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -39,6 +40,8 @@ def _binary(node: Binary, cells: dict[str, list[Row]], row: Row | None) -> Any:
         return None if None in (left, right) else not decided
     if left is None or right is None:
         return None
+    if isinstance(left, date) and isinstance(right, str):
+        right = date.fromisoformat(right)
     return _OPERATIONS[node.op](left, right)
 
 
