@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from headwater.adapters import indicators as register
 from headwater.adapters import lake, postgres
 from headwater.adapters.home import Home
 from headwater.bench.grouping_indicators import made_up
@@ -116,7 +117,7 @@ def test_values_and_alerts_are_computed_and_counted(marts: Home) -> None:
     assert indicators.compute(marts, on=date(2026, 12, 31)).values == report.values
     with lake.connect(marts) as connection:
         counts = connection.execute(
-            "SELECT count(*), count(*) FILTER (indicator = 'cost' AND value > 50000), min(stays), "
+            "SELECT count(*), count(*) FILTER (value > 50000), min(stays), "
             "count(DISTINCT snapshot_id), count(insutype) FROM lake.indicator.value"
         ).fetchone()
         alerts = connection.execute(
@@ -133,35 +134,25 @@ def test_values_and_alerts_are_computed_and_counted(marts: Home) -> None:
     assert counts is not None
     assert counts == (report.values, counts[1], 1, 1, 0)
     assert alerts == (counts[1], "high", 50000.0, "价格处", True)
-    assert report.alerts >= counts[1] > 0
+    assert report.alerts == counts[1] > 0
     assert found == pytest.approx(plain)
 
 
-def test_what_no_longer_holds_is_refused_by_name_and_the_rest_is_computed(
-    marts: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_no_longer_holds_is_refused_by_name_and_the_rest_is_computed(marts: Home) -> None:
     gone = Indicator(name="gone", zh="x", en="x", formula="sum(vanished)", unit="1", owner="x", version=1)
     indicators.define(marts, from_document(COST), by="a")
-    monkeypatch.setattr(indicators, "check", lambda *_: None)
-    monkeypatch.setattr(indicators, "_refuse_breaking", lambda *_: None)
-    indicators.define(marts, gone, by="a")
-    monkeypatch.undo()
-    monkeypatch.setenv("HEADWATER_HOME", str(marts.root))
-    (computed, refused) = (lambda report: (report.computed, report.refused))(
-        indicators.compute(marts, on=date(2026, 12, 31))
-    )
-    assert computed == 1
-    assert [one.name for one in refused] == ["gone"]
-    assert "vanished" in refused[0].reason.en
+    # It held when it was defined, and then its field was published no longer.
+    with postgres.connect(marts) as connection:
+        register.store(connection, gone, by="a")
+    report = indicators.compute(marts, on=date(2026, 12, 31))
+    assert report.computed == 1
+    assert [one.name for one in report.refused] == ["gone"]
+    assert "vanished" in report.refused[0].reason.en
 
 
 def test_the_command_line(marts: Home, tmp_path: Path) -> None:
     run = CliRunner()
     file = written(tmp_path, COST, OLD)
-    previewed = json.loads(
-        run.invoke(app, ["indicator", "preview", str(file.parent / "one.yml"), "--json"]).output or "0"
-    )
-    assert previewed == 0
     one = tmp_path / "one.yml"
     one.write_text(json.dumps(COST), encoding="utf-8")
     cells = json.loads(run.invoke(app, ["indicator", "preview", str(one), "--json"]).output)["previews"][0]["cells"]
