@@ -11,11 +11,13 @@ one snapshot: indicators and what they stand on always agree.
 
 **Reads / 读取**: `lake.grouping.stay`, `lake.payment.*`, `lake.marts.*`, `ops.indicator`
 
-**Writes / 写入**: `lake.marts.*` tagged `grouped`, `lake.indicators.*`; asset `lake_indicators`
+**Writes / 写入**: `lake.marts.*` tagged `grouped`, `lake.indicator.value`; asset `lake_indicators`
 
 **If it fails / 如果失败**: the log names the model, test or indicator. A failed test leaves readers at the snapshot
 before; mend the model or the definition and trigger again. The pool `warehouse` must have exactly one slot.
 """
+
+from datetime import UTC, datetime
 
 from airflow.sdk import dag, task
 
@@ -47,7 +49,7 @@ def publish_indicators() -> None:
         from headwater.adapters.home import Home
         from headwater.steps.indicators import compute
 
-        return announce(compute(Home.from_environment()))
+        return announce(compute(Home.from_environment(), on=datetime.now(UTC).date()))
 
     compute(build())
 

@@ -14,24 +14,32 @@ import headwater.valuation.methods
 from headwater.checks import (
     CODING_SUITE,
     DETECTOR_SUITE,
+    GROUPING_SUITE,
     METHOD_SUITE,
     PROTECTION_SUITE,
     STATISTIC_SUITE,
     CheckFailure,
 )
 from headwater.claims.coding import KINDS, Matcher
+from headwater.claims.grouping import load_plan
 from headwater.evolution import DETECTORS
 from headwater.security import PROTECTIONS
 from headwater.statistics import STATISTICS
 from headwater.valuation import METHODS
 
 MATCHERS = {kind: partial(Matcher.fit, kind=kind) for kind in KINDS}
+PLANS = {
+    folder.name: load_plan(folder)
+    for folder in sorted((Path(__file__).parents[2] / "dbt_project" / "plans").iterdir())
+    if folder.is_dir()
+}
 PAIRS = (
     (STATISTIC_SUITE, STATISTICS),
     (METHOD_SUITE, METHODS),
     (PROTECTION_SUITE, PROTECTIONS),
     (DETECTOR_SUITE, DETECTORS),
     (CODING_SUITE, MATCHERS),
+    (GROUPING_SUITE, PLANS),
 )
 CASES = [
     pytest.param(registry[name], check, id=f"{suite.kind}-{name}-{check.__name__}")
@@ -53,8 +61,9 @@ def test_nothing_is_left_out():
         "protection": (2, 11),
         "detector": (1, 9),
         "matcher": (5, 11),
+        "grouping plan": (1, 12),
     }
-    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 124
+    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 136
 
 
 @pytest.mark.parametrize("suite", [suite for suite, _ in PAIRS], ids=lambda suite: suite.kind)

@@ -132,8 +132,8 @@ def stays(connection: duckdb.DuckDBPyConnection, *, until: int) -> Iterator[pa.T
         operations=_LISTED.format(
             at=at, entity="operation", rank="oprn_srt", code="oprn_oprt_code", name="oprn_oprt_name"
         ),
-        diagnoses_once=_ONCE.format(main="stay.dscg_maindiag_code", listed="diagnoses.codes"),
-        operations_once=_ONCE.format(main="stay.main_oprn_code", listed="operations.codes"),
+        diagnoses_once=_ONCE.format(main="stay.dscg_maindiag_code", listed="diagnoses"),
+        operations_once=_ONCE.format(main="stay.main_oprn_code", listed="operations"),
     )
     # A cursor, as whoever takes the batches writes them over the connection itself.
     with connection.cursor() as reading:
@@ -142,7 +142,8 @@ def stays(connection: duckdb.DuckDBPyConnection, *, until: int) -> Iterator[pa.T
 
 
 _LISTED = """
-SELECT row.source_id, row.mdtrt_id, list(coalesce(settled.code, row.{code}) ORDER BY row.{rank}) AS codes
+SELECT row.source_id, row.mdtrt_id, list(row.{code} ORDER BY row.{rank}) AS delivered,
+       list(coalesce(settled.code, row.{code}) ORDER BY row.{rank}) AS codes
 FROM lake.raw.{entity} AS row {at}
 SEMI JOIN stay ON row.source_id = stay.source_id AND row.mdtrt_id = stay.mdtrt_id
 LEFT JOIN settled
@@ -153,12 +154,14 @@ WHERE row.{code} IS NOT NULL
 GROUP BY ALL
 """
 
-_ONCE = """list_filter(
-    list_concat([{main}], {listed}),
-    lambda code, place: code IS NOT NULL AND list_position(list_concat([{main}], {listed}), code) = place
-)"""
+# The front page names the main code as it was delivered; what the list says of it is its settled code.
+_MAIN_FIRST = (
+    "list_concat([coalesce({listed}.codes[list_position({listed}.delivered, {main})], {main})], {listed}.codes)"
+)
+_ONCE = (
+    f"list_filter({_MAIN_FIRST}, lambda code, place: code IS NOT NULL AND list_position({_MAIN_FIRST}, code) = place)"
+)
 
-# The front page names the main codes; where the list agrees, its settled code comes first.
 _STAYS = """
 WITH stay AS (
     SELECT fct.* FROM lake.marts.fct_stay AS fct {at} SEMI JOIN behind USING (stay_id)

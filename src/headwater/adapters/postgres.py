@@ -33,7 +33,8 @@ DSN_VARIABLE = "HEADWATER_POSTGRES_DSN"
 DATABASES = ("headwater", "lake", "airflow", "mlflow")
 
 _SCHEMA = "\n".join(
-    (Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("ops.sql", "coding.sql", "stay_reviews.sql")
+    (Path(__file__).parent / name).read_text(encoding="utf-8")
+    for name in ("ops.sql", "coding.sql", "indicators.sql", "stay_reviews.sql")
 )
 
 

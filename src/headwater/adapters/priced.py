@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
@@ -15,7 +15,7 @@ from headwater.claims.payment import Policy
 
 __all__ = [
     "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
-    "create_tables", "facts", "flags", "other_plan", "read", "whole_persons",
+    "create_tables", "facts", "flags", "other_plan", "read", "read_paid", "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -42,7 +42,7 @@ TABLES = {
         *(("step", "VARCHAR"), ("reason", "VARCHAR"), ("amount", _MONEY), ("operands", "VARCHAR")),
     ),
     "budget": (
-        *(("policy", "VARCHAR"), ("policy_version", "VARCHAR"), ("valid_from", "DATE"), ("fixmedins_code", "VARCHAR")),
+        *(("policy", "VARCHAR"), ("policy_version", "VARCHAR"), ("valid_from", "DATE"), ("hospital_id", "VARCHAR")),
         *(("amount", _MONEY), ("prepaid_share", "DECIMAL(7,6)")),
     ),
     "seen": SEEN,
@@ -86,7 +86,13 @@ def read(connection: duckdb.DuckDBPyConnection, *, until: int, part: int = 0, pa
     at = f"AT (VERSION => {int(until)})"
     amounts = ", ".join(f"CAST(coalesce(amounts.{name}, 0) AS {_MONEY}) AS {name}" for name in AMOUNTS)
     query = _STAYS.format(
-        at=at, high_value=_HIGH_VALUE, held=grouped.HELD, amounts=amounts, part=int(part), parts=int(parts)
+        at=at,
+        high_value=_HIGH_VALUE,
+        asked=_ASKED,
+        held=grouped.HELD,
+        amounts=amounts,
+        part=int(part),
+        parts=int(parts),
     )
     return connection.execute(query).to_arrow_table()
 
@@ -95,6 +101,12 @@ _HIGH_VALUE = """
 SELECT source_id, medins_list_codg, medins_list_name, valid_from, valid_to
 FROM lake.coding.assigned
 WHERE kind = 'consumable' AND is_high_value
+"""
+
+_ASKED = """
+stay.source_id, stay.stay_id, held.mdc, held.adrg, held.drg, held.status, stay.hospital_id, stay.hosp_lv, stay.insutype,
+stay.psn_no, stay.medfee_sumamt, stay.fund_pay_sumamt, stay.stay_days, stay.dscg_way, stay.begntime, stay.endtime,
+stay.age_years, stay.dscg_maindiag_code
 """
 
 _STAYS = """
@@ -120,10 +132,7 @@ amounts AS (
         AND (high_value.valid_to IS NULL OR CAST(line.fee_ocur_time AS DATE) < high_value.valid_to)
     GROUP BY line.stay_id
 )
-SELECT stay.source_id, stay.stay_id, holding.policy, holding.policy_version, held.plan, held.plan_version,
-       held.mdc, held.adrg, held.drg, held.status, stay.fixmedins_code AS hospital_id, stay.hosp_lv, stay.insutype,
-       stay.psn_no, stay.medfee_sumamt, stay.fund_pay_sumamt, stay.stay_days, stay.dscg_way, stay.begntime,
-       stay.endtime, stay.age_years, stay.dscg_maindiag_code,
+SELECT {asked}, holding.policy, holding.policy_version, held.plan, held.plan_version,
        {amounts}
 FROM stay
 INNER JOIN lake.grouping.stay AS held {at} ON held.stay_id = stay.stay_id
@@ -207,11 +216,23 @@ def other_plan(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
 def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> None:
     """Write the budgets of policies in the place of the earlier ones."""
     connection.execute("DELETE FROM lake.payment.budget")
+    names = ", ".join(name for name, _ in TABLES["budget"])
     for policy in policies:
         for hospital, fen in policy.budget.hospitals.items() if policy.budget else ():
             row = [policy.name, policy.version, policy.valid_from, hospital, Decimal(fen).scaleb(-2)]
             share = Decimal(policy.budget.prepaid).scaleb(-6) if policy.budget else None
-            connection.execute("INSERT INTO lake.payment.budget VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
+            connection.execute(f"INSERT INTO lake.payment.budget ({names}) VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
+
+
+def read_paid(connection: duckdb.DuckDBPyConnection, *, first: date, last: date, plan_version: str) -> pa.Table:
+    """Return the stays paid by groups of a plan, discharged from one day to another, with what a policy asks for."""
+    return connection.execute(
+        f"SELECT {_ASKED}, {', '.join(f'paid.{name}' for name in AMOUNTS)} FROM lake.{STAYS} AS paid "
+        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
+        f"INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id) "
+        "WHERE CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3",
+        [first, last, plan_version],
+    ).to_arrow_table()
 
 
 def append(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, faults, quality
+from headwater.bench import claims, coding, faults, grouping, quality
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -14,4 +14,5 @@ BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 BENCHES.register("claims")(claims.run)
 BENCHES.register("coding")(coding.run)
 BENCHES.register("faults")(faults.run)
+BENCHES.register("grouping")(grouping.run)
 BENCHES.register("quality")(quality.run)

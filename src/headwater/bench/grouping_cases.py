@@ -34,7 +34,9 @@ class Cases:
     @cached_property
     def _pools(self) -> dict[str, list[str]]:
         table = self.oracle.table
-        pools = {name: sorted(table[name]) for name in ("CC", "MCC", "SS_VALID", "ZD_INFO", "SS_INFO", "ZD_MAP", "SS_MAP")}
+        pools = {
+            name: sorted(table[name]) for name in ("CC", "MCC", "SS_VALID", "ZD_INFO", "SS_INFO", "ZD_MAP", "SS_MAP")
+        }
         pools["Z"] = sorted(self.oracle.areas)
         exclusion = table["CCE"]
         by: dict[str, list[str]] = {}
@@ -45,7 +47,11 @@ class Cases:
 
     def draw(self, count: int) -> Iterator[Case]:
         """Draw stays: four of five aim at an ADRG, round by round, the others at nothing."""
-        adrgs = [(mdc, adrg) for mdc in self.oracle.rules["mdc_order"] for adrg in self.oracle.rules["mdc"][mdc]["adrg_order"]]
+        adrgs = [
+            (mdc, adrg)
+            for mdc in self.oracle.rules["mdc_order"]
+            for adrg in self.oracle.rules["mdc"][mdc]["adrg_order"]
+        ]
         for place in range(count):
             aimed = self.rng.random() < 0.8
             yield self._aimed(*adrgs[place % len(adrgs)]) if aimed else self._random()
@@ -70,7 +76,10 @@ class Cases:
         return self._wide[mdc, adrg]
 
     def _aimed(self, mdc: str, adrg: str) -> Case:
-        lists = {name: self.oracle.lists.get((adrg, name), frozenset()) for name in ("adrg_zd", "adrg_zd1", "adrg_ss", "adrg_ss1")}
+        lists = {
+            name: self.oracle.lists.get((adrg, name), frozenset())
+            for name in ("adrg_zd", "adrg_zd1", "adrg_ss", "adrg_ss1")
+        }
         principal = self._pick(self._fitting(mdc, adrg))
         operations = self._operations(adrg)
         beside = [*self._pick(lists["adrg_zd1"]), *self._pick(lists["adrg_zd"])] if self.rng.random() < 0.7 else []
@@ -83,7 +92,10 @@ class Cases:
         if any("ss_matched" in rule for rule in self.oracle.rules["adrg"][adrg]["entry"]):
             marks = sorted(set(given["adrg_ss1"]))
             kept = [mark for mark in marks if self.rng.random() < 0.7]
-            by = {mark: [code for code, own in zip(given["adrg_ss"], given["adrg_ss1"], strict=True) if own == mark] for mark in kept}
+            by = {
+                mark: [code for code, own in zip(given["adrg_ss"], given["adrg_ss1"], strict=True) if own == mark]
+                for mark in kept
+            }
             return self._mixed([self._pick(codes)[0] for codes in by.values()])
         first = self._pick(given["adrg_ss"]) if given.get("adrg_ss") else []
         second = self._pick(given["adrg_ss1"]) if given.get("adrg_ss1") and self.rng.random() < 0.85 else []

@@ -166,7 +166,9 @@ class Oracle:
         assert isinstance(right, ast.Name)
         if right.id == "ss_matched":
             lists = self.rules["adrg"][owner]["lists"]
-            matched = [lists["adrg_ss1"][lists["adrg_ss"].index(code)] for code in stay.operations if code in lists["adrg_ss"]]
+            matched = [
+                lists["adrg_ss1"][lists["adrg_ss"].index(code)] for code in stay.operations if code in lists["adrg_ss"]
+            ]
             return isinstance(left, ast.Constant) and left.value in matched
         assert isinstance(left, ast.Name)
         listed = self.table["SS_VALID"] if right.id == "SS_VALID" else self.lists[owner, right.id]

@@ -153,7 +153,7 @@ def drawn(n: int, seed: int) -> list[dict[str, object]]:
                 drg=drg,
                 adrg=None if drg is None else str(drg)[:2],
                 mdc=None if drg is None else "N" if drg == "CC1" else "M",
-                status="ungroupable" if drg is None else pick("grouped", "grouped", "grouped", "invalid"),
+                status="ungroupable" if drg is None else pick("grouped", "grouped", "grouped", "unrelated"),
                 dscg_way=pick("1", "2", "5", None),
                 dscg_maindiag_code=pick("J18.900", "K80.100", None),
                 stay_days=pick(days, days, None),

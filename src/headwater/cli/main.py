@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries, extremes, group, price, reference, review
+from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -42,6 +42,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(reference.app, name="reference")
 app.add_typer(group.plan, name="plan")
 app.add_typer(price.policy, name="policy")
+app.add_typer(indicator.app, name="indicator")
 
 
 class BenchSize(StrEnum):
@@ -167,7 +168,7 @@ def build(as_json: Json = False) -> None:
     _report(as_json, lambda: run(_home()))
 
 
-for _command in (group.group, price.price, group.explain, group.near):
+for _command in (group.group, price.price, group.explain, group.near, price.what_if):
     app.command()(_command)
 
 

@@ -1,7 +1,8 @@
-"""``headwater price`` and ``policy``: what stays are paid, and under which policies."""
+"""``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,10 +11,11 @@ from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.group import Anew
 from headwater.cli.shown import listing, shown
 
-__all__ = ["policy", "price"]
+__all__ = ["policy", "price", "what_if"]
 
 policy = typer.Typer(no_args_is_help=True, help="Payment policies. / 支付政策")
 _out = Console()
+_DAY = ["%Y-%m-%d"]
 
 _UNPRICED = {"invalid": "front page not valid\n首页无效", "no_policy": "no policy holds\n无生效政策"}
 
@@ -46,6 +48,71 @@ def price(anew: Anew = False, as_json: Json = False) -> None:
     )
 
 
+def what_if(
+    before: Annotated[str, typer.Option(help="Policy: name, name/first day, version or file. / 比较前的政策")],
+    after: Annotated[str, typer.Option(help="The other policy. / 比较后的政策")],
+    first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day of discharge. / 出院起日")],
+    last: Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day of discharge. / 出院止日")],
+    base: Annotated[
+        tuple[datetime, datetime] | None,
+        typer.Option(formats=_DAY, help="Earlier period: decompose the change from it. / 基期，用于分解变化"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    from headwater.claims.payment import load_policy
+    from headwater.steps.what_if import find_policy
+    from headwater.steps.what_if import what_if as run
+
+    periods = {"period": (first.date(), last.date()), "base": (base[0].date(), base[1].date()) if base else None}
+    with refusing():
+        place = home()
+        # A draft need not lie among the policies.
+        sides = [load_policy(Path(one)) if Path(one).is_file() else find_policy(place, one) for one in (before, after)]
+        report = run(place, *sides, **periods)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _tell_what_if(report)
+
+
+def _tell_what_if(report: Any) -> None:
+    from headwater.steps.what_if import BY
+
+    for side, name in (("before 前", report.before), ("after 后", report.after)):
+        _out.print(f"{side} {shown(name)}", highlight=False)
+    for key, told in BY.items():
+        table = listing(f"{told.en} {told.zh}", "stays 住院", "before 前", "after 后", "change 变化", numbers=4)
+        for row in [*report.by[key][:_SHOWN], {**report.total, key: "all 合计"}]:
+            change = f"{row['change']:+,.2f}"
+            colour = {"gains": "green", "loses": "red"}.get(str(row["outcome"]))
+            money = (f"{row['payable_before']:,.2f}", f"{row['payable_after']:,.2f}")
+            table.add_row(
+                shown(str(row[key] or "–")),
+                f"{row['stays']:,}",
+                *money,
+                f"[{colour}]{change}[/]" if colour else change,
+            )
+        _out.print(table)
+        if len(report.by[key]) > _SHOWN:
+            _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
+    if report.effects is not None:
+        table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
+        for name, told in _EFFECTS.items():
+            table.add_row(told, f"{report.effects[name]:+,.2f}")
+        _out.print(table)
+
+
+_SHOWN = 10
+_EFFECTS = {
+    "volume": "volume 人次",
+    "mix": "mix 结构",
+    "price": "price 例均",
+    "policy": "policy 政策",
+    "change": "[bold]sum 合计[/]",
+}
+
+
 @policy.command("list")
 def list_policies(as_json: Json = False) -> None:
     """List every version of every policy and when it holds. / 列出支付政策."""
@@ -56,12 +123,13 @@ def list_policies(as_json: Json = False) -> None:
     if as_json:
         print_json({"policies": [one.to_dict() for one in found]})
         return
-    table = listing("policy 政策", "version 版本", "holds 有效期", "plan 方案", "weights 权重", "tests 测试", numbers=2)
+    table = listing(
+        "policy, plan 政策、方案", "version 版本", "holds 有效期", "whose 地区", "weights 权重", "tests 测试", numbers=2
+    )
     for one in found:
-        regions = "、".join(one.regions) or "all regions 全部地区"
-        name = f"[bold]{shown(one.name)}[/]\n{shown(one.title.zh)}\n[dim]{shown(one.title.en)}[/]"
-        days = f"{one.first} –\n{one.last or '…'}\n[dim]{shown(regions)} {one.currency}[/]"
-        table.add_row(name, one.version, days, shown(one.plan), f"{one.weights:,}", f"{one.tests:,}")
+        name = f"[bold]{shown(one.name)}[/]\n[dim]{shown(one.plan)}[/]"
+        whose = f"{shown('、'.join(one.regions)) or 'all 全部'}\n[dim]{shown(one.currency)}[/]"
+        table.add_row(name, one.version, f"{one.first}\n{one.last or '…'}", whose, f"{one.weights:,}", f"{one.tests:,}")
     _out.print(table)
 
 

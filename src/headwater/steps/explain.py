@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import assigned, coding, following, grouped, lake, priced
 from headwater.adapters.home import Home
@@ -146,9 +147,9 @@ def _paid(connection: duckdb.DuckDBPyConnection, rules: InForce, stay_id: str) -
         return None
     place = stays["stay_id"].to_pylist().index(stay_id)
     policy = rules.policy(stays["policy_version"][place].as_py())
-    mine = stays.filter(pa.compute.equal(stays["policy_version"], policy.version))
-    done = price_stays(mine, rules.plans[policy.plan].drgs, policy)
-    totals = done.totals.filter(pa.compute.equal(done.totals["stay_id"], stay_id)).to_pylist()[0]
+    where = pc.equal(stays["policy_version"], policy.version).combine_chunks()
+    done = price_stays(stays, rules.plans[policy.plan].drgs, policy, where=where)
+    totals = done.totals.filter(pc.equal(done.totals["stay_id"], stay_id)).to_pylist()[0]
     return Paid(
         policy=policy.name,
         policy_version=policy.version,

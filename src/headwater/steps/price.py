@@ -25,6 +25,7 @@ PAID_AS: Mapping[str, Message] = {
     "package": Message("按病组支付", "by the package of the group"),
     "merged": Message("与另一次住院合并支付", "with another stay, as one case"),
     "ungrouped": Message("未入组，按费用", "by cost: no group"),
+    "unrelated": Message("手术与主要诊断无关，按费用", "by cost: unrelated operation"),
     "no_weight": Message("病组无权重，按费用", "by cost: the group has no weight"),
     "no_rate": Message("无费率，按费用", "by cost: no base rate"),
     "death": Message("短期死亡，按费用", "by cost: early death"),
@@ -146,8 +147,10 @@ def paid(stays: pa.Table, rules: InForce) -> Iterator[tuple[pa.Table, pa.Table]]
     """
     for version in sorted(pc.unique(stays["policy_version"]).to_pylist()):
         policy = rules.policy(version)
-        mine = stays.filter(pc.equal(stays["policy_version"], version))
-        done = price_stays(mine, rules.plans[policy.plan].drgs, policy)
+        where = pc.equal(stays["policy_version"], version)
+        # Stays of other policies' days are seen, not paid: a readmission in January follows a stay of December.
+        done = price_stays(stays, rules.plans[policy.plan].drgs, policy, where=where.combine_chunks())
+        mine = stays.filter(where)
         results = [name for name in done.totals.column_names if name.endswith("_fen") or name == "paid_as"]
         totals = mine
         for name in results:

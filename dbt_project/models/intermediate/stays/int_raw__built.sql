@@ -20,6 +20,23 @@ A build that found nothing to look at has seen nothing new.
 -- depends_on: {{ ref('feat_stay_cost') }}
 -- depends_on: {{ ref('view_front_page') }}
 -- depends_on: {{ ref('view_fee_line') }}
+-- depends_on: {{ ref('fct_special_use') }}
+-- depends_on: {{ ref('fct_readmission') }}
+-- depends_on: {{ ref('ind_hospital_month') }}
+-- depends_on: {{ ref('ind_special_drug') }}
+-- depends_on: {{ ref('ind_high_value') }}
+-- depends_on: {{ ref('ind_payer_mix') }}
+-- depends_on: {{ ref('ind_formulary_coverage') }}
+-- depends_on: {{ ref('ind_drug_share') }}
+-- depends_on: {{ ref('ind_consumable_share') }}
+-- depends_on: {{ ref('ind_average_stay') }}
+-- depends_on: {{ ref('ind_average_cost') }}
+-- depends_on: {{ ref('ind_fund_share') }}
+-- depends_on: {{ ref('ind_selfpay_share') }}
+-- depends_on: {{ ref('ind_readmission') }}
+-- depends_on: {{ ref('ind_antibiotic_rate') }}
+-- depends_on: {{ ref('ind_antibiotic_intensity') }}
+-- depends_on: {{ ref('ind_high_value_price') }}
 
 with
 

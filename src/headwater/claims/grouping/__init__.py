@@ -3,6 +3,7 @@
 from headwater.claims.grouping.explaining import explain
 from headwater.claims.grouping.folder import convert
 from headwater.claims.grouping.plan import Plan, load_plan
+from headwater.claims.grouping.reaching import reach
 from headwater.claims.grouping.reasons import REASON_TYPE, REASONS, STATUSES
 
-__all__ = ["REASONS", "REASON_TYPE", "STATUSES", "Plan", "convert", "explain", "load_plan"]
+__all__ = ["REASONS", "REASON_TYPE", "STATUSES", "Plan", "convert", "explain", "load_plan", "reach"]

@@ -73,7 +73,7 @@ class Codebook:
     def build(
         known: Sequence[str], maps: Mapping[str, str], lists: Sequence[tuple[tuple[str, ...], Sequence[str]]]
     ) -> "Codebook":
-        """Number the codes and pack the lists; a code that the plan knows is never mapped to another."""
+        """Give codes numbers and pack the lists; a code that the plan knows is never mapped to another."""
         codes = list(dict.fromkeys([*known, *(code for _, listed in lists for code in listed)]))
         number = {code: place for place, code in enumerate(codes, start=1)}
         sources = [(text, number[code]) for text, code in maps.items() if text not in number and code in number]
@@ -111,6 +111,34 @@ class Codebook:
                 how[at] = MAPPED if self.mapped[places[at]] else RESPELLED
         codes = np.where(places >= 0, self.spelled[places] if len(self.spelled) else 0, 0).astype(np.int32)
         return Spelled(texts, codes, how)
+
+    @cached_property
+    def _number(self) -> Mapping[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
+    def number(self, code: str) -> int:
+        """Return the number of a code as the plan writes it, 0 if it knows none."""
+        return self._number.get(code, 0)
+
+    @cached_property
+    def _spread(self) -> list[int]:
+        return [int(count) for count in np.bitwise_count(self.bits).sum(axis=1)]
+
+    def spread(self, code: str) -> int:
+        """Return in how many lists a code stands."""
+        return self._spread[self.number(code)]
+
+    @cached_property
+    def _listed(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        return {}
+
+    def listed(self, key: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the codes of a list."""
+        if key not in self._listed:
+            word, bit = self.bit(key)
+            places = np.flatnonzero(self.bits[:, word] & bit).tolist()
+            self._listed[key] = tuple(self.names[place] for place in places)
+        return self._listed[key]
 
     def bit(self, key: tuple[str, ...]) -> tuple[int, np.uint64]:
         """Return the word and the bit of a list."""

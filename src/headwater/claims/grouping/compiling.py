@@ -8,14 +8,11 @@ import numpy as np
 from headwater.claims.grouping.codebook import Bits, Codebook, Numbers
 from headwater.claims.grouping.grammar import (
     SUBJECTS,
-    All,
-    Any,
     Comparison,
     Complicated,
     Count,
     Marked,
     Member,
-    Not,
     Rule,
     atoms,
     parse,
@@ -130,7 +127,9 @@ def _refuse_loose(tables: PlanTables) -> None:
     ]
     if faults or not mdcs:
         shown = "; ".join(faults[:5]) or "MDC"
-        reason = Message("分组方案 {name} 的表格不完整：{shown}。", "The tables of plan {name} do not fit together: {shown}.")
+        reason = Message(
+            "分组方案 {name} 的表格不完整：{shown}。", "The tables of plan {name} do not fit together: {shown}."
+        )
         remedy = Message("请补齐或删除这些组。", "Add what is missing or remove these groups.")
         raise Refusal("E-PLAN-TABLE", reason.format(name=tables.name, shown=shown), remedy)
 
@@ -185,7 +184,10 @@ def _rule(where: str, text: str, scope: Scope) -> Rule:
             counts = [side.kind for side in (atom.left, atom.right) if isinstance(side, Count)]
             missing = next((f"count({kind})" for kind in counts if kind not in scope.marks), "")
         if missing:
-            reason = Message("{where} 的规则“{text}”引用了不存在的清单 {missing}。", "The rule of {where}, {text!r}, names {missing}, which is no list of it.")
+            reason = Message(
+                "{where} 的规则“{text}”引用了不存在的清单 {missing}。",
+                "The rule of {where}, {text!r}, names {missing}, which is no list of it.",
+            )
             remedy = Message("请在 lists.csv 中补上该清单。", "Add the list to lists.csv.")
             raise Refusal("E-PLAN-RULE", reason.format(where=where, text=text, missing=missing), remedy)
     return rule

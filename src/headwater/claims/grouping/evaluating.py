@@ -58,7 +58,7 @@ class Batch:
         }
 
     def holds(self, rule: Rule, scope: Scope, rows: Rows, *, freely: bool = False) -> Flags:
-        """Tell of which rows a rule holds; ``freely`` takes every comparison for true, to see whether one was in the way."""
+        """Tell of which rows a rule holds; ``freely`` takes comparisons for true, to see whether one was in the way."""
         match rule:
             case Always():
                 return np.ones(len(rows), bool)
@@ -71,7 +71,7 @@ class Batch:
             case Comparison():
                 return np.ones(len(rows), bool) if freely else self._compared(rule, scope, rows)
             case Complicated():
-                return (self.complicated[rows] & _LEVELS[rule.level]) != 0
+                return np.asarray(self.complicated[rows] & _LEVELS[rule.level] != 0)
             case Member():
                 return self._member(rule, scope, rows)
             case Marked():
@@ -88,7 +88,7 @@ class Batch:
         key = scope.lists[f"{kind} {rule.list}"]
         if rule.subject in ("PDX", "MAINOP"):
             word, bit = self._book(kind).bit(key)
-            return (self._book(kind).bits[self._first[kind][rows], word] & bit) != 0
+            return np.asarray(self._book(kind).bits[self._first[kind][rows], word] & bit != 0)
         return self._among("secondary" if rule.subject == "SDX" else kind, key, rows)
 
     def _book(self, kind: str) -> Codebook:
@@ -96,7 +96,7 @@ class Batch:
 
     def _among(self, kind: str, key: tuple[str, ...], rows: Rows) -> Flags:
         word, bit = self._book(kind).bit(key)
-        return (self._united(kind, word)[rows] & bit) != 0
+        return np.asarray(self._united(kind, word)[rows] & bit != 0)
 
     def _compared(self, rule: Comparison, scope: Scope, rows: Rows) -> Flags:
         left, right = self._value(rule.left, scope, rows), self._value(rule.right, scope, rows)
@@ -110,10 +110,10 @@ class Batch:
             there = self.stays.numbers[value.name][rows]
             return np.asarray(np.trunc(there) if value.whole else there)
         hit = [self._among(value.kind, key, rows) for key in scope.marks[value.kind].values()]
-        return np.sum(hit, axis=0, dtype=np.float64)
+        return np.asarray(np.sum(hit, axis=0, dtype=np.float64))
 
     def _united(self, kind: str, word: int) -> Bits:
-        """Return (n,) one word of the lists in which any code of the stay stands; for ``secondary``, any but the first."""
+        """Return (n,) one word of the lists in which any code stands; any but the first for ``secondary``."""
         if (kind, word) not in self._unions:
             coded = self.stays.operations if kind == "operation" else self.stays.diagnoses
             codes = self._codes["operation" if kind == "operation" else "diagnosis"]

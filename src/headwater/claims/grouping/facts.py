@@ -97,7 +97,9 @@ def read_stays(table: pa.Table, diagnoses: Codebook, operations: Codebook) -> St
         numbers[fact] = _numbers(name, table[name]) if there else np.full(len(table), np.nan)
     _drop_impossible(numbers)
     return Stays(
-        _coded("diagnoses", table["diagnoses"], diagnoses), _coded("operations", table["operations"], operations), numbers
+        _coded("diagnoses", table["diagnoses"], diagnoses),
+        _coded("operations", table["operations"], operations),
+        numbers,
     )
 
 
@@ -110,7 +112,9 @@ def _drop_impossible(numbers: Mapping[str, Vector]) -> None:
 
 
 def _wrong(name: str, found: str, wanted: str) -> Refusal:
-    reason = Message("列 {name} 的类型是 {found}，应为 {wanted}。", "Column {name} is {found}, where {wanted} is needed.")
+    reason = Message(
+        "列 {name} 的类型是 {found}，应为 {wanted}。", "Column {name} is {found}, where {wanted} is needed."
+    )
     remedy = Message("请转换该列后再分组。", "Convert the column before grouping.")
     return Refusal("E-GROUP-TABLE", reason.format(name=name, found=found, wanted=wanted), remedy)
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -56,6 +57,7 @@ def read_folder(folder: Path) -> PlanTables:
         name=str(head["name"]),
         title=str(head.get("title", "")),
         source=str(head.get("source", "")),
+        unreachable={str(code): str(why) for code, why in dict(head.get("unreachable") or {}).items()},
         **named,
         **maps,
         lists=tuple(_lists(rows["lists"])),
@@ -117,7 +119,7 @@ def _lists(rows: _Rows) -> Iterator[Listed]:
         yield Listed(owner, name, kind, listed)
 
 
-def _head(file: Path) -> Mapping[str, object]:
+def _head(file: Path) -> Mapping[str, Any]:
     try:
         head = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

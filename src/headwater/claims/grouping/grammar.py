@@ -41,15 +41,18 @@ __all__ = [
 
 Kind = Literal["diagnosis", "operation"]
 FACTS = ("SEX", "AGE_Y", "AGE_DAYS", "BIRTH_WT_G", "LOS_DAYS", "DSCG_WAY")
-"""Numbers of a stay: sex (1 male, 2 female), age in years and in days, birth weight in g, days of stay, discharge way."""
+"""Numbers of a stay: sex (1 male, 2 female), age in years and days, birth weight in g, days of stay, discharge way."""
 SUBJECTS: dict[str, Kind] = {
     **dict.fromkeys(("PDX", "SDX", "ANYDX"), "diagnosis"),
     **dict.fromkeys(("MAINOP", "ANYOP"), "operation"),
-}  # type: ignore[assignment]
+}
 """Which codes of a stay a rule can speak of: principal, secondary, any diagnosis; first, any operation."""
 _MATCHED: dict[str, Kind] = {"ss_matched": "operation", "zd_matched": "diagnosis"}
+_DEEPEST = 100
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<mark>'[^']*')|(?P<sign><=|>=|==|!=|[<>()]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<mark>'[^']*')|(?P<sign><=|>=|==|!=|[<>()]))"
+)
 
 
 @dataclass(frozen=True)
@@ -146,13 +149,13 @@ def parse(text: str, *, where: str = "") -> Rule:
 
     Examples
     --------
-    >>> parse("PDX in mdc_zd and (SEX == 1)")
-    All(rules=(Member(subject='PDX', list='mdc_zd'), Comparison(left=Fact(name='SEX', whole=False), sign='==', right=1.0)))
+    >>> parse("MCC or CC")
+    Any(rules=(Complicated(level='MCC'), Complicated(level='CC')))
     """
     reader = _Reader(text, where)
     rule = reader.either()
     if reader.token:
-        raise reader.fault("end", "规则到此应结束", "the rule should end here")
+        raise reader.fault("规则到此应结束", "the rule should end here")
     return rule
 
 
@@ -170,7 +173,7 @@ class _Reader:
 
     def __init__(self, text: str, where: str) -> None:
         self.text, self.where = text, where
-        self.end = self.start = 0
+        self.end = self.start = self.depth = 0
         self.token = self.sort = ""
         self.step()
 
@@ -183,11 +186,11 @@ class _Reader:
             return taken
         found = _TOKEN.match(self.text, self.end)
         if not found:
-            raise self.fault("token", "无法识别的字符", "no such character in rules")
+            raise self.fault("无法识别的字符", "no such character in rules")
         self.token, self.sort, self.end = found[found.lastgroup or 0], found.lastgroup or "", found.end()
         return taken
 
-    def fault(self, _: str, zh: str, en: str) -> Refusal:
+    def fault(self, zh: str, en: str) -> Refusal:
         """Return the refusal of what stands at the token in hand."""
         place = self.start + 1
         shown = self.text[self.start : self.start + 20]
@@ -203,7 +206,7 @@ class _Reader:
         """Take the token in hand, which must be one of these."""
         if self.token not in wanted:
             listed = " | ".join(wanted)
-            raise self.fault("take", f"此处应为 {listed}", f"expected {listed}")
+            raise self.fault(f"此处应为 {listed}", f"expected {listed}")
         return self.step()
 
     def either(self) -> Rule:
@@ -221,10 +224,12 @@ class _Reader:
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
     def negated(self) -> Rule:
-        if self.token == "not":
-            self.step()
-            return Not(self.negated())
-        return self.atom()
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.fault("嵌套过深", "nested too deeply")
+        rule = Not(self.negated()) if self.token == "not" and self.step() else self.atom()
+        self.depth -= 1
+        return rule
 
     def atom(self) -> Rule:
         if self.token == "(":
@@ -249,11 +254,12 @@ class _Reader:
         subject = self.step()
         self.take("in")
         if self.sort != "name":
-            raise self.fault("list", "此处应为清单名", "expected the name of a list")
+            raise self.fault("此处应为清单名", "expected the name of a list")
         return Member(subject, self.step())
 
     def comparison(self) -> Rule:
-        left, parts = self.value(), []
+        left = self.value()
+        parts: list[Rule] = []
         while not parts or self.token in _COMPARISONS:
             sign = self.take(*_COMPARISONS)
             right = self.value()
@@ -272,4 +278,4 @@ class _Reader:
             return Fact(inner, whole=True) if name == "int" else Count(_MATCHED[inner])
         if self.token in FACTS:
             return Fact(self.step())
-        raise self.fault("value", "此处应为条件", "expected a condition")
+        raise self.fault("此处应为条件", "expected a condition")

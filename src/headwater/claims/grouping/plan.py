@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headwater.claims.grouping.compiling import Compiled, compiled
+from headwater.claims.grouping.compiling import compiled
 from headwater.claims.grouping.facts import read_stays
 from headwater.claims.grouping.folder import is_folder, read_folder
 from headwater.claims.grouping.published import is_published, read_published
 from headwater.claims.grouping.reasons import REASON_TYPE
 from headwater.claims.grouping.tables import PlanTables
-from headwater.claims.grouping.walking import Pool, walk
+from headwater.claims.grouping.telling import Pool
+from headwater.claims.grouping.walking import walk
 from headwater.errors import Message, Refusal
 
 __all__ = ["Plan", "load_plan"]
@@ -34,14 +35,15 @@ class Plan:
     ----------
     name : what the plan calls itself
     version : beginning of the SHA-256 of its content, equal for equal content in whatever layout
+    compiled : codes as numbers, lists as bits, rules as trees
     """
 
     def __init__(self, tables: PlanTables) -> None:
         self.tables = tables
         self.name, self.version = tables.name, tables.digest()
-        self._compiled = compiled(tables)
-        ways, groups = ({group.code: group.rule for group in some} for some in (tables.adrgs, tables.drgs))
-        self._pool = Pool(self._compiled, ways, groups)
+        self.compiled = compiled(tables)
+        ways, groups = {way.code: way.rule for way in tables.adrgs}, {drg.code: drg.rule for drg in tables.drgs}
+        self._pool = Pool(self.compiled, ways, groups)
 
     @cached_property
     def drgs(self) -> pa.Table:
@@ -54,7 +56,8 @@ class Plan:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Names of codes and groups, where the plan gives them."""
-        groups = {group.code: group.name for group in (*self.tables.mdcs, *self.tables.adrgs, *self.tables.drgs)}
+        groups = {entry.code: entry.name for entry in (*self.tables.mdcs, *self.tables.adrgs)}
+        groups |= {drg.code: drg.name for drg in self.tables.drgs}
         return {**self.tables.diagnoses, **self.tables.operations, **groups}
 
     def group(self, stays: pa.Table) -> pa.Table:
@@ -63,7 +66,7 @@ class Plan:
         Parameters
         ----------
         stays : one row a stay with ``diagnoses`` and ``operations`` (lists of text, the principal or first one first)
-            and, where rules ask for them, ``gend`` (1 male, 2 female), ``age`` (years), ``age_days`` (days since birth),
+            and, where rules ask for them, ``gend`` (1 male, 2 female), ``age`` (years), ``age_days`` (since birth),
             ``weight`` (g, at birth or admission), ``ipt_days`` and ``dscg_way``. Text, numbers, dictionaries, large
             and chunked columns are read alike; other columns are left alone.
 
@@ -78,10 +81,17 @@ class Plan:
         Refusal
             ``E-GROUP-TABLE`` where a column is missing or of a wrong type. No value of a right type raises anything.
         """
-        read = read_stays(stays, self._compiled.diagnoses, self._compiled.operations)
+        read = read_stays(stays, self.compiled.diagnoses, self.compiled.operations)
         starts = range(0, len(read), _BATCH)
-        parts = [walk(self._compiled, self._pool, read.slice(at, min(at + _BATCH, len(read)))) for at in starts]
+        parts = [walk(self.compiled, self._pool, read.slice(at, min(at + _BATCH, len(read)))) for at in starts]
         return pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
+
+    def near(self, stays: pa.Table, *, most: int = 3) -> pa.Table:
+        """Ask of every stay what would have to differ to land in another group; see ``nearing.near``."""
+        # Only here, as nearing groups what it proposes.
+        from headwater.claims.grouping.nearing import near
+
+        return near(self, stays, most=most)
 
 
 def load_plan(path: Path | str) -> Plan:

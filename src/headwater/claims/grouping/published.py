@@ -41,7 +41,9 @@ def read_published(folder: Path) -> PlanTables:
     rules = _rules(folder / _RULES)
     names = rules["drg_names"]
     adrgs = tuple(_adrgs(rules))
-    unrelated = tuple(Group(adrg.code, adrg.code, "ALWAYS", names[adrg.code]) for adrg in adrgs if adrg.status != "grouped")
+    unrelated = tuple(
+        Group(adrg.code, adrg.code, "ALWAYS", names[adrg.code]) for adrg in adrgs if adrg.status != "grouped"
+    )
     drgs = tuple(Group(code, code[:3], _any(rule), names.get(code, "")) for code, rule in rules["drg"].items())
     pairs = {name: _pairs(folder / f"{name}.dat") for name in ("CC", "MCC", "CCE", "SS_VALID", "ZD_MAP", "SS_MAP")}
     valid = Listed("", "SS_VALID", "operation", dict.fromkeys(pairs["SS_VALID"], ""))

@@ -42,9 +42,13 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
         "diagnosis_respelled": _reason(
             "codes", "诊断“{detail}”按 {other} 读取", "diagnosis “{detail}” is read as {other}"
         ),
-        "diagnosis_mapped": _reason("codes", "诊断 {detail} 按方案对照为 {other}", "the plan maps diagnosis {detail} to {other}"),
+        "diagnosis_mapped": _reason(
+            "codes", "诊断 {detail} 按方案对照为 {other}", "the plan maps diagnosis {detail} to {other}"
+        ),
         "diagnosis_unknown": _reason(
-            "codes", "诊断“{detail}”不在方案的编码表中，不参与分组", "the plan does not know diagnosis “{detail}”, it counts for nothing"
+            "codes",
+            "诊断“{detail}”不在方案的编码表中，不参与分组",
+            "the plan does not know diagnosis “{detail}”, it counts for nothing",
         ),
         "operation_respelled": _reason(
             "codes", "手术操作“{detail}”按 {other} 读取", "operation “{detail}” is read as {other}"
@@ -53,23 +57,35 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
             "codes", "手术操作 {detail} 按方案对照为 {other}", "the plan maps operation {detail} to {other}"
         ),
         "operation_unknown": _reason(
-            "codes", "手术操作“{detail}”不在方案的编码表中，不参与分组", "the plan does not know operation “{detail}”, it counts for nothing"
+            "codes",
+            "手术操作“{detail}”不在方案的编码表中，不参与分组",
+            "the plan does not know operation “{detail}”, it counts for nothing",
         ),
-        "fact_missing": _reason("mdc", "{detail} 需要 {other}，该病例缺少此项", "{detail} asks for {other}, which this stay lacks"),
+        "fact_missing": _reason(
+            "mdc", "{detail} 需要 {other}，该病例缺少此项", "{detail} asks for {other}, which this stay lacks"
+        ),
         "fact_against": _reason(
             "mdc", "{detail} 对 {other} 的要求不符", "{detail} would admit the stay but for its {other}"
         ),
-        "mdc_left": _reason("mdc", "符合 {detail}，但不符合其任何 ADRG", "{detail} admits the stay, none of its ADRGs does"),
-        "mdc_none": _reason("mdc", "主要诊断 {detail} 不符合任何 MDC 的入组条件", "no MDC admits principal diagnosis {detail}"),
+        "mdc_left": _reason(
+            "mdc", "符合 {detail}，但不符合其任何 ADRG", "{detail} admits the stay, none of its ADRGs does"
+        ),
+        "mdc_none": _reason(
+            "mdc", "主要诊断 {detail} 不符合任何 MDC 的入组条件", "no MDC admits principal diagnosis {detail}"
+        ),
         "mdc": _reason("mdc", "符合 {detail} 入组条件", "{detail} admits the stay"),
         "adrg": _reason("adrg", "符合 {detail} 入组条件：{other}", "{detail} admits the stay: {other}"),
         "mcc": _reason("complication", "诊断 {detail} 是 MCC", "diagnosis {detail} is an MCC"),
         "cc": _reason("complication", "诊断 {detail} 是 CC", "diagnosis {detail} is a CC"),
         "excluded": _reason(
-            "complication", "诊断 {detail} 属于 MCC 或 CC，但被主要诊断 {other} 排除", "diagnosis {detail} is a CC or MCC, but excluded by {other}"
+            "complication",
+            "诊断 {detail} 属于 MCC 或 CC，但被主要诊断 {other} 排除",
+            "diagnosis {detail} is a CC or MCC, but excluded by {other}",
         ),
         "drg": _reason("drg", "入 {detail} 组：{other}", "grouped to {detail}: {other}"),
-        "drg_none": _reason("drg", "符合 {detail}，但不符合其任何 DRG", "{detail} admits the stay, none of its DRGs does"),
+        "drg_none": _reason(
+            "drg", "符合 {detail}，但不符合其任何 DRG", "{detail} admits the stay, none of its DRGs does"
+        ),
     }
 )
 """Every reason by its code."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Entry", "Group", "Listed", "PlanTables"]
 
+_TOLD = ("title", "source", "unreachable")
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -62,6 +64,7 @@ class PlanTables:
     lists, mdcs, adrgs, drgs : groups and what their rules speak of
     complications : (code, level ``MCC`` or ``CC``, number of its exclusion table)
     exclusions : (number of an exclusion table, principal diagnosis that excludes what bears the number)
+    unreachable : DRGs in which no stay can land, each with the reason, where their author knows
     """
 
     name: str
@@ -77,10 +80,11 @@ class PlanTables:
     drgs: tuple[Group, ...] = ()
     complications: tuple[tuple[str, str, str], ...] = ()
     exclusions: tuple[tuple[str, str], ...] = ()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Return the version: the beginning of the SHA-256 of everything that can change a group."""
-        said = {name: value for name, value in vars(self).items() if name not in ("title", "source")}
+        said = {name: value for name, value in vars(self).items() if name not in _TOLD}
         said["lists"] = sorted(tuple(vars(listed).values()) for listed in self.lists if listed.codes)
         groups = {name: [tuple(vars(group).values()) for group in said[name]] for name in ("mdcs", "adrgs", "drgs")}
         text = json.dumps(said | groups, ensure_ascii=False)

@@ -1,7 +1,30 @@
 """Payment as dated policy: policies are loaded, stays priced, and every payment explained to the fen."""
 
+from headwater.claims.payment.budgets import budget_status
 from headwater.claims.payment.checking import check_policy, load_policy
+from headwater.claims.payment.decomposing import EFFECTS, Period, decompose, summed
+from headwater.claims.payment.estimating import Estimate, Settings, estimate, trim_points
 from headwater.claims.payment.policy import Policy
 from headwater.claims.payment.pricing import Explained, Priced, explain, price
+from headwater.claims.payment.what_if import WhatIf, what_if
 
-__all__ = ["Explained", "Policy", "Priced", "check_policy", "explain", "load_policy", "price"]
+__all__ = [
+    "EFFECTS",
+    "Estimate",
+    "Explained",
+    "Period",
+    "Policy",
+    "Priced",
+    "Settings",
+    "WhatIf",
+    "budget_status",
+    "check_policy",
+    "decompose",
+    "estimate",
+    "explain",
+    "load_policy",
+    "price",
+    "summed",
+    "trim_points",
+    "what_if",
+]

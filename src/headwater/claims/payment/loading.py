@@ -16,7 +16,16 @@ __all__ = ["parse_policy", "read_policy"]
 
 _REQUIRED = ("policy", "title", "plan", "valid_from", "weights", "rates", "by_cost", "reimbursement", "tests")
 _OPTIONAL = (
-    *("regions", "currency", "valid_to", "notes", "hospital_coefficients", "neutral_factor", "common_diseases", "low_outlier"),
+    *(
+        "valid_to",
+        "notes",
+        "regions",
+        "currency",
+        "hospital_coefficients",
+        "neutral_factor",
+        "common_diseases",
+        "low_outlier",
+    ),
     *("high_outlier", "death", "transfer", "repeated_stays", "consumables", "budget"),
 )
 
@@ -101,8 +110,11 @@ def _with_rules(policy: Policy, found: dict[str, Entry]) -> Policy:
         "repeated_stays": ("repeated", sections.read_repeated),
         "consumables": ("outside", sections.read_outside),
         "budget": ("budget", sections.read_budget),
-        "regions": ("regions", Entry.texts),
-        "currency": ("currency", Entry.text),
+        "regions": ("regions", lambda entry: entry.texts()),
+        "currency": (
+            "currency",
+            lambda entry: entry.matching("[A-Z]{3}", "an ISO 4217 code such as CNY", "ISO 4217 币种代码，如 CNY"),
+        ),
     }
     stated: dict[str, Any] = {name: read(found[key]) for key, (name, read) in readers.items() if key in found}
     return replace(policy, **stated)

@@ -71,7 +71,10 @@ def _groups(cases: Cases, policy: Policy) -> _Groups:
     """Look the weights up: once a pair of DRG and ADRG, not once a stay."""
     drg, adrg = cases.codes["drg"], cases.codes["adrg"]
     pair = (drg.places + 1) * (len(adrg.names) + 1) + adrg.places + 1
-    pairs, places = np.unique(pair, return_inverse=True)
+    pairs = np.flatnonzero(np.bincount(pair))
+    place_of = np.zeros(int(pair.max(initial=0)) + 1, np.int64)
+    place_of[pairs] = np.arange(len(pairs))
+    places = place_of[pair]
     found = [
         policy.weight(_name(drg, int(one) // (len(adrg.names) + 1)), _name(adrg, int(one) % (len(adrg.names) + 1)))
         for one in pairs
@@ -79,7 +82,8 @@ def _groups(cases: Cases, policy: Policy) -> _Groups:
     weights = [weight or _NO_WEIGHT for weight, _ in found]
 
     def column(values: list[int | None]) -> Fen:
-        return np.asarray([-1 if value is None else value for value in values], dtype=np.int64)[places]
+        filled = np.asarray([-1 if value is None else value for value in values], dtype=np.int64)
+        return np.asarray(filled[places], dtype=np.int64)
 
     return _Groups(
         known=np.asarray([weight is not None for weight, _ in found], dtype=np.bool_)[places],
@@ -118,7 +122,9 @@ def _base(ledger: Ledger, cases: Cases, policy: Policy, groups: _Groups) -> Mask
     )
     share = [_fen("cost", cases.cost), _factor("share", policy.by_cost, n)]
     by_cost = times(cases.cost, policy.by_cost)
-    ledger.add("ungrouped", ~grouped, by_cost, share)
+    unrelated = ~grouped & codes["status"].among(frozenset({"unrelated"}))
+    ledger.add("ungrouped", ~grouped & ~unrelated, by_cost, share)
+    ledger.add("unrelated", unrelated, by_cost, [*share, drg])
     ledger.add("no_weight", grouped & ~groups.known, by_cost, [*share, drg])
     where = [operand(name, "code", codes[name], n) for name in ("hosp_lv", "insutype")]
     ledger.add("no_rate", grouped & groups.known & (rate < 0), by_cost, [*share, *where])

@@ -179,6 +179,8 @@ class Policy:
     ----------
     version : 16 hexadecimal digits of the SHA-256 of what it says, tests, titles and the spelling of numbers left out
     content : the file as mappings, lists and texts
+    regions : whose stays it pays; empty: every region's
+    currency : ISO 4217 code of all amounts; a fen is its hundredth
     weights, adrg_weights : by group; where a DRG has none, its ADRG's holds
     rates : (hospital level, insurance type) → fen for weight one
     coefficients : hospital → millionths
@@ -188,8 +190,6 @@ class Policy:
     unclassed : item class as which the part of a bill outside 甲, 乙 and 丙 counts
     benefits : (insurance type, hospital level) → ratios; None: what the patient paid is taken as billed
     floored : whether a fund payment below zero becomes zero
-    regions : whose stays it pays; empty: those of every region
-    currency : ISO 4217 code of its amounts; it pays no stay that was billed in another one
     """
 
     name: str
@@ -214,11 +214,11 @@ class Policy:
     benefits: Mapping[tuple[str, str], Benefit] | None
     floored: bool
     budget: Budget | None
+    regions: tuple[str, ...] = ()
+    currency: str = "CNY"
     tests: tuple[Case, ...] = field(default=(), repr=False)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     version: str = ""
-    regions: tuple[str, ...] = ()
-    currency: str = "CNY"
 
     def weight(self, drg: str | None, adrg: str | None) -> tuple[Weight | None, bool]:
         """Return the weight of a group, and whether it is the DRG's own."""

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.claims.payment.cases import Cases, read_cases
+from headwater.claims.payment.cases import Cases, Mask, read_cases
 from headwater.claims.payment.lines import Block, Operand, block, table_of
 from headwater.claims.payment.packages import Packages, price_packages
 from headwater.claims.payment.patients import price_patients
@@ -15,10 +15,10 @@ from headwater.claims.payment.policy import Policy
 from headwater.claims.payment.reasons import REASONS, STEPS
 from headwater.errors import Message, Refusal
 
-__all__ = ["Explained", "Priced", "explain", "price"]
+__all__ = ["Explained", "Priced", "explain", "price", "price_cases"]
 
 _KEPT = ("hospital_id", "hosp_lv", "insutype", "drg", "adrg", "mdc", "endtime")
-_LEADING = ("ungrouped", "no_weight", "no_rate", "death", "low_outlier", "high_outlier")
+_LEADING = ("ungrouped", "unrelated", "no_weight", "no_rate", "death", "low_outlier", "high_outlier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Explained:
     told: Message
 
 
-def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy) -> Priced:
+def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy, *, where: pa.Array | None = None) -> Priced:
     """Return the payment of every stay under a policy.
 
     Parameters
@@ -74,13 +74,20 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy) -> Priced
         status, fund_pay_sumamt, stay_days, dscg_way, begntime, endtime, dscg_maindiag_code, jia_amount, yi_amount,
         bing_amount, consumable_amount, high_value_amount``. Rules over a person's other stays see those of the table.
     plan_drgs : the plan's groups (``code, name, adrg, mdc``), for ADRG and MDC where the stays have none
+    where : which stays to return, e.g. those of the policy's days; the others are still seen by rules over a person's
+        other stays. None: all
 
     Raises
     ------
     Refusal
         ``E-PAYMENT-COLUMN`` when a required column is absent or a column is of a kind that cannot be priced
     """
-    cases = read_cases(stays, plan_drgs)
+    priced = price_cases(read_cases(stays, plan_drgs), stays, policy)
+    return priced if where is None else _only(priced, np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.bool_))
+
+
+def price_cases(cases: Cases, stays: pa.Table, policy: Policy) -> Priced:
+    """Return the payments of stays that are read already; see :func:`price`."""
     packages = price_packages(cases, policy)
     patients = price_patients(cases, policy)
     ledger = packages.ledger
@@ -103,6 +110,18 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy) -> Priced
     }
     totals = _totals(stays, cases, amounts, packages)
     return Priced(policy.version, totals, (*ledger.blocks, *patients.blocks, paid), cases.missing)
+
+
+def _only(priced: Priced, mine: Mask) -> Priced:
+    """Return the payments of some of the stays."""
+    place = np.cumsum(mine) - 1
+    blocks = []
+    for one in priced.blocks:
+        kept = mine[one.rows]
+        used = tuple(Operand(each.name, each.unit, each.values[kept], each.names) for each in one.operands)
+        blocks.append(Block(one.reason, place[one.rows[kept]], one.amount[kept], used))
+    found = tuple(one for one in blocks if len(one.rows))
+    return Priced(priced.policy_version, priced.totals.filter(pa.array(mine)), found, priced.missing)
 
 
 def _totals(stays: pa.Table, cases: Cases, amounts: Mapping[str, object], packages: Packages) -> pa.Table:

@@ -81,6 +81,11 @@ REASONS: Mapping[str, Reason] = {
         "未入组，按费用 {cost} 元的 {share} 支付",
         "not grouped: share {share} of the bill of {cost}",
     ),
+    "unrelated": _payable(
+        "by_cost",
+        "手术与主要诊断无关（{drg}），按费用 {cost} 元的 {share} 支付",
+        "the operation has nothing to do with the diagnosis ({drg}): share {share} of the bill of {cost}",
+    ),
     "no_weight": _payable(
         "by_cost",
         "病组 {drg} 在本政策中无权重，按费用 {cost} 元的 {share} 支付",

@@ -101,6 +101,12 @@ class Entry:
         except ValueError:
             raise self.wrong("a day such as 2025-01-31", "形如 2025-01-31 的日期") from None
 
+    def matching(self, pattern: str, must_en: str, must_zh: str) -> str:
+        """Return a text of a given form."""
+        if re.fullmatch(pattern, self.text()) is None:
+            raise self.wrong(must_en, must_zh)
+        return self.text()
+
     def one_of(self, *allowed: str) -> str:
         """Return a word of a closed list."""
         text = self.text()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.bench.pricing_by_row import price_by_row
-from headwater.bench.pricing_cases import DRGS, changed, drawn, policy, stay, table
+from headwater.bench.pricing_cases import DRGS, TEXT, changed, drawn, policy, stay, table
 from headwater.claims.payment import explain, price
 from headwater.errors import Refusal
 
@@ -31,7 +31,10 @@ def test_every_stay_is_paid_as_row_by_row_in_decimal(n: int, seed: int):
     _same_as_by_row(drawn(n, seed), policy())
 
 
+_RATIOS = TEXT[TEXT.index("  ratios:") : TEXT.index("budget:")]
 VARIANTS = {
+    "as billed": changed((_RATIOS, "  as_billed: true\n")),
+    "no outliers": changed(("low_outlier: {below: 0.4}\n", "")),
     "deaths": changed(("pay: cost}", "pay: package}")),
     "transfers": changed(("pay: by_day", "pay: 0.55")),
     "kept": changed(("negative_fund: zero", "negative_fund: kept")),
@@ -198,3 +201,13 @@ def test_absent_columns_are_told_and_the_plan_fills_in():
     priced = price(table([stay(drg="BB2")]).select(names), DRGS, policy())
     assert priced.totals["payable_fen"].to_pylist() == [1223682], "ADRG BB from the plan"
     assert {"psn_no", "jia_amount", "fund_pay_sumamt"} <= set(priced.missing)
+
+
+def test_some_stays_are_paid_in_the_light_of_all():
+    stays = table(drawn(120, 8))
+    whole = price(stays, DRGS, policy())
+    mine = pc.fill_null(pc.equal(stays["hospital_id"], "H1"), False).combine_chunks()
+    some = price(stays, DRGS, policy(), where=mine)
+    assert some.totals.equals(whole.totals.filter(mine))
+    lines = whole.lines()
+    assert some.lines().equals(lines.filter(pc.is_in(lines["stay_id"], stays["stay_id"].filter(mine).combine_chunks())))

@@ -12,21 +12,8 @@ payment as (
     from {{ ref('fct_payment') }}
 ),
 
-hospital as (
-    select * from {{ ref('dim_hospital') }}
-),
-
 budget as (
-    select
-        budget.policy,
-        budget.policy_version,
-        budget.valid_from,
-        hospital.hospital_id,
-        budget.amount,
-        budget.prepaid_share
-    from {{ source('payment', 'budget') }} as budget
-    inner join hospital
-        on budget.fixmedins_code = hospital.fixmedins_code
+    select * from {{ source('payment', 'budget') }}
 ),
 
 months as (

@@ -1,0 +1,113 @@
+"""Global budgets: what each hospital was paid in advance, what it used, and what is settled at the end."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.claims.payment.money import UNIT, Fen, divided, times
+from headwater.claims.payment.policy import Budget, Policy
+from headwater.claims.payment.pricing import Priced
+from headwater.errors import Message, Refusal
+
+__all__ = ["budget_status"]
+
+_MONTHS = 12
+
+
+def budget_status(priced: Priced, policy: Policy, *, on: date) -> pa.Table:
+    """Return where every hospital stands against its budget of the calendar year, at the end of a day.
+
+    Parameters
+    ----------
+    priced : stays with ``endtime``; those discharged from 1 January to ``on`` count
+    on : the last day; months that have begun are prepaid, and the budget to date is as many twelfths
+
+    Returns
+    -------
+    pyarrow.Table
+        ``hospital_id, stays, budget_fen`` (of the year, null where there is none), ``to_date_fen`` (its twelfths),
+        ``prepaid_fen, used_fen`` (what the fund owes for the stays), ``settled_fen`` (what the fund pays by the rules
+        of surplus and excess) and ``difference_fen`` (settled less prepaid). Without a budget what is used is settled.
+
+    Raises
+    ------
+    Refusal
+        ``E-POLICY-BUDGET`` when the policy has no budget, ``E-PAYMENT-COLUMN`` when the stays have no ``endtime``
+    """
+    if policy.budget is None or "endtime" not in priced.totals.column_names:
+        raise _refused(policy)
+    used = _used(priced, on)
+    hospitals = sorted({*policy.budget.hospitals, *used})
+    budgets = [policy.budget.hospitals.get(hospital) for hospital in hospitals]
+    budget = np.asarray([one or 0 for one in budgets], dtype=np.int64)
+    to_date = divided(budget, on.month, _MONTHS)
+    spent = np.asarray([used.get(hospital, (0, 0))[1] for hospital in hospitals], dtype=np.int64)
+    settled = _settled(spent, to_date, policy.budget)
+    settled = np.where([one is None for one in budgets], spent, settled)
+    prepaid = times(to_date, policy.budget.prepaid)
+    return pa.table(
+        {
+            "hospital_id": pa.array(hospitals, pa.string()),
+            "stays": pa.array([used.get(hospital, (0, 0))[0] for hospital in hospitals], pa.int64()),
+            "budget_fen": pa.array(budgets, pa.int64()),
+            "to_date_fen": to_date,
+            "prepaid_fen": prepaid,
+            "used_fen": spent,
+            "settled_fen": settled,
+            "difference_fen": settled - prepaid,
+        }
+    )
+
+
+def _used(priced: Priced, on: date) -> dict[str, tuple[int, int]]:
+    """Return stays and fund payments of the year by hospital."""
+    totals = priced.totals
+    ended = totals["endtime"].cast(pa.date32(), safe=False)
+    first = pa.scalar(date(on.year, 1, 1))
+    counted = totals.filter(pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, pa.scalar(on))))
+    sums = counted.group_by("hospital_id").aggregate([("fund_fen", "count"), ("fund_fen", "sum")])
+    rows = zip(*(sums[name].to_pylist() for name in ("hospital_id", "fund_fen_count", "fund_fen_sum")), strict=True)
+    return {hospital or "": (count, fen) for hospital, count, fen in rows}
+
+
+def _settled(used: Fen, budget: Fen, rules: Budget) -> Fen:
+    """Return what the fund pays: what was used, the kept part of a surplus, the shared part of an excess."""
+    kept = _banded(budget - np.maximum(used, 0), budget, [(_depth(bound), part) for bound, part in rules.surplus])
+    shared = _banded(used - budget, budget, [(_height(bound), part) for bound, part in rules.excess])
+    return np.minimum(used, budget) + kept + shared
+
+
+def _depth(bound: int | None) -> int | None:
+    return None if bound is None else UNIT - bound
+
+
+def _height(bound: int | None) -> int | None:
+    return None if bound is None else bound - UNIT
+
+
+def _banded(amount: Fen, budget: Fen, bands: Sequence[tuple[int | None, int]]) -> Fen:
+    """Return the parts of an amount: each band reaches to its share of the budget and gives its part to the fen."""
+    total = np.zeros(len(amount), np.int64)
+    lower = np.zeros(len(amount), np.int64)
+    for bound, part in bands:
+        upper = np.maximum(amount, lower) if bound is None else np.maximum(times(budget, bound), lower)
+        total += times(np.clip(amount, lower, upper) - lower, part)
+        lower = upper
+    return total
+
+
+def _refused(policy: Policy) -> Refusal:
+    if policy.budget is None:
+        return Refusal(
+            "E-POLICY-BUDGET",
+            Message(f"付费政策 {policy.name} 没有总额预算。", f"The payment policy {policy.name} has no budget."),
+            Message("在政策中写明 budget。", "State budget in the policy."),
+        )
+    return Refusal(
+        "E-PAYMENT-COLUMN",
+        Message("核对预算需要出院日期列 endtime。", "To hold stays against a budget they need the column endtime."),
+        Message("在住院表中提供它。", "Give it in the table of stays."),
+    )

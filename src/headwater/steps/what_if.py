@@ -1,0 +1,169 @@
+"""What if: the stays of a period under two policies, who gains and who loses, and what a change is made of."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+from headwater.adapters import grouped, lake, priced
+from headwater.adapters.home import Home
+from headwater.claims.payment import Policy, WhatIf, decompose, summed
+from headwater.claims.payment import what_if as compare
+from headwater.content.policies import read_policies
+from headwater.errors import Message, Refusal
+from headwater.steps.holdings import find_plan, policy_folders
+
+__all__ = ["BY", "Period", "WhatIfReport", "find_policy", "what_if"]
+
+BY = {
+    "hospital_id": Message("医院", "hospital"),
+    "hosp_lv": Message("医院级别", "level"),
+    "insutype": Message("险种", "insurance"),
+    "drg": Message("病组", "DRG"),
+}
+"""By what gains and losses are told."""
+
+Period = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class WhatIfReport:
+    """Who gains and who loses.
+
+    Parameters
+    ----------
+    before, after : names and versions of the policies
+    total : what the stays are paid under both, a row
+    by : column to its rows, those with the greatest change first
+    effects : what the change of the fund from the base period is made of: volume, mix, price and policy; None without
+        a base period
+    """
+
+    before: str
+    after: str
+    period: Period
+    base: Period | None
+    total: dict[str, object]
+    by: dict[str, list[dict[str, object]]]
+    effects: dict[str, object] | None
+    priced: WhatIf = field(repr=False)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as values that JSON has, money as decimal text."""
+        return {
+            "before": self.before,
+            "after": self.after,
+            "period": [day.isoformat() for day in self.period],
+            "base": [day.isoformat() for day in self.base] if self.base else None,
+            "total": self.total,
+            "by": self.by,
+            "effects": self.effects,
+        }
+
+
+def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: Period | None = None) -> WhatIfReport:
+    """Price the stays of a period under two policies, whatever days these are in force.
+
+    Parameters
+    ----------
+    before, after : policies, which need not be among those of the installation
+    period : first and last day of discharge, both included
+    base : a period whose stays, under ``before``, the change is counted from; then it is decomposed
+
+    Raises
+    ------
+    Refusal
+        ``E-WHATIF-PLAN`` when the policies pay by groups of different plans, ``E-WHATIF-NONE`` when no stay of the
+        period is priced
+    """
+    if before.plan != after.plan:
+        raise _apart(before, after)
+    plan = find_plan(home, before.plan)
+    first = min(period[0], base[0]) if base else period[0]
+    last = max(period[1], base[1]) if base else period[1]
+    with lake.connect(home) as connection:
+        grouped.create_tables(home, connection)
+        priced.create_tables(home, connection)
+        stays = priced.read_paid(connection, first=first, last=last, plan_version=plan.version)
+    compared = compare(_within(stays, period), plan.drgs, before, after)
+    total = compared.by()
+    if not len(compared.before.totals):
+        raise _nothing(period)
+    return WhatIfReport(
+        before=_named(before),
+        after=_named(after),
+        period=period,
+        base=base,
+        total=_rows(total)[0],
+        by={name: _rows(compared.by(name)) for name in BY},
+        effects=_rows(summed(decompose(compare(stays, plan.drgs, before, after), base, period)))[0] if base else None,
+        priced=compared,
+    )
+
+
+def find_policy(home: Home, name: str) -> Policy:
+    """Return a policy by its version, its name and first day (``name/2025-01-01``), or its name: the newest.
+
+    Raises
+    ------
+    Refusal
+        ``E-POLICY-UNKNOWN`` with what there is
+    """
+    known = read_policies(policy_folders(home))
+    for policy in reversed(known):
+        if name in (policy.version, f"{policy.name}/{policy.valid_from}", policy.name):
+            return policy
+    there = ", ".join(f"{policy.name}/{policy.valid_from}" for policy in known)
+    raise Refusal(
+        "E-POLICY-UNKNOWN",
+        Message(f"没有政策 {name}，现有：{there or '无'}。", f"There is no policy {name}; known: {there or 'none'}."),
+        Message("写版本，或 名称/生效日。", "Give a version, or name/first day."),
+    )
+
+
+def _within(stays: pa.Table, period: Period) -> pa.Table:
+    ended = stays["endtime"].cast(pa.date32(), safe=False)
+    return stays.filter(
+        pa.compute.and_(
+            pa.compute.greater_equal(ended, pa.scalar(period[0])), pa.compute.less_equal(ended, pa.scalar(period[1]))
+        )
+    )
+
+
+def _rows(table: pa.Table) -> list[dict[str, object]]:
+    """Return rows with money in the currency instead of fen, the greatest change first."""
+    rows = sorted(table.to_pylist(), key=lambda row: -abs(row.get("change_fen") or 0))
+    return [
+        {
+            name.removesuffix("_fen"): Decimal(value).scaleb(-2) if name.endswith("_fen") else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _named(policy: Policy) -> str:
+    return f"{policy.name}/{policy.valid_from} {policy.version}"
+
+
+def _apart(before: Policy, after: Policy) -> Refusal:
+    return Refusal(
+        "E-WHATIF-PLAN",
+        Message(
+            f"两个政策的分组方案不同：{before.plan}、{after.plan}。",
+            f"The policies pay by groups of different plans: {before.plan}, {after.plan}.",
+        ),
+        Message("比较同一方案下的政策。", "Compare policies of one plan."),
+    )
+
+
+def _nothing(period: Period) -> Refusal:
+    return Refusal(
+        "E-WHATIF-NONE",
+        Message(
+            f"{period[0]} 至 {period[1]} 没有按该方案分组并计算的住院。",
+            f"No stay from {period[0]} to {period[1]} is grouped by that plan and priced.",
+        ),
+        Message("请先运行 headwater group 与 headwater price。", "Run headwater group and headwater price first."),
+    )

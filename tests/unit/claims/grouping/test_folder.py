@@ -1,0 +1,106 @@
+"""A plan is a folder: converted it is the same plan, and what is wrong with it is named."""
+
+import csv
+import shutil
+
+import pytest
+
+from headwater.bench.grouping_cases import Cases, as_table
+from headwater.bench.grouping_oracle import Oracle
+from headwater.claims.grouping import convert, load_plan
+from headwater.errors import Refusal
+
+
+@pytest.fixture
+def folder(published, tmp_path):
+    convert(published, tmp_path / "plan")
+    return tmp_path / "plan"
+
+
+def _edit(folder, table, change):
+    file = folder / f"{table}.csv"
+    with file.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    rows = change(rows)
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.DictWriter(opened, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _refused(folder):
+    with pytest.raises(Refusal) as refused:
+        load_plan(folder)
+    return refused.value
+
+
+def test_a_converted_plan_is_the_same(plan, published, folder):
+    converted = load_plan(folder)
+    assert converted.version == plan.version
+    stays = as_table(list(Cases(Oracle(published), 1).draw(300)))
+    assert converted.group(stays).equals(plan.group(stays))
+
+
+def test_nothing_is_overwritten(published, folder):
+    with pytest.raises(Refusal) as refused:
+        convert(published, folder)
+    assert refused.value.code == "E-PLAN-OUT"
+
+
+def test_a_version_changes_with_a_rule_and_not_with_a_title(plan, folder):
+    head = (folder / "plan.yml").read_text(encoding="utf-8")
+    (folder / "plan.yml").write_text(head.replace("title: ''", "title: 另名"), encoding="utf-8")
+    assert load_plan(folder).version == plan.version
+    _edit(
+        folder, "drg", lambda rows: [{**row, "rule": row["rule"].replace("AGE_Y <= 6", "AGE_Y <= 7")} for row in rows]
+    )
+    assert load_plan(folder).version != plan.version
+
+
+def test_a_rule_that_cannot_be_read_is_named_with_its_place(folder):
+    _edit(
+        folder,
+        "adrg",
+        lambda rows: [{**row, "rule": "PDX on adrg_zd"} if row["code"] == "BR1" else row for row in rows],
+    )
+    refusal = _refused(folder)
+    assert refusal.code == "E-PLAN-RULE"
+    assert "BR1" in refusal.reason.en
+    assert "character 5" in refusal.reason.en
+
+
+@pytest.mark.parametrize("rule", ["PDX in nowhere", "'9' in ss_matched", "count(zd_matched) > 1"])
+def test_a_list_that_is_not_there_is_refused(folder, rule):
+    _edit(folder, "adrg", lambda rows: [{**row, "rule": rule} if row["code"] == "BR1" else row for row in rows])
+    assert _refused(folder).code == "E-PLAN-RULE"
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("adrg", lambda rows: [{**row, "mdc": "MDC?"} for row in rows]),
+        ("drg", lambda rows: [{**row, "adrg": "X"} for row in rows]),
+        ("drg", lambda rows: [*rows, rows[0]]),
+        ("mdc", lambda rows: [*rows, rows[0]]),
+        ("adrg", lambda rows: [*rows, {**rows[0], "code": "AZ9"}]),
+    ],
+)
+def test_groups_that_hang_in_the_air_are_refused(folder, table, change):
+    _edit(folder, table, change)
+    assert _refused(folder).code == "E-PLAN-TABLE"
+
+
+def test_files_that_cannot_be_read_are_named(folder, published, tmp_path):
+    _edit(folder, "complications", lambda rows: [{**row, "level": "XCC"} for row in rows])
+    assert _refused(folder).code == "E-PLAN-FILE"
+    (folder / "complications.csv").write_bytes(b"\xff\xfe")
+    assert "complications.csv" in _refused(folder).reason.en
+    (folder / "complications.csv").unlink()
+    assert _refused(folder).code == "E-PLAN-FILE"
+    assert _refused(tmp_path / "nothing").code == "E-PLAN-FILE"
+    broken = tmp_path / "broken"
+    shutil.copytree(published, broken)
+    (broken / "CC.dat").unlink()
+    assert "CC.dat" in _refused(broken).reason.en
+    (broken / "rules.json").write_text("{", encoding="utf-8")
+    assert "rules.json" in _refused(broken).reason.en
