@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headwater.adapters.expected_cost import expect
+from headwater.adapters.expected_cost import FEATURES, expect
 from headwater.claims.extremes import Rule, scores
 from headwater.claims.extremes.trimming import points
 from headwater.claims.grouping import load_plan
@@ -117,7 +117,12 @@ def measure(stays: pa.Table, flags: npt.NDArray[np.bool_], *, seed: int) -> Mapp
         area under the curve of precision and recall
     """
     alarms = int(flags.sum())
-    by_method = {"model": np.abs(scores(expect(stays, seed=seed))), "rule": _by_rule(stays)}
+    knowing_days = (*FEATURES, "ipt_days")
+    by_method = {
+        "rule": _by_rule(stays),
+        "model": np.abs(scores(expect(stays, seed=seed))),
+        "model_knowing_days": np.abs(scores(expect(stays, seed=seed, features=knowing_days))),
+    }
     found = {name: _found(np.nan_to_num(score, nan=0.0), flags, alarms) for name, score in by_method.items()}
     return {"stays": len(stays), "planted": alarms, "alarms": alarms, **found}
 
