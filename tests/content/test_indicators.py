@@ -15,6 +15,7 @@ NATIONAL = {
     *("ind_drug_share", "ind_consumable_share", "ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_average_stay"),
     *("ind_average_cost", "ind_readmission", "ind_selfpay_share", "ind_fund_share", "ind_special_drug"),
     *("ind_high_value", "ind_high_value_price", "ind_payer_mix", "ind_formulary_coverage"),
+    "ind_formulary_drug",
 }
 SAID = {"zh", "en", "formula", "grain", "unit", "direction", "owner", "threshold", "references"}
 
