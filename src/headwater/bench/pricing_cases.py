@@ -67,6 +67,7 @@ reimbursement:
 budget:
   prepaid_share: 0.9
   hospitals: {H1: 1000000.01, H2: 500000.00}
+  pools: {310: 1200000.00}
   surplus: [{down_to: 0.9, keep: 1}, {keep: 0.5}]
   excess: [{up_to: 1.1, pay: 0.6}, {pay: 0}]
 tests:

@@ -162,11 +162,16 @@ def code(
 
 
 @app.command()
-def build(as_json: Json = False) -> None:
+def build(
+    grouped: Annotated[
+        bool, typer.Option("--grouped", help="Only what stands on groups. / 只建分组与支付的集市")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Build staging, intermediate and marts with dbt. / 构建数仓."""
-    from headwater.steps.build import build as run
+    from headwater.steps import build as step
 
-    _report(as_json, lambda: run(_home()))
+    _report(as_json, lambda: step.build_grouped(_home()) if grouped else step.build(_home()))
 
 
 for _command in (group.group, price.price, group.explain, group.near, price.what_if):

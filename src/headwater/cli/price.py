@@ -64,12 +64,12 @@ def what_if(
     from headwater.steps.what_if import find_policy
     from headwater.steps.what_if import what_if as run
 
-    periods = {"period": (first.date(), last.date()), "base": (base[0].date(), base[1].date()) if base else None}
+    period, compared = (first.date(), last.date()), (base[0].date(), base[1].date()) if base else None
     with refusing():
         place = home()
         # A draft need not lie among the policies.
         sides = [load_policy(Path(one)) if Path(one).is_file() else find_policy(place, one) for one in (before, after)]
-        report = run(place, *sides, **periods)
+        report = run(place, *sides, period=period, base=compared)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -98,8 +98,8 @@ def _tell_what_if(report: Any) -> None:
             _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
     if report.effects is not None:
         table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
-        for name, told in _EFFECTS.items():
-            table.add_row(told, f"{report.effects[name]:+,.2f}")
+        for name, effect in _EFFECTS.items():
+            table.add_row(effect, f"{report.effects[name]:+,.2f}")
         _out.print(table)
 
 

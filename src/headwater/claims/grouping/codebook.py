@@ -129,16 +129,16 @@ class Codebook:
         return self._spread[self.number(code)]
 
     @cached_property
-    def _listed(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+    def _listed(self) -> dict[tuple[tuple[str, ...], ...], tuple[str, ...]]:
         return {}
 
-    def listed(self, key: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the codes of a list."""
-        if key not in self._listed:
-            word, bit = self.bit(key)
-            places = np.flatnonzero(self.bits[:, word] & bit).tolist()
-            self._listed[key] = tuple(self.names[place] for place in places)
-        return self._listed[key]
+    def listed(self, *keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the codes that stand in every one of some lists."""
+        if keys not in self._listed:
+            among = [self.bits[:, word] & bit != 0 for word, bit in map(self.bit, keys)]
+            places = np.flatnonzero(np.logical_and.reduce(among)).tolist()
+            self._listed[keys] = tuple(self.names[place] for place in places)
+        return self._listed[keys]
 
     def bit(self, key: tuple[str, ...]) -> tuple[int, np.uint64]:
         """Return the word and the bit of a list."""

@@ -33,6 +33,11 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("adrg", "status"): ("", "grouped", "unrelated"),
     ("complications", "level"): ("CC", "MCC"),
 }
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("diagnoses", "operations", "diagnosis_map", "operation_map"), ("code",)),
+    "lists": ("owner", "list", "kind", "code"),
+    "complications": ("code", "level"),
+}
 _Rows = Sequence[Mapping[str, str]]
 
 
@@ -144,6 +149,12 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
         for (name, column), values in _CHOICES.items():
             if name == table and row[column] not in values:
                 raise _unreadable(file, f"{place}: {column} = {row[column]!r}")
+    seen: set[tuple[str, ...]] = set()
+    for place, row in enumerate(rows, start=2) if table in _KEYS else ():
+        key = tuple(row[column] for column in _KEYS[table])
+        if key in seen:
+            raise _unreadable(file, f"{place}: 2 × {' '.join(filter(None, key))}")
+        seen.add(key)
     return rows
 
 

@@ -39,6 +39,13 @@ def read_published(folder: Path) -> PlanTables:
         ``E-PLAN-FILE`` where a table is missing or cannot be read.
     """
     rules = _rules(folder / _RULES)
+    try:
+        return _tables(folder, rules)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _unreadable(folder / _RULES, repr(error)) from error
+
+
+def _tables(folder: Path, rules: Mapping[str, Any]) -> PlanTables:
     names = rules["drg_names"]
     adrgs = tuple(_adrgs(rules))
     unrelated = tuple(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from itertools import islice, product
 from math import inf
 from typing import Literal, TypeAlias
@@ -153,17 +154,15 @@ class _Solver:
         ]
         if not keys:
             return [[]]
-        first, *others = (self._book(kind).listed(key) for key in dict.fromkeys(keys))
-        within = [set(listed) for listed in others]
-        fits = [code for code in first if all(code in listed for listed in within)]
+        fits = self._book(kind).listed(*dict.fromkeys(keys))
         current = codes[0] if codes else ""
         if current in fits:
             return [[]]
         # Of codes equally near, one that stands in few lists is the least likely to be taken by another group.
-        nearest = sorted(fits, key=lambda code: (-_shared(code, current), self._book(kind).spread(code)))
+        nearest = nsmallest(tries, fits, key=lambda code: (-_shared(code, current), self._book(kind).spread(code)))
         column, action = ("diagnoses", "principal") if subject == "PDX" else ("operations", "first")
-        own = [code for code in codes[1:] if code in nearest] if subject == "MAINOP" else []
-        return [[Edit(column, action, code)] for code in dict.fromkeys([*own, *nearest[:tries]])]  # type: ignore[arg-type]
+        own = [code for code in codes[1:] if code in fits] if subject == "MAINOP" else []
+        return [[Edit(column, action, code)] for code in dict.fromkeys([*own, *nearest])]  # type: ignore[arg-type]
 
     def _beside(self, rule: Rule, scope: Scope, wanted: bool, stay: Stay) -> list[Edit] | None:
         """Return what to add or take away so that the literal holds; None if nothing helps."""
@@ -205,16 +204,16 @@ class _Solver:
         names, rules = self.plan.diagnoses.names, self.plan.exclusions
         number = {code: self.plan.diagnoses.number(code) for code in stay.diagnoses}
         principal = number[stay.diagnoses[0]] if stay.diagnoses else 0
-        table = rules.table[level]
+        places = np.flatnonzero(rules.table[level] >= 0)
+        table = rules.table[level][places]
         bit = np.uint64(1) << (table % 64).astype(np.uint64)
-        counts = (table >= 0) & ((rules.excluded[principal, table // 64] & bit) == 0)
-        hit = [code for code in stay.diagnoses[1:] if counts[number[code]]]
+        counting = places[(rules.excluded[principal, table // 64] & bit) == 0]
+        hit = [code for code in stay.diagnoses[1:] if number[code] in counting]
         if not wanted:
             return [Edit("diagnoses", "remove", code) for code in dict.fromkeys(hit)]
         if hit:
             return []
-        places = np.flatnonzero(counts)
-        return [Edit("diagnoses", "add", names[int(places[0])])] if len(places) else None
+        return [Edit("diagnoses", "add", names[int(counting[0])])] if len(counting) else None
 
     def _numbers(self) -> list[Edit] | None:
         """Return the numbers to be set, each the nearest to what it is; None if the literals contradict each other."""

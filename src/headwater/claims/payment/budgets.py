@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,20 +18,24 @@ __all__ = ["budget_status"]
 _MONTHS = 12
 
 
-def budget_status(priced: Priced, policy: Policy, *, on: date) -> pa.Table:
-    """Return where every hospital stands against its budget of the calendar year, at the end of a day.
+def budget_status(
+    priced: Priced, policy: Policy, *, on: date, by: Literal["hospital_id", "insutype"] = "hospital_id"
+) -> pa.Table:
+    """Return where every hospital, or every insurance type's fund, stands against its budget of the calendar year.
 
     Parameters
     ----------
     priced : stays with ``endtime``; those discharged from 1 January to ``on`` count
     on : the last day; months that have begun are prepaid, and the budget to date is as many twelfths
+    by : whose budgets; funds are neither prepaid nor shared: what they use is settled
 
     Returns
     -------
     pyarrow.Table
-        ``hospital_id, stays, budget_fen`` (of the year, null where there is none), ``to_date_fen`` (its twelfths),
-        ``prepaid_fen, used_fen`` (what the fund owes for the stays), ``settled_fen`` (what the fund pays by the rules
-        of surplus and excess) and ``difference_fen`` (settled less prepaid). Without a budget what is used is settled.
+        ``hospital_id`` or ``insutype``, ``stays, budget_fen`` (of the year, null where there is none), ``to_date_fen``
+        (its twelfths), ``prepaid_fen, used_fen`` (what the fund owes for the stays), ``settled_fen`` (what the fund
+        pays by the rules of surplus and excess) and ``difference_fen`` (settled less prepaid). Without a budget what is
+        used is settled.
 
     Raises
     ------
@@ -39,20 +44,21 @@ def budget_status(priced: Priced, policy: Policy, *, on: date) -> pa.Table:
     """
     if policy.budget is None or "endtime" not in priced.totals.column_names:
         raise _refused(policy)
-    used = _used(priced, on)
-    hospitals = sorted({*policy.budget.hospitals, *used})
-    budgets = [policy.budget.hospitals.get(hospital) for hospital in hospitals]
-    budget = np.asarray([one or 0 for one in budgets], dtype=np.int64)
+    shared = by == "hospital_id"
+    stated = policy.budget.hospitals if shared else policy.budget.pools
+    used = _used(priced, on, by)
+    names = sorted({*stated, *used})
+    has = np.asarray([name in stated for name in names], dtype=np.bool_)
+    budget = np.asarray([stated.get(name, 0) for name in names], dtype=np.int64)
     to_date = divided(budget, on.month, _MONTHS)
-    spent = np.asarray([used.get(hospital, (0, 0))[1] for hospital in hospitals], dtype=np.int64)
-    settled = _settled(spent, to_date, policy.budget)
-    settled = np.where([one is None for one in budgets], spent, settled)
-    prepaid = times(to_date, policy.budget.prepaid)
+    spent = np.asarray([used.get(name, (0, 0))[1] for name in names], dtype=np.int64)
+    settled = np.where(has & shared, _settled(spent, to_date, policy.budget), spent)
+    prepaid = times(to_date, policy.budget.prepaid if shared else 0)
     return pa.table(
         {
-            "hospital_id": pa.array(hospitals, pa.string()),
-            "stays": pa.array([used.get(hospital, (0, 0))[0] for hospital in hospitals], pa.int64()),
-            "budget_fen": pa.array(budgets, pa.int64()),
+            by: pa.array(names, pa.string()),
+            "stays": pa.array([used.get(name, (0, 0))[0] for name in names], pa.int64()),
+            "budget_fen": pa.array(budget, mask=~has),
             "to_date_fen": to_date,
             "prepaid_fen": prepaid,
             "used_fen": spent,
@@ -62,15 +68,15 @@ def budget_status(priced: Priced, policy: Policy, *, on: date) -> pa.Table:
     )
 
 
-def _used(priced: Priced, on: date) -> dict[str, tuple[int, int]]:
-    """Return stays and fund payments of the year by hospital."""
+def _used(priced: Priced, on: date, by: str) -> dict[str, tuple[int, int]]:
+    """Return stays and fund payments of the year by a column."""
     totals = priced.totals
     ended = totals["endtime"].cast(pa.date32(), safe=False)
     first = pa.scalar(date(on.year, 1, 1))
     counted = totals.filter(pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, pa.scalar(on))))
-    sums = counted.group_by("hospital_id").aggregate([("fund_fen", "count"), ("fund_fen", "sum")])
-    rows = zip(*(sums[name].to_pylist() for name in ("hospital_id", "fund_fen_count", "fund_fen_sum")), strict=True)
-    return {hospital or "": (count, fen) for hospital, count, fen in rows}
+    sums = counted.group_by(by).aggregate([("fund_fen", "count"), ("fund_fen", "sum")])
+    rows = zip(*(sums[name].to_pylist() for name in (by, "fund_fen_count", "fund_fen_sum")), strict=True)
+    return {name or "": (count, fen) for name, count, fen in rows}
 
 
 def _settled(used: Fen, budget: Fen, rules: Budget) -> Fen:

@@ -59,6 +59,9 @@ def price_packages(cases: Cases, policy: Policy) -> Packages:
     _transfers(ledger, cases, policy, groups, carrying)
     outside = _outside(cases, policy, packaged)
     cost = np.where(packaged, group_sums(repeats.case, np.where(packaged, cases.cost - outside, 0)), cases.cost)
+    several = np.bincount(repeats.case, minlength=len(cases))[repeats.case]
+    used = [operand("stays", "count", several, len(cases)), _fen("cost", cost)]
+    ledger.add("carrying", carrying & (several > 1), np.zeros(len(cases), np.int64), used)
     usual = _deaths(ledger, cases, policy, carrying, cost)
     _outliers(ledger, policy, groups, (package, cost), (carrying & cases.costed, usual))
     if policy.outside is not None:

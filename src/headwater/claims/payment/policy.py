@@ -150,6 +150,7 @@ class Budget:
     Parameters
     ----------
     hospitals : hospital → fen a year
+    pools : insurance type → fen a year that its fund has for all hospitals
     prepaid : share of a twelfth that is paid in advance each month, millionths
     surplus : (down to this share of the budget, share of the unused money that the hospital keeps), from above
     excess : (up to this share of the budget, share of the excess that the fund pays), from below
@@ -159,6 +160,7 @@ class Budget:
     prepaid: int
     surplus: tuple[tuple[int | None, int], ...] = ()
     excess: tuple[tuple[int | None, int], ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

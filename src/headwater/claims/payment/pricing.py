@@ -82,11 +82,10 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy, *, where:
     Refusal
         ``E-PAYMENT-COLUMN`` when a required column is absent or a column is of a kind that cannot be priced
     """
-    priced = price_cases(read_cases(stays, plan_drgs), stays, policy)
-    return priced if where is None else _only(priced, np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.bool_))
+    return price_cases(read_cases(stays, plan_drgs), stays, policy, where=where)
 
 
-def price_cases(cases: Cases, stays: pa.Table, policy: Policy) -> Priced:
+def price_cases(cases: Cases, stays: pa.Table, policy: Policy, *, where: pa.Array | None = None) -> Priced:
     """Return the payments of stays that are read already; see :func:`price`."""
     packages = price_packages(cases, policy)
     patients = price_patients(cases, policy)
@@ -109,7 +108,8 @@ def price_cases(cases: Cases, stays: pa.Table, policy: Policy) -> Priced:
         "balance_fen": ledger.amount - cases.cost,
     }
     totals = _totals(stays, cases, amounts, packages)
-    return Priced(policy.version, totals, (*ledger.blocks, *patients.blocks, paid), cases.missing)
+    priced = Priced(policy.version, totals, (*ledger.blocks, *patients.blocks, paid), cases.missing)
+    return priced if where is None else _only(priced, np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.bool_))
 
 
 def _only(priced: Priced, mine: Mask) -> Priced:

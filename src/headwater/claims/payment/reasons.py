@@ -117,6 +117,11 @@ REASONS: Mapping[str, Reason] = {
         )
         for name, told in _REPEATED.items()
     },
+    "carrying": _payable(
+        "repeated",
+        "同院 {stays} 次住院合为一例，由本次支付，合计费用 {cost} 元",
+        "{stays} stays there are one case, paid with this one; their bills are {cost} together",
+    ),
     "carried": _payable(
         "repeated",
         "合为一例的多次住院由另一次支付，本次不另付 {before} 元",

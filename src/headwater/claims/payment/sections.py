@@ -264,7 +264,7 @@ def _tiers(entry: Entry) -> tuple[Tier, ...]:
 
 def read_budget(entry: Entry) -> Budget:
     """Return global budgets."""
-    found = entry.fields("hospitals", "prepaid_share", optional=("surplus", "excess"))
+    found = entry.fields("hospitals", "prepaid_share", optional=("surplus", "excess", "pools"))
     surplus = _bands(found["surplus"], "down_to", "keep") if "surplus" in found else ()
     excess = _bands(found["excess"], "up_to", "pay") if "excess" in found else ()
     return Budget(
@@ -272,6 +272,7 @@ def read_budget(entry: Entry) -> Budget:
         prepaid=share(found["prepaid_share"]),
         surplus=surplus,
         excess=excess,
+        pools={insured: _amount(value) for insured, value in found["pools"].items()} if "pools" in found else {},
     )
 
 

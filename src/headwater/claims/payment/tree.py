@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -17,6 +17,7 @@ from headwater.errors import Message, Refusal
 
 __all__ = ["Entry", "read_tree"]
 
+_DAY = ("a day such as 2025-01-31", "形如 2025-01-31 的日期")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
 
@@ -96,10 +97,11 @@ class Entry:
 
     def day(self) -> date:
         """Return a day written as 2025-01-31."""
+        text = self.matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", *_DAY)
         try:
-            return date.fromisoformat(self.text())
+            return date.fromisoformat(text)
         except ValueError:
-            raise self.wrong("a day such as 2025-01-31", "形如 2025-01-31 的日期") from None
+            raise self.wrong(*_DAY) from None
 
     def matching(self, pattern: str, must_en: str, must_zh: str) -> str:
         """Return a text of a given form."""
@@ -145,14 +147,8 @@ def read_tree(text: str, *, file: str) -> Entry:
         ``E-POLICY`` with the line, when the text is no YAML or uses anchors, whose repetition no reader would see
     """
     try:
-        loader = yaml.CSafeLoader(text)
-        try:
-            node = loader.get_single_node()
-        finally:
-            loader.dispose()
-        if node is None:
-            raise yaml.YAMLError("empty")
-    except yaml.YAMLError as error:
+        node = _composed(text)
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else file
         raise Refusal(
@@ -161,3 +157,13 @@ def read_tree(text: str, *, file: str) -> Entry:
             Message("按 docs/payment.md 的示例修正该行。", "Mend that line after the example in docs/payment.md."),
         ) from error
     return Entry(node, file)
+
+
+def _composed(text: str) -> yaml.Node:
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="alias", problem_mark=cast(yaml.Mark, event.start_mark))
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    if node is None:
+        raise yaml.YAMLError("empty")
+    return node

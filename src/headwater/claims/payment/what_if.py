@@ -46,7 +46,14 @@ class WhatIf:
         return pa.table(columns)
 
 
-def what_if(stays: pa.Table, plan_drgs: pa.Table | None, before: Policy, after: Policy) -> WhatIf:
-    """Return the stays (as for :func:`price`) priced under both policies, whatever days these are in force."""
+def what_if(
+    stays: pa.Table, plan_drgs: pa.Table | None, before: Policy, after: Policy, *, where: pa.Array | None = None
+) -> WhatIf:
+    """Return the stays (as for :func:`price`) priced under both policies, whatever days these are in force.
+
+    Parameters
+    ----------
+    where : which stays are compared, such as those of a period; rules over a person's other stays see all
+    """
     cases = read_cases(stays, plan_drgs)
-    return WhatIf(price_cases(cases, stays, before), price_cases(cases, stays, after))
+    return WhatIf(*(price_cases(cases, stays, policy, where=where) for policy in (before, after)))

@@ -1,6 +1,7 @@
 """A plan is a folder: converted it is the same plan, and what is wrong with it is named."""
 
 import csv
+import json
 import shutil
 
 import pytest
@@ -88,6 +89,24 @@ def test_a_list_that_is_not_there_is_refused(folder, rule):
 def test_groups_that_hang_in_the_air_are_refused(folder, table, change):
     _edit(folder, table, change)
     assert _refused(folder).code == "E-PLAN-TABLE"
+
+
+@pytest.mark.parametrize("table", ["diagnoses", "operation_map", "lists", "complications"])
+def test_what_is_said_twice_is_refused(folder, table):
+    _edit(folder, table, lambda rows: [*rows, rows[-1]])
+    refusal = _refused(folder)
+    assert refusal.code == "E-PLAN-FILE"
+    assert "2 × " in refusal.reason.en
+
+
+@pytest.mark.parametrize("group", [{}, {"lists": 3}, {"lists": {}, "entry": None}, []])
+def test_published_rules_of_another_shape_are_refused(published, tmp_path, group):
+    broken = tmp_path / "broken"
+    shutil.copytree(published, broken)
+    rules = json.loads((broken / "rules.json").read_text(encoding="utf-8"))
+    rules["adrg"]["BR1"] = group
+    (broken / "rules.json").write_text(json.dumps(rules), encoding="utf-8")
+    assert _refused(broken).code == "E-PLAN-FILE"
 
 
 def test_files_that_cannot_be_read_are_named(folder, published, tmp_path):

@@ -69,6 +69,18 @@ def test_every_hospital_stands_there_and_without_a_budget_all_is_settled():
     assert sum(status["stays"].to_pylist()) == len(counted) < 200
 
 
+def test_the_funds_of_insurance_types_are_held_against_theirs():
+    priced = price(table(drawn(200, 4)), DRGS, policy())
+    day = date(2025, 2, 28)
+    rows = {row["insutype"]: row for row in budget_status(priced, policy(), on=day, by="insutype").to_pylist()}
+    assert rows["310"]["to_date_fen"] == 20_000_000
+    assert rows["390"]["budget_fen"] is None
+    for row in rows.values():
+        assert (row["prepaid_fen"], row["settled_fen"]) == (0, row["used_fen"])
+    by_hospital = budget_status(priced, policy(), on=day)
+    assert sum(row["used_fen"] for row in rows.values()) == sum(by_hospital["used_fen"].to_pylist())
+
+
 def test_a_policy_without_a_budget_is_refused():
     priced = price(table([stay()]), DRGS, policy())
     with pytest.raises(Refusal, match="E-POLICY-BUDGET"):

@@ -9,6 +9,9 @@ from headwater.errors import Refusal
 
 BROKEN = {
     "no yaml": ("title: {zh", "title: {{zh", r"every_rule.yml:\d"),
+    "alias": ("plan: small", "plan: &a small\nnotes: *a", r"every_rule.yml:4"),
+    "nested": ("plan: small", "notes: " + "[" * 5000, r"every_rule.yml"),
+    "week": ("valid_from: 2025-01-01", "valid_from: 2025-W01-1", r":4 valid_from.*2025-01-31"),
     "unknown key": ("low_outlier: {below: 0.4}", "low_outlier: {under: 0.4}", r"every_rule.yml:20 low_outlier.under"),
     "unknown section": ("plan: small", "plan: small\ncolour: red", r":4 colour"),
     "missing key": ("plan: small\n", "", r":1\..*the key plan"),
@@ -50,7 +53,7 @@ def test_a_test_that_does_not_hold_refuses_the_policy_and_tells_how_it_came_abou
     file.write_text(TEXT, encoding="utf-8")
     assert load_policy(file).version == policy().version
     file.write_text(TEXT.replace("payable: 9912.37", "payable: 9912.36"), encoding="utf-8")
-    with pytest.raises(Refusal, match=r"yml:58 tests\[0\].*9912.36 ≠ 9912.37.*weight 1 of DRG BB1") as refused:
+    with pytest.raises(Refusal, match=r"yml:59 tests\[0\].*9912.36 ≠ 9912.37.*weight 1 of DRG BB1") as refused:
         load_policy(file)
     assert refused.value.code == "E-POLICY-TEST"
 

@@ -137,6 +137,9 @@ def test_one_case_is_paid_once_and_its_bills_are_compared_together():
     # eleven days later the third is a readmission: 9,912.37 × 0.85 = 8,425.51, its bill below 3,964.95: paid by cost
     assert priced.totals["payable_fen"].to_pylist() == [0, 2478192, 300000]
     assert priced.totals["paid_as"].to_pylist() == ["merged", "package", "low_outlier"]
+    told = [one.told.en for one in explain(priced, "1") if one.step.en == "repeated stay"]
+    assert told == ["2 stays there are one case, paid with this one; their bills are 6000.00 together"]
+    assert "carries the payment" in next(one.told.en for one in explain(priced, "0") if one.step.en == "repeated stay")
 
 
 def test_the_ceiling_holds_for_a_year():

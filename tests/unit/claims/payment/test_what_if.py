@@ -30,6 +30,12 @@ def test_who_gains_and_who_loses_is_the_difference_of_two_pricings():
         assert row["outcome"] == ("gains" if change > 0 else "loses" if change < 0 else "same")
     region = compared.by().to_pylist()[0]
     assert region["stays"] == 200
+    mine = pc.equal(pc.fill_null(stays["hospital_id"], "-"), "H1").combine_chunks()
+    assert what_if(stays, DRGS, policy(), AFTER, where=mine).by().to_pylist() == [
+        {key: value for key, value in row.items() if key != "hospital_id"}
+        for row in compared.by("hospital_id").to_pylist()
+        if row["hospital_id"] == "H1"
+    ]
     for keys in (("hosp_lv", "insutype"), ("drg",)):
         assert sum(compared.by(*keys)["fund_change_fen"].to_pylist()) == region["fund_change_fen"]
 
