@@ -45,8 +45,8 @@ TABLES = {
         *(("suppressed", "VARCHAR"), *_MADE),
     ),
 }
-"""``comparison``: a row a hospital and measure; ``difference``: what a hospital's cost differs by from the average hospital
-of its level; ``cell``: a row a hospital and DRG, small ones withheld. Made anew by every comparison."""
+"""``comparison``: a row a hospital and measure; ``difference``: what a hospital's cost differs by from the average
+hospital of its level; ``cell``: a row a hospital and DRG, small ones withheld. Made anew by every comparison."""
 
 _STAYS = """
 SELECT stay.stay_id, stay.hospital_id, stay.region, stay.hosp_lv, stay.currency, made.drg, stay.medfee_sumamt,

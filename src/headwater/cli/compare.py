@@ -20,6 +20,7 @@ _MEASURES = {
     "service_amount": "services 服务费",
 }
 _PLACES = {
+    "": "[dim]no peers 无同级[/]",
     "within": "within 范围内",
     "rather high": "[yellow]rather high 偏高[/]",
     "rather low": "[yellow]rather low 偏低[/]",
@@ -48,7 +49,7 @@ def compare(
             between = f"{row['lower']:.2f}–{row['upper']:.2f}"
             factor = "–" if row["factor"] is None else f"{row['factor']:.2f}"
             numbers = (f"{row['stays']:,}", f"{row['ratio']:.2f}", between, factor)
-            table.add_row(shown(row["hospital_id"]), shown(row["hosp_lv"]), *numbers, _PLACES[row["place"]])
+            table.add_row(shown(row["hospital_id"]), shown(row["hosp_lv"]), *numbers, _PLACES[row["place"] or ""])
     _out.print(f"[bold]{_MEASURES.get(measure, shown(measure))}[/]", highlight=False)
     _out.print(table)
     _out.print(
