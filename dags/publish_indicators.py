@@ -1,6 +1,6 @@
 """构建分组与支付的集市和指标 / Build the marts and indicators that stand on groups and payments.
 
-用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、时间与费用消耗指数、低风险死亡、支付盈亏等），再计算用户自定义的指标。
+用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、时间与费用消耗指数、低风险死亡、支付盈亏等），再计算自定义指标。
 随后的质量检查判断全部集市，通过后读者一次性切换到同一快照：指标与其所依据的数据总是一致。
 
 dbt builds the marts tagged `grouped` (groups, payments, CMI, consumption indices, low-risk deaths, gains and losses …),
