@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review
+from headwater.cli.compare import compare
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -186,6 +187,7 @@ def check(as_json: Json = False) -> None:
 
 
 app.command()(returns)
+app.command()(compare)
 
 
 @app.command()
