@@ -27,7 +27,16 @@ this DAG follows.
 
 from airflow.sdk import dag, task
 
-from headwater.adapters.airflow import DEFAULTS, INDICATORS, QUALITY, QualityLinkEn, QualityLinkZh, Tag, announce, must_pass
+from headwater.adapters.airflow import (
+    DEFAULTS,
+    INDICATORS,
+    QUALITY,
+    QualityLinkEn,
+    QualityLinkZh,
+    Tag,
+    announce,
+    must_pass,
+)
 
 
 @dag(

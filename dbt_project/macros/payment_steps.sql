@@ -12,7 +12,7 @@ line as (
         step,
         reason,
         sum(amount) as amount
-    from {{ source('payment', 'line') }}
+    from {{ ref('stg_claims__payment_line') }}
     where account = 'payable' and {{ condition }}
     group by stay_id, step, reason
 ),

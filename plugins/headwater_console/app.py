@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from headwater.adapters.home import Home
-from headwater_console import coding_api, files, pages
+from headwater_console import coding_api, extremes_api, files, pages, payment_api
 from headwater_console.readings import Readings
 from headwater_console.views import Views
 
@@ -43,8 +43,10 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
 
     guarded = APIRouter(dependencies=[Depends(remember)])
     # The order counts: the last router answers whatever no other one knows.
-    guarded.include_router(coding_api.changing, dependencies=[Depends(authorize)])
-    for router in (pages.router, files.router, coding_api.reading, pages.unknown):
+    for router in (coding_api.changing, extremes_api.changing):
+        guarded.include_router(router, dependencies=[Depends(authorize)])
+    apis = (coding_api.reading, extremes_api.reading, payment_api.reading)
+    for router in (pages.router, files.router, *apis, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)
     app.middleware("http")(_headers)

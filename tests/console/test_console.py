@@ -21,7 +21,7 @@ CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
 PAGES = ["/", "/batches", "/quality", "/sources"]
 KEY = {"x-who": "clerk"}
-DECISIONS = ("/api/v1/coding/decisions", "/api/v1/coding/confirmations")
+DECISIONS = ("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions")
 
 
 def login(x_who: str = Header("")) -> str:
@@ -83,6 +83,7 @@ def every_address(app: FastAPI) -> list[str]:
         "{source}": "h0101",
         "{path:path}": "anything",
         "{like_id}": "0" * 20,
+        "{stay_id}": "none",
     }
     found = []
     for route in app.routes:
@@ -110,7 +111,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 12
+    assert len(every_address(app)) == 23
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}

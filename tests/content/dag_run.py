@@ -1,7 +1,8 @@
-"""Runs one DAG of a folder in this process, on a metadata database of its own, and prints what came of it, as JSON."""
+"""Runs DAGs of files in this process, on a metadata database of its own, and prints what came of each, as JSON."""
 
 import json
 import sys
+from pathlib import Path
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.asset import AssetEvent
@@ -10,12 +11,13 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 
-def main(file: str, dag_id: str) -> None:
+def main(*files: str) -> None:
     initdb()
-    run = DagBag(file).dags[dag_id].test()
-    with create_session() as session:
-        events = [event.asset.name for event in session.scalars(select(AssetEvent))]
-    print(json.dumps({"state": str(run.state), "assets": events}))
+    for file in files:
+        run = DagBag(file).dags[Path(file).stem].test()
+        with create_session() as session:
+            events = [event.asset.name for event in session.scalars(select(AssetEvent))]
+        print(json.dumps({"state": str(run.state), "assets": events}))
 
 
 if __name__ == "__main__":

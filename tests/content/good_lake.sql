@@ -116,3 +116,14 @@ SELECT
     DATE '2026-01-01' AS discharge_month, 's1:A' AS hospital_id, 'X' || i AS code, 1.0::DOUBLE AS price_ratio,
     0.3::DECIMAL(18, 6) AS region_low_price, 0.4::DECIMAL(18, 6) AS region_high_price
 FROM range(200) AS t(i);
+CREATE OR REPLACE TABLE marts.fct_stay_group AS
+SELECT 's1:M' || i AS stay_id, 's1' AS source_id, 'grouped' AS status, true AS is_grouped FROM range(200) AS t(i);
+CREATE OR REPLACE TABLE marts.fct_payment AS
+SELECT
+    's1:M' || i AS stay_id, 'package' AS paid_as, 8000.00::DECIMAL(18, 2) AS payable, 9000.00::DECIMAL(18, 2) AS cost,
+    -1000.00::DECIMAL(18, 2) AS balance
+FROM range(200) AS t(i);
+CREATE OR REPLACE TABLE marts.ind_case_mix AS
+SELECT 's1:A' AS hospital_id, DATE '2026-01-01' AS discharge_month, 1.1::DOUBLE AS cmi;
+CREATE OR REPLACE TABLE marts.ind_cost_consumption AS
+SELECT 's1:A' AS hospital_id, DATE '2026-01-01' AS discharge_month, 0.9::DOUBLE AS index_value;

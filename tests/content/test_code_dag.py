@@ -27,7 +27,7 @@ def test_items_without_a_reference_do_not_break_the_chain(home: Home, tmp_path: 
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
     }
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("dag_run.py")), "dags/code_items.py", "code_items"],
+        [sys.executable, str(Path(__file__).with_name("dag_run.py")), "dags/code_items.py"],
         cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -29,7 +29,8 @@ COUNTS = {
     "staging__service_item": 3, "marts__dim_hospital": 5, "marts__fct_fee_line": 4, "marts__fct_stay": 10,
     "marts__feat_stay_cost": 12, "marts__ind_disease_spectrum": 5, "staging__settlement": 2, "marts__fct_settlement": 2,
     "marts__fct_item_use": 3, "marts__fct_finding": 3, "marts__ind_drug_use": 3, "marts__ind_consumable_use": 3,
-    "marts__dim_item": 3, "marts__ind_item_price": 2,
+    "marts__dim_item": 3, "marts__ind_item_price": 2, "marts__fct_stay_group": 2, "marts__fct_payment": 3,
+    "marts__ind_case_mix": 1, "marts__ind_cost_consumption": 1,
 }  # fmt: skip
 
 # How a lake breaks each rule.

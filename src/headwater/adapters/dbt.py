@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from headwater.adapters import lake, postgres
@@ -22,6 +23,7 @@ _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 _NAMED_FAILURES = 10
 _TESTING = frozenset({"build", "test"})
 _UNIT = "test_type:unit"
+_READ = ("models", "seeds", "macros", "tests")
 # What the last parse of this process found: dbt would read and compare every file of the project in every invocation.
 _PARSED: dict[int, Any] = {}
 
@@ -101,13 +103,19 @@ def digest(home: Home) -> str:
     staging = project / "models" / "staging"
     files = [
         file
-        for file in sorted(project.rglob("*"))
+        for file in _files(project)
         if file.suffix in {".sql", ".csv", ".yml"} and not (file.suffix == ".yml" and staging in file.parents)
     ]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _files(project: Path) -> list[Path]:
+    """Return what dbt reads; plans, policies and layouts of references beside it are not its own."""
+    inside = (file for name in _READ for file in (project / name).rglob("*") if file.is_file())
+    return sorted([*inside, *(file for file in project.glob("*.yml"))])
 
 
 def _arguments(home: Home, command: str, variables: Mapping[str, object] | None) -> list[str]:
@@ -163,7 +171,7 @@ def _parsed(home: Home, variables: Mapping[str, object] | None) -> Any:
     from dbt.cli.main import dbtRunner
 
     project = home.project / "dbt_project"
-    states = ((str(file), file.stat()) for file in sorted(project.rglob("*")) if file.is_file())
+    states = ((str(file), file.stat()) for file in _files(project))
     key = hash(
         (
             str(home.root),

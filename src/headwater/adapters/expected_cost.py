@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.claims.comparing.cells import Integers, coded, exact
 from headwater.types import Vector
@@ -28,7 +28,7 @@ __all__ = ["FEATURES", "FOLDS", "expect"]
 
 FOLDS = 5
 FEATURES = ("age_years", "gend", "hosp_lv", "cc_count", "dept", "is_emergency")
-"""Beside the group; those that are there are used. Text counts as a category."""
+"""What is known of a patient beside the group."""
 
 _NESTED = ("mdc", "adrg", "drg")
 _DRAWN = 10.0
@@ -36,13 +36,14 @@ _MOST_CATEGORIES = 200
 _LEAST = 200
 
 
-def expect(stays: pa.Table, *, seed: int, folds: int = FOLDS) -> pa.Table:
+def expect(stays: pa.Table, *, seed: int, folds: int = FOLDS, features: Sequence[str] = FEATURES) -> pa.Table:
     """Append what each stay is expected to cost.
 
     Parameters
     ----------
-    stays : stay_id, region, currency, mdc, adrg, drg, medfee_sumamt (decimal), psn_no and any of `FEATURES`
+    stays : stay_id, region, currency, mdc, adrg, drg, medfee_sumamt (decimal), psn_no and any of ``features``
     seed : of the folds and the trees
+    features : what is known beside the group; text counts as a category, and what is not there is not used
 
     Returns
     -------
@@ -58,7 +59,9 @@ def expect(stays: pa.Table, *, seed: int, folds: int = FOLDS) -> pa.Table:
     for number in range(len(regions)):
         rows = np.flatnonzero(known & (region == number))
         if len(rows) >= _LEAST:
-            found = _crossed(stays.take(pa.array(rows)), np.log(fen[rows] / 100), seed=seed, folds=folds)
+            here = stays.take(pa.array(rows))
+            known_of = _features(here.select([name for name in features if name in here.column_names]))
+            found = _crossed(here, np.log(fen[rows] / 100), known_of, seed=seed, folds=folds)
             expected[rows], spread[rows], cases[rows] = found
     mask = np.isnan(expected)
     for name, values in (("expected", expected), ("spread", spread), ("cases", cases)):
@@ -66,11 +69,13 @@ def expect(stays: pa.Table, *, seed: int, folds: int = FOLDS) -> pa.Table:
     return stays
 
 
-def _crossed(stays: pa.Table, y: Vector, *, seed: int, folds: int) -> tuple[Vector, Vector, Integers]:
+def _crossed(
+    stays: pa.Table, y: Vector, known: tuple[list[Vector], list[bool]], *, seed: int, folds: int
+) -> tuple[Vector, Vector, Integers]:
     """Return expectations, spreads and numbers of others for stays of one region."""
     fold = _dealt(stays, seed=seed, folds=folds)
     nested = [coded(stays, *_NESTED[: depth + 1])[0] for depth in range(len(_NESTED))]
-    features, is_category = _features(stays)
+    features, is_category = known
     fitted = np.empty(len(y))
     for number in range(folds):
         here = fold == number
@@ -126,10 +131,9 @@ def _inner_means(nested: Sequence[Integers], y: Vector, fold: Integers, *, leavi
 
 
 def _features(stays: pa.Table) -> tuple[list[Vector], list[bool]]:
+    """Return every column as numbers, and which of them are categories."""
     columns, is_category = [], []
-    for name in FEATURES:
-        if name not in stays.column_names:
-            continue
+    for name in stays.column_names:
         column = stays[name]
         text = pa.types.is_string(column.type)
         if text:

@@ -19,6 +19,7 @@ __all__ = [
     "create_tables",
     "import_extensions",
     "load_extensions",
+    "read_at",
     "snapshot",
     "transaction",
 ]
@@ -27,7 +28,7 @@ EXTENSIONS = ("ducklake", "postgres_scanner")
 _IMPORTING = threading.Lock()
 SCHEMAS = (
     *("raw", "reference", "coding", "staging", "intermediate", "marts", "grouping", "payment"),
-    *("indicators", "quality", "knowledge"),
+    *("indicator", "quality", "knowledge"),
 )
 
 
@@ -51,11 +52,21 @@ def _import_extensions() -> None:
         duckdb_extensions.import_extension(name)
 
 
-def attach_sql(home: Home) -> str:
-    """Return the statement that attaches the lake as ``lake``."""
+def attach_sql(home: Home, *, snapshot_id: int | None = None) -> str:
+    """Return the statement that attaches the lake as ``lake``, or for reading only, as it was at a snapshot."""
     catalog = postgres.dsn(home, "lake").replace("'", "''")
     data = str(home.lake_data).replace("'", "''")
-    return f"ATTACH IF NOT EXISTS 'ducklake:postgres:{catalog}' AS lake (DATA_PATH '{data}')"
+    pinned = "" if snapshot_id is None else f", SNAPSHOT_VERSION {int(snapshot_id)}"
+    return f"ATTACH IF NOT EXISTS 'ducklake:postgres:{catalog}' AS lake (DATA_PATH '{data}'{pinned})"
+
+
+def read_at(home: Home, snapshot_id: int) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with the lake attached for reading as it was at a snapshot, views included."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET threads = 1")
+    load_extensions(connection)
+    connection.execute(attach_sql(home, snapshot_id=snapshot_id))
+    return connection
 
 
 def connect(home: Home, *, threads: int | None = None, memory: str | None = None) -> duckdb.DuckDBPyConnection:

@@ -32,7 +32,10 @@ __all__ = [
 DSN_VARIABLE = "HEADWATER_POSTGRES_DSN"
 DATABASES = ("headwater", "lake", "airflow", "mlflow")
 
-_SCHEMA = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("ops.sql", "coding.sql"))
+_SCHEMA = "\n".join(
+    (Path(__file__).parent / name).read_text(encoding="utf-8")
+    for name in ("ops.sql", "coding.sql", "indicators.sql", "stay_reviews.sql")
+)
 
 
 _started: dict[Path, str] = {}

@@ -216,11 +216,12 @@ def other_plan(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
 def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> None:
     """Write the budgets of policies in the place of the earlier ones."""
     connection.execute("DELETE FROM lake.payment.budget")
+    names = ", ".join(name for name, _ in TABLES["budget"])
     for policy in policies:
         for hospital, fen in policy.budget.hospitals.items() if policy.budget else ():
             row = [policy.name, policy.version, policy.valid_from, hospital, Decimal(fen).scaleb(-2)]
             share = Decimal(policy.budget.prepaid).scaleb(-6) if policy.budget else None
-            connection.execute("INSERT INTO lake.payment.budget VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
+            connection.execute(f"INSERT INTO lake.payment.budget ({names}) VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
 
 
 def read_paid(connection: duckdb.DuckDBPyConnection, *, first: date, last: date, plan_version: str) -> pa.Table:

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries, group, price, reference, review
+from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review
+from headwater.cli.compare import compare
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
@@ -37,10 +38,12 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
+app.add_typer(extremes.app, name="extreme")
 app.add_typer(review.app, name="review")
 app.add_typer(reference.app, name="reference")
 app.add_typer(group.plan, name="plan")
 app.add_typer(price.policy, name="policy")
+app.add_typer(indicator.app, name="indicator")
 
 
 class BenchSize(StrEnum):
@@ -159,11 +162,16 @@ def code(
 
 
 @app.command()
-def build(as_json: Json = False) -> None:
+def build(
+    grouped: Annotated[
+        bool, typer.Option("--grouped", help="Only what stands on groups. / 只建分组与支付的集市")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Build staging, intermediate and marts with dbt. / 构建数仓."""
-    from headwater.steps.build import build as run
+    from headwater.steps import build as step
 
-    _report(as_json, lambda: run(_home()))
+    _report(as_json, lambda: step.build_grouped(_home()) if grouped else step.build(_home()))
 
 
 for _command in (group.group, price.price, group.explain, group.near, price.what_if):
@@ -179,6 +187,7 @@ def check(as_json: Json = False) -> None:
 
 
 app.command()(returns)
+app.command()(compare)
 
 
 @app.command()

@@ -60,11 +60,16 @@ def what_if(
     as_json: Json = False,
 ) -> None:
     """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    from headwater.claims.payment import load_policy
+    from headwater.steps.what_if import find_policy
     from headwater.steps.what_if import what_if as run
 
-    periods = {"period": (first.date(), last.date()), "base": (base[0].date(), base[1].date()) if base else None}
+    period, compared = (first.date(), last.date()), (base[0].date(), base[1].date()) if base else None
     with refusing():
-        report = run(home(), before=before, after=after, **periods)
+        place = home()
+        # A draft need not lie among the policies.
+        sides = [load_policy(Path(one)) if Path(one).is_file() else find_policy(place, one) for one in (before, after)]
+        report = run(place, *sides, period=period, base=compared)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -93,8 +98,8 @@ def _tell_what_if(report: Any) -> None:
             _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
     if report.effects is not None:
         table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
-        for name, told in _EFFECTS.items():
-            table.add_row(told, f"{report.effects[name]:+,.2f}")
+        for name, effect in _EFFECTS.items():
+            table.add_row(effect, f"{report.effects[name]:+,.2f}")
         _out.print(table)
 
 
@@ -118,12 +123,13 @@ def list_policies(as_json: Json = False) -> None:
     if as_json:
         print_json({"policies": [one.to_dict() for one in found]})
         return
-    table = listing("policy 政策", "version 版本", "holds 有效期", "plan 方案", "weights 权重", "tests 测试", numbers=2)
+    table = listing(
+        "policy, plan 政策、方案", "version 版本", "holds 有效期", "whose 地区", "weights 权重", "tests 测试", numbers=2
+    )
     for one in found:
-        regions = "、".join(one.regions) or "all regions 全部地区"
-        name = f"[bold]{shown(one.name)}[/]\n{shown(one.title.zh)}\n[dim]{shown(one.title.en)}[/]"
-        days = f"{one.first} –\n{one.last or '…'}\n[dim]{shown(regions)} {one.currency}[/]"
-        table.add_row(name, one.version, days, shown(one.plan), f"{one.weights:,}", f"{one.tests:,}")
+        name = f"[bold]{shown(one.name)}[/]\n[dim]{shown(one.plan)}[/]"
+        whose = f"{shown('、'.join(one.regions)) or 'all 全部'}\n[dim]{shown(one.currency)}[/]"
+        table.add_row(name, one.version, f"{one.first}\n{one.last or '…'}", whose, f"{one.weights:,}", f"{one.tests:,}")
     _out.print(table)
 
 

@@ -147,7 +147,7 @@ def _paid(connection: duckdb.DuckDBPyConnection, rules: InForce, stay_id: str) -
         return None
     place = stays["stay_id"].to_pylist().index(stay_id)
     policy = rules.policy(stays["policy_version"][place].as_py())
-    where = pc.equal(stays["policy_version"], policy.version).to_numpy()
+    where = pc.equal(stays["policy_version"], policy.version).combine_chunks()
     done = price_stays(stays, rules.plans[policy.plan].drgs, policy, where=where)
     totals = done.totals.filter(pc.equal(done.totals["stay_id"], stay_id)).to_pylist()[0]
     return Paid(

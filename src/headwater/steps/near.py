@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from headwater.adapters import lake
 from headwater.adapters.home import Home
-from headwater.claims.grouping import near as near_groups
+from headwater.claims.grouping.nearing import near as near_groups
 from headwater.errors import Message
 from headwater.steps.explain import stay_of
 from headwater.steps.holdings import in_force

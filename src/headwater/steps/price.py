@@ -149,7 +149,7 @@ def paid(stays: pa.Table, rules: InForce) -> Iterator[tuple[pa.Table, pa.Table]]
         policy = rules.policy(version)
         where = pc.equal(stays["policy_version"], version)
         # Stays of other policies' days are seen, not paid: a readmission in January follows a stay of December.
-        done = price_stays(stays, rules.plans[policy.plan].drgs, policy, where=where.to_numpy())
+        done = price_stays(stays, rules.plans[policy.plan].drgs, policy, where=where.combine_chunks())
         mine = stays.filter(where)
         results = [name for name in done.totals.column_names if name.endswith("_fen") or name == "paid_as"]
         totals = mine

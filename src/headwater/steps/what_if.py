@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 
 from headwater.adapters import grouped, lake, priced
 from headwater.adapters.home import Home
-from headwater.claims.payment import Policy, WhatIf, decompose, load_policy, summed
+from headwater.claims.payment import Policy, WhatIf, decompose, summed
 from headwater.claims.payment import what_if as compare
 from headwater.content.policies import read_policies
 from headwater.errors import Message, Refusal
@@ -63,12 +62,12 @@ class WhatIfReport:
         }
 
 
-def what_if(home: Home, *, before: str, after: str, period: Period, base: Period | None = None) -> WhatIfReport:
+def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: Period | None = None) -> WhatIfReport:
     """Price the stays of a period under two policies, whatever days these are in force.
 
     Parameters
     ----------
-    before, after : policies, as :func:`find_policy` takes them
+    before, after : policies, which need not be among those of the installation
     period : first and last day of discharge, both included
     base : a period whose stays, under ``before``, the change is counted from; then it is decomposed
 
@@ -76,44 +75,41 @@ def what_if(home: Home, *, before: str, after: str, period: Period, base: Period
     ------
     Refusal
         ``E-WHATIF-PLAN`` when the policies pay by groups of different plans, ``E-WHATIF-NONE`` when no stay of the
-        period is priced, ``E-POLICY-UNKNOWN``
+        period is priced
     """
-    sides = [find_policy(home, name) for name in (before, after)]
-    if sides[0].plan != sides[1].plan:
-        raise _apart(*sides)
-    plan = find_plan(home, sides[0].plan)
+    if before.plan != after.plan:
+        raise _apart(before, after)
+    plan = find_plan(home, before.plan)
     first = min(period[0], base[0]) if base else period[0]
     last = max(period[1], base[1]) if base else period[1]
     with lake.connect(home) as connection:
         grouped.create_tables(home, connection)
         priced.create_tables(home, connection)
         stays = priced.read_paid(connection, first=first, last=last, plan_version=plan.version)
-    compared = compare(_within(stays, period), plan.drgs, *sides)
+    compared = compare(_within(stays, period), plan.drgs, before, after)
     total = compared.by()
     if not len(compared.before.totals):
         raise _nothing(period)
     return WhatIfReport(
-        before=_named(sides[0]),
-        after=_named(sides[1]),
+        before=_named(before),
+        after=_named(after),
         period=period,
         base=base,
         total=_rows(total)[0],
         by={name: _rows(compared.by(name)) for name in BY},
-        effects=_rows(summed(decompose(compare(stays, plan.drgs, *sides), base, period)))[0] if base else None,
+        effects=_rows(summed(decompose(compare(stays, plan.drgs, before, after), base, period)))[0] if base else None,
         priced=compared,
     )
 
 
 def find_policy(home: Home, name: str) -> Policy:
-    """Return a policy by its file, its version, its name and first day (``name/2025-01-01``), or its name: the newest.
+    """Return a policy by its version, its name and first day (``name/2025-01-01``), or its name: the newest.
 
     Raises
     ------
     Refusal
         ``E-POLICY-UNKNOWN`` with what there is
     """
-    if Path(name).is_file():
-        return load_policy(Path(name))
     known = read_policies(policy_folders(home))
     for policy in reversed(known):
         if name in (policy.version, f"{policy.name}/{policy.valid_from}", policy.name):
@@ -122,7 +118,7 @@ def find_policy(home: Home, name: str) -> Policy:
     raise Refusal(
         "E-POLICY-UNKNOWN",
         Message(f"没有政策 {name}，现有：{there or '无'}。", f"There is no policy {name}; known: {there or 'none'}."),
-        Message("写文件路径、版本，或 名称/生效日。", "Give a file, a version, or name/first day."),
+        Message("写版本，或 名称/生效日。", "Give a version, or name/first day."),
     )
 
 

@@ -16,7 +16,7 @@ def test_other_people_stay_others():
 
 
 def test_what_is_put_down_is_readable():
-    assert signed(" Ｌｉ  Wei", " 说明书 ") == ("Li Wei", "说明书")
+    assert signed(" Ｌｉ  Wei", " 说明书 ", code="E-X") == ("Li Wei", "说明书")
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_what_is_put_down_is_readable():
 )
 def test_what_cannot_be_told_apart_or_written_is_refused(by: str, why: str):
     with pytest.raises(Refusal, match="^E-CODING-WHO:"):
-        signed(by, why)
+        signed(by, why, code="E-X")

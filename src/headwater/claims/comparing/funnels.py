@@ -68,7 +68,8 @@ def funnel(standardised: pa.Table) -> pa.Table:
     pyarrow.Table
         the same rows with hospitals (in this funnel), phi, tau2, z (with tau2), p, q (Benjamini-Hochberg within the
         funnel), low_95, high_95, low_998, high_998 (of the ratio) and place: within, high or low beyond the 99.8 %
-        limits, rather high or rather low between these and the 95 % limits; null where nothing is expected
+        limits, rather high or rather low between these and the 95 % limits; null where nothing is expected or
+        nobody is a peer
     """
     size = len(standardised)
     peers, groups = coded(standardised, *PEERS)
@@ -79,10 +80,12 @@ def funnel(standardised: pa.Table) -> pa.Table:
     for rows in by(peers, len(groups)):
         known = rows[usable[rows]]
         hospitals[rows] = len(known)
-        if len(known):
+        # A hospital alone is its own expectation, and its place says nothing.
+        if len(known) > 1:
             for name, values in _placed(standardised.take(pa.array(known))).items():
                 found[name][known] = values
     ratio = standardised["ratio"].to_numpy(zero_copy_only=False)
+    usable &= hospitals > 1
     table = standardised.append_column("hospitals", pa.array(hospitals))
     for name, values in found.items():
         table = table.append_column(name, pa.array(values, mask=~usable))
@@ -96,7 +99,7 @@ def _placed(rows: pa.Table) -> dict[str, Vector]:
         y, se, back = np.sqrt(ratio) - 1, rows["se"].to_numpy() / 2, _squared
     else:
         y, se, back = np.log(ratio), rows["se"].to_numpy(), _exponential
-    # A hospital without peers is its own expectation: no error, no distance, and nothing to say.
+    # A hospital that alone has all its groups is its own expectation: no error, no distance.
     se = np.maximum(se, 1e-12)
     phi, tau2 = overdispersion(y, se)
     width = np.sqrt(se**2 + tau2)

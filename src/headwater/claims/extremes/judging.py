@@ -20,7 +20,7 @@ __all__ = ["COLUMNS", "LIMIT", "by_model", "by_rule", "scores"]
 LIMIT = 3.0
 COLUMNS = (
     *("stay_id", "method", "side", "basis", "cases"),
-    *("amount", "usual", "limit", "at_stake", "score"),
+    *("amount", "usual", "bound", "at_stake", "score"),
 )
 """Of extreme stays, by either method: side is high or low, basis the group or ``model``, usual the median or
 expectation, and score how far it lies beyond the usual (a ratio by the rule, z by the model)."""
@@ -102,7 +102,7 @@ def _table(
         "cases": pa.array(said["cases"], pa.int64()),
         "amount": money(amount),
         "usual": money(np.rint(usual).astype(np.int64)),
-        "limit": money(whole),
+        "bound": money(whole),
         "at_stake": money(np.abs(amount - whole)),
         "score": pa.array(said["score"], pa.float64()),
     }

@@ -16,23 +16,23 @@ _GROUPS = {
 
 REASONS: Mapping[str, Message] = {
     "rule_high": Message(
-        "费用 {amount} 高于同级同{group} {cases} 例的上限 {limit}，为中位数 {usual} 的 {score} 倍。",
-        "It cost {amount}: above the limit {limit} of the {cases} stays of its level and {group}, and {score} times "
+        "费用 {amount} 高于同级同{group} {cases} 例的上限 {bound}，为中位数 {usual} 的 {score} 倍。",
+        "It cost {amount}: above the limit {bound} of the {cases} stays of its level and {group}, and {score} times "
         "their median of {usual}.",
     ),
     "rule_low": Message(
-        "费用 {amount} 低于同级同{group} {cases} 例的下限 {limit}，为中位数 {usual} 的 {score} 倍。",
-        "It cost {amount}: below the limit {limit} of the {cases} stays of its level and {group}, and {score} times "
+        "费用 {amount} 低于同级同{group} {cases} 例的下限 {bound}，为中位数 {usual} 的 {score} 倍。",
+        "It cost {amount}: below the limit {bound} of the {cases} stays of its level and {group}, and {score} times "
         "their median of {usual}.",
     ),
     "model_high": Message(
-        "费用 {amount} 高于按病情预期的 {usual}，超出上限 {limit}（偏离 {score} 个标准差）。",
-        "It cost {amount} where {usual} was expected of such a patient: beyond the limit {limit}, {score} standard "
+        "费用 {amount} 高于按病情预期的 {usual}，超出上限 {bound}（偏离 {score} 个标准差）。",
+        "It cost {amount} where {usual} was expected of such a patient: beyond the limit {bound}, {score} standard "
         "deviations off.",
     ),
     "model_low": Message(
-        "费用 {amount} 低于按病情预期的 {usual}，低于下限 {limit}（偏离 {score} 个标准差）。",
-        "It cost {amount} where {usual} was expected of such a patient: below the limit {limit}, {score} standard "
+        "费用 {amount} 低于按病情预期的 {usual}，低于下限 {bound}（偏离 {score} 个标准差）。",
+        "It cost {amount} where {usual} was expected of such a patient: below the limit {bound}, {score} standard "
         "deviations off.",
     ),
     "stay_long": Message(

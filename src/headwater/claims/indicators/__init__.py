@@ -5,7 +5,7 @@
 """
 
 from headwater.claims.indicators.compiling import APART, compile_sql
-from headwater.claims.indicators.definition import DIRECTIONS, Indicator, from_document
+from headwater.claims.indicators.definition import DIRECTIONS, Indicator, from_document, to_document
 from headwater.claims.indicators.faults import FAULTS, FormulaRefusal, Source, Span
 from headwater.claims.indicators.fields import HOME, Catalogue, Field, Table, catalogue
 from headwater.claims.indicators.parsing import parse
@@ -36,4 +36,5 @@ __all__ = [
     "from_document",
     "parse",
     "parse_unit",
+    "to_document",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["DIRECTIONS", "Indicator", "from_document"]
+__all__ = ["DIRECTIONS", "Indicator", "from_document", "to_document"]
 
 DIRECTIONS: Mapping[str, Message] = {
     "higher": Message("越高越好", "higher is better"),
@@ -138,3 +138,14 @@ def _wrong(key: str, wanted: str) -> Refusal:
         Message(f"指标定义中的 {key} 不对，应为：{wanted}。", f"{key} of the indicator is wrong; wanted: {wanted}."),
         Message("修正后重新提交。", "Mend it and define the indicator again."),
     )
+
+
+def to_document(indicator: Indicator) -> dict[str, Any]:
+    """Return the document that :func:`from_document` reads as this indicator, without its version."""
+    said = asdict(indicator)
+    limits = {key: said.pop(key) for key in ("low", "high")}
+    said.pop("version")
+    document = {key: list(value) if isinstance(value, tuple) else value for key, value in said.items()}
+    document["valid_from"] = indicator.valid_from.isoformat()
+    document["threshold"] = {key: str(value) for key, value in limits.items() if value is not None}
+    return document

@@ -96,10 +96,8 @@ class _Resolver:
         try:
             return self.checked(self._known[ref.name], path).term
         except FormulaRefusal as refusal:
-            # A circle further down is the fault of the reference that leads into it.
-            if refusal.fault != "circle" or refusal.source is source:
-                raise
-            raise FormulaRefusal("circle", source, ref.span, **refusal.values) from refusal
+            # A fault further down is, here, the fault of the reference that leads to it.
+            raise FormulaRefusal(refusal.fault, source, ref.span, **refusal.values) from refusal
 
     def _scope(self, scope: Formula | None) -> Term | None:
         if scope is None:

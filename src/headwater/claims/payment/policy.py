@@ -192,8 +192,6 @@ class Policy:
     unclassed : item class as which the part of a bill outside 甲, 乙 and 丙 counts
     benefits : (insurance type, hospital level) → ratios; None: what the patient paid is taken as billed
     floored : whether a fund payment below zero becomes zero
-    regions : whose stays it pays; empty: those of every region
-    currency : ISO 4217 code of its amounts; it pays no stay that was billed in another one
     """
 
     name: str
@@ -223,8 +221,6 @@ class Policy:
     tests: tuple[Case, ...] = field(default=(), repr=False)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     version: str = ""
-    regions: tuple[str, ...] = ()
-    currency: str = "CNY"
 
     def weight(self, drg: str | None, adrg: str | None) -> tuple[Weight | None, bool]:
         """Return the weight of a group, and whether it is the DRG's own."""

@@ -55,6 +55,8 @@ def test_peers_have_funnels_of_their_own_and_what_has_no_ratio_has_no_place(draw
     many = standardise(drawn([1, 1, 1], size=90, seed=6), "is_dead")
     none = standardise(stays(("z", "X", "1.00", 1, False), level="1"), "is_dead")
     table = funnel(pa.concat_tables([many, none]))
+    alone = funnel(standardise(stays(("y", "X", "1.00", 1, False), ("y", "X", "2.00", 1, False))))
+    assert (alone["hospitals"].to_pylist(), alone["place"].to_pylist(), alone["q"].to_pylist()) == ([1], [None], [None])
     assert table["hospitals"].to_pylist() == [3, 3, 3, 0]
     assert table["place"].to_pylist()[-1] is None
     assert table["q"].to_pylist()[-1] is None

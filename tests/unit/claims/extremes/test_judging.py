@@ -33,9 +33,9 @@ def test_the_limit_is_where_the_score_is_the_limit():
     listed = by_model(stays, limit=2.5)
     assert listed.column_names == list(COLUMNS)
     assert listed["side"].to_pylist() == ["high", "low"]
-    at_limit = scores(table([str(one) for one in listed["limit"].to_pylist()], [3000.0] * 2, [0.5] * 2))
+    at_limit = scores(table([str(one) for one in listed["bound"].to_pylist()], [3000.0] * 2, [0.5] * 2))
     assert at_limit == pytest.approx([2.5, -2.5], abs=1e-3)
-    assert listed["at_stake"].to_pylist()[0] == Decimal("90000.00") - listed["limit"].to_pylist()[0]
+    assert listed["at_stake"].to_pylist()[0] == Decimal("90000.00") - listed["bound"].to_pylist()[0]
 
 
 def test_what_is_not_expected_is_not_judged():
@@ -50,7 +50,7 @@ def test_every_reason_is_told_in_both_languages():
         told = explain(reason(row), row)
         assert "{" not in told.zh + told.en
     assert explain("model_high", judged[0]).en.startswith("It cost 90,000.00 where 3,000.00 was expected")
-    values = {name: 1 for name in ("amount", "usual", "limit", "cases", "score", "days", "usual_days", "name", "basis")}
+    values = {name: 1 for name in ("amount", "usual", "bound", "cases", "score", "days", "usual_days", "name", "basis")}
     for code in REASONS:
         assert "{" not in explain(code, values).zh
     assert "as its DRG has too few" in explain("rule_high", {**values, "basis": "adrg"}).en

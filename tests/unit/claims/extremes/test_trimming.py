@@ -63,7 +63,7 @@ def test_what_lies_beyond_is_listed_the_most_money_first():
     table = stays(*same("D", [100] * 8 + [1000, 10, 500]))
     listed = by_rule(table, Rule("multiple", 0.2, 2.0, least=5)).to_pylist()
     # The mean is 2310 / 11 = 210.
-    assert [(row["stay_id"], row["side"], row["limit"], row["at_stake"]) for row in listed] == [
+    assert [(row["stay_id"], row["side"], row["bound"], row["at_stake"]) for row in listed] == [
         ("38", "high", Decimal("420.00"), Decimal("580.00")),
         ("310", "high", Decimal("420.00"), Decimal("80.00")),
         ("39", "low", Decimal("42.00"), Decimal("32.00")),

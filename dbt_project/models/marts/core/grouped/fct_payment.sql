@@ -5,7 +5,7 @@ stay as (
 ),
 
 paid as (
-    select * from {{ source('payment', 'stay') }}
+    select * from {{ ref('stg_claims__stay_payment') }}
 ),
 
 final as (

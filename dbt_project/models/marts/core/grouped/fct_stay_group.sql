@@ -7,7 +7,7 @@ stay as (
 ),
 
 grouped as (
-    select * from {{ source('grouping', 'stay') }}
+    select * from {{ ref('stg_claims__stay_group') }}
 ),
 
 final as (

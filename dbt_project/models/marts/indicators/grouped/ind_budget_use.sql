@@ -13,7 +13,7 @@ payment as (
 ),
 
 budget as (
-    select * from {{ source('payment', 'budget') }}
+    select * from {{ ref('stg_claims__budget') }}
 ),
 
 months as (

@@ -1,0 +1,95 @@
+"""What every interface takes and gives alike: bodies, keys of requests, cursors of pages, answers."""
+
+import base64
+import binascii
+import json
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import JSONResponse, Response
+
+from headwater.errors import Message, Refusal
+
+__all__ = ["Body", "Key", "body_of", "cursor_at", "drawn", "name", "place", "sent"]
+
+_LARGEST = 1 << 16
+"""Bytes of a body."""
+_DIGITS = 30
+"""Of an amount of money in a cursor, before or after its point."""
+
+
+async def body_of(request: Request) -> bytes:
+    """Return the body of a request that says it is JSON, which no form of another site can say."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(
+            "E-REQUEST-TYPE",
+            Message("请求体须为 application/json。", "The body must be application/json."),
+            Message("设置 Content-Type。", "Set Content-Type."),
+        )
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST:
+            raise Refusal(
+                "E-REQUEST-SIZE",
+                Message("请求体过大。", "The body is too large."),
+                Message("缩短理由。", "Give a shorter reason."),
+            )
+    return bytes(body)
+
+
+Body = Annotated[bytes, Depends(body_of)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+def drawn(key: str | None) -> str:
+    """Return the key of a request that changes something; without one it is refused."""
+    if not key or not key.strip():
+        raise Refusal(
+            "E-REQUEST-KEY",
+            Message("缺少 Idempotency-Key。", "Idempotency-Key is missing."),
+            Message(
+                "为每个请求取一个新号，重发时用原号。", "Draw a new one a request and repeat it when sending again."
+            ),
+        )
+    return key.strip()
+
+
+def name(user: Any) -> str:
+    """Return who is logged in."""
+    return user if isinstance(user, str) else str(user.get_name())
+
+
+def cursor_at(amount: Decimal, key: str) -> str:
+    """Return a place in a list that is ordered by an amount, then by a key."""
+    return base64.urlsafe_b64encode(json.dumps([str(amount), key]).encode()).decode()
+
+
+def place(cursor: str | None, *, keys: str) -> tuple[Decimal, str] | None:
+    """Return the amount and the key of a place; ``keys`` is the pattern of keys."""
+    if cursor is None:
+        return None
+    try:
+        amount, key = json.loads(base64.urlsafe_b64decode(cursor))
+        at = Decimal(amount)
+        if not at.is_finite() or abs(at.adjusted()) > _DIGITS or not re.fullmatch(keys, key):
+            raise ValueError(cursor)
+        return at, key
+    except (binascii.Error, ValueError, TypeError, InvalidOperation):
+        raise Refusal(
+            "E-REQUEST-CURSOR",
+            Message("游标无效。", "There is no such cursor."),
+            Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
+        ) from None
+
+
+def sent(content: dict[str, Any], *, status: int = 200) -> Response:
+    """Return content as JSON, money and times as text."""
+    return JSONResponse(json.loads(json.dumps(content, default=_plain)), status_code=status)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

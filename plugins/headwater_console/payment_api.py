@@ -1,0 +1,161 @@
+"""The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
+
+import base64
+import binascii
+import json
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from headwater.adapters import marts
+from headwater.content.national import National, read_national
+from headwater.errors import Message, Refusal
+from headwater.steps.explain import explain
+from headwater.steps.near import near
+from headwater.steps.plans import plans
+from headwater.steps.policies import policies
+from headwater.steps.what_if import find_policy, what_if
+from headwater_console.problems import ProblemRoute
+
+__all__ = ["reading"]
+
+_LARGEST = 400
+"""Characters of a cursor."""
+_STAY = ("stay_id",)
+_SHOWN = 1000
+"""Rows of a what-if by one column."""
+
+reading = APIRouter(prefix="/api/v1", route_class=ProblemRoute)
+
+_Cursor = Annotated[str | None, Query(max_length=_LARGEST)]
+_Limit = Annotated[int, Query(ge=1, le=1000)]
+_Filter = Annotated[str | None, Query(max_length=100)]
+_Policy = Annotated[str, Query(max_length=200, pattern=r"^[\w.-]+(/\d{4}-\d{2}-\d{2})?$")]
+
+
+@reading.get("/payments")
+def payments(
+    request: Request,
+    hospital_id: _Filter = None,
+    drg: _Filter = None,
+    month: Annotated[date | None, Query()] = None,
+    cursor: _Cursor = None,
+    limit: _Limit = 100,
+) -> Response:
+    """List what stays are paid, by stay."""
+    chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
+    where = {name: value for name, value in chosen.items() if value is not None}
+    return _page(request, "fct_payment", _STAY, where=where, cursor=cursor, limit=limit)
+
+
+@reading.get("/stays/{stay_id}/payment")
+def payment(request: Request, stay_id: str) -> Response:
+    """Tell why a stay is in its group and how its payment comes about, under what holds now."""
+    return _sent(explain(request.app.state.home, stay_id).to_dict())
+
+
+@reading.get("/stays/{stay_id}/near")
+def neighbours(request: Request, stay_id: str) -> Response:
+    """Tell what would have to differ for a stay to land in another group."""
+    return _sent(near(request.app.state.home, stay_id).to_dict())
+
+
+@reading.get("/plans")
+def list_plans(request: Request) -> Response:
+    """List the grouping plans."""
+    return _sent({"plans": [one.to_dict() for one in plans(request.app.state.home)]})
+
+
+@reading.get("/policies")
+def list_policies(request: Request) -> Response:
+    """List every version of every payment policy and when it holds."""
+    return _sent({"policies": [one.to_dict() for one in policies(request.app.state.home)]})
+
+
+@reading.get("/what-if")
+def compare(
+    request: Request,
+    before: _Policy,
+    after: _Policy,
+    first: Annotated[date, Query(alias="from")],
+    last: Annotated[date, Query(alias="to")],
+) -> Response:
+    """Price the stays of a period under two policies."""
+    home = request.app.state.home
+    report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
+    by: dict[str, list[Any]] = report["by"]
+    return _sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
+
+
+@reading.get("/indicators")
+def indicators(request: Request) -> Response:
+    """List the indicators that the project ships."""
+    return _sent({"indicators": [asdict(one) for one in read_national(request.app.state.home.project)]})
+
+
+@reading.get("/indicators/{name}")
+def values(
+    request: Request,
+    name: str,
+    hospital_id: _Filter = None,
+    month: Annotated[date | None, Query()] = None,
+    cursor: _Cursor = None,
+    limit: _Limit = 100,
+) -> Response:
+    """List the values of an indicator."""
+    one = _indicator(request, name)
+    chosen = {"hospital_id": hospital_id, "discharge_month": month.isoformat() if month else None}
+    where = {column: value for column, value in chosen.items() if value is not None and column in one.columns}
+    return _page(request, one.name, one.key, where=where, cursor=cursor, limit=limit)
+
+
+def _indicator(request: Request, name: str) -> National:
+    for one in read_national(request.app.state.home.project):
+        if one.name in (name, f"ind_{name}"):
+            return one
+    raise Refusal(
+        "E-INDICATOR-UNKNOWN",
+        Message("没有这个指标。", "There is no such indicator."),
+        Message("见 /api/v1/indicators。", "See /api/v1/indicators."),
+    )
+
+
+def _page(
+    request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], cursor: str | None, limit: int
+) -> Response:
+    snapshot_id, rows = marts.page(
+        request.app.state.home, mart, key=key, where=where, after=_place(cursor, len(key)), limit=limit
+    )
+    following = _cursor([str(rows[-1][name]) for name in key]) if len(rows) == limit else None
+    return _sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
+
+
+def _cursor(place: list[str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode()
+
+
+def _place(cursor: str | None, size: int) -> list[str] | None:
+    if cursor is None:
+        return None
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor))
+        if not isinstance(place, list) or [type(one) for one in place] != [str] * size:
+            raise ValueError(cursor)
+        return place
+    except (binascii.Error, ValueError):
+        raise Refusal(
+            "E-REQUEST-CURSOR",
+            Message("游标无效。", "There is no such cursor."),
+            Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
+        ) from None
+
+
+def _sent(content: dict[str, Any]) -> Response:
+    return JSONResponse(json.loads(json.dumps(content, default=_plain)))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -1,0 +1,69 @@
+"""Pages of marts as readers see them: the rows of one published snapshot, in the order of their key."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from headwater.adapters import lake, publication
+from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
+
+__all__ = ["page", "published"]
+
+
+def published(home: Home) -> int:
+    """Return the snapshot that readers see.
+
+    Raises
+    ------
+    Refusal
+        ``E-NOT-PUBLISHED`` before anything was published
+    """
+    seen = publication.current(home)
+    if seen is None:
+        raise Refusal(
+            "E-NOT-PUBLISHED",
+            Message("还没有发布任何数据。", "Nothing is published yet."),
+            Message("质量检查通过后运行 headwater publish。", "Run headwater publish after a check that passed."),
+        )
+    return seen.snapshot_id
+
+
+def page(
+    home: Home,
+    mart: str,
+    *,
+    key: Sequence[str],
+    where: Mapping[str, str],
+    after: Sequence[str] | None,
+    limit: int,
+) -> tuple[int, list[dict[str, Any]]]:
+    """Return the published snapshot and rows of a mart after a place, in the order of the key.
+
+    Parameters
+    ----------
+    mart, key : as the project names them, never as a request does
+    where : column to the value that it must have; columns are the project's too
+    after : values of the key of the last row before, as text
+    """
+    snapshot_id = published(home)
+    place = ", ".join(f"CAST({name} AS VARCHAR)" for name in key)
+    conditions = [f"CAST({name} AS VARCHAR) = ?" for name in where]
+    values = list(where.values())
+    if after is not None:
+        conditions.append(f"({place}) > ({', '.join('?' * len(key))})")
+        values += list(after)
+    condition = " AND ".join(conditions) or "true"
+    try:
+        with lake.read_at(home, snapshot_id) as connection:
+            found = connection.execute(
+                f"SELECT * FROM lake.marts.{mart} WHERE {condition} ORDER BY {place} LIMIT {int(limit)}", values
+            ).to_arrow_table()
+    except duckdb.CatalogException as error:
+        raise Refusal(
+            "E-NOT-PUBLISHED",
+            Message(f"已发布的数据中没有 {mart}。", f"There is no {mart} in what is published."),
+            Message("重新构建、检查并发布。", "Build, check and publish again."),
+        ) from error
+    return snapshot_id, found.to_pylist()

@@ -1,0 +1,57 @@
+"""``headwater compare``: hospitals beside their peers, within groups."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli.shown import listing, shown
+
+__all__ = ["compare"]
+
+_out = Console()
+_MEASURES = {
+    "medfee_sumamt": "cost 费用",
+    "stay_days": "days 住院日",
+    "is_dead": "deaths 死亡",
+    "drug_amount": "drugs 药费",
+    "consumable_amount": "consumables 耗材费",
+    "service_amount": "services 服务费",
+}
+_PLACES = {
+    "": "[dim]no peers 无同级[/]",
+    "within": "within 范围内",
+    "rather high": "[yellow]rather high 偏高[/]",
+    "rather low": "[yellow]rather low 偏低[/]",
+    "high": "[red]high 高[/]",
+    "low": "[red]low 低[/]",
+}
+
+
+def compare(
+    measure: Annotated[str, typer.Option(help="What is shown; all are compared. / 显示的指标")] = "medfee_sumamt",
+    as_json: Json = False,
+) -> None:
+    """Compare hospitals within region, level and DRG, with doubt kept in. / 同级医院同组比较."""
+    from headwater.steps.compare import compare as run
+
+    with refusing():
+        found = run(home())
+    if as_json:
+        print_json({**found.to_dict(), "comparison": found.rows})
+        return
+    table = listing(
+        "hospital 医院", "level 级别", "stays 病例", "O/E 比值", "95 % 区间", "shrunken 收缩", "place 位置", numbers=5
+    )
+    for row in found.rows:
+        if row["measure"] == measure and row["ratio"] is not None:
+            between = f"{row['lower']:.2f}–{row['upper']:.2f}"
+            factor = "–" if row["factor"] is None else f"{row['factor']:.2f}"
+            numbers = (f"{row['stays']:,}", f"{row['ratio']:.2f}", between, factor)
+            table.add_row(shown(row["hospital_id"]), shown(row["hosp_lv"]), *numbers, _PLACES[row["place"] or ""])
+    _out.print(f"[bold]{_MEASURES.get(measure, shown(measure))}[/]", highlight=False)
+    _out.print(table)
+    _out.print(
+        f"stays 病例 {found.stays:,} · without group 未入组 {found.left_out:,} · {found.seconds:.1f} s", highlight=False
+    )

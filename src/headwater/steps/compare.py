@@ -1,0 +1,128 @@
+"""Compare: every hospital beside its peers of one region, level and currency, within groups."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.adapters import compared, following, grouped, lake, postgres
+from headwater.adapters.home import Home
+from headwater.claims.comparing import funnel, hospital_effects, shrunken_counts, split, standardise, suppress
+from headwater.claims.comparing.cells import PEERS
+
+__all__ = ["MEASURES", "Compared", "compare"]
+
+MEASURES = ("medfee_sumamt", "stay_days", "is_dead", "drug_amount", "consumable_amount", "service_amount")
+"""What hospitals are compared by: money, days and deaths."""
+
+_FACTOR = ("factor", "factor_lower", "factor_upper")
+_CELL = (*PEERS, "hospital_id", "drg")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one comparison did.
+
+    Parameters
+    ----------
+    stays, left_out : valid stays, and those of them without a group
+    hospitals : compared
+    places : measure → place in the funnel and how many hospitals stand there
+    rows : every hospital and measure
+    """
+
+    stays: int
+    left_out: int
+    hospitals: int
+    places: Mapping[str, Mapping[str, int]]
+    rows: tuple[Mapping[str, Any], ...]
+    snapshot_id: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the summary that a task hands on: counts, no hospital."""
+        return {name: value for name, value in asdict(self).items() if name != "rows"}
+
+
+def compare(home: Home, *, now: datetime | None = None) -> Compared:
+    """Compare all hospitals anew from the grouped stays.
+
+    Parameters
+    ----------
+    now : with time zone
+
+    Raises
+    ------
+    Refusal
+        ``E-GROUP-MART`` before the warehouse is built
+    """
+    started = datetime.now(UTC)
+    postgres.prepare(home)
+    with following.alone(home, "grouping.comparison"), lake.connect(home) as connection:
+        for adapter in (grouped, compared):
+            adapter.create_tables(home, connection)
+        grouped.built(connection)
+        stays = compared.stays(connection)
+        comparison = pa.concat_tables([_measured(stays, measure) for measure in MEASURES])
+        found = {"comparison": comparison, "difference": split(stays), "cell": _cells(stays)}
+        at = (now or started).astimezone(UTC).replace(tzinfo=None)
+        snapshot = compared.write(connection, found, at=at)
+    rows = tuple(comparison.to_pylist())
+    return Compared(
+        stays=len(stays),
+        left_out=stays["drg"].null_count,
+        hospitals=len({row["hospital_id"] for row in rows}),
+        places={
+            name: dict(Counter(row["place"] or "–" for row in rows if row["measure"] == name)) for name in MEASURES
+        },
+        rows=rows,
+        snapshot_id=snapshot,
+        seconds=(datetime.now(UTC) - started).total_seconds(),
+    )
+
+
+def _measured(stays: pa.Table, measure: str) -> pa.Table:
+    """Return one measure of every hospital, standardised, in its funnel, with the shrunken factor beside."""
+    placed = funnel(standardise(stays, measure)).replace_schema_metadata(None)
+    shrunken = _counted(placed) if placed["is_count"].to_pylist()[:1] == [True] else _modelled(stays, measure)
+    factors = [shrunken.get(hospital, (None, None, None)) for hospital in placed["hospital_id"].to_pylist()]
+    for place, name in enumerate(_FACTOR):
+        placed = placed.append_column(name, pa.array([one[place] for one in factors], pa.float64()))
+    return placed
+
+
+def _modelled(stays: pa.Table, measure: str) -> dict[str, tuple[float, ...]]:
+    table = hospital_effects(stays, measure)
+    rows = zip(*(table[name].to_pylist() for name in ("hospital_id", "factor", "lower", "upper")), strict=True)
+    return {hospital: tuple(factor) for hospital, *factor in rows}
+
+
+def _counted(placed: pa.Table) -> dict[str, tuple[float, ...]]:
+    """Return shrunken ratios of counts, each group of peers by itself."""
+    found: dict[str, tuple[float, ...]] = {}
+    rows = [row for row in placed.to_pylist() if row["ratio"] is not None]
+    for peers in {tuple(row[name] for name in PEERS) for row in rows}:
+        mine = [row for row in rows if tuple(row[name] for name in PEERS) == peers]
+        observed, expected = (np.array([float(row[name]) for row in mine]) for name in ("observed", "expected"))
+        limits = shrunken_counts(observed, expected)
+        for place, row in enumerate(mine):
+            found[row["hospital_id"]] = tuple(float(one[place]) for one in limits)
+    return found
+
+
+def _cells(stays: pa.Table) -> pa.Table:
+    """Return hospitals by DRG, with what is small withheld; levels and regions are tables of their own."""
+    grouped_ = stays.filter(stays["drg"].is_valid())
+    sums = grouped_.group_by(list(_CELL)).aggregate(
+        [("stay_id", "count"), ("medfee_sumamt", "mean"), ("stay_days", "mean"), ("is_dead", "sum")]
+    )
+    renamed = {"stay_id_count": "stays", "medfee_sumamt_mean": "mean_cost", "stay_days_mean": "mean_days"}
+    sums = sums.rename_columns([{**renamed, "is_dead_sum": "deaths"}.get(name, name) for name in sums.column_names])
+    # A DRG's total within its peers, a hospital's total, and the total of all: these alone may stand beside it.
+    return suppress(
+        sums.sort_by([(name, "ascending") for name in _CELL]), rows=[*PEERS, "drg"], columns=["hospital_id"]
+    ).table

@@ -1,0 +1,70 @@
+"""The DAGs from groups to indicators, really run one after the other on stays whose payment was worked out by hand."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from headwater.adapters import assigned, coding, lake, raw, references
+from headwater.adapters.home import Home
+from headwater.steps.build import GROUPED_MARTS
+
+PROJECT = Path(__file__).resolve().parents[2]
+DAGS = ("group_stays", "price_stays", "publish_indicators")
+
+STAYS = """
+CREATE TABLE lake.marts.fct_stay AS
+SELECT 'h0101:' || n AS stay_id, 'h0101' AS source_id, 'h0101:H0101' AS hospital_id, CAST(n AS VARCHAR) AS mdtrt_id,
+       'H0101' AS fixmedins_code, '楚源省' AS region, 'CNY' AS currency, 'synthetic' AS origin, '3' AS hosp_lv,
+       '310' AS insutype, CAST(NULL AS VARCHAR) AS psn_no, '1' AS gend, CAST(60 AS BIGINT) AS age_years,
+       TIMESTAMP '2025-03-01' AS begntime, TIMESTAMP '2025-03-08' AS endtime, DATE '2025-03-01' AS discharge_month,
+       CAST(7 AS BIGINT) AS stay_days, '1' AS dscg_way, '内科' AS dscg_dept_name,
+       CASE n WHEN 3 THEN 'Z99.999X999' ELSE 'J18.900' END AS dscg_maindiag_code,
+       CAST(NULL AS VARCHAR) AS main_oprn_code, false AS is_dead, n <> 4 AS is_valid,
+       CASE n WHEN 4 THEN 'negative_cost' END AS invalid_reason,
+       CAST(9000 AS DECIMAL(18,2)) AS medfee_sumamt, CAST(6000 AS DECIMAL(18,2)) AS fund_pay_sumamt
+FROM range(1, 5) AS one (n)
+"""
+LINES = """
+CREATE TABLE lake.marts.fct_fee_line (stay_id VARCHAR, source_id VARCHAR, charge_group VARCHAR, chrgitm_lv VARCHAR,
+    medins_list_codg VARCHAR, medins_list_name VARCHAR, fee_ocur_time TIMESTAMP, det_item_fee_sumamt DECIMAL(18,2))
+"""
+
+
+def test_stays_are_grouped_paid_and_counted_by_the_dags(home: Home, tmp_path: Path) -> None:
+    with lake.connect(home, threads=1) as connection:
+        for adapter in (raw, references, coding, assigned):
+            adapter.create_tables(home, connection)
+        for statement in (STAYS, LINES):
+            connection.execute(statement)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    environment |= {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("dag_run.py")), *(f"dags/{name}.py" for name in DAGS)],
+        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
+    assert [run["state"] for run in runs] == ["success"] * len(DAGS), done.stdout[-4000:]
+    assert runs[-1]["assets"] == ["lake_grouping", "lake_payment", "lake_indicators"]
+    with lake.connect(home, threads=1) as connection:
+        groups = connection.execute(
+            "SELECT status, count(*) FROM lake.grouping.stay GROUP BY ALL ORDER BY 1"
+        ).fetchall()
+        paid = connection.execute("SELECT count(*), sum(payable = fund + self_pay) FROM lake.payment.stay").fetchone()
+        cells = connection.execute(
+            "SELECT mix.stay_count, mix.weighted_count, balance.stay_count, time.index_value "
+            "FROM lake.marts.ind_case_mix AS mix JOIN lake.marts.ind_payment_balance AS balance USING (hospital_id) "
+            "JOIN lake.marts.ind_time_consumption AS time USING (hospital_id)"
+        ).fetchall()
+        marts = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert groups == [("grouped", 2), ("invalid", 1), ("ungroupable", 1)]
+    assert paid == (3, 3)
+    assert cells == [(3, 2, 3, 1.0)]
+    assert set(GROUPED_MARTS) <= marts

@@ -1,0 +1,112 @@
+"""Comparison on a real lake: every hospital and measure has its row, money balances, small cells are withheld."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from headwater.adapters import grouped, lake
+from headwater.adapters.home import Home
+from headwater.cli.main import app
+from headwater.errors import Refusal
+from headwater.steps.compare import MEASURES, compare
+
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+DEAR = "h3"
+
+
+def table(size: int = 600) -> pa.Table:
+    """Give stays of six hospitals and four DRGs; one hospital is half as dear again, every tenth stay has no group."""
+    rng = np.random.default_rng(3)
+    hospital, drg = rng.integers(0, 6, size), rng.choice(4, size, p=[0.5, 0.3, 0.17, 0.03])
+    cost = np.exp(8 + 0.5 * drg + 0.4 * (hospital == 3) + 0.3 * rng.standard_normal(size))
+    fen = np.rint(cost * 100).astype(int)
+    names = ("medfee_sumamt", "drug_amount", "consumable_amount", "service_amount")
+    parts = (fen, fen // 2, fen // 5, fen - fen // 2 - fen // 5)
+    money = {
+        name: pa.array([Decimal(int(one)).scaleb(-2) for one in part], pa.decimal128(18, 2))
+        for name, part in zip(names, parts, strict=True)
+    }
+    return pa.table(
+        {
+            "stay_id": [f"s{number}" for number in range(size)],
+            "hospital_id": [f"h{one}" for one in hospital],
+            "region": ["楚源省"] * size,
+            "hosp_lv": ["3"] * size,
+            "currency": ["CNY"] * size,
+            "stay_days": pa.array(1 + rng.poisson(6, size)),
+            "is_dead": pa.array(rng.random(size) < 0.04),
+            "is_valid": [True] * size,
+            "drg": pa.array([None if n % 10 == 0 else f"D{one}" for n, one in enumerate(drg)], pa.string()),
+            **money,
+        }
+    )
+
+
+@pytest.fixture
+def region(home: Home) -> Home:
+    with lake.connect(home, threads=1) as connection:
+        grouped.create_tables(home, connection)
+        connection.register("stays", table())
+        connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * EXCLUDE (drg) FROM stays")
+        connection.execute("INSERT INTO lake.grouping.stay BY NAME SELECT stay_id, drg FROM stays")
+    return home
+
+
+def test_every_hospital_and_measure_is_compared_and_money_balances(region):
+    found = compare(region, now=NOW)
+    again = compare(region, now=NOW)
+    assert (found.stays, found.left_out, found.hospitals) == (600, 60, 6)
+    assert again.rows == found.rows
+    dearest = max((row for row in found.rows if row["measure"] == "medfee_sumamt"), key=lambda row: row["ratio"])
+    assert dearest["hospital_id"] == DEAR
+    assert sum(found.places["medfee_sumamt"].values()) == 6
+    with lake.connect(region, threads=1) as connection:
+        rows = connection.execute("SELECT count(*), count(DISTINCT measure) FROM lake.grouping.comparison").fetchone()
+        assert rows == (36, len(MEASURES))
+        (factor,) = connection.execute(
+            "SELECT factor FROM lake.grouping.comparison WHERE hospital_id = ? AND measure = 'medfee_sumamt'",
+            [DEAR],
+        ).fetchone()
+        balance = connection.execute(
+            "SELECT hospital_id, sum(volume + mix + price) FROM lake.grouping.difference GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    assert 1.2 < factor < 1.6
+    stays = table()
+    costs = [
+        (h, c)
+        for h, c, d in zip(*(stays[n].to_pylist() for n in ("hospital_id", "medfee_sumamt", "drg")), strict=True)
+        if d
+    ]
+    mean = sum(cost for _, cost in costs) / 6
+    for hospital, difference in balance:
+        assert abs(difference - (sum(cost for name, cost in costs if name == hospital) - mean)) <= Decimal("0.01")
+
+
+def test_cells_are_withheld_where_they_are_small(region):
+    compare(region, now=NOW)
+    with lake.connect(region, threads=1) as connection:
+        cells = connection.execute("SELECT * FROM lake.grouping.cell").to_arrow_table().to_pylist()
+    assert len({(row["hospital_id"], row["drg"]) for row in cells}) == len(cells)
+    withheld = [row for row in cells if row["suppressed"]]
+    assert {row["suppressed"] for row in withheld} >= {"small"}
+    assert all(row["stays"] is row["mean_cost"] is row["deaths"] is None for row in withheld)
+    assert all(row["stays"] >= 10 for row in cells if not row["suppressed"])
+
+
+def test_before_the_marts_are_built_nothing_is_compared(home):
+    with pytest.raises(Refusal, match="^E-GROUP-MART:"):
+        compare(home)
+
+
+def test_the_command_shows_one_measure_and_prints_them_all(region):
+    done = CliRunner().invoke(app, ["compare", "--measure", "stay_days"])
+    assert done.exit_code == 0, done.output
+    assert DEAR in done.output
+    assert "住院日" in done.output
+    printed = json.loads(CliRunner().invoke(app, ["compare", "--json"]).output)
+    assert len(printed["comparison"]) == 36
