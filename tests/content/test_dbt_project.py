@@ -698,6 +698,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
         "ind_drug_share",
         "ind_drug_use",
         "ind_formulary_coverage",
+        "ind_formulary_drug",
         "ind_fund_share",
         "ind_group_coverage",
         "ind_high_value",

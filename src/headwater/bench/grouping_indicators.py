@@ -131,7 +131,7 @@ def made_up(connection: duckdb.DuckDBPyConnection, stays: int) -> None:
 def _singly(
     connection: duckdb.DuckDBPyConnection, checked: Sequence[Checked], catalogue: Catalogue
 ) -> tuple[float, dict[tuple[object, ...], float | None]]:
-    seconds, values = 0.0, {}
+    seconds, values = 0.0, dict[tuple[object, ...], float | None]()
     for one in checked:
         started = time.perf_counter()
         indicator_values.compute(connection, [one], catalogue)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from headwater.claims.indicators import Catalogue, FormulaRefusal, Indicator, check
 
@@ -43,7 +44,7 @@ class Faulty:
     @property
     def indicator(self) -> Indicator:
         """An indicator with this text and no other fault."""
-        said = {"formula": "count()", "scope": "", "unit": self.unit, self.part: self.text}
+        said: dict[str, Any] = {"formula": "count()", "scope": "", "unit": self.unit, self.part: self.text}
         return Indicator(name="here", zh="此处", en="here", owner="bench", **said)
 
 

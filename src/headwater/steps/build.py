@@ -29,7 +29,7 @@ MARTS = (
 VIEWS = (
     *("ind_spectrum_rank", "view_front_page", "view_fee_line", "ind_drug_share", "ind_consumable_share"),
     *("ind_average_stay", "ind_average_cost", "ind_fund_share", "ind_selfpay_share", "ind_readmission"),
-    *("ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_high_value_price"),
+    *("ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_high_value_price", "ind_formulary_drug"),
 )
 """Every mart that is a view; to count its rows would be to compute it."""
 

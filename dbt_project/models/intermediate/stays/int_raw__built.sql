@@ -37,6 +37,7 @@ A build that found nothing to look at has seen nothing new.
 -- depends_on: {{ ref('ind_antibiotic_rate') }}
 -- depends_on: {{ ref('ind_antibiotic_intensity') }}
 -- depends_on: {{ ref('ind_high_value_price') }}
+-- depends_on: {{ ref('ind_formulary_drug') }}
 
 with
 

@@ -1,0 +1,90 @@
+"""What the marts publish, and what each national indicator says of itself."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from headwater.claims.indicators import DIRECTIONS, catalogue, parse_unit
+from headwater.content.fields import read_fields
+from headwater.errors import Refusal
+
+PROJECT = Path(__file__).parents[2]
+NATIONAL = {
+    *("ind_drug_share", "ind_consumable_share", "ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_average_stay"),
+    *("ind_average_cost", "ind_readmission", "ind_selfpay_share", "ind_fund_share", "ind_special_drug"),
+    *("ind_high_value", "ind_high_value_price", "ind_payer_mix", "ind_formulary_coverage"),
+    "ind_formulary_drug",
+}
+SAID = {"zh", "en", "formula", "grain", "unit", "direction", "owner", "threshold", "references"}
+
+
+def _models() -> dict[str, dict[str, Any]]:
+    files = (PROJECT / "dbt_project/models/marts/indicators").glob("ind_*.yml")
+    models = (model for file in files for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"])
+    return {model["name"]: model for model in models}
+
+
+@pytest.mark.parametrize("name", sorted(NATIONAL))
+def test_a_national_indicator_says_what_it_is(name: str) -> None:
+    model = _models()[name]
+    meta = model["config"]["meta"]
+    assert set(meta) == SAID
+    assert meta["direction"] in DIRECTIONS
+    assert set(meta["threshold"]) == {"low", "high"}
+    assert all(isinstance(meta[key], str) and meta[key] for key in ("zh", "en", "formula", "owner"))
+    assert all(isinstance(one, str) for one in meta["references"])
+    parse_unit(meta["unit"])
+    assert set(meta["grain"]) <= {column["name"] for column in model["columns"]}
+
+
+def test_every_indicator_with_a_formula_is_of_the_national_set() -> None:
+    said = {name for name, model in _models().items() if "formula" in (model.get("config") or {}).get("meta", {})}
+    assert said >= NATIONAL
+
+
+def test_marts_publish_their_fields() -> None:
+    found = read_fields(PROJECT)
+    assert {"stay", "fee_line", "item_use", "settlement", "special_use", "readmission"} <= set(found.tables)
+    assert {"hospital_id", "discharge_month", "diagnosis_category", "dscg_dept_name"} <= set(found.dimensions)
+    fields = [field for table in found.tables.values() for field in table.fields.values()]
+    assert len(fields) > 70
+    assert str(found.tables["stay"].fields["medfee_sumamt"].unit) == "currency"
+    assert str(found.tables["special_use"].fields["ddd"].unit) == "DDD"
+    assert str(found.tables["stay"].row) == "stay"
+
+
+def test_nothing_that_names_a_person_can_be_read() -> None:
+    for table in read_fields(PROJECT).tables.values():
+        for field in table.fields.values():
+            if field.name in {"psn_no", "mdtrt_id", "setl_id", "stay_id", "feedetl_sn"}:
+                assert field.kind == "identifier", field
+                assert not field.is_dimension
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"name": "x", "data_type": "bigint", "config": {"meta": {"zh": "数"}}},
+        {"name": "x", "data_type": "bigint", "config": {"meta": {"zh": "数", "unit": "parsec"}}},
+        {"name": "x; drop", "data_type": "bigint", "config": {"meta": {"zh": "数", "unit": "1"}}},
+        {"name": "x", "data_type": "blob", "config": {"meta": {"zh": "数", "unit": "1"}}},
+    ],
+)
+def test_a_field_that_is_declared_wrongly_is_refused(column: dict[str, Any]) -> None:
+    model = {"name": "fct_new", "columns": [{"name": "stay_id", "data_type": "varchar"}, column]}
+    with pytest.raises(Refusal, match="E-FIELD"):
+        catalogue([{"models": [model]}])
+
+
+def test_a_new_mart_joins_by_its_yml_alone() -> None:
+    column = {"name": "weight", "data_type": "decimal(18,6)", "config": {"meta": {"zh": "权重", "unit": "weight"}}}
+    model = {"name": "fct_stay_group", "config": {"meta": {"rows": "stay"}}}
+    model["columns"] = [{"name": "stay_id", "data_type": "varchar"}, column]
+    table = catalogue([{"models": [model]}]).tables["stay_group"]
+    assert (str(table.row), str(table.fields["weight"].unit), table.relation) == (
+        "stay",
+        "weight",
+        "lake.marts.fct_stay_group",
+    )
