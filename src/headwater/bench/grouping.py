@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import grouping_plans
+from headwater.bench import grouping_indicators, grouping_payment, grouping_plans
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["run"]
 
-_PARTS: tuple[Callable[[Size, Path | None], dict[str, Figure]], ...] = (grouping_plans.figures,)
+_PARTS: tuple[Callable[[Size, Path | None], dict[str, Figure]], ...] = (
+    grouping_plans.figures,
+    grouping_payment.figures,
+    grouping_indicators.figures,
+)
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:

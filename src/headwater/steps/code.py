@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -17,15 +16,13 @@ from headwater.claims.likeness import ATTRIBUTES, KINDS, like_ids
 from headwater.claims.reopening import changed_codes, is_touched
 from headwater.errors import Message
 from headwater.steps import fit
-from headwater.steps.questions import DROPPED, NO_REFERENCE, proposed, questions
+from headwater.steps.answers import NOTHING, Row, give, has_lost, rule, settled, weigh
+from headwater.steps.questions import DROPPED, proposed, questions
 
 __all__ = ["CodeReport", "KindCoded", "code"]
 
-_DISAGREES = "reported"
 _MEMORY = "1GiB"
 _UNDER_REVIEW = ("in force", "reopened", "proposed")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -167,16 +164,16 @@ class _Kind:
         if self.reference is not None and pairs is not None:
             self._version = fit.version_of(self.reference, pairs)
         self.rows = self._work(in_force, begun)
-        before = [(row, _settled(row), row["reference_version"]) for row in self.rows]
+        before = [(row, settled(row), row["reference_version"]) for row in self.rows]
         for row, like_id in zip(self.rows, like_ids(_said(self.rows), kind=self.kind), strict=True):
             row["like_id"] = like_id
         for row in self.rows:
             if row["like_id"] in in_force:
-                _rule(row, in_force[row["like_id"]])
+                rule(row, in_force[row["like_id"]])
         open_rows = [row for row in self.rows if row["like_id"] not in in_force]
         if self.reference is None or pairs is None:
             for row in open_rows:
-                _answer(row, _NOTHING)
+                give(row, NOTHING)
         elif open_rows:
             self._match(open_rows, self.reference, pairs, begun)
         for row in self.rows:
@@ -212,7 +209,7 @@ class _Kind:
 
     def _former(self, before: Sequence[tuple[Row, str | None, str | None]]) -> list[Row]:
         """Return the codes that items lose because the reference changed; what is corrected was never so."""
-        lost = [(row, code, version) for row, code, version in before if code and version and code != _settled(row)]
+        lost = [(row, code, version) for row, code, version in before if code and version and code != settled(row)]
         since = {
             version: references.changed_since(self._lake, self.kind, version, on=self._at.date())
             for version in {version for _, _, version in lost}
@@ -263,9 +260,9 @@ class _Kind:
                 answers[row["like_id"]] = {**answer, "matcher_version": self._fitted.version}
         names = dict(zip(*(reference.table.column(name).to_pylist() for name in ("code", "name")), strict=True))
         for row in rows:
-            lost = _has_lost(row, names)
-            _answer(row, {**answers[row["like_id"]], "reference_version": reference.version})
-            _weigh(row, names)
+            lost = has_lost(row, names)
+            give(row, {**answers[row["like_id"]], "reference_version": reference.version})
+            weigh(row, names)
             if row["like_id"] in begun and row["decision"] != "review":
                 row |= {"decision": "review", "reason": begun[row["like_id"]]}
             if lost and row["decision"] != "auto":
@@ -305,57 +302,6 @@ OR (decision = 'auto' AND EXISTS
 """
 """Which items have to be answered: new or altered ones, questions that somebody new might answer, what a person decided
 or may no longer have decided, and automatic answers that rest on a code of which the reference says something else."""
-
-_NOTHING: Row = {
-    "code": None, "confidence": 0.0, "decision": "none", "reason": NO_REFERENCE, "alternatives": [],
-    "matcher_version": None, "reference_version": None,
-}  # fmt: skip
-
-
-def _settled(row: Row) -> str | None:
-    code: str | None = row["code"] if row["decision"] in ("auto", "decided") else None
-    return code
-
-
-def _answer(row: Row, answer: Row) -> None:
-    row |= {**answer, "decided_by": None, "evidence": None}
-
-
-def _has_lost(row: Row, names: Mapping[str, str]) -> bool:
-    """Tell whether the code that an item had is gone from the reference, or went earlier and none came since."""
-    if row["decision"] in ("auto", "decided"):
-        return row["code"] is not None and row["code"] not in names
-    return bool(row["reason"] == DROPPED)
-
-
-def _rule(row: Row, ruling: Ruling) -> None:
-    row |= {
-        **{"code": ruling.code, "confidence": 1.0, "decision": "decided", "reason": ruling.why},
-        **{"decided_by": ruling.signed, "reference_version": ruling.reference_version, "evidence": None},
-    }
-    if (reported := _reported(row)) is not None:
-        row["evidence"] = "agrees" if reported == ruling.code else "disagrees"
-
-
-def _weigh(row: Row, names: Mapping[str, str]) -> None:
-    """Hold an answer against the code that the hospital reports itself; where they differ a person decides."""
-    reported = _reported(row)
-    if reported is None:
-        return
-    if reported not in names:
-        row["evidence"] = "unknown"
-    elif reported == row["code"]:
-        row["evidence"] = "agrees"
-    else:
-        row["evidence"] = "disagrees"
-        if row["decision"] != "review":
-            row |= {"decision": "review", "reason": _DISAGREES}
-
-
-def _reported(row: Row) -> str | None:
-    """Return the national code that the hospital reports; of a diagnosis or operation it is the delivered one."""
-    reported: str | None = row["medins_list_codg" if row["kind"] in ("diagnosis", "operation") else "reported_code"]
-    return reported
 
 
 def _said(rows: Sequence[Row]) -> pa.Table:

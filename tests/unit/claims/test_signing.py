@@ -24,5 +24,5 @@ def test_what_is_put_down_is_readable():
     [("", "w"), (" ", "w"), ("li", " "), ("l\u0456", "w"), ("l\u200bi", "w"), ("li", "\x00"), ("li", "\ud800")],
 )
 def test_what_cannot_be_told_apart_or_written_is_refused(by: str, why: str):
-    with pytest.raises(Refusal, match="^E-CODING-WHO:"):
+    with pytest.raises(Refusal, match="^E-X:"):
         signed(by, why, code="E-X")
