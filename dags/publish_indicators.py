@@ -1,7 +1,7 @@
 """构建分组与支付的集市和指标 / Build the marts and indicators that stand on groups and payments.
 
-用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、时间与费用消耗指数、低风险死亡、支付盈亏等），再在同级医院之间比较、
-查找极端病例并排队待审，最后计算自定义指标。
+用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、时间与费用消耗指数、低风险死亡、支付盈亏等），
+再在同级医院之间比较、查找极端病例并排队待审，最后计算自定义指标。
 随后的质量检查判断全部集市，通过后读者一次性切换到同一快照：指标与其所依据的数据总是一致。
 
 dbt builds the marts tagged `grouped` (groups, payments, CMI, consumption indices, low-risk deaths, gains and losses …),
@@ -13,8 +13,8 @@ stand on always agree.
 
 **Reads / 读取**: `lake.grouping.stay`, `lake.payment.*`, `lake.marts.*`, `ops.indicator`
 
-**Writes / 写入**: `lake.marts.*` tagged `grouped`, `lake.grouping.{comparison,difference,cell,extreme}`, the review queue,
-`lake.indicator.{value,alert}`; asset `lake_indicators`
+**Writes / 写入**: `lake.marts.*` tagged `grouped`, `lake.grouping.{comparison,difference,cell,extreme}`, the review
+queue, `lake.indicator.{value,alert}`; asset `lake_indicators`
 
 **If it fails / 如果失败**: the log names the model, test or indicator. A failed test leaves readers at the snapshot
 before; mend the model or the definition and trigger again. The pool `warehouse` must have exactly one slot.
