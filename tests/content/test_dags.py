@@ -32,7 +32,12 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     "build_warehouse": ("lake_coding", Tag.WAREHOUSE, {"build": "-> lake_marts"}, {"full_refresh"}),
     "group_stays": ("lake_marts", Tag.GROUPING, {"group": "-> lake_grouping"}, {"anew"}),
     "price_stays": ("lake_grouping", Tag.PAYMENT, {"price": "-> lake_payment"}, {"anew"}),
-    "publish_indicators": ("lake_payment", Tag.INDICATORS, {"build": "", "compute": "-> lake_indicators"}, set()),
+    "publish_indicators": (
+        "lake_payment",
+        Tag.INDICATORS,
+        {"compare": "", "find": "", "build": "", "compute": "-> lake_indicators"},
+        set(),
+    ),
     "check_quality": ("lake_indicators", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),
     "value_sources": (
         "quality_verdict",

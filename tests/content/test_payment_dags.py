@@ -23,12 +23,15 @@ SELECT 'h0101:' || n AS stay_id, 'h0101' AS source_id, 'h0101:H0101' AS hospital
        CASE n WHEN 3 THEN 'Z99.999X999' ELSE 'J18.900' END AS dscg_maindiag_code,
        CAST(NULL AS VARCHAR) AS main_oprn_code, false AS is_dead, n <> 4 AS is_valid,
        CASE n WHEN 4 THEN 'negative_cost' END AS invalid_reason,
-       CAST(9000 AS DECIMAL(18,2)) AS medfee_sumamt, CAST(6000 AS DECIMAL(18,2)) AS fund_pay_sumamt
+       CAST(9000 AS DECIMAL(18,2)) AS medfee_sumamt, CAST(5000 AS DECIMAL(18,2)) AS drug_amount,
+       CAST(1000 AS DECIMAL(18,2)) AS consumable_amount, CAST(3000 AS DECIMAL(18,2)) AS service_amount,
+       false AS is_emergency, CAST(1 AS BIGINT) AS diagnosis_count, CAST(6000 AS DECIMAL(18,2)) AS fund_pay_sumamt
 FROM range(1, 5) AS one (n)
 """
 LINES = """
 CREATE TABLE lake.marts.fct_fee_line (stay_id VARCHAR, source_id VARCHAR, charge_group VARCHAR, chrgitm_lv VARCHAR,
-    medins_list_codg VARCHAR, medins_list_name VARCHAR, fee_ocur_time TIMESTAMP, det_item_fee_sumamt DECIMAL(18,2))
+    medins_list_codg VARCHAR, medins_list_name VARCHAR, fee_ocur_time TIMESTAMP, cnt DECIMAL(18,4),
+    det_item_fee_sumamt DECIMAL(18,2))
 """
 
 
