@@ -1,11 +1,11 @@
 """构建分组与支付的集市和指标 / Build the marts and indicators that stand on groups and payments.
 
-用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、时间与费用消耗指数、低风险死亡、支付盈亏等），
-再在同级医院之间比较、查找极端病例并排队待审，最后计算自定义指标。
+先在同级医院之间比较、查找极端病例并排队待审；再用 dbt 构建带 `grouped` 标签的集市（分组、支付、CMI、
+时间与费用消耗指数、低风险死亡、支付盈亏、同级比较、极端病例等），最后计算自定义指标。
 随后的质量检查判断全部集市，通过后读者一次性切换到同一快照：指标与其所依据的数据总是一致。
 
-dbt builds the marts tagged `grouped` (groups, payments, CMI, consumption indices, low-risk deaths, gains and losses …),
-hospitals are compared with their peers, extreme stays found and queued for review, user-defined indicators computed.
+Hospitals are compared with their peers, extreme stays found and queued for review; dbt builds the marts tagged `grouped`
+(groups, payments, CMI, consumption indices, low-risk deaths, comparison …), and user-defined indicators are computed.
 The check of quality that follows judges all marts, and readers move to that one snapshot: indicators and what they
 stand on always agree.
 
@@ -38,17 +38,10 @@ from headwater.adapters.airflow import DEFAULTS, INDICATORS, PRICED, WAREHOUSE_P
     default_args=DEFAULTS,
 )
 def publish_indicators() -> None:
-    """Build the grouped marts, then compute what users defined."""
-
-    @task(task_display_name="dbt 构建 · dbt build", pool=WAREHOUSE_POOL, multiple_outputs=False)
-    def build() -> dict:
-        from headwater.adapters.home import Home
-        from headwater.steps.build import build_grouped
-
-        return announce(build_grouped(Home.from_environment()))
+    """Compare and find, build the grouped marts, then compute what users defined."""
 
     @task(task_display_name="同级医院比较 · Compare hospitals", multiple_outputs=False)
-    def compare(built: dict) -> dict:
+    def compare() -> dict:
         from headwater.adapters.home import Home
         from headwater.steps.compare import compare
 
@@ -61,14 +54,21 @@ def publish_indicators() -> None:
 
         return announce(find(Home.from_environment()))
 
+    @task(task_display_name="dbt 构建 · dbt build", pool=WAREHOUSE_POOL, multiple_outputs=False)
+    def build(found: dict) -> dict:
+        from headwater.adapters.home import Home
+        from headwater.steps.build import build_grouped
+
+        return announce(build_grouped(Home.from_environment()))
+
     @task(task_display_name="自定义指标 · User-defined", outlets=[INDICATORS], multiple_outputs=False)
-    def compute(found: dict) -> dict:
+    def compute(built: dict) -> dict:
         from headwater.adapters.home import Home
         from headwater.steps.indicators import compute
 
         return announce(compute(Home.from_environment(), on=datetime.now(UTC).date()))
 
-    compute(find(compare(build())))
+    compute(build(find(compare())))
 
 
 publish_indicators()
