@@ -35,7 +35,7 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
     "publish_indicators": (
         "lake_payment",
         Tag.INDICATORS,
-        {"build": "", "compare": "", "find": "", "compute": "-> lake_indicators"},
+        {"compare": "", "find": "", "build": "", "compute": "-> lake_indicators"},
         set(),
     ),
     "check_quality": ("lake_indicators", Tag.QUALITY, {"check": "", "publish": "-> quality_verdict"}, set()),

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
+import yaml
+
 from headwater.adapters import assigned, coding, lake, raw, references
 from headwater.adapters.home import Home
 from headwater.steps.build import GROUPED_MARTS
@@ -14,30 +17,34 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAGS = ("group_stays", "price_stays", "publish_indicators")
 
 STAYS = """
-CREATE TABLE lake.marts.fct_stay AS
+INSERT INTO lake.marts.fct_stay BY NAME
 SELECT 'h0101:' || n AS stay_id, 'h0101' AS source_id, 'h0101:H0101' AS hospital_id, CAST(n AS VARCHAR) AS mdtrt_id,
        'H0101' AS fixmedins_code, '楚源省' AS region, 'CNY' AS currency, 'synthetic' AS origin, '3' AS hosp_lv,
-       '310' AS insutype, CAST(NULL AS VARCHAR) AS psn_no, '1' AS gend, CAST(60 AS BIGINT) AS age_years,
-       TIMESTAMP '2025-03-01' AS begntime, TIMESTAMP '2025-03-08' AS endtime, DATE '2025-03-01' AS discharge_month,
-       CAST(7 AS BIGINT) AS stay_days, '1' AS dscg_way, '内科' AS dscg_dept_name,
-       CASE n WHEN 3 THEN 'Z99.999X999' ELSE 'J18.900' END AS dscg_maindiag_code,
-       CAST(NULL AS VARCHAR) AS main_oprn_code, false AS is_dead, n <> 4 AS is_valid,
-       CASE n WHEN 4 THEN 'negative_cost' END AS invalid_reason,
-       CAST(9000 AS DECIMAL(18,2)) AS medfee_sumamt, CAST(6000 AS DECIMAL(18,2)) AS fund_pay_sumamt
+       '310' AS insutype, '1' AS gend, 60 AS age_years, TIMESTAMP '2025-03-01' AS begntime,
+       TIMESTAMP '2025-03-08' AS endtime, DATE '2025-03-01' AS discharge_month, 7 AS stay_days, '1' AS dscg_way,
+       '内科' AS dscg_dept_name, CASE n WHEN 3 THEN 'Z99.999X999' ELSE 'J18.900' END AS dscg_maindiag_code,
+       false AS is_dead, n <> 4 AS is_valid, CASE n WHEN 4 THEN 'negative_cost' END AS invalid_reason,
+       9000 AS medfee_sumamt, 6000 AS fund_pay_sumamt, 4000 AS drug_amount, 1000 AS consumable_amount,
+       4000 AS service_amount, 1 AS diagnosis_count, false AS is_emergency
 FROM range(1, 5) AS one (n)
 """
-LINES = """
-CREATE TABLE lake.marts.fct_fee_line (stay_id VARCHAR, source_id VARCHAR, charge_group VARCHAR, chrgitm_lv VARCHAR,
-    medins_list_codg VARCHAR, medins_list_name VARCHAR, fee_ocur_time TIMESTAMP, det_item_fee_sumamt DECIMAL(18,2))
-"""
+
+
+def create(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
+    """Make a mart with the columns of its contract, as the warehouse would."""
+    (file,) = (PROJECT / "dbt_project" / "models" / "marts").rglob(f"{mart}.yml")
+    (model,) = yaml.safe_load(file.read_text(encoding="utf-8"))["models"]
+    columns = ", ".join(f"{column['name']} {column['data_type']}" for column in model["columns"])
+    connection.execute(f"CREATE TABLE lake.marts.{mart} ({columns})")
 
 
 def test_stays_are_grouped_paid_and_counted_by_the_dags(home: Home, tmp_path: Path) -> None:
     with lake.connect(home, threads=1) as connection:
         for adapter in (raw, references, coding, assigned):
             adapter.create_tables(home, connection)
-        for statement in (STAYS, LINES):
-            connection.execute(statement)
+        for mart in ("fct_stay", "fct_fee_line"):
+            create(connection, mart)
+        connection.execute(STAYS)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     environment |= {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),

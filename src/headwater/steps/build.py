@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from headwater.adapters import assigned, coding, dbt, grouped, lake, priced, raw, references
+from headwater.adapters import assigned, coding, compared, dbt, extremes, grouped, lake, priced, raw, references
 from headwater.adapters.home import Home
 
 __all__ = ["GROUPED_MARTS", "MARTS", "VIEWS", "BuildReport", "build", "build_grouped"]
@@ -37,6 +37,7 @@ GROUPED_MARTS = (
     *("fct_stay_group", "fct_payment", "ind_group_coverage", "ind_case_mix", "ind_time_consumption"),
     *("ind_cost_consumption", "ind_low_risk_mortality", "ind_payment_balance", "ind_budget_use"),
     *("ind_special_payment", "ind_outlier_stay", "ind_common_disease"),
+    *("ind_comparison", "ind_extreme_stay"),
 )
 """Every mart that stands on groups and payments: built after them, in this order of the flow."""
 
@@ -89,8 +90,8 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
         raw.create_tables(home, connection)
         coding.create_tables(home, connection)
         references.create_tables(home, connection)
-        grouped.create_tables(home, connection)
-        priced.create_tables(home, connection)
+        for adapter in (grouped, priced, compared, extremes):
+            adapter.create_tables(home, connection)
         # What hospitals call their items and what is known of them decides values, and neither is a mart.
         assigned.refresh(home, connection)
         stands = _stands(connection, digest := dbt.digest(home))
@@ -106,8 +107,8 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
 def build_grouped(home: Home) -> BuildReport:
     """Build the marts and indicators that stand on groups and payments, with their tests, from what was last priced."""
     with lake.connect(home) as connection:
-        grouped.create_tables(home, connection)
-        priced.create_tables(home, connection)
+        for adapter in (grouped, priced, compared, extremes):
+            adapter.create_tables(home, connection)
         result = dbt.run(home, select=_GROUPED)
         return _report(connection, result, GROUPED_MARTS)
 
