@@ -5,9 +5,9 @@
 随后的质量检查判断全部集市，通过后读者一次性切换到同一快照：指标与其所依据的数据总是一致。
 
 Hospitals are compared with their peers, extreme stays found and queued for review; dbt builds the marts tagged
-`grouped` (groups, payments, CMI, consumption indices, low-risk deaths, comparison …), and user-defined indicators are computed.
-The check of quality that follows judges all marts, and readers move to that one snapshot: indicators and what they
-stand on always agree.
+`grouped` (groups, payments, CMI, consumption indices, low-risk deaths, comparison …), and user-defined indicators are
+computed. The check of quality that follows judges all marts, and readers move to that one snapshot: indicators and what
+they stand on always agree.
 
 **Owner / 负责**: headwater · 支付组
 
