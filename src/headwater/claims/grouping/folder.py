@@ -147,11 +147,10 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
     if table in _OPTIONAL and not file.is_file():
         return []
     try:
-        read = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")), strict=True)
-        rows = [{name: (row.get(name) or "").strip() for name in _TABLES[table]} for row in read]
+        columns, rows = _parsed(file.read_text(encoding="utf-8-sig"), _TABLES[table])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(file, str(error)) from error
-    missing = set(_TABLES[table]) - set(read.fieldnames or ())
+    missing = set(_TABLES[table]) - set(columns)
     if missing:
         raise _unreadable(file, ", ".join(sorted(missing)))
     for place, row in enumerate(rows, start=2):
@@ -165,6 +164,18 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
             raise _unreadable(file, f"{place}: 2 × {' '.join(filter(None, key))}")
         seen.add(key)
     return rows
+
+
+def _parsed(text: str, wanted: Sequence[str]) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Return the columns of a table and its rows, of which only the wanted columns."""
+    # A rule can be longer than what the reader of CSV takes for a field unless told otherwise.
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    try:
+        read = csv.DictReader(io.StringIO(text), strict=True)
+        rows = [{name: (row.get(name) or "").strip() for name in wanted} for row in read]
+    finally:
+        csv.field_size_limit(limit)
+    return read.fieldnames or (), rows
 
 
 def _unreadable(file: Path, detail: str) -> Refusal:

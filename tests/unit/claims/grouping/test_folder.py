@@ -51,6 +51,16 @@ def test_a_converted_plan_is_the_same(plan, published, folder):
     assert converted.group(stays).equals(plan.group(stays))
 
 
+def test_a_long_rule_is_converted_and_loaded(published, tmp_path):
+    rules = json.loads((published / "rules.json").read_text(encoding="utf-8"))
+    rules["drg"]["BR11"] = [f"AGE_Y == {age}" for age in range(10_000)]
+    broken = _broken(published, tmp_path, rules_json=json.dumps(rules))
+    limit = csv.field_size_limit()
+    convert(broken, tmp_path / "plan")
+    assert load_plan(tmp_path / "plan").version == load_plan(broken).version
+    assert csv.field_size_limit() == limit
+
+
 def test_nothing_is_overwritten(published, folder):
     with pytest.raises(Refusal) as refused:
         convert(published, folder)
