@@ -21,15 +21,19 @@ def signature(name: str) -> str:
     return " ".join(folded.split())
 
 
-def signed(by: str, why: str) -> tuple[str, str]:
+def signed(given: tuple[str, str], *, code: str) -> tuple[str, str]:
     """Return who decides and why, as they are put down.
+
+    Parameters
+    ----------
+    code : of the refusal
 
     Raises
     ------
     Refusal
-        ``E-CODING-WHO`` when either is missing, cannot be written, or the name can look like another person's
+        when either is missing, cannot be written, or the name can look like another person's
     """
-    by, why = _spelled(by), why.strip()
+    by, why = _spelled(given[0]), given[1].strip()
     if (
         not by
         or not why
@@ -38,7 +42,7 @@ def signed(by: str, why: str) -> tuple[str, str]:
         or "\x00" in why
     ):
         raise Refusal(
-            "E-CODING-WHO",
+            code,
             Message("须写明决定人和理由。", "A decision needs a person and a reason."),
             Message(
                 "补上二者；不含控制字符，姓名不混用字母文字。",
