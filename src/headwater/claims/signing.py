@@ -21,7 +21,7 @@ def signature(name: str) -> str:
     return " ".join(folded.split())
 
 
-def signed(by: str, why: str, *, code: str) -> tuple[str, str]:
+def signed(given: tuple[str, str], *, code: str) -> tuple[str, str]:
     """Return who decides and why, as they are put down.
 
     Parameters
@@ -33,7 +33,7 @@ def signed(by: str, why: str, *, code: str) -> tuple[str, str]:
     Refusal
         when either is missing, cannot be written, or the name can look like another person's
     """
-    by, why = _spelled(by), why.strip()
+    by, why = _spelled(given[0]), given[1].strip()
     if (
         not by
         or not why

@@ -15,7 +15,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.stay_reviews import DECISIONS, Conflict, Question, Ruling
 from headwater.claims.extremes import RULE, Rule, by_model, by_rule, evidence, explain, reason
 from headwater.claims.extremes.judging import LIMIT
-from headwater.claims.signing import signed as signed_by
+from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
 
 __all__ = ["CHOICES", "Decided", "Found", "Shown", "decide", "find", "show", "waiting"]
@@ -236,7 +236,7 @@ def decide(
         ``E-EXTREME-CHOICE``, ``E-EXTREME-WHO``, ``E-EXTREME-UNKNOWN``, ``E-EXTREME-REPEATED``, or ``E-EXTREME-DECIDED``
         when another decision stands
     """
-    by, why = signed_by(*signed, code="E-EXTREME-WHO")
+    by, why = by_whom(signed, code="E-EXTREME-WHO")
     if decision not in DECISIONS:
         raise Refusal(
             "E-EXTREME-CHOICE",

@@ -12,7 +12,7 @@ from headwater.adapters import coding, lake, postgres, raw, references, reviews
 from headwater.adapters.home import Home
 from headwater.adapters.reviews import Conflict, Question, Ruling, SamePerson, Wanted
 from headwater.claims.likeness import KINDS
-from headwater.claims.signing import signed as signed_by
+from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
 from headwater.steps.questions import is_high_value, questions
 
@@ -122,7 +122,7 @@ def decide(
         ``E-CODING-UNKNOWN``, ``E-CODING-WHO``, ``E-CODING-CODE``, ``E-CODING-REPEATED``, or ``E-CODING-DECIDED`` when
         another decision stands
     """
-    by, why = signed_by(*signed, code="E-CODING-WHO")
+    by, why = by_whom(signed, code="E-CODING-WHO")
     postgres.prepare(home)
     with _coded(home) as connection:
         question = _question(connection, like_id, datetime.now(UTC))
@@ -149,7 +149,7 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
         ``E-CODING-WHO``, ``E-CODING-SAME-PERSON``, ``E-CODING-NOT-WAITING``, ``E-CODING-REPEATED``; ``E-CODING-CODE``
         when the reference lost the code since it was proposed
     """
-    by, why = signed_by(*signed, code="E-CODING-WHO")
+    by, why = by_whom(signed, code="E-CODING-WHO")
     postgres.prepare(home)
     with postgres.connect(home) as register:
         proposal = reviews.ruling(register, decision_id)

@@ -16,7 +16,7 @@ def test_other_people_stay_others():
 
 
 def test_what_is_put_down_is_readable():
-    assert signed(" Ｌｉ  Wei", " 说明书 ", code="E-X") == ("Li Wei", "说明书")
+    assert signed((" Ｌｉ  Wei", " 说明书 "), code="E-WHO") == ("Li Wei", "说明书")
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ def test_what_is_put_down_is_readable():
     [("", "w"), (" ", "w"), ("li", " "), ("l\u0456", "w"), ("l\u200bi", "w"), ("li", "\x00"), ("li", "\ud800")],
 )
 def test_what_cannot_be_told_apart_or_written_is_refused(by: str, why: str):
-    with pytest.raises(Refusal, match="^E-X:"):
-        signed(by, why, code="E-X")
+    with pytest.raises(Refusal, match="^E-WHO:"):
+        signed((by, why), code="E-WHO")
