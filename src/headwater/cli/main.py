@@ -1,7 +1,6 @@
 """The ``headwater`` command: every step of the job without Airflow, on the same code."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,12 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
-from headwater.errors import HeadwaterError, Message
+from headwater.errors import Message
 
 if TYPE_CHECKING:
     from headwater.steps.land import LandReport
@@ -57,7 +57,6 @@ _MARKS = {"good": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
 _out = Console()
 _err = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object. / 以 JSON 输出")]
 Folder = Annotated[Path | None, typer.Option("--deliveries", help="Folder; default: the inbox. / 送报目录")]
 Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
 Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
@@ -89,8 +88,8 @@ def simulate(
     """Write a synthetic region in Chinese settlement layout, dirt included. / 生成合成地区数据."""
     from headwater.simulation import simulate as run
 
-    with _errors(), _bar("simulate 生成") as advance:
-        run(out or _home().deliveries, hospitals=hospitals, months=months, stays=stays, seed=seed, progress=advance)
+    with refusing(), _bar("simulate 生成") as advance:
+        run(out or home().deliveries, hospitals=hospitals, months=months, stays=stays, seed=seed, progress=advance)
 
 
 @app.command()
@@ -102,11 +101,11 @@ def land(
     """Land delivered files into raw tables; every row is loaded, quarantined or a duplicate. / 送报文件入库."""
     from headwater.steps.land import land as run
 
-    with _errors():
-        home = _home()
-        report = run(home, deliveries=folder or home.deliveries, sources=source)
+    with refusing():
+        installation = home()
+        report = run(installation, deliveries=folder or installation.deliveries, sources=source)
         if as_json:
-            _print_json(report.to_dict())
+            print_json(report.to_dict())
         else:
             _tell_landing(report)
         if report.refused or (report.references and report.references.refused):
@@ -153,10 +152,10 @@ def code(
     """Give local items their national codes; what is ambiguous waits for a person. / 统一编码."""
     from headwater.steps.code import code as run
 
-    with _errors():
-        report = run(_home(), anew=anew)
+    with refusing():
+        report = run(home(), anew=anew)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         review.tell(report)
 
@@ -171,7 +170,7 @@ def build(
     """Build staging, intermediate and marts with dbt. / 构建数仓."""
     from headwater.steps import build as step
 
-    _report(as_json, lambda: step.build_grouped(_home()) if grouped else step.build(_home()))
+    _report(as_json, lambda: step.build_grouped(home()) if grouped else step.build(home()))
 
 
 for _command in (group.group, price.price, group.explain, group.near, price.what_if):
@@ -183,7 +182,7 @@ def check(as_json: Json = False) -> None:
     """Run the Great Expectations suites and render the quality report. / 质量检查并出报告."""
     from headwater.steps.check import check as run
 
-    _report(as_json, lambda: run(_home()), failed=lambda report: not report.success)
+    _report(as_json, lambda: run(home()), failed=lambda report: not report.success)
 
 
 app.command()(returns)
@@ -198,7 +197,7 @@ def publish(
     """Let readers see the snapshot that the newest check found good. / 发布检查通过的快照."""
     from headwater.steps.publish import publish as run
 
-    _report(as_json, lambda: run(_home(), by=by or deliveries.whoami()))
+    _report(as_json, lambda: run(home(), by=by or deliveries.whoami()))
 
 
 @app.command()
@@ -213,9 +212,7 @@ def value(
     """Value the sources and choose among them. / 来源价值评估与优选."""
     from headwater.steps.value import value as step
 
-    _in_regions(
-        as_json, task, region, seed, lambda run: step(_home(), run=run, task=task, budget=budget, method=method)
-    )
+    _in_regions(as_json, task, region, seed, lambda run: step(home(), run=run, task=task, budget=budget, method=method))
 
 
 @app.command()
@@ -235,7 +232,7 @@ def aggregate(
 
     guards = Protections(city=protect[0], region=protect[1])
     _in_regions(
-        as_json, task, region, seed, lambda run: step(_home(), run=run, task=task, model=model, protections=guards)
+        as_json, task, region, seed, lambda run: step(home(), run=run, task=task, model=model, protections=guards)
     )
 
 
@@ -249,7 +246,7 @@ def evolve(
     """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
     from headwater.steps.evolve import evolve as step
 
-    _in_regions(as_json, task, region, seed, lambda run: step(_home(), run=run, task=task))
+    _in_regions(as_json, task, region, seed, lambda run: step(home(), run=run, task=task))
 
 
 @app.command()
@@ -257,8 +254,8 @@ def up() -> None:
     """Start Postgres, MLflow, Airflow and the console, and stay until Ctrl-C. / 启动全部组件."""
     from headwater.steps.up import up as run
 
-    with _errors():
-        run(_home(), tell=_tell)
+    with refusing():
+        run(home(), tell=_tell)
 
 
 @app.command()
@@ -270,10 +267,10 @@ def demo(
     """Start everything, run the whole job once in Airflow, and stay up. / 演示整条主线."""
     from headwater.steps.demo import demo as run
 
-    with _errors():
-        report = run(_home(), data=data, tell=_tell, watch=Watch(_err), remain=remain)
+    with refusing():
+        report = run(home(), data=data, tell=_tell, watch=Watch(_err), remain=remain)
         if as_json:
-            _print_json(report.to_dict())
+            print_json(report.to_dict())
 
 
 @app.command()
@@ -283,8 +280,8 @@ def component(
     """Become one process of the stack, for containers and other supervisors. / 运行单个组件."""
     from headwater.steps.component import component as run
 
-    with _errors():
-        run(_home(), name)
+    with refusing():
+        run(home(), name)
 
 
 @app.command()
@@ -292,10 +289,10 @@ def doctor(as_json: Json = False) -> None:
     """Look for what is wrong with this installation, and say what mends it. / 检查安装."""
     from headwater.steps.doctor import doctor as run
 
-    with _errors():
-        findings = run(_home())
+    with refusing():
+        findings = run(home())
     if as_json:
-        _print_json({"findings": [finding.to_dict() for finding in findings]})
+        print_json({"findings": [finding.to_dict() for finding in findings]})
     else:
         for finding in findings:
             _out.print(f"{_MARKS[finding.level]} [bold]{finding.name}[/]", highlight=False)
@@ -316,7 +313,7 @@ def bench(
     """Measure against the goals, with baselines in the same run. / 基准测试."""
     from headwater.bench import BENCHES
 
-    with _errors():
+    with refusing():
         report = BENCHES[name](size.value, data=data)
     if not as_json:
         table = Table("figure", "value", "unit", "goal", "holds", "baseline")
@@ -325,32 +322,14 @@ def bench(
             holds = "[green]yes[/]" if figure["holds"] else "[red]no[/]"
             table.add_row(key, shown, figure["unit"], figure["goal"], holds, json.dumps(figure["baseline"]))
         _err.print(table)
-    _print_json(report)
-
-
-def _home() -> Any:
-    from headwater.adapters.home import Home
-
-    return Home.from_environment().create()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Show a refusal as two sentences in both languages instead of a traceback."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
+    print_json(report)
 
 
 def _report(as_json: bool, run: Callable[[], Any], *, failed: Callable[[Any], bool] = lambda _: False) -> None:
-    with _errors():
+    with refusing():
         report = run()
         if as_json:
-            _print_json(report.to_dict())
+            print_json(report.to_dict())
         else:
             for name, entry in report.to_dict().items():
                 _out.print(f"[bold]{name}[/]", entry, highlight=False)
@@ -364,8 +343,8 @@ def _in_regions(as_json: bool, task: str, region: str | None, seed: int, step: C
     from headwater.steps.regions import regions
 
     now = datetime.now(UTC)
-    with _errors():
-        names = [region] if region else list(regions(_home(), task=task).usable)
+    with refusing():
+        names = [region] if region else list(regions(home(), task=task).usable)
         for name in names:
             run = Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=seed, region=name)
             _report(as_json, partial(step, run))
@@ -375,10 +354,6 @@ def _tell(message: Message) -> None:
     if message.zh != message.en:
         _err.print(message.zh, highlight=False, markup=False)
     _err.print(message.en, highlight=False, markup=False)
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")
 
 
 @contextmanager
