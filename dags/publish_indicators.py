@@ -6,8 +6,9 @@
 
 Hospitals are compared with their peers, extreme stays found and queued for review; dbt builds the marts tagged
 `grouped` (groups, payments, CMI, consumption indices, low-risk deaths, comparison …), and user-defined indicators are
-computed. The check of quality that follows judges all marts, and readers move to that one snapshot: indicators and what
-they stand on always agree.
+computed.
+The check of quality that follows judges all marts, and readers move to that one snapshot: indicators and what they
+stand on always agree.
 
 **Owner / 负责**: headwater · 支付组
 

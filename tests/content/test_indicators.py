@@ -1,12 +1,13 @@
 """What the marts publish, and what each national indicator says of itself."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from headwater.claims.indicators import DIRECTIONS, catalogue, parse_unit
+from headwater.claims.indicators import DIRECTIONS, Indicator, catalogue, check, from_document, parse_unit
 from headwater.content.fields import read_fields
 from headwater.errors import Refusal
 
@@ -88,3 +89,24 @@ def test_a_new_mart_joins_by_its_yml_alone() -> None:
         "weight",
         "lake.marts.fct_stay_group",
     )
+
+
+def test_the_examples_of_the_documentation_hold() -> None:
+    text, published = (PROJECT / "docs/indicators.md").read_text(encoding="utf-8"), read_fields(PROJECT)
+    (defined,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert check(from_document(yaml.safe_load(defined)), published).currency == "CNY"
+    examples = re.findall(r"^\| [^|`]+ \| `([^`]+)` \| `([^`]+)` \|$", text, re.MULTILINE)
+    assert len(examples) == 8
+    own = {
+        f"{part}_share_own": Indicator(
+            name=f"{part}_share_own",
+            zh="x",
+            en="x",
+            owner="x",
+            unit="%",
+            formula=f"sum({part}_amount) / sum(fee_line_amount)",
+        )
+        for part in ("drug", "consumable")
+    }
+    for formula, unit in examples:
+        check(Indicator(name="example", zh="x", en="x", owner="x", formula=formula, unit=unit), published, own)

@@ -1,0 +1,97 @@
+"""What if another policy held: changes are to the fen, add up by every column, and are decomposed without rest."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.cli.main import app
+from headwater.errors import Refusal
+from headwater.steps.what_if import BY, find_policy, what_if
+
+MARCH = (date(2025, 3, 1), date(2025, 3, 31))
+APRIL = (date(2025, 4, 1), date(2025, 4, 30))
+IN_APRIL = {"begntime": datetime(2025, 4, 1), "endtime": datetime(2025, 4, 9)}
+
+
+@pytest.fixture
+def paid(payer):
+    """Give two policies of one plan and five paid stays, two in March and three in April."""
+    payer.policy()
+    payer.policy(first="2026-01-01", weight="0.9")
+    payer.stays(
+        {"mdtrt_id": "1"},
+        {"mdtrt_id": "2", "hospital_id": "h1:B"},
+        *({"mdtrt_id": str(number), **IN_APRIL} for number in (3, 4)),
+        {"mdtrt_id": "5", **IN_APRIL, "dscg_maindiag_code": "Z99.999X999"},
+    )
+    payer.price()
+    return payer
+
+
+def sides(home):
+    return find_policy(home, "trial/2025-01-01"), find_policy(home, "trial")
+
+
+def test_changes_add_up_by_every_column(paid):
+    report = what_if(paid.home, *sides(paid.home), period=MARCH)
+    # Two packages of 0.1 × 10000 more.
+    assert report.total["change"] == Decimal("2000.00")
+    assert report.total["payable_before"] == Decimal("16000.00")
+    for name in BY:
+        assert sum(row["change"] for row in report.by[name]) == Decimal("2000.00"), name
+        assert sum(row["stays"] for row in report.by[name]) == 2
+    assert {row["hospital_id"]: row["outcome"] for row in report.by["hospital_id"]} == {
+        "h1:A": "gains",
+        "h1:B": "gains",
+    }
+
+
+def test_a_change_is_made_of_volume_mix_price_and_policy(paid):
+    effects = what_if(paid.home, *sides(paid.home), period=APRIL, base=MARCH).effects
+    assert effects is not None
+    parts = [effects[name] for name in ("volume", "mix", "price", "policy")]
+    assert sum(parts) == effects["change"] == effects["after"] - effects["before"]
+    assert (effects["stays_before"], effects["stays_after"]) == (2, 3)
+
+
+def test_what_cannot_be_compared_is_refused(paid):
+    before, after = sides(paid.home)
+    with pytest.raises(Refusal, match="E-POLICY-UNKNOWN.*trial/2025-01-01"):
+        find_policy(paid.home, "absent")
+    with pytest.raises(Refusal, match="E-WHATIF-NONE"):
+        what_if(paid.home, before, after, period=(date(2030, 1, 1), date(2030, 1, 2)))
+    other = paid.home.root / "policies" / "trial" / "2026-01-01.yml"
+    other.write_text(
+        other.read_text(encoding="utf-8").replace("plan: headwater_demo", "plan: another"), encoding="utf-8"
+    )
+    with pytest.raises(Refusal, match="E-WHATIF-PLAN"):
+        what_if(paid.home, before, find_policy(paid.home, "trial"), period=MARCH)
+
+
+def test_commands_tell_it_in_both_languages(paid, monkeypatch):
+    monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
+    said = {}
+    for words in (
+        ["group"],
+        ["price"],
+        ["explain", "h1:1"],
+        ["near", "h1:1"],
+        ["policy", "list"],
+        ["policy", "check"],
+        ["plan", "list"],
+        ["what-if", "--before", "trial/2025-01-01", "--after", "trial", "--from", "2025-03-01", "--to", "2025-03-31"],
+    ):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, (words, done.output)
+        said[words[0]] = done.output
+        assert max(map(len, done.output.splitlines())) <= 80 or words[0] == "policy"
+    assert "入组" in said["group"]
+    assert "grouped" in said["group"]
+    assert "8,000.00" in said["explain"]
+    assert "+2,000.00" in said["what-if"]
+    lines = CliRunner().invoke(app, ["explain", "h1:1", "--json"]).output.splitlines()
+    assert '"payable": "8000.00"' in lines[-1]
+    assert CliRunner().invoke(app, ["explain", "h9:9"]).exit_code == 2
