@@ -27,8 +27,8 @@ SOUND = PlanTables(
         *(Group("AR13", "AR1", "MCC or CC", "伴"), Group("AR15", "AR1", "ALWAYS", "不伴")),
         *(Group("BR12", "BR1", "AGE_Y < 14", "儿童"), Group("BR19", "BR1", "ALWAYS", "")),
     ),
-    complications=(("B01.000", "MCC", "1"), ("B02.000", "CC", ""), ("A02.000", "CC", "")),
-    exclusions=(("1", "A02.000"),),
+    complications=(("B01.000", "MCC", "1"), ("B02.000", "CC", "2"), ("A02.000", "CC", "2")),
+    exclusions=(("1", "A02.000"), ("2", "B02.000")),
 )
 
 
@@ -87,7 +87,7 @@ TWINS = {
     "check_groups_are_reached": lambda: Plan(replace(SOUND, drgs=(*SOUND.drgs, Group("AR19", "AR1", "MCC", "")))),
     "check_every_stay_of_an_adrg_has_a_drg": lambda: Plan(replace(SOUND, drgs=(SOUND.drgs[0], *SOUND.drgs[2:]))),
     "check_lists_name_known_codes": lambda: Plan(replace(SOUND, diagnosis_map={"A01": "Z99.000"})),
-    "check_exclusions_are_defined": lambda: Plan(replace(SOUND, complications=(("B01.000", "MCC", "7"),))),
+    "check_exclusions_are_defined": lambda: Plan(replace(SOUND, exclusions=SOUND.exclusions[1:])),
     "check_answers_are_well_formed": lambda: _spoiled(lambda p, s, a: _set(a, "status", ["fine"] * len(a))),
     "check_same_twice": lambda: _spoiled(lambda p, s, a: _set(a, "mdc", ["MDCX"] * len(a))),
     "check_order_of_secondary_diagnoses_does_not_matter": lambda: _spoiled(_by_first_two),

@@ -1,6 +1,7 @@
 """Tables become a compiled plan: codes as numbers, lists as bits, rules as trees that name lists by their key."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,15 @@ from headwater.claims.grouping.grammar import (
     Comparison,
     Complicated,
     Count,
+    Fact,
     Marked,
     Member,
     Rule,
     atoms,
+    excerpt,
     parse,
 )
-from headwater.claims.grouping.tables import Entry, Listed, PlanTables
+from headwater.claims.grouping.tables import Entry, Group, Listed, PlanTables
 from headwater.errors import Message, Refusal
 
 __all__ = ["Adrg", "Compiled", "Drg", "Exclusions", "Mdc", "Scope", "compiled"]
@@ -41,11 +44,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Drg:
-    """A DRG as tried."""
+    """A DRG as tried; ``facts`` are the numbers that its rule compares."""
 
     code: str
     rule: Rule
     scope: Scope
+    facts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Adrg:
     status: str
     rule: Rule
     scope: Scope
+    facts: tuple[str, ...]
     drgs: tuple[Drg, ...]
     asks: bool
 
@@ -109,6 +114,7 @@ def compiled(tables: PlanTables) -> Compiled:
     for listed in tables.lists:
         owned.setdefault(listed.owner, []).append(listed)
     mdcs = tuple(_mdc(tables, owned, entry) for entry in tables.mdcs)
+    _refuse_empty_levels(tables.name, mdcs, tables.complications)
     complicating = [code for code, _, _ in tables.complications] + [code for _, code in tables.exclusions]
     diagnoses = _codebook(tables, "diagnosis", [*tables.diagnoses, *complicating], mdcs)
     operations = _codebook(tables, "operation", list(tables.operations), mdcs)
@@ -116,7 +122,7 @@ def compiled(tables: PlanTables) -> Compiled:
 
 
 def _refuse_loose(tables: PlanTables) -> None:
-    """Refuse groups that stand under no group, twice, or have nothing below them."""
+    """Refuse groups that stand under no group, twice, or have nothing below them, and levels that say half."""
     mdcs, adrgs = [mdc.code for mdc in tables.mdcs], [adrg.code for adrg in tables.adrgs]
     above = {code.split("_")[0] for code in adrgs}
     faults = [
@@ -124,18 +130,41 @@ def _refuse_loose(tables: PlanTables) -> None:
         *(f"DRG {drg.code} → {drg.adrg}" for drg in tables.drgs if drg.adrg not in above),
         *(f"ADRG {code} → DRG" for code in sorted(above - {drg.adrg for drg in tables.drgs})),
         *(f"2 × {code}" for codes in (mdcs, adrgs, [drg.code for drg in tables.drgs]) for code in _twice(codes)),
+        *_incomplete(tables),
     ]
     if faults or not mdcs:
         shown = "; ".join(faults[:5]) or "MDC"
         reason = Message(
             "分组方案 {name} 的表格不完整：{shown}。", "The tables of plan {name} do not fit together: {shown}."
         )
-        remedy = Message("请补齐或删除这些组。", "Add what is missing or remove these groups.")
+        remedy = Message("请补齐、更正或删除。", "Add what is missing, or mend or remove these rows.")
         raise Refusal("E-PLAN-TABLE", reason.format(name=tables.name, shown=shown), remedy)
 
 
-def _twice(codes: list[str]) -> list[str]:
-    return sorted({code for code in codes if codes.count(code) > 1})
+def _incomplete(tables: PlanTables) -> Iterator[str]:
+    """Tell what is wrong with MCC and CC: each lack would silently put stays into lower or higher groups."""
+    if tables.complications and not tables.exclusions:
+        yield "MCC, CC → exclusions: ∅"
+    yield from (f"{level} {code} → exclusion: ∅" for code, level, table in tables.complications if not table)
+    yield from (f"MCC, CC: 2 × {code}" for code in _twice([code for code, _, _ in tables.complications]))
+
+
+def _refuse_empty_levels(name: str, mdcs: tuple[Mdc, ...], complications: tuple[tuple[str, str, str], ...]) -> None:
+    """Refuse a plan whose rules ask for a level of which no diagnosis is."""
+    there = {level for _, level, _ in complications}
+    for rule, _ in _rules(mdcs):
+        for atom in atoms(rule):
+            if isinstance(atom, Complicated) and atom.level not in there:
+                reason = Message(
+                    "分组方案 {name} 的规则用到 {level}，但没有任何诊断属于 {level}。",
+                    "Rules of plan {name} ask for {level}, of which no diagnosis is.",
+                )
+                remedy = Message("请补齐该表。", "Supply the table of that level.")
+                raise Refusal("E-PLAN-TABLE", reason.format(name=name, level=atom.level), remedy)
+
+
+def _twice(codes: Sequence[str]) -> list[str]:
+    return sorted(code for code, count in Counter(codes).items() if count > 1)
 
 
 def _mdc(tables: PlanTables, owned: Mapping[str, list[Listed]], entry: Entry) -> Mdc:
@@ -146,14 +175,22 @@ def _mdc(tables: PlanTables, owned: Mapping[str, list[Listed]], entry: Entry) ->
 
 def _adrg(tables: PlanTables, owned: Mapping[str, list[Listed]], entry: Entry) -> Adrg:
     scope, code = _scope(owned, entry.code), entry.code.split("_")[0]
-    drgs = tuple(
-        Drg(drg.code, _rule(drg.code, drg.rule, inner), inner)
-        for drg in tables.drgs
-        if drg.adrg == code
-        for inner in (_scope(owned, drg.code),)
-    )
+    rule = _rule(entry.code, entry.rule, scope)
+    drgs = tuple(_drg(owned, drg) for drg in tables.drgs if drg.adrg == code)
     asks = any(isinstance(atom, Complicated) for drg in drgs for atom in atoms(drg.rule))
-    return Adrg(entry.code, code, entry.status, _rule(entry.code, entry.rule, scope), scope, drgs, asks)
+    return Adrg(entry.code, code, entry.status, rule, scope, _facts(rule), drgs, asks)
+
+
+def _drg(owned: Mapping[str, list[Listed]], group: Group) -> Drg:
+    scope = _scope(owned, group.code)
+    rule = _rule(group.code, group.rule, scope)
+    return Drg(group.code, rule, scope, _facts(rule))
+
+
+def _facts(rule: Rule) -> tuple[str, ...]:
+    compared = [atom for atom in atoms(rule) if isinstance(atom, Comparison)]
+    sides = [side for atom in compared for side in (atom.left, atom.right)]
+    return tuple(dict.fromkeys(side.name for side in sides if isinstance(side, Fact)))
 
 
 def _scope(owned: Mapping[str, list[Listed]], owner: str) -> Scope:
@@ -189,7 +226,8 @@ def _rule(where: str, text: str, scope: Scope) -> Rule:
                 "The rule of {where}, {text!r}, names {missing}, which is no list of it.",
             )
             remedy = Message("请在 lists.csv 中补上该清单。", "Add the list to lists.csv.")
-            raise Refusal("E-PLAN-RULE", reason.format(where=where, text=text, missing=missing), remedy)
+            shown, clipped = excerpt(text, text.find(missing)), excerpt(missing, 0)
+            raise Refusal("E-PLAN-RULE", reason.format(where=where, text=shown, missing=clipped), remedy)
     return rule
 
 

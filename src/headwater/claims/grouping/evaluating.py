@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ _SIGNS: Mapping[str, Callable[[Vector, Vector], Flags]] = {
 }
 _T = TypeVar("_T", np.uint64, np.uint8)
 _LEVELS = {"CC": 1, "MCC": 2}
+Compared: TypeAlias = Callable[[Comparison, Scope, Rows], Flags]
+"""What answers comparisons of rows."""
 
 
 class Batch:
@@ -57,19 +59,19 @@ class Batch:
             "operation": _first(stays.operations, self._codes["operation"]),
         }
 
-    def holds(self, rule: Rule, scope: Scope, rows: Rows, *, freely: bool = False) -> Flags:
-        """Tell of which rows a rule holds; ``freely`` takes comparisons for true, to see whether one was in the way."""
+    def holds(self, rule: Rule, scope: Scope, rows: Rows, *, compared: Compared | None = None) -> Flags:
+        """Tell of which rows a rule holds; ``compared`` answers its comparisons, unless they are negated."""
         match rule:
             case Always():
                 return np.ones(len(rows), bool)
             case Not():
-                return ~self.holds(rule.rule, scope, rows, freely=freely)
+                return ~self.holds(rule.rule, scope, rows)
             case All():
-                return self._joined(np.logical_and, rule.rules, scope, rows, freely)
+                return self._joined(np.logical_and, rule.rules, scope, rows, compared)
             case Any():
-                return self._joined(np.logical_or, rule.rules, scope, rows, freely)
+                return self._joined(np.logical_or, rule.rules, scope, rows, compared)
             case Comparison():
-                return np.ones(len(rows), bool) if freely else self._compared(rule, scope, rows)
+                return (compared or self.compared)(rule, scope, rows)
             case Complicated():
                 return np.asarray(self.complicated[rows] & _LEVELS[rule.level] != 0)
             case Member():
@@ -77,10 +79,12 @@ class Batch:
             case Marked():
                 return self._among(rule.kind, scope.marks[rule.kind][rule.mark], rows)
 
-    def _joined(self, join: np.ufunc, rules: tuple[Rule, ...], scope: Scope, rows: Rows, freely: bool) -> Flags:
-        joined = self.holds(rules[0], scope, rows, freely=freely)
+    def _joined(
+        self, join: np.ufunc, rules: tuple[Rule, ...], scope: Scope, rows: Rows, compared: Compared | None
+    ) -> Flags:
+        joined = self.holds(rules[0], scope, rows, compared=compared)
         for rule in rules[1:]:
-            joined = join(joined, self.holds(rule, scope, rows, freely=freely))
+            joined = join(joined, self.holds(rule, scope, rows, compared=compared))
         return joined
 
     def _member(self, rule: Member, scope: Scope, rows: Rows) -> Flags:
@@ -98,10 +102,16 @@ class Batch:
         word, bit = self._book(kind).bit(key)
         return np.asarray(self._united(kind, word)[rows] & bit != 0)
 
-    def _compared(self, rule: Comparison, scope: Scope, rows: Rows) -> Flags:
+    def compared(self, rule: Comparison, scope: Scope, rows: Rows) -> Flags:
+        """Tell of which rows a comparison holds."""
         left, right = self._value(rule.left, scope, rows), self._value(rule.right, scope, rows)
         # Whoever lacks the number satisfies no comparison, not even "differs from".
         return _SIGNS[rule.sign](left, right) & ~np.isnan(left) & ~np.isnan(right)
+
+    def compared_or_lacking(self, rule: Comparison, scope: Scope, rows: Rows) -> Flags:
+        """Tell of which rows a comparison holds or could hold, if a number that they lack were there."""
+        lacking = [np.isnan(self._value(side, scope, rows)) for side in (rule.left, rule.right)]
+        return np.asarray(self.compared(rule, scope, rows) | lacking[0] | lacking[1])
 
     def _value(self, value: Value, scope: Scope, rows: Rows) -> Vector:
         if isinstance(value, float):

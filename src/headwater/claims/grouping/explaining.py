@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from headwater.claims.grouping.facts import checked_table, is_list, is_text
 from headwater.claims.grouping.plan import Plan
-from headwater.claims.grouping.reasons import REASONS, STATUSES
-from headwater.errors import Message
+from headwater.claims.grouping.reasons import REASON_TYPE, REASONS, STATUSES
+from headwater.errors import Message, Refusal
 
 __all__ = ["explain"]
 
@@ -32,7 +34,13 @@ def explain(plan: Plan, grouped: pa.Table) -> pa.Table:
     -------
     pyarrow.Table
         Row for row ``zh`` and ``en``, lists of sentences: one for each reason, the status last.
+
+    Raises
+    ------
+    Refusal
+        ``E-GROUP-TABLE`` where the table is no grouping.
     """
+    grouped = _grouping(grouped)
     names = plan.names
     columns: dict[str, list[list[str]]] = {"zh": [], "en": []}
     for reasons, status in zip(grouped["reasons"].to_pylist(), grouped["status"].to_pylist(), strict=True):
@@ -40,6 +48,33 @@ def explain(plan: Plan, grouped: pa.Table) -> pa.Table:
         columns["zh"].append([message.zh for message in told])
         columns["en"].append([message.en for message in told])
     return pa.table({name: pa.array(told, pa.list_(pa.string())) for name, told in columns.items()})
+
+
+def _grouping(table: object) -> pa.Table:
+    """Return the table if its statuses and reasons are such as a grouping can say, else refuse it."""
+    grouped = checked_table(table, ("status", "reasons"))
+    types = grouped.schema.field("status").type, grouped.schema.field("reasons").type
+    strange = {
+        str(type_) for type_, fits in zip(types, (is_text(types[0]), _is_told(types[1])), strict=True) if not fits
+    }
+    if not strange:
+        codes = pc.struct_field(pc.list_flatten(grouped["reasons"]), "code")
+        strange |= set(grouped["status"].unique().to_pylist()) - set(STATUSES)
+        strange |= set(codes.unique().to_pylist()) - set(REASONS)
+    if strange:
+        reason = Message("这不是分组结果：{found}。", "This is no grouping: {found}.")
+        remedy = Message("请传入 plan.group 的结果。", "Hand in what plan.group returned.")
+        found = ", ".join(sorted(map(str, strange)))[:100]
+        raise Refusal("E-GROUP-TABLE", reason.format(found=found), remedy)
+    return grouped
+
+
+def _is_told(type_: pa.DataType) -> bool:
+    """Tell whether a type is one of lists of reasons."""
+    if not is_list(type_) or not pa.types.is_struct(type_.value_type):
+        return False
+    fields = {field.name: field.type for field in type_.value_type}
+    return all(field.name in fields and is_text(fields[field.name]) for field in REASON_TYPE)
 
 
 def _sentence(names: Mapping[str, str], reason: Mapping[str, str | None]) -> Message:

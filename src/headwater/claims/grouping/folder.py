@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from headwater.claims.grouping.compiling import compiled
 from headwater.claims.grouping.published import read_published
 from headwater.claims.grouping.tables import Entry, Group, Listed, PlanTables
 from headwater.errors import Message, Refusal
@@ -27,7 +28,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "complications": ("code", "level", "exclusion"),
     "exclusions": ("exclusion", "code"),
 }
-_OPTIONAL = ("diagnosis_map", "operation_map", "exclusions")
+_OPTIONAL = ("diagnosis_map", "operation_map")
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("lists", "kind"): ("diagnosis", "operation"),
     ("adrg", "status"): ("", "grouped", "unrelated"),
@@ -36,7 +37,7 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
 _KEYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("diagnoses", "operations", "diagnosis_map", "operation_map"), ("code",)),
     "lists": ("owner", "list", "kind", "code"),
-    "complications": ("code", "level"),
+    "complications": ("code",),
 }
 _Rows = Sequence[Mapping[str, str]]
 
@@ -76,18 +77,26 @@ def read_folder(folder: Path) -> PlanTables:
     )
 
 
-def convert(published: Path, out: Path) -> None:
+def convert(published: Path | str, out: Path | str) -> None:
     """Write a published plan in headwater's own layout; it loads as the same version.
 
     Parameters
     ----------
     published : folder with ``rules.json`` and its tables
     out : folder to write; it is made, and must be empty
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-OUT`` where something stands in the folder to write, and whatever ``load_plan`` refuses: what is
+        written can be loaded.
     """
+    published, out = Path(published), Path(out)
     if out.exists() and any(out.iterdir()):
         reason = Message("文件夹 {out} 不是空的。", "Folder {out} is not empty.").format(out=out.name)
         raise Refusal("E-PLAN-OUT", reason, Message("请指定一个新文件夹。", "Name a new folder."))
     tables = read_published(published)
+    compiled(tables)
     out.mkdir(parents=True, exist_ok=True)
     head = {"name": tables.name, "title": tables.title, "source": tables.source}
     (out / _HEAD).write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), encoding="utf-8")
@@ -127,7 +136,7 @@ def _lists(rows: _Rows) -> Iterator[Listed]:
 def _head(file: Path) -> Mapping[str, Any]:
     try:
         head = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise _unreadable(file, str(error)) from error
     if not isinstance(head, dict) or not head.get("name"):
         raise _unreadable(file, "name")
@@ -138,11 +147,10 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
     if table in _OPTIONAL and not file.is_file():
         return []
     try:
-        read = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")), strict=True)
-        rows = [{name: (row.get(name) or "").strip() for name in _TABLES[table]} for row in read]
+        columns, rows = _parsed(file.read_text(encoding="utf-8-sig"), _TABLES[table])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(file, str(error)) from error
-    missing = set(_TABLES[table]) - set(read.fieldnames or ())
+    missing = set(_TABLES[table]) - set(columns)
     if missing:
         raise _unreadable(file, ", ".join(sorted(missing)))
     for place, row in enumerate(rows, start=2):
@@ -156,6 +164,18 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
             raise _unreadable(file, f"{place}: 2 × {' '.join(filter(None, key))}")
         seen.add(key)
     return rows
+
+
+def _parsed(text: str, wanted: Sequence[str]) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Return the columns of a table and its rows, of which only the wanted columns."""
+    # A rule can be longer than what the reader of CSV takes for a field unless told otherwise.
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    try:
+        read = csv.DictReader(io.StringIO(text), strict=True)
+        rows = [{name: (row.get(name) or "").strip() for name in wanted} for row in read]
+    finally:
+        csv.field_size_limit(limit)
+    return read.fieldnames or (), rows
 
 
 def _unreadable(file: Path, detail: str) -> Refusal:

@@ -36,6 +36,7 @@ __all__ = [
     "Rule",
     "Value",
     "atoms",
+    "excerpt",
     "parse",
 ]
 
@@ -49,10 +50,10 @@ SUBJECTS: dict[str, Kind] = {
 """Which codes of a stay a rule can speak of: principal, secondary, any diagnosis; first, any operation."""
 _MATCHED: dict[str, Kind] = {"ss_matched": "operation", "zd_matched": "diagnosis"}
 _DEEPEST = 100
+_AROUND = 35
+_BLANKS = re.compile(r"\s*")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<mark>'[^']*')|(?P<sign><=|>=|==|!=|[<>()]))"
-)
+_TOKEN = re.compile(r"(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<mark>'[^']*')|(?P<sign><=|>=|==|!=|[<>()])")
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,12 @@ def atoms(rule: Rule) -> "tuple[Rule, ...]":
     return (rule,)
 
 
+def excerpt(text: str, place: int) -> str:
+    """Return what stands around a place of a rule, at most 72 characters, ``…`` where something was left out."""
+    start, stop = max(0, place - _AROUND), place + _AROUND
+    return "…" * (start > 0) + text[start:stop] + "…" * (stop < len(text))
+
+
 class _Reader:
     """Reads a rule from left to right; ``token`` is the one in hand, empty at the end."""
 
@@ -180,11 +187,12 @@ class _Reader:
     def step(self) -> str:
         """Take the token in hand and look at the following one."""
         taken = self.token
-        self.start = self.end + len(self.text[self.end :]) - len(self.text[self.end :].lstrip())
+        blanks = _BLANKS.match(self.text, self.end)
+        self.start = blanks.end() if blanks else self.end
         if self.start == len(self.text):
             self.token = self.sort = ""
             return taken
-        found = _TOKEN.match(self.text, self.end)
+        found = _TOKEN.match(self.text, self.start)
         if not found:
             raise self.fault("无法识别的字符", "no such character in rules")
         self.token, self.sort, self.end = found[found.lastgroup or 0], found.lastgroup or "", found.end()
@@ -194,7 +202,8 @@ class _Reader:
         """Return the refusal of what stands at the token in hand."""
         place = self.start + 1
         shown = self.text[self.start : self.start + 20]
-        values = {"where": self.where or "?", "place": place, "shown": shown or "∎", "rule": self.text}
+        rule = excerpt(self.text, self.start)
+        values = {"where": self.where or "?", "place": place, "shown": shown or "∎", "rule": rule}
         reason = Message(
             "{where} 的规则“{rule}”第 {place} 个字符处（“{shown}”）：" + zh + "。",
             "The rule of {where}, {rule!r}, at character {place} ({shown!r}): " + en + ".",

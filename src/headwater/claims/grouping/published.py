@@ -10,7 +10,7 @@ unrelated operations
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def _rules(file: Path) -> dict[str, Any]:
     try:
         rules = json.loads(file.read_text(encoding="utf-8-sig"))
         missing = {"version", "mdc_order", "mdc", "adrg", "drg", "drg_names"} - set(rules)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(file, str(error)) from error
     if missing:
         raise _unreadable(file, ", ".join(sorted(missing)))
@@ -82,13 +82,17 @@ def _rules(file: Path) -> dict[str, Any]:
 
 
 def _pairs(file: Path) -> dict[str, str]:
-    """Read lines of a code, a blank and a value."""
+    """Read lines of a code, a blank and a value; a code may stand twice, but with one value."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, str(error)) from error
     split = (line.split(maxsplit=1) for line in lines)
-    return {parts[0]: parts[1].strip() if len(parts) > 1 else "" for parts in split if parts}
+    pairs: dict[str, str] = {}
+    for code, value in ((parts[0], parts[1].strip() if len(parts) > 1 else "") for parts in split if parts):
+        if pairs.setdefault(code, value) != value:
+            raise _unreadable(file, f"2 × {code}: {pairs[code]!r}, {value!r}")
+    return pairs
 
 
 def _unreadable(file: Path, detail: str) -> Refusal:
@@ -99,6 +103,8 @@ def _unreadable(file: Path, detail: str) -> Refusal:
 
 def _any(rules: Sequence[str]) -> str:
     """Return one rule of alternatives."""
+    if isinstance(rules, str):
+        raise TypeError(rules[:50])
     return rules[0] if len(rules) == 1 else " or ".join(f"({rule})" for rule in rules)
 
 
@@ -129,23 +135,32 @@ def _lists(rules: Mapping[str, Any]) -> Iterator[Listed]:
             marked = any("ss_matched" in rule for rule in group["entry"])
             for name in ("mdc_zd", "adrg_zd", "adrg_zd1"):
                 if lists.get(name):
-                    yield Listed(owner, name, "diagnosis", _headed(lists[name]))
+                    yield Listed(owner, name, "diagnosis", _headed(owner, lists[name]))
             if marked:
-                # The second list says of each operation of the first which part it plays; the first mention counts.
-                pairs = zip(reversed(lists["adrg_ss"]), reversed(lists["adrg_ss1"]), strict=True)
-                yield Listed(owner, "adrg_ss", "operation", dict(pairs))
+                # The second list says of each operation of the first which part it plays.
+                pairs = zip(lists["adrg_ss"], lists["adrg_ss1"], strict=True)
+                yield Listed(owner, "adrg_ss", "operation", _marked(owner, pairs))
                 continue
             for name in ("adrg_ss", "adrg_ss1"):
                 if lists.get(name):
                     yield Listed(owner, name, "operation", dict.fromkeys(lists[name], ""))
 
 
-def _headed(codes: Sequence[str]) -> dict[str, str]:
-    """Return codes with the heading under which each stands last."""
-    area, marks = "", {}
+def _headed(owner: str, codes: Sequence[str]) -> dict[str, str]:
+    """Return codes with the heading under which each stands."""
+    area, pairs = "", []
     for code in codes:
         if _is_heading(code):
             area = code
         else:
-            marks[code] = area
+            pairs.append((code, area))
+    return _marked(owner, pairs)
+
+
+def _marked(owner: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return codes with their marks; a code may stand twice, but with one mark."""
+    marks: dict[str, str] = {}
+    for code, mark in pairs:
+        if marks.setdefault(code, mark) != mark:
+            raise ValueError(f"{owner}: 2 × {code}: {marks[code]}, {mark}")
     return marks

@@ -62,10 +62,10 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
             "the plan does not know operation “{detail}”, it counts for nothing",
         ),
         "fact_missing": _reason(
-            "mdc", "{detail} 需要 {other}，该病例缺少此项", "{detail} asks for {other}, which this stay lacks"
+            "fact", "{detail} 需要 {other}，该病例缺少此项", "{detail} asks for {other}, which this stay lacks"
         ),
         "fact_against": _reason(
-            "mdc", "{detail} 对 {other} 的要求不符", "{detail} would admit the stay but for its {other}"
+            "fact", "{detail} 对 {other} 的要求不符", "{detail} would admit the stay but for its {other}"
         ),
         "mdc_left": _reason(
             "mdc", "符合 {detail}，但不符合其任何 ADRG", "{detail} admits the stay, none of its ADRGs does"

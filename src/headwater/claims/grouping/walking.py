@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.claims.grouping.codebook import EXACT, MAPPED, RESPELLED, UNKNOWN
-from headwater.claims.grouping.compiling import Adrg, Compiled, Mdc
-from headwater.claims.grouping.evaluating import Batch, Rows
+from headwater.claims.grouping.compiling import Adrg, Compiled, Drg, Mdc, Scope
+from headwater.claims.grouping.evaluating import Batch, Flags, Rows
 from headwater.claims.grouping.facts import Stays
 from headwater.claims.grouping.grammar import Comparison, Fact, atoms
 from headwater.claims.grouping.telling import Answers, Pool
@@ -54,8 +54,9 @@ class _Walk:
                 return outside
             hit = self.batch.holds(adrg.rule, adrg.scope, left)
             if hit.any():
-                self.into(mdc, adrg, left[hit])
-                left = left[~hit]
+                taken, left = left[hit], left[~hit]
+                self.into(mdc, adrg, taken)
+            self.tell_lacking(adrg, left)
         self.answers.tell(left, "mdc_left", self.pool.place[mdc.code])
         return np.sort(np.concatenate((outside, left))) if len(left) else outside
 
@@ -75,6 +76,7 @@ class _Walk:
             answers.tell(taken, "drg", place[drg.code], self.pool.groups[drg.code])
             if not len(rows):
                 return
+            self.tell_lacking(drg, rows)
         answers.tell(rows, "drg_none", place[adrg.code])
 
     def tell_held_back(self, mdc: Mdc, rows: Rows) -> None:
@@ -86,13 +88,27 @@ class _Walk:
                     asked.setdefault(side.name, []).append(atom)
         if not asked or not len(rows):
             return
-        rows = rows[self.batch.holds(mdc.rule, mdc.scope, rows, freely=True)]
+        rows = rows[self.batch.holds(mdc.rule, mdc.scope, rows, compared=_granted)]
         place = self.pool.place
         for name, compared in asked.items():
             missing = np.isnan(self.stays.numbers[name][rows])
             failing = ~np.logical_and.reduce([self.batch.holds(atom, mdc.scope, rows) for atom in compared])
             self.answers.tell(rows[missing], "fact_missing", place[mdc.code], place[name])
             self.answers.tell(rows[failing & ~missing], "fact_against", place[mdc.code], place[name])
+
+    def tell_lacking(self, group: Adrg | Drg, rows: Rows) -> None:
+        """Tell the rows that would be in the group, were it not for a number that they lack, which number it is."""
+        missing = {name: np.isnan(self.stays.numbers[name][rows]) for name in group.facts}
+        if not missing:
+            return
+        some = np.logical_or.reduce(list(missing.values()))
+        if not some.any():
+            return
+        rows = rows[some]
+        closed = self.batch.holds(group.rule, group.scope, rows, compared=self.batch.compared_or_lacking)
+        for name, lacks in missing.items():
+            told = rows[closed & lacks[some]]
+            self.answers.tell(told, "fact_missing", self.pool.place[group.code], self.pool.place[name])
 
     def tell_complications(self) -> None:
         """Tell which secondary diagnosis decides, the first of the highest level, and which are excluded."""
@@ -120,3 +136,8 @@ class _Walk:
             text = coded.text[odd[some]]
             read = names + coded.spelled.codes[text] if value != UNKNOWN else np.full(len(text), -1, np.int32)
             self.answers.tell(owner[some], f"{kind}_{code}", delivered + text, read)
+
+
+def _granted(_rule: Comparison, _scope: Scope, rows: Rows) -> Flags:
+    """Take a comparison for true, to see whether it was in the way."""
+    return np.ones(len(rows), bool)

@@ -29,6 +29,15 @@ def _edit(folder, table, change):
         writer.writerows(rows)
 
 
+def _broken(published, tmp_path, **tables):
+    """Return a copy of the published plan, some of its tables written anew."""
+    broken = tmp_path / "broken"
+    shutil.copytree(published, broken)
+    for name, text in tables.items():
+        (broken / name.replace("_dat", ".dat").replace("_json", ".json")).write_text(text, encoding="utf-8")
+    return broken
+
+
 def _refused(folder):
     with pytest.raises(Refusal) as refused:
         load_plan(folder)
@@ -40,6 +49,16 @@ def test_a_converted_plan_is_the_same(plan, published, folder):
     assert converted.version == plan.version
     stays = as_table(list(Cases(Oracle(published), 1).draw(300)))
     assert converted.group(stays).equals(plan.group(stays))
+
+
+def test_a_long_rule_is_converted_and_loaded(published, tmp_path):
+    rules = json.loads((published / "rules.json").read_text(encoding="utf-8"))
+    rules["drg"]["BR11"] = [f"AGE_Y == {age}" for age in range(10_000)]
+    broken = _broken(published, tmp_path, rules_json=json.dumps(rules))
+    limit = csv.field_size_limit()
+    convert(broken, tmp_path / "plan")
+    assert load_plan(tmp_path / "plan").version == load_plan(broken).version
+    assert csv.field_size_limit() == limit
 
 
 def test_nothing_is_overwritten(published, folder):
@@ -89,6 +108,83 @@ def test_a_list_that_is_not_there_is_refused(folder, rule):
 def test_groups_that_hang_in_the_air_are_refused(folder, table, change):
     _edit(folder, table, change)
     assert _refused(folder).code == "E-PLAN-TABLE"
+
+
+def test_nothing_lacking_changes_groups_silently(folder):
+    for name in ("exclusions.csv", "complications.csv"):
+        file = folder / name
+        text = file.read_text(encoding="utf-8")
+        file.unlink()
+        assert _refused(folder).code == "E-PLAN-FILE"
+        file.write_text(text.splitlines()[0] + "\n", encoding="utf-8")
+        assert _refused(folder).code == "E-PLAN-TABLE"
+        file.write_text(text, encoding="utf-8")
+    load_plan(folder)
+
+
+def test_a_level_of_which_no_diagnosis_is_is_refused(folder):
+    _edit(folder, "complications", lambda rows: [row for row in rows if row["level"] != "CC"])
+    assert "CC, of which no diagnosis is" in _refused(folder).reason.en
+    _edit(folder, "drg", lambda rows: [{**row, "rule": row["rule"].replace("CC", "MCC")} for row in rows])
+    _edit(folder, "drg", lambda rows: [{**row, "rule": row["rule"].replace("MMCC", "MCC")} for row in rows])
+    load_plan(folder)
+
+
+def test_a_complication_without_its_exclusion_table_is_refused(folder):
+    _edit(folder, "complications", lambda rows: [*rows[:-1], {**rows[-1], "exclusion": ""}])
+    refusal = _refused(folder)
+    assert refusal.code == "E-PLAN-TABLE"
+    assert "S22.300" in refusal.reason.en
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("CC_dat", ""),
+        ("MCC_dat", ""),
+        ("CCE_dat", ""),
+        ("CC_dat", "I10.x00x002\nS22.300 5\n"),
+        ("CC_dat", "I10.x00x002 2\nI10.x00x002 5\n"),
+        ("CC_dat", "I10.x00x002 2\nJ96.000 5\n"),
+        ("CCE_dat", "J18.900 1\nI63.900 2\nI63.900 1\n"),
+        ("rules_json", "[" * 200_000),
+    ],
+)
+def test_published_tables_that_lack_something_or_say_it_twice_are_refused(published, tmp_path, table, text):
+    assert _refused(_broken(published, tmp_path, **{table: text})).code in ("E-PLAN-FILE", "E-PLAN-TABLE")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        ("JA1", "adrg_ss", ["85.5300", "85.4300", "85.5300"]),
+        ("MDCZ", "mdc_zd", ["头颈部创伤", "S06.500", "胸部创伤", "S06.500"]),
+        ("BR1", "entry", "ALWAYS"),
+    ],
+)
+def test_a_code_with_two_marks_and_a_rule_that_is_no_list_are_refused(published, tmp_path, group, name, value):
+    rules = json.loads((published / "rules.json").read_text(encoding="utf-8"))
+    changed = rules["mdc" if group.startswith("MDC") else "adrg"][group]
+    (changed if name == "entry" else changed["lists"])[name] = value
+    refusal = _refused(_broken(published, tmp_path, rules_json=json.dumps(rules)))
+    assert refusal.code == "E-PLAN-FILE"
+    assert "ValueError" in refusal.reason.en or "TypeError" in refusal.reason.en
+
+
+def test_folders_are_named_by_text_too_and_nothing_is_written_that_cannot_be_loaded(published, tmp_path):
+    convert(str(published), str(tmp_path / "plan"))
+    assert load_plan(str(tmp_path / "plan")).version == load_plan(str(published)).version
+    with pytest.raises(Refusal):
+        convert(_broken(published, tmp_path, CC_dat=""), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_list_that_is_not_there_is_named_without_the_whole_rule(folder):
+    rule = " or ".join(["PDX in adrg_zd"] * 2_000) + " or PDX in nowhere"
+    _edit(folder, "adrg", lambda rows: [{**row, "rule": rule} if row["code"] == "BR1" else row for row in rows])
+    refusal = _refused(folder)
+    assert "nowhere" in refusal.reason.en
+    assert len(refusal.reason.en) <= 200
 
 
 @pytest.mark.parametrize("table", ["diagnoses", "operation_map", "lists", "complications"])

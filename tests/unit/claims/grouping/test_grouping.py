@@ -1,5 +1,7 @@
 """Stays land where the published rule says, told why."""
 
+from decimal import Decimal
+
 import pyarrow as pa
 import pytest
 
@@ -128,13 +130,34 @@ def test_reasons_follow_the_walk(plan):
         ("mdc_none", "C61.x00", None),
     ]
     assert _codes(plan, ["C61.x00"], gend="9")[0] == ("fact_missing", "MDCM", "SEX")
-    assert _codes(plan, ["J18.900"], age=0.0)[:1] == [("mdc", "MDCP", None)]
+    assert _codes(plan, ["J18.900"], age=0.0, age_days=3, weight=3000)[:1] == [("mdc", "MDCP", None)]
     assert _codes(plan, ["J18.900"], age=3) == [
         ("fact_against", "MDCP", "AGE_Y"),
         ("mdc_left", "MDCB", None),
         ("mdc_none", "J18.900", None),
     ]
     assert _codes(plan, ["Z51.103", "C50.900"], ["99.2503"])[-1] == ("drg_none", "RE1", None)
+
+
+def test_a_number_for_want_of_which_alone_a_group_was_closed_is_told(plan):
+    def lacking(diagnoses, operations=(), **numbers):
+        told = _codes(plan, diagnoses, operations, **numbers)
+        return [(group, fact) for code, group, fact in told if code == "fact_missing"]
+
+    weight, days = "BIRTH_WT_G", "AGE_DAYS"
+    for missing in (None, 0, -1):
+        assert lacking(["P07.300"], age=0, age_days=5, weight=missing) == [("PS1", weight), ("PS2", weight)]
+    assert lacking(["P07.300"], age=0, weight=1400) == [("PS1", days)]
+    assert lacking(["P07.300"], age=0) == [("PS1", weight), ("PS1", days), ("PS2", weight), ("PS2", days)]
+    # Closed for another reason too, or taken before: nothing to tell.
+    assert lacking(["P07.300"], age=0, age_days=29) == []
+    assert lacking(["P07.300"], age=0, age_days=5, weight=1400) == []
+    assert lacking(["J18.900"], age=0, age_days=5) == [("PS2", weight)]
+    assert lacking(["I63.900"]) == []
+    # The same of a DRG.
+    assert lacking(["C50.900", "S22.300"]) == [("JR1D", "AGE_Y")]
+    assert lacking(["C50.900"]) == []
+    assert lacking(["Z51.103", "C50.900"], ["99.2503"]) == [("RE12", "LOS_DAYS"), ("RE14", "LOS_DAYS")]
 
 
 def test_every_reason_and_status_is_told_in_both_languages(plan):
@@ -168,6 +191,55 @@ def test_a_table_that_is_none_is_refused(plan):
         assert refused.value.code == "E-GROUP-TABLE"
     with pytest.raises(Refusal, match="age"):
         plan.group(good.append_column("age", pa.array([[1]])))
+
+
+def test_what_is_wrong_with_a_table_is_told(plan):
+    good = _stays((["I63.900"],), gend=["1"])
+    with pytest.raises(Refusal, match="has no column operations; it has diagnoses, gend"):
+        plan.group(good.drop_columns(["operations"]))
+    with pytest.raises(Refusal, match="2 columns named gend"):
+        plan.group(good.append_column("gend", pa.array(["2"])))
+    with pytest.raises(Refusal, match="from_pandas"):
+        plan.group({"diagnoses": [["I63.900"]]})
+    doubled = good.append_column("note", pa.array(["a"])).append_column("note", pa.array(["b"]))
+    assert plan.group(doubled)["status"].to_pylist() == ["grouped"]
+
+
+@pytest.mark.parametrize(
+    "ages",
+    [
+        pa.array([6, 2**60, None], pa.int64()),
+        pa.array([6, 2**64 - 1, None], pa.uint64()),
+        pa.array([6, 7, None], pa.int32()).dictionary_encode(),
+        pa.array([6.0, 7.5, None], pa.float64()).dictionary_encode(),
+        pa.array(["6", "7", None]).dictionary_encode(),
+        pa.array([Decimal("6.00"), Decimal("7.25"), None], pa.decimal128(18, 2)),
+        pa.array([Decimal("6.00"), Decimal("1e30"), None], pa.decimal128(38, 2)),
+    ],
+    ids=lambda ages: str(ages.type),
+)
+def test_numbers_of_every_type_are_read_alike(plan, ages):
+    stay = (["C50.900", "S22.300"], [])
+    for column in (ages, pa.chunked_array([ages.slice(0, 1), ages.slice(1)])):
+        assert plan.group(_stays(stay, stay, stay, age=column))["drg"].to_pylist() == ["JR1D", "JR19", "JR19"]
+
+
+def test_what_is_no_grouping_is_not_explained(plan):
+    grouped = plan.group(_stays((["I63.900"],)))
+    strange = pa.array([[{"step": "mdc", "code": "x", "detail": None, "other": None}]], grouped["reasons"].type)
+    for wrong in (
+        grouped.drop_columns(["reasons"]),
+        grouped.set_column(3, "status", pa.array(["fine"])),
+        grouped.set_column(3, "status", pa.array([["grouped"]])),
+        grouped.set_column(4, "reasons", pa.array(["mdc"])),
+        grouped.set_column(4, "reasons", pa.array([[{"code": "mdc"}]])),
+        grouped.set_column(4, "reasons", strange),
+        _stays((["I63.900"],)),
+        None,
+    ):
+        with pytest.raises(Refusal) as refused:
+            explain(plan, wrong)
+        assert refused.value.code == "E-GROUP-TABLE"
 
 
 def test_groups_are_listed_with_their_names(plan):
