@@ -42,6 +42,8 @@ def _binary(node: Binary, cells: dict[str, list[Row]], row: Row | None) -> Any:
         return None
     if isinstance(left, date) and isinstance(right, str):
         right = date.fromisoformat(right)
+    if isinstance(left, float) != isinstance(right, float) and node.op in ("+", "-"):
+        left, right = float(left), float(right)
     return _OPERATIONS[node.op](left, right)
 
 
@@ -81,17 +83,24 @@ def _call(node: Call, cells: dict[str, list[Row]], row: Row | None) -> Any:
     values = [value for one in rows if (value := evaluate(node.arguments[0], cells, one)) is not None]
     if node.name == "share_of":
         every = [value for one in cells[table] if (value := evaluate(node.arguments[0], cells, one)) is not None]
-        return _OPERATIONS["/"](sum(values) or 0, sum(every))
+        part, whole = (
+            None if held and not known else _sum(known) for held, known in ((rows, values), (cells[table], every))
+        )
+        return None if part is None or whole is None else _OPERATIONS["/"](part, whole)
     if node.name == "count":
         return len(set(values)) if node.distinct else len(values)
     if node.name == "sum":
-        return None if rows and not values else sum(values)
+        return None if rows and not values else _sum(values)
     return _reduced(node, values) if values else None
+
+
+def _sum(values: list[Any]) -> Any:
+    return math.fsum(map(float, values)) if any(isinstance(value, float) for value in values) else sum(values)
 
 
 def _reduced(node: Call, values: list[Any]) -> Any:
     if node.name == "avg":
-        return sum(values) / len(values)
+        return _sum(values) / len(values)
     if node.name in ("min", "max"):
         return {"min": min, "max": max}[node.name](values)
     if node.name == "median":
