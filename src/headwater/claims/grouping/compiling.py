@@ -145,7 +145,6 @@ def _incomplete(tables: PlanTables) -> Iterator[str]:
     """Tell what is wrong with MCC and CC: each lack would silently put stays into lower or higher groups."""
     if tables.complications and not tables.exclusions:
         yield "MCC, CC → exclusions: ∅"
-    yield from (f"{level} {code} → exclusion: ∅" for code, level, table in tables.complications if not table)
     yield from (f"MCC, CC: 2 × {code}" for code in _twice([code for code, _, _ in tables.complications]))
 
 

@@ -34,6 +34,7 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("adrg", "status"): ("", "grouped", "unrelated"),
     ("complications", "level"): ("CC", "MCC"),
 }
+_FILLED = ("list", "code", "becomes", "exclusion")
 _KEYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("diagnoses", "operations", "diagnosis_map", "operation_map"), ("code",)),
     "lists": ("owner", "list", "kind", "code"),
@@ -153,17 +154,23 @@ def _read(file: Path, table: str) -> list[dict[str, str]]:
     missing = set(_TABLES[table]) - set(columns)
     if missing:
         raise _unreadable(file, ", ".join(sorted(missing)))
-    for place, row in enumerate(rows, start=2):
-        for (name, column), values in _CHOICES.items():
-            if name == table and row[column] not in values:
-                raise _unreadable(file, f"{place}: {column} = {row[column]!r}")
-    seen: set[tuple[str, ...]] = set()
-    for place, row in enumerate(rows, start=2) if table in _KEYS else ():
-        key = tuple(row[column] for column in _KEYS[table])
-        if key in seen:
-            raise _unreadable(file, f"{place}: 2 × {' '.join(filter(None, key))}")
-        seen.add(key)
+    for place, fault in _faults(table, rows):
+        raise _unreadable(file, f"{place}: {fault}")
     return rows
+
+
+def _faults(table: str, rows: _Rows) -> Iterator[tuple[int, str]]:
+    """Tell of rows that lack what they are about, hold what they cannot hold, or say a thing twice: line and fault."""
+    choices = {column: values for (name, column), values in _CHOICES.items() if name == table}
+    filled, keys = [column for column in _TABLES[table] if column in _FILLED], _KEYS.get(table, ())
+    seen: set[tuple[str, ...]] = set()
+    for place, row in enumerate(rows, start=2):
+        yield from ((place, f"{column} = ''") for column in filled if not row[column])
+        yield from ((place, f"{column} = {row[column]!r}") for column in choices if row[column] not in choices[column])
+        key = tuple(row[column] for column in keys)
+        if keys and key in seen:
+            yield place, f"2 × {' '.join(filter(None, key))}"
+        seen.add(key)
 
 
 def _parsed(text: str, wanted: Sequence[str]) -> tuple[Sequence[str], list[dict[str, str]]]:

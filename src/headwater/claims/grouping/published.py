@@ -20,6 +20,7 @@ from headwater.errors import Message, Refusal
 __all__ = ["is_published", "read_published"]
 
 _RULES = "rules.json"
+_LISTS = ("mdc_zd", "adrg_zd", "adrg_zd1", "adrg_ss", "adrg_ss1")
 _MEDICAL = "RSTUVWXYZ"
 _TRAUMA = " and count(zd_matched) >= 2"
 _UNRELATED = "MAINOP in SS_VALID"
@@ -52,8 +53,8 @@ def _tables(folder: Path, rules: Mapping[str, Any]) -> PlanTables:
         Group(adrg.code, adrg.code, "ALWAYS", names[adrg.code]) for adrg in adrgs if adrg.status != "grouped"
     )
     drgs = tuple(Group(code, code[:3], _any(rule), names.get(code, "")) for code, rule in rules["drg"].items())
-    pairs = {name: _pairs(folder / f"{name}.dat") for name in ("CC", "MCC", "CCE", "SS_VALID", "ZD_MAP", "SS_MAP")}
-    valid = Listed("", "SS_VALID", "operation", dict.fromkeys(pairs["SS_VALID"], ""))
+    pairs = {name: _pairs(folder / f"{name}.dat", valued=True) for name in ("CC", "MCC", "CCE", "ZD_MAP", "SS_MAP")}
+    valid = Listed("", "SS_VALID", "operation", dict.fromkeys(_pairs(folder / "SS_VALID.dat"), ""))
     return PlanTables(
         name=str(rules["version"]),
         source=str(rules.get("source", "")),
@@ -81,8 +82,8 @@ def _rules(file: Path) -> dict[str, Any]:
     return dict(rules)
 
 
-def _pairs(file: Path) -> dict[str, str]:
-    """Read lines of a code, a blank and a value; a code may stand twice, but with one value."""
+def _pairs(file: Path, *, valued: bool = False) -> dict[str, str]:
+    """Read lines of a code, a blank and a value, which may lack unless ``valued``; no code has two values."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -92,6 +93,8 @@ def _pairs(file: Path) -> dict[str, str]:
     for code, value in ((parts[0], parts[1].strip() if len(parts) > 1 else "") for parts in split if parts):
         if pairs.setdefault(code, value) != value:
             raise _unreadable(file, f"2 × {code}: {pairs[code]!r}, {value!r}")
+        if valued and not value:
+            raise _unreadable(file, f"{code}: ∅")
     return pairs
 
 
@@ -104,7 +107,7 @@ def _unreadable(file: Path, detail: str) -> Refusal:
 def _any(rules: Sequence[str]) -> str:
     """Return one rule of alternatives."""
     if isinstance(rules, str):
-        raise TypeError(rules[:50])
+        raise TypeError(f"{rules[:50]!r}: a text where a list is needed")
     return rules[0] if len(rules) == 1 else " or ".join(f"({rule})" for rule in rules)
 
 
@@ -132,8 +135,10 @@ def _lists(rules: Mapping[str, Any]) -> Iterator[Listed]:
     for groups in (rules["mdc"], rules["adrg"]):
         for owner, group in groups.items():
             lists = group["lists"]
+            if any(isinstance(lists.get(name), str) for name in _LISTS):
+                raise TypeError(f"{owner}: a text where a list is needed")
             marked = any("ss_matched" in rule for rule in group["entry"])
-            for name in ("mdc_zd", "adrg_zd", "adrg_zd1"):
+            for name in _LISTS[:3]:
                 if lists.get(name):
                     yield Listed(owner, name, "diagnosis", _headed(owner, lists[name]))
             if marked:
@@ -141,7 +146,7 @@ def _lists(rules: Mapping[str, Any]) -> Iterator[Listed]:
                 pairs = zip(lists["adrg_ss"], lists["adrg_ss1"], strict=True)
                 yield Listed(owner, "adrg_ss", "operation", _marked(owner, pairs))
                 continue
-            for name in ("adrg_ss", "adrg_ss1"):
+            for name in _LISTS[3:]:
                 if lists.get(name):
                     yield Listed(owner, name, "operation", dict.fromkeys(lists[name], ""))
 

@@ -130,11 +130,21 @@ def test_a_level_of_which_no_diagnosis_is_is_refused(folder):
     load_plan(folder)
 
 
-def test_a_complication_without_its_exclusion_table_is_refused(folder):
-    _edit(folder, "complications", lambda rows: [*rows[:-1], {**rows[-1], "exclusion": ""}])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("complications", "exclusion"),
+        ("exclusions", "exclusion"),
+        ("exclusions", "code"),
+        ("diagnosis_map", "becomes"),
+        ("lists", "code"),
+    ],
+)
+def test_a_cell_without_which_a_row_says_nothing_is_refused(folder, table, column):
+    _edit(folder, table, lambda rows: [rows[0], {**rows[1], column: ""}, *rows[2:]])
     refusal = _refused(folder)
-    assert refusal.code == "E-PLAN-TABLE"
-    assert "S22.300" in refusal.reason.en
+    assert refusal.code == "E-PLAN-FILE"
+    assert f"{table}.csv cannot be read: 3: {column} = ''" in refusal.reason.en
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,8 @@ def test_a_complication_without_its_exclusion_table_is_refused(folder):
         ("CC_dat", "I10.x00x002\nS22.300 5\n"),
         ("CC_dat", "I10.x00x002 2\nI10.x00x002 5\n"),
         ("CC_dat", "I10.x00x002 2\nJ96.000 5\n"),
+        ("CCE_dat", "J18.900\n"),
+        ("ZD_MAP_dat", "I63.901\n"),
         ("CCE_dat", "J18.900 1\nI63.900 2\nI63.900 1\n"),
         ("rules_json", "[" * 200_000),
     ],
@@ -160,6 +172,7 @@ def test_published_tables_that_lack_something_or_say_it_twice_are_refused(publis
         ("JA1", "adrg_ss", ["85.5300", "85.4300", "85.5300"]),
         ("MDCZ", "mdc_zd", ["头颈部创伤", "S06.500", "胸部创伤", "S06.500"]),
         ("BR1", "entry", "ALWAYS"),
+        ("BR1", "adrg_zd", "I63.900"),
     ],
 )
 def test_a_code_with_two_marks_and_a_rule_that_is_no_list_are_refused(published, tmp_path, group, name, value):
