@@ -60,7 +60,8 @@ def page(
             found = connection.execute(
                 f"SELECT * FROM lake.marts.{mart} WHERE {condition} ORDER BY {place} LIMIT {int(limit)}", values
             ).to_arrow_table()
-    except duckdb.CatalogException as error:
+    # A mart that was not there yet, or a snapshot that is kept no longer.
+    except (duckdb.CatalogException, duckdb.InvalidInputException) as error:
         raise Refusal(
             "E-NOT-PUBLISHED",
             Message(f"已发布的数据中没有 {mart}。", f"There is no {mart} in what is published."),

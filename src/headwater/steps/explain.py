@@ -117,13 +117,14 @@ def stay_of(
     """
     for adapter in (coding, assigned, grouped, priced):
         adapter.create_tables(home, connection)
+    until = grouped.built(connection)
+    if not connection.execute(f"SELECT 1 FROM lake.{grouped.FOLLOWED} WHERE stay_id = $1", [stay_id]).fetchone():
+        raise _unknown(stay_id)
     grouped.hold(connection, rules.holdings)
     grouped.settled(connection)
     following.only(connection, [stay_id])
-    found = [part for part in grouped.stays(connection, until=grouped.built(connection)) if len(part)]
-    if not found:
-        raise _unknown(stay_id)
-    row = answered(found[0], rules.plans)
+    (found,) = grouped.stays(connection, until=until)
+    row = answered(found, rules.plans)
     name = row["plan"][0].as_py()
     return row, rules.plans[name] if name else None
 
