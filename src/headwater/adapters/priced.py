@@ -224,14 +224,23 @@ def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -
             connection.execute(f"INSERT INTO lake.payment.budget ({names}) VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
 
 
-def read_paid(connection: duckdb.DuckDBPyConnection, *, first: date, last: date, plan_version: str) -> pa.Table:
-    """Return the stays paid by groups of a plan, discharged from one day to another, with what a policy asks for."""
+def read_paid(
+    connection: duckdb.DuckDBPyConnection, *, days: tuple[date, date], plan_version: str, policy: Policy
+) -> pa.Table:
+    """Return the stays paid by groups of a plan that a policy pays, with what it asks for.
+
+    Parameters
+    ----------
+    days : first and last day of discharge, both included
+    policy : only stays of its regions and in its currency are read, whatever days it holds on
+    """
     return connection.execute(
         f"SELECT {_ASKED}, {', '.join(f'paid.{name}' for name in AMOUNTS)} FROM lake.{STAYS} AS paid "
         f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
         f"INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id) "
-        "WHERE CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3",
-        [first, last, plan_version],
+        "WHERE CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4 "
+        "AND (len($5) = 0 OR list_contains($5, stay.region))",
+        [*days, plan_version, policy.currency, list(policy.regions)],
     ).to_arrow_table()
 
 

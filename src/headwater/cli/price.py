@@ -1,6 +1,7 @@
 """``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,15 @@ from headwater.cli.shown import listing, shown
 __all__ = ["policy", "price", "what_if"]
 
 policy = typer.Typer(no_args_is_help=True, help="Payment policies. / 支付政策")
+
+
+class Trim(StrEnum):
+    """Which stays are left out of a mean: beyond 1.5 interquartile ranges or three deviations, of logarithms."""
+
+    iqr = "iqr"
+    sigma = "sigma"
+
+
 _out = Console()
 _DAY = ["%Y-%m-%d"]
 
@@ -156,3 +166,38 @@ def check(
                 _out.print(f"    {shown(text.zh)}\n    {shown(text.en)}", highlight=False)
     if any(one.refusal for one in found):
         raise typer.Exit(1)
+
+
+@policy.command()
+def estimate(
+    name: Annotated[str, typer.Argument(help="Policy: name, name/first day or version. / 现行政策")],
+    first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day of the new one. / 新版生效日")],
+    out: Annotated[Path, typer.Option(help="File to write; it must not be there. / 写入的文件")],
+    months: Annotated[int, typer.Option(min=1, max=240, help="Months of cost data before that day. / 数据月数")] = 36,
+    trim: Annotated[Trim, typer.Option(help="Which stays are left out of a mean. / 裁剪规则")] = Trim.iqr,
+    as_json: Json = False,
+) -> None:
+    """Draft the next version: weights and rates from what stays cost, budget-neutral. / 重新测算权重与费率."""
+    from headwater.claims.payment import Settings
+    from headwater.steps.estimate import estimate as run
+    from headwater.steps.estimate import put
+    from headwater.steps.what_if import find_policy
+
+    with refusing():
+        place = home()
+        settings = Settings(months=months, trim=trim.value)
+        found = run(place, find_policy(place, name), valid_from=first.date(), settings=settings)
+        put(out, found.text)
+    groups = sorted(found.groups.to_pylist(), key=lambda row: -row["n"])
+    paid = {"before": found.payable_before_fen, "after": found.payable_after_fen}
+    if as_json:
+        print_json({"file": str(out), "version": found.policy.version, "payable_fen": paid, "groups": groups})
+        return
+    table = listing("DRG 病组", "stays 住院", "kept 采用", "weight before 原权重", "weight 新权重", numbers=4)
+    for row in groups[:_SHOWN]:
+        table.add_row(
+            row["drg"], f"{row['n']:,}", f"{row['n_kept']:,}", row["weight_before"] or "–", row["weight"] or "–"
+        )
+    _out.print(table)
+    payable = " → ".join(f"{amount / 100:,.2f}" for amount in paid.values())
+    _out.print(f"payable of the window 窗口应付 {payable}\n{shown(str(out))}", highlight=False, soft_wrap=True)

@@ -67,7 +67,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
 
     Parameters
     ----------
-    before, after : policies, which need not be among those of the installation
+    before, after : policies, which need not be among those of the installation; the stays are those that ``after`` pays
     period : first and last day of discharge, both included
     base : a period whose stays, under ``before``, the change is counted from; then it is decomposed
 
@@ -85,7 +85,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
     with lake.connect(home) as connection:
         grouped.create_tables(home, connection)
         priced.create_tables(home, connection)
-        stays = priced.read_paid(connection, first=first, last=last, plan_version=plan.version)
+        stays = priced.read_paid(connection, days=(first, last), plan_version=plan.version, policy=after)
     compared = compare(_within(stays, period), plan.drgs, before, after)
     total = compared.by()
     if not len(compared.before.totals):

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
+from headwater.claims.payment import load_policy
 from headwater.cli.main import app
 from headwater.errors import Refusal
 from headwater.steps.what_if import BY, find_policy, what_if
@@ -68,6 +69,31 @@ def test_what_cannot_be_compared_is_refused(paid):
     )
     with pytest.raises(Refusal, match="E-WHATIF-PLAN"):
         what_if(paid.home, before, find_policy(paid.home, "trial"), period=MARCH)
+
+
+def test_stays_of_other_regions_and_moneys_are_not_compared(paid):
+    paid.stays({"mdtrt_id": "6", "region": "别省"}, {"mdtrt_id": "7", "currency": "USD"})
+    paid.price()
+    assert what_if(paid.home, *sides(paid.home), period=MARCH).total["stays"] == 2
+
+
+def test_a_policy_is_estimated_anew_and_can_be_compared(paid, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
+    draft = tmp_path / "draft.yml"
+    words = ["policy", "estimate", "trial/2025-01-01", "--from", "2025-06-01", "--out", str(draft)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    # Four pneumonias of 9000 each were paid 8000, one stay without a group its cost; rates are told to six digits.
+    assert "41,000.00 → 41,000.08" in done.output
+    assert "ES1" in done.output
+    new = load_policy(draft)
+    assert (new.valid_from, new.plan) == (date(2025, 6, 1), "headwater_demo")
+    assert what_if(paid.home, sides(paid.home)[0], new, period=MARCH).total["change"] == Decimal("0.04")
+    again = CliRunner().invoke(app, words)
+    assert (again.exit_code, "E-POLICY-OUT" in again.output) == (2, True)
+    early = CliRunner().invoke(app, [*words[:3], "--from", "2020-01-01", "--out", str(tmp_path / "x.yml")])
+    assert (early.exit_code, "E-POLICY-ESTIMATE" in early.output) == (2, True)
 
 
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):
