@@ -463,17 +463,19 @@ def changes(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def test_refreshing_equals_building_anew(home: Home, changeable: duckdb.DuckDBPyConnection) -> None:
-    """Refresh through every step; then go through the steps again and build everything anew after each."""
+    """Refresh through every step; then go through the steps again and build everything anew after every other."""
     stepwise, anew = {}, {}
     dbt.run(home, command="run", full_refresh=True)
     for step in changes(changeable):
-        dbt.run(home, command="run", select=TABLES)
+        dbt.run(home, command="run", select=TABLES, exclude="tag:grouped")
         stepwise[step] = picture(changeable)
     fill(changeable)
-    for step in changes(changeable):
-        dbt.run(home, command="run", select=TABLES, full_refresh=True)
-        anew[step] = picture(changeable)
-    assert len({json.dumps(marts, default=str) for marts in anew.values()}) == len(anew)
+    for place, step in enumerate(changes(changeable)):
+        if place % 2:
+            dbt.run(home, command="run", select=TABLES, exclude="tag:grouped", full_refresh=True)
+            anew[step] = picture(changeable)
+    assert step in anew, "the last is among them: what an earlier refresh left wrong would show"
+    assert len({json.dumps(marts, default=str) for marts in stepwise.values()}) == len(stepwise)
     for step, marts in anew.items():
         assert stepwise[step] == marts, step
 
