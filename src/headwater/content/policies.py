@@ -46,7 +46,8 @@ def periods(policies: Sequence[Policy]) -> Iterator[Period]:
     for policy in policies:
         later = [other.valid_from for other in policies if other.name == policy.name]
         ends = [day for day in later if day > policy.valid_from]
-        if policy.valid_to is not None:
+        # Many systems write the last day of the calendar where they mean no end.
+        if policy.valid_to is not None and policy.valid_to < date.max:
             ends.append(policy.valid_to + timedelta(days=1))
         yield Period(policy, policy.valid_from, min(ends, default=None))
 

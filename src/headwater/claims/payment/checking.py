@@ -79,11 +79,21 @@ def _value(text: str | None, kind: pa.DataType, where: str) -> object:
     if text is None or pa.types.is_string(kind):
         return text
     try:
-        if pa.types.is_date32(kind):
-            return date.fromisoformat(text)
-        return int(text) if pa.types.is_int64(kind) else Decimal(text).quantize(Decimal("0.01"))
-    except (ValueError, InvalidOperation):
+        value: object = date.fromisoformat(text) if pa.types.is_date32(kind) else _number(text, kind)
+        pa.scalar(value, kind)
+        return value
+    except (ValueError, OverflowError, InvalidOperation):
         raise _wrong(where, str(kind)) from None
+
+
+def _number(text: str, kind: pa.DataType) -> int | Decimal:
+    if pa.types.is_int64(kind):
+        return int(text)
+    value = Decimal(text)
+    # Rounded in silence, a test would be of another bill than the one that its author wrote.
+    if value != value.quantize(Decimal("0.01")):
+        raise ValueError(text)
+    return value
 
 
 def _differs(case: Case, place: int, found: tuple[str, int, int], priced: Priced) -> Refusal:

@@ -98,27 +98,35 @@ def _read_csv(entry: Entry, folder: Path | None, drgs: dict[str, Weight], adrgs:
     name = entry.text()
     if folder is None or "/" in name or not (folder / name).is_file():
         raise entry.wrong("the name of a csv file beside the policy", "与政策文件同目录的 csv 文件名")
-    with (folder / name).open(encoding="utf-8-sig", newline="") as opened:
-        rows = csv.reader(opened)
-        header = next(rows, [])
-        if header[:3] != ["level", "code", "weight"] or not set(header[3:]) <= set(_WEIGHT_KEYS):
-            raise entry.wrong(f"a csv with level,code,weight,{','.join(_WEIGHT_KEYS)}", "表头如左所列的 csv")
-        for row in rows:
-            line = rows.line_num
-            cells = {key: _cell(value, name, line, key) for key, value in zip(header, row, strict=False) if value}
-            if not {"level", "code", "weight"} <= set(cells) or len(row) > len(header):
-                raise _cell(",".join(row), name, line, "").wrong(
-                    f"a row of {', '.join(header)}", f"含 {'、'.join(header)} 的一行"
-                )
-            weights = drgs if cells["level"].one_of("drg", "adrg") == "drg" else adrgs
-            if cells["code"].text() in weights:
-                raise cells["code"].wrong("a code that stands once", "只出现一次的编码")
-            weights[cells["code"].text()] = Weight(
-                weight=_positive(cells["weight"]),
-                mean_days=factor(cells["mean_days"]) if "mean_days" in cells else None,
-                low=_amount(cells["low"]) if "low" in cells else None,
-                high=_amount(cells["high"]) if "high" in cells else None,
+    header, rows = _table(entry, folder / name)
+    keys = header[3:]
+    if header[:3] != ["level", "code", "weight"] or not set(keys) <= set(_WEIGHT_KEYS) or len(set(keys)) < len(keys):
+        raise entry.wrong(f"a csv with level,code,weight,{','.join(_WEIGHT_KEYS)}", "表头如左所列的 csv")
+    for line, row in rows:
+        cells = {key: _cell(value, name, line, key) for key, value in zip(header, row, strict=False) if value}
+        if not {"level", "code", "weight"} <= set(cells) or len(row) > len(header):
+            raise _cell(",".join(row), name, line, "").wrong(
+                f"a row of {', '.join(header)}", f"含 {'、'.join(header)} 的一行"
             )
+        weights = drgs if cells["level"].one_of("drg", "adrg") == "drg" else adrgs
+        if cells["code"].text() in weights:
+            raise cells["code"].wrong("a code that stands once", "只出现一次的编码")
+        weights[cells["code"].text()] = Weight(
+            weight=_positive(cells["weight"]),
+            mean_days=factor(cells["mean_days"]) if "mean_days" in cells else None,
+            low=_amount(cells["low"]) if "low" in cells else None,
+            high=_amount(cells["high"]) if "high" in cells else None,
+        )
+
+
+def _table(entry: Entry, file: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header of a csv, and its rows with the line on which each ends."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            rows = csv.reader(opened)
+            return next(rows, []), [(rows.line_num, row) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise entry.wrong("the name of a csv in UTF-8", "UTF-8 编码的 csv 文件名") from error
 
 
 def _cell(value: str, file: str, line: int, path: str) -> Entry:

@@ -18,6 +18,8 @@ from headwater.errors import Message, Refusal
 __all__ = ["Entry", "read_tree"]
 
 _DAY = ("a day such as 2025-01-31", "形如 2025-01-31 的日期")
+_DEEPEST = 50
+"""Levels of a policy; nothing in one has more than ten."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
 
@@ -160,9 +162,12 @@ def read_tree(text: str, *, file: str) -> Entry:
 
 
 def _composed(text: str) -> yaml.Node:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="alias", problem_mark=cast(yaml.Mark, event.start_mark))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        # What is composed in C is nested in its stack, whose end is the end of the process.
+        if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="alias or depth", problem_mark=cast(yaml.Mark, event.start_mark))
     node = yaml.compose(text, Loader=yaml.CSafeLoader)
     if node is None:
         raise yaml.YAMLError("empty")

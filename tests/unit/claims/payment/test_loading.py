@@ -10,6 +10,7 @@ from headwater.errors import Refusal
 BROKEN = {
     "no yaml": ("title: {zh", "title: {{zh", r"every_rule.yml:\d"),
     "alias": ("plan: small", "plan: &a small\nnotes: *a", r"every_rule.yml:4"),
+    "ends the process": ("plan: small", "notes: " + "[" * 200_000 + "]" * 200_000, r"every_rule.yml:3"),
     "nested": ("plan: small", "notes: " + "[" * 5000, r"every_rule.yml"),
     "week": ("valid_from: 2025-01-01", "valid_from: 2025-W01-1", r":4 valid_from.*2025-01-31"),
     "unknown key": ("low_outlier: {below: 0.4}", "low_outlier: {under: 0.4}", r"every_rule.yml:20 low_outlier.under"),
@@ -105,3 +106,29 @@ def test_weights_may_lie_in_a_csv_beside(tmp_path: Path):
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(Refusal, match="E-POLICY"):
         load_policy(tmp_path / "none.yml")
+
+
+@pytest.mark.parametrize("amount", ["NaN", "1e17", "99999999999999999999", "9000.005"])
+def test_a_bill_of_a_test_that_is_no_amount_is_refused(amount: str):
+    with pytest.raises(Refusal, match=r"tests\[0\]"):
+        check_policy(changed(("medfee_sumamt: 9000.00", f"medfee_sumamt: {amount}")))
+
+
+CSV = "level,code,weight\ndrg,{code},1\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.format(code="重症").encode("gbk"),
+        CSV.format(code="A" * 200_000).encode(),
+        b"level,code,weight,low,low\ndrg,A,1,2,3\n",
+    ],
+    ids=["another encoding", "an endless cell", "a column twice"],
+)
+def test_a_csv_of_weights_that_cannot_be_read_is_refused(content: bytes, tmp_path: Path):
+    (tmp_path / "w.csv").write_bytes(content)
+    start, end = TEXT.index("weights:"), TEXT.index("rates:")
+    with pytest.raises(Refusal, match="weights.file.*csv") as refused:
+        parse_policy(TEXT[:start] + "weights: {file: w.csv}\n" + TEXT[end:], file="x.yml", folder=tmp_path)
+    assert refused.value.code == "E-POLICY"
