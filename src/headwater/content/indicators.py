@@ -11,6 +11,7 @@ from headwater.errors import Message, Refusal
 __all__ = ["read_indicators"]
 
 _LARGEST = 1_000_000
+_DEEPEST = 20
 
 
 def read_indicators(file: Path) -> list[Indicator]:
@@ -29,9 +30,7 @@ def _documents(file: Path) -> list[dict[str, Any]]:
         if file.stat().st_size > _LARGEST:
             raise _unreadable(file, f"> {_LARGEST} B")
         text = file.read_text(encoding="utf-8")
-        # An anchor could make a few lines endless, and no definition needs one.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.CSafeLoader)):
-            raise _unreadable(file, "*alias")
+        _refuse_odd(file, text)
         documents = [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unreadable(file, " ".join(str(error).split())) from error
@@ -39,6 +38,28 @@ def _documents(file: Path) -> list[dict[str, Any]]:
     if not flat or not all(isinstance(one, dict) for one in flat):
         raise _unreadable(file, "name, zh, en, formula, unit, owner")
     return flat
+
+
+def _refuse_odd(file: Path, text: str) -> None:
+    """Refuse what no definition needs: an anchor could make a few lines endless, and depth ends the process.
+
+    A key that stands twice is refused too; YAML would let the last one win in silence.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
+            raise _unreadable(file, "*alias" if depth <= _DEEPEST else f"> {_DEEPEST}")
+    nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            keys = [str(key.value) for key, _ in node.value]
+            if twice := [key for key in keys if keys.count(key) > 1]:
+                raise _unreadable(file, f"2 × {twice[0]}")
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
 
 
 def _unreadable(file: Path, detail: str) -> Refusal:

@@ -72,6 +72,7 @@ def test_a_definition_survives_its_document() -> None:
         ({"valid_from": "soon"}, "valid_from"),
         ({"grain": [1]}, "grain"),
         ({"zh": "\u202e"}, "zh"),
+        ({"references": ["a\0b"]}, "references"),
     ],
 )
 def test_a_definition_that_is_wrong_is_refused_by_its_key(change: dict[str, object], key: str) -> None:
@@ -79,11 +80,22 @@ def test_a_definition_that_is_wrong_is_refused_by_its_key(change: dict[str, obje
         from_document({**COST, **change})
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "a: &x 1\nb: *x", "{", "\x00", "just text"])
+DEEP = "[" * 200_000 + "]" * 200_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- 1", "a: &x 1\nb: *x", "{", "\x00", "just text", "a: 1\na: 2", DEEP], ids=lambda text: text[:10]
+)
 def test_a_file_without_definitions_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.yml").write_text(text, encoding="utf-8")
     with pytest.raises(Refusal, match="E-INDICATOR-FILE"):
         read_indicators(tmp_path / "x.yml")
+
+
+def test_an_empty_grain_is_the_whole_region() -> None:
+    whole = from_document({**COST, "grain": []})
+    assert whole.grain == ()
+    assert from_document(to_document(whole)) == whole
 
 
 def test_versions_are_numbered_and_never_changed(home: Home) -> None:

@@ -86,7 +86,8 @@ def from_document(document: Mapping[str, Any]) -> Indicator:
     said: dict[str, Any] = {
         key: str(document[key]).strip() for key in (*_REQUIRED, "scope", "direction") if document.get(key)
     }
-    said |= {key: _texts(document[key], key) for key in ("grain", "references") if document.get(key)}
+    # An empty grain is one: the value of the whole region, not of each hospital and month.
+    said |= {key: _texts(document[key], key) for key in ("grain", "references") if document.get(key) is not None}
     indicator = Indicator(**said, low=low, high=high, valid_from=_day(document.get("valid_from")))
     _refuse_nonsense(indicator)
     return indicator
@@ -118,7 +119,7 @@ def _limits(threshold: object) -> tuple[Decimal | None, Decimal | None]:
 
 def _texts(value: object, key: str) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(one, str) for one in texts):
+    if not isinstance(texts, list | tuple) or not all(isinstance(one, str) and one.isprintable() for one in texts):
         raise _wrong(key, "[…]")
     return tuple(texts)
 

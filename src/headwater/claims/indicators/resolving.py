@@ -8,7 +8,7 @@ from headwater.claims.indicators.checking import Checker
 from headwater.claims.indicators.definition import Indicator
 from headwater.claims.indicators.faults import FormulaRefusal, Source, Span
 from headwater.claims.indicators.fields import HOME, Catalogue, near
-from headwater.claims.indicators.parsing import parse
+from headwater.claims.indicators.parsing import DEEPEST, parse
 from headwater.claims.indicators.syntax import Formula, Name, Node, Number, Ref
 from headwater.claims.indicators.terms import AGGREGATES, Term, both, kind_words
 from headwater.claims.indicators.units import BASES, CURRENCIES, parse_unit
@@ -89,6 +89,8 @@ class _Resolver:
         if ref.name in path:
             circle = " → ".join((*path[path.index(ref.name) :], ref.name))
             raise FormulaRefusal("circle", source, ref.span, path=circle)
+        if len(path) > DEEPEST:
+            raise FormulaRefusal("too_deep", source, ref.span, limit=DEEPEST)
         if ref.name not in self._known:
             raise FormulaRefusal(
                 "unknown_indicator", source, ref.span, name=ref.name, near=near(ref.name, set(self._known) - set(path))

@@ -131,3 +131,10 @@ def test_a_text_stays_a_text(text: str, lab: Any) -> None:
         sql = compile_sql([check(indicator, lab.catalogue)], lab.catalogue)
         assert is_one_select(sql)
         assert f"'{text}'" in sql
+
+
+def test_a_chain_without_end_is_refused(catalogue: Catalogue) -> None:
+    chain = {f"c{at}": replace(COUNT, name=f"c{at}", formula=f"@c{at + 1}") for at in range(500)}
+    assert check(chain["c499"], catalogue, {"c500": replace(COUNT, name="c500")}).references == ("c500",)
+    with pytest.raises(FormulaRefusal, match="deeper than 64"):
+        check(chain["c0"], catalogue, {**chain, "c500": replace(COUNT, name="c500")})
