@@ -1,5 +1,6 @@
 """Plans: which there are, which of them a policy names, and how a published one is taken in."""
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from headwater.adapters.home import Home
 from headwater.claims.grouping import convert as convert_plan
 from headwater.claims.grouping import load_plan
 from headwater.content.policies import read_policies
+from headwater.errors import Message, Refusal
 from headwater.steps.holdings import plan_folders, policy_folders
 
 __all__ = ["PlanShown", "convert", "plans"]
+
+_NAME = re.compile(r"[\w-][\w.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,24 @@ def plans(home: Home) -> list[PlanShown]:
     used: dict[str, set[str]] = {}
     for policy in read_policies(policy_folders(home)):
         used.setdefault(policy.plan, set()).add(policy.name)
-    folders = {path.name: path for root in plan_folders(home) if root.is_dir() for path in root.iterdir()}
+    folders = {path.name: path for root in plan_folders(home) for path in root.glob("*/")}
     return [_shown(folders[name], tuple(sorted(used.get(name, ())))) for name in sorted(folders)]
 
 
 def convert(home: Home, published: Path, *, name: str) -> PlanShown:
-    """Write a published plan as tables under this installation; one that is there already is refused."""
+    """Write a published plan as tables under this installation; one that is there already is refused.
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-NAME`` for a name that would lie elsewhere, and whatever ``claims.grouping.convert`` refuses
+    """
+    if not _NAME.fullmatch(name):
+        raise Refusal(
+            "E-PLAN-NAME",
+            Message(f"方案名“{name}”不能用作文件夹名。", f"{name!r} cannot be a plan's folder."),
+            Message("只用文字、数字、_、- 与点，且不以点开头。", "Use letters, digits, _, - and dots, no dot first."),
+        )
     folder = plan_folders(home)[1] / name
     convert_plan(published, folder)
     return _shown(folder, ())

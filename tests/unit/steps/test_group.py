@@ -7,7 +7,8 @@ import pytest
 from headwater.errors import Refusal
 from headwater.steps.explain import explain
 from headwater.steps.group import INVALID, NO_PLAN
-from headwater.steps.plans import plans
+from headwater.steps.plans import convert, plans
+from headwater.steps.policies import policies
 
 GROUPS = "SELECT stay_id, drg, status, reason FROM lake.grouping.stay ORDER BY stay_id"
 
@@ -115,6 +116,15 @@ def test_policies_that_overlap_and_plans_that_are_missing_are_refused(payer):
         payer.group()
 
 
+def test_the_last_day_of_the_calendar_is_no_end(payer):
+    payer.policy()
+    trial = payer.home.root / "policies" / "trial" / "2025-01-01.yml"
+    text = trial.read_text(encoding="utf-8")
+    trial.write_text(text.replace("valid_from:", "valid_to: 9999-12-31\nvalid_from:"), encoding="utf-8")
+    (shown,) = [one for one in policies(payer.home) if one.name == "trial"]
+    assert shown.last is None
+
+
 def test_before_the_warehouse_is_built_there_is_nothing_to_group(payer):
     payer.policy()
     payer.lake.execute("DROP TABLE lake.marts.fct_stay")
@@ -126,3 +136,13 @@ def test_plans_tell_which_policies_name_them(payer):
     payer.policy()
     (shown,) = [one for one in plans(payer.home) if one.name == "headwater_demo"]
     assert (shown.policies, shown.drgs > 200) == (("trial",), True)
+
+
+def test_what_is_no_folder_is_no_plan_and_a_plan_is_named_as_one(payer):
+    payer.policy()
+    (payer.home.root / "plans").mkdir(exist_ok=True)
+    (payer.home.root / "plans" / "README.txt").write_text("x", encoding="utf-8")
+    assert "README.txt" not in {one.name for one in plans(payer.home)}
+    for name in ("../elsewhere", "2025/v1", ".hidden", "", "/tmp/x"):
+        with pytest.raises(Refusal, match="E-PLAN-NAME"):
+            convert(payer.home, payer.home.root / "absent", name=name)

@@ -179,7 +179,12 @@ def _parsed(text: str, wanted: Sequence[str]) -> tuple[Sequence[str], list[dict[
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         read = csv.DictReader(io.StringIO(text), strict=True)
-        rows = [{name: (row.get(name) or "").strip() for name in wanted} for row in read]
+        rows = []
+        for row in read:
+            # A comma that is not quoted moves what follows into the wrong columns.
+            if None in row:
+                raise csv.Error(f"{read.line_num}: {len(read.fieldnames or ())} columns, more cells")
+            rows.append({name: (row.get(name) or "").strip() for name in wanted})
     finally:
         csv.field_size_limit(limit)
     return read.fieldnames or (), rows

@@ -232,3 +232,11 @@ def test_files_that_cannot_be_read_are_named(folder, published, tmp_path):
     assert "CC.dat" in _refused(broken).reason.en
     (broken / "rules.json").write_text("{", encoding="utf-8")
     assert "rules.json" in _refused(broken).reason.en
+
+
+def test_a_comma_that_is_not_quoted_moves_nothing_into_other_columns(folder):
+    file = folder / "mdc.csv"
+    first, *rest = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([first, rest[0] + ",more", *rest[1:]]) + "\n", encoding="utf-8")
+    refused = _refused(folder)
+    assert (refused.code, "mdc.csv cannot be read: 2:" in refused.reason.en) == ("E-PLAN-FILE", True)
