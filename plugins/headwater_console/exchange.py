@@ -77,6 +77,8 @@ def place(cursor: str | None, *, keys: str) -> tuple[Decimal, str] | None:
         at = Decimal(amount)
         if not at.is_finite() or abs(at.adjusted()) > _DIGITS or not re.fullmatch(keys, key):
             raise ValueError(cursor)
+        # JSON can say halves of characters, which no database holds.
+        key.encode()
         return at, key
     except (binascii.Error, ValueError, TypeError, InvalidOperation):
         raise Refusal(

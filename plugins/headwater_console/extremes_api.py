@@ -37,7 +37,7 @@ class _Decision(BaseModel):
 @reading.get("/queue")
 def queue(
     request: Request,
-    hospital: Annotated[str | None, Query(max_length=200)] = None,
+    hospital: Annotated[str | None, Query(pattern=f"^{_PATTERN}$")] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:

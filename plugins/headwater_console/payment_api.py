@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -25,6 +25,8 @@ __all__ = ["reading"]
 _LARGEST = 400
 """Characters of a cursor."""
 _STAY = ("stay_id",)
+_LONGEST = timedelta(days=3 * 366)
+"""Of a period of what-if, whose stays are all held in memory while somebody waits."""
 _SHOWN = 1000
 """Rows of a what-if by one column."""
 
@@ -66,7 +68,9 @@ def neighbours(request: Request, stay_id: str) -> Response:
 @reading.get("/plans")
 def list_plans(request: Request) -> Response:
     """List the grouping plans."""
-    return _sent({"plans": [one.to_dict() for one in plans(request.app.state.home)]})
+    # Where a plan lies on the server is nobody's business here.
+    listed = [one.to_dict() for one in plans(request.app.state.home)]
+    return _sent({"plans": [{name: value for name, value in one.items() if name != "folder"} for one in listed]})
 
 
 @reading.get("/policies")
@@ -85,6 +89,15 @@ def compare(
 ) -> Response:
     """Price the stays of a period under two policies."""
     home = request.app.state.home
+    if not timedelta() <= last - first <= _LONGEST:
+        raise Refusal(
+            "E-REQUEST-PERIOD",
+            Message("期间须自起日至止日，最长三年。", "The period must end after it begins, within three years."),
+            Message(
+                "改 from 与 to；更长的期间用 headwater what-if。",
+                "Mend from and to; headwater what-if takes longer ones.",
+            ),
+        )
     report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
     by: dict[str, list[Any]] = report["by"]
     return _sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
@@ -129,8 +142,12 @@ def _page(
     snapshot_id, rows = marts.page(
         request.app.state.home, mart, key=key, where=where, after=_place(cursor, len(key)), limit=limit
     )
-    following = _cursor([str(rows[-1][name]) for name in key]) if len(rows) == limit else None
+    following = _cursor([_text(rows[-1][name]) for name in key]) if len(rows) == limit else None
     return _sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _cursor(place: list[str]) -> str:
@@ -144,6 +161,8 @@ def _place(cursor: str | None, size: int) -> list[str] | None:
         place = json.loads(base64.urlsafe_b64decode(cursor))
         if not isinstance(place, list) or [type(one) for one in place] != [str] * size:
             raise ValueError(cursor)
+        # JSON can say halves of characters, which no database holds.
+        "".join(place).encode()
         return place
     except (binascii.Error, ValueError):
         raise Refusal(

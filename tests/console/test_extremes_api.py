@@ -109,6 +109,8 @@ def test_pages_hold_every_stay_once_the_most_money_first_and_without_lines(clien
     assert "evidence" not in seen[0]
     assert [one["stay_id"] for one in get(client, "queue?hospital=h2").json()["stays"]] == ["h2:M3"]
     assert get(client, "queue?cursor=x").json()["code"] == "E-REQUEST-CURSOR"
+    assert get(client, "queue?cursor=WyIxIiwgIlx1ZDgwMCJd").json()["code"] == "E-REQUEST-CURSOR", "half a character"
+    assert get(client, "queue?hospital=%00").json()["code"] == "E-REQUEST"
 
 
 def test_one_stay_is_shown_with_its_lines_and_decided_once(client):

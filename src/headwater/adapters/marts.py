@@ -45,10 +45,11 @@ def page(
     ----------
     mart, key : as the project names them, never as a request does
     where : column to the value that it must have; columns are the project's too
-    after : values of the key of the last row before, as text
+    after : values of the key of the last row before, as text, empty ones as the empty text
     """
     snapshot_id = published(home)
-    place = ", ".join(f"CAST({name} AS VARCHAR)" for name in key)
+    # Empty cells have a place too: what is neither before nor after a cursor would come again on every page.
+    place = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in key)
     conditions = [f"CAST({name} AS VARCHAR) = ?" for name in where]
     values = list(where.values())
     if after is not None:

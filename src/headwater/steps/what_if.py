@@ -75,7 +75,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
     ------
     Refusal
         ``E-WHATIF-PLAN`` when the policies pay by groups of different plans, ``E-WHATIF-NONE`` when no stay of the
-        period is priced
+        period is priced, ``E-GROUP-MART`` before the warehouse is built
     """
     if before.plan != after.plan:
         raise _apart(before, after)
@@ -84,6 +84,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
     last = max(period[1], base[1]) if base else period[1]
     with lake.connect(home) as connection:
         grouped.create_tables(home, connection)
+        grouped.built(connection)
         priced.create_tables(home, connection)
         stays = priced.read_paid(connection, days=(first, last), plan_version=plan.version, policy=after)
     compared = compare(_within(stays, period), plan.drgs, before, after)
