@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -90,6 +91,28 @@ def test_what_is_refused_says_what_and_how_to_mend_it(client, code, status, body
     assert (answer.status_code, told["code"]) == (status, code)
     assert told["title"] == told["title_en"] != told["title_zh"]
     assert all(told.values())
+
+
+def test_what_was_never_decided_is_not_superseded(client):
+    told = post(client, {**DECISION, "over": 99}).json()
+    assert (told["code"], told["title"]) == ("E-EXTREME-DECIDED", "There is no decision to supersede.")
+
+
+def test_one_key_at_one_moment_decides_one_stay(app, furnished):
+    asked = [question(f"h9:{number}", "1.00", "h9") for number in range(6)]
+    with postgres.connect(furnished) as register:
+        waiting = stay_reviews.queue(register, limit=1000)
+        stay_reviews.ask(register, [*waiting, *asked])
+
+    def decide(one: Question) -> Any:
+        with TestClient(app) as client:
+            return post(client, {**DECISION, "stay_id": one.stay_id}, key="one").json()
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        told = list(pool.map(decide, asked))
+    assert sorted(one.get("code", "decided") for one in told) == ["E-EXTREME-REPEATED"] * 5 + ["decided"]
+    with postgres.connect(furnished) as register:
+        stay_reviews.ask(register, waiting)
 
 
 def test_who_may_only_look_does_not_decide_and_a_stranger_does_neither(client):

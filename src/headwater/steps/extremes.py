@@ -267,7 +267,8 @@ def decide(
                 request_key=request_key,
             )
         except Conflict:
-            raise _decided(newest) from None
+            # Nobody else decides about this stay meanwhile, so the key came at the same moment for another one.
+            raise _repeated() from None
     return Decided(number, stay_id, decision)
 
 
@@ -285,7 +286,13 @@ def _seen(stay_id: str, asked: Question | None, rulings: Sequence[Ruling]) -> Ma
 
 
 def _decided(standing: Ruling | None) -> Refusal:
-    by, number = (standing.decided_by, standing.review_id) if standing else ("?", 0)
+    if standing is None:
+        return Refusal(
+            "E-EXTREME-DECIDED",
+            Message("没有可取代的决定。", "There is no decision to supersede."),
+            Message("去掉 --over（over）再提交。", "Decide without --over (over)."),
+        )
+    by, number = standing.decided_by, standing.review_id
     return Refusal(
         "E-EXTREME-DECIDED",
         Message(f"{by} 已作决定 {number}。", f"{by} has decided already, number {number}."),
