@@ -121,6 +121,15 @@ def test_circles_and_broken_dependants_are_refused(home: Home) -> None:
     assert len(indicators.history(home, "cost")) == 1
 
 
+def test_an_empty_grain_is_one_cell_of_all_stays(marts: Home) -> None:
+    whole = {**COST, "formula": "count()", "unit": "stay", "grain": []}
+    cells = indicators.preview(marts, from_document(whole), months=120)
+    apart = [(cell["currency"], cell["origin"]) for cell in cells]
+    assert len(set(apart)) == len(apart) > 0
+    indicators.define(marts, from_document(whole), by="a")
+    assert indicators.compute(marts, on=date(2026, 12, 31)).values == len(cells)
+
+
 def test_values_and_alerts_are_computed_and_counted(marts: Home) -> None:
     for document in (COST, OLD, {**COST, "name": "later", "valid_from": "2027-01-01"}):
         indicators.define(marts, from_document(document), by="a")
