@@ -227,21 +227,34 @@ def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -
 def read_paid(
     connection: duckdb.DuckDBPyConnection, *, days: tuple[date, date], plan_version: str, policy: Policy
 ) -> pa.Table:
-    """Return the stays paid by groups of a plan that a policy pays, with what it asks for.
+    """Return the stays paid by groups of a plan that a policy pays, with what it asks for and ``is_asked``.
+
+    All other paid stays of the same persons are there too, not asked for: rules over a person's stays need to see them.
 
     Parameters
     ----------
     days : first and last day of discharge, both included
-    policy : only stays of its regions and in its currency are read, whatever days it holds on
+    policy : only stays of its regions and in its currency are asked for, whatever days it holds on
     """
+    amounts = ", ".join(f"paid.{name}" for name in AMOUNTS)
     return connection.execute(
-        f"SELECT {_ASKED}, {', '.join(f'paid.{name}' for name in AMOUNTS)} FROM lake.{STAYS} AS paid "
-        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
-        f"INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id) "
-        "WHERE CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4 "
-        "AND (len($5) = 0 OR list_contains($5, stay.region))",
+        _PAID.format(asked=_ASKED, amounts=amounts),
         [*days, plan_version, policy.currency, list(policy.regions)],
     ).to_arrow_table()
+
+
+_PAID = f"""
+WITH stay AS (
+    SELECT {{asked}}, {{amounts}},
+           CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4
+           AND (len($5) = 0 OR list_contains($5, stay.region)) AS is_asked
+    FROM lake.{STAYS} AS paid
+    INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)
+    INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id)
+)
+SELECT * FROM stay
+WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no IS NOT NULL)
+"""
 
 
 def append(

@@ -1,6 +1,7 @@
 """``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,18 +92,18 @@ def _tell_what_if(report: Any) -> None:
 
     for side, name in (("before 前", report.before), ("after 后", report.after)):
         _out.print(f"{side} {shown(name)}", highlight=False)
+    table = listing("account 账户", "before 前", "after 后", "change 变化", numbers=3)
+    for account, change in _CHANGES.items():
+        amounts = (f"{report.total[f'{account}_{side}']:,.2f}" for side in ("before", "after"))
+        table.add_row(_ACCOUNTS[account], *amounts, _changed(report.total[change]))
+    _out.print(table)
     for key, told in BY.items():
-        table = listing(f"{told.en} {told.zh}", "stays 住院", "before 前", "after 后", "change 变化", numbers=4)
+        headings = ("payable after 应付", "change 变化", "fund after 基金", "change 变化")
+        table = listing(f"{told.en} {told.zh}", "stays 住院", *headings, numbers=5)
         for row in [*report.by[key][:_SHOWN], {**report.total, key: "all 合计"}]:
-            change = f"{row['change']:+,.2f}"
-            colour = {"gains": "green", "loses": "red"}.get(str(row["outcome"]))
-            money = (f"{row['payable_before']:,.2f}", f"{row['payable_after']:,.2f}")
-            table.add_row(
-                shown(str(row[key] or "–")),
-                f"{row['stays']:,}",
-                *money,
-                f"[{colour}]{change}[/]" if colour else change,
-            )
+            payable, fund = (f"{row[f'{account}_after']:,.2f}" for account in ("payable", "fund"))
+            changes = (_changed(row[_CHANGES[account]]) for account in ("payable", "fund"))
+            table.add_row(shown(str(row[key] or "–")), f"{row['stays']:,}", payable, next(changes), fund, next(changes))
         _out.print(table)
         if len(report.by[key]) > _SHOWN:
             _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
@@ -113,7 +114,14 @@ def _tell_what_if(report: Any) -> None:
         _out.print(table)
 
 
+def _changed(amount: Decimal) -> str:
+    colour = "green" if amount > 0 else "red" if amount < 0 else "dim"
+    return f"[{colour}]{amount:+,.2f}[/]"
+
+
 _SHOWN = 10
+_ACCOUNTS = {"payable": "payable 应付", "fund": "fund 基金", "self_pay": "self-pay 个人"}
+_CHANGES = {"payable": "change", "fund": "fund_change", "self_pay": "self_pay_change"}
 _EFFECTS = {
     "volume": "volume 人次",
     "mix": "mix 结构",

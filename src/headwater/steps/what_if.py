@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import grouped, lake, priced
 from headwater.adapters.home import Home
@@ -86,7 +87,8 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
         grouped.create_tables(home, connection)
         priced.create_tables(home, connection)
         stays = priced.read_paid(connection, days=(first, last), plan_version=plan.version, policy=after)
-    compared = compare(_within(stays, period), plan.drgs, before, after)
+    # Not the stays of the period alone: one may follow an earlier stay, and ceilings count from January.
+    compared = compare(stays, plan.drgs, before, after, where=_within(stays, period))
     total = compared.by()
     if not len(compared.before.totals):
         raise _nothing(period)
@@ -97,7 +99,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
         base=base,
         total=_rows(total)[0],
         by={name: _rows(compared.by(name)) for name in BY},
-        effects=_rows(summed(decompose(compare(stays, plan.drgs, before, after), base, period)))[0] if base else None,
+        effects=_effects(compare(stays, plan.drgs, before, after, where=_asked(stays)), base, period) if base else None,
         priced=compared,
     )
 
@@ -122,13 +124,19 @@ def find_policy(home: Home, name: str) -> Policy:
     )
 
 
-def _within(stays: pa.Table, period: Period) -> pa.Table:
+def _asked(stays: pa.Table) -> pa.Array:
+    return stays["is_asked"].combine_chunks()
+
+
+def _within(stays: pa.Table, period: Period) -> pa.Array:
     ended = stays["endtime"].cast(pa.date32(), safe=False)
-    return stays.filter(
-        pa.compute.and_(
-            pa.compute.greater_equal(ended, pa.scalar(period[0])), pa.compute.less_equal(ended, pa.scalar(period[1]))
-        )
-    )
+    first, last = (pa.scalar(day) for day in period)
+    within = pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, last)).combine_chunks()
+    return pc.and_(_asked(stays), within)
+
+
+def _effects(compared: WhatIf, base: Period, period: Period) -> dict[str, object]:
+    return _rows(summed(decompose(compared, base, period)))[0]
 
 
 def _rows(table: pa.Table) -> list[dict[str, object]]:

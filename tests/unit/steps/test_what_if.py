@@ -49,6 +49,24 @@ def test_changes_add_up_by_every_column(paid):
     }
 
 
+def test_a_stay_of_the_period_follows_one_before_it(paid):
+    # Discharged on 28 March, again on 9 April for the same disease: half the package, whatever period is asked for.
+    paid.stays(
+        {"mdtrt_id": "8", "psn_no": "p8", "begntime": datetime(2025, 3, 20), "endtime": datetime(2025, 3, 28)},
+        {"mdtrt_id": "9", "psn_no": "p8", **IN_APRIL},
+    )
+    paid.price()
+    before, _ = sides(paid.home)
+    ((april, readmitted),) = paid.rows(
+        "SELECT sum(payable), any_value(payable) FILTER (stay_id = 'h1:9') FROM lake.payment.stay AS paid "
+        "JOIN lake.marts.fct_stay USING (stay_id) WHERE endtime >= DATE '2025-04-01'"
+    )
+    assert readmitted == Decimal("4000.00")
+    report = what_if(paid.home, before, before, period=APRIL, base=MARCH)
+    assert (report.total["stays"], report.total["payable_before"], report.total["change"]) == (4, april, 0)
+    assert (report.effects["stays_before"], report.effects["stays_after"]) == (3, 4)
+
+
 def test_a_change_is_made_of_volume_mix_price_and_policy(paid):
     effects = what_if(paid.home, *sides(paid.home), period=APRIL, base=MARCH).effects
     assert effects is not None
@@ -118,6 +136,8 @@ def test_commands_tell_it_in_both_languages(paid, monkeypatch):
     assert "grouped" in said["group"]
     assert "8,000.00" in said["explain"]
     assert "+2,000.00" in said["what-if"]
+    # The fund, too, and what stays with the patient.
+    assert "self-pay 个人" in said["what-if"]
     lines = CliRunner().invoke(app, ["explain", "h1:1", "--json"]).output.splitlines()
     assert '"payable": "8000.00"' in lines[-1]
     assert CliRunner().invoke(app, ["explain", "h9:9"]).exit_code == 2
