@@ -15,7 +15,7 @@ from headwater.claims.payment import Policy
 
 __all__ = [
     "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
-    "create_tables", "facts", "flags", "other_plan", "read", "read_paid", "whole_persons",
+    "create_tables", "facts", "flags", "other_plan", "read", "read_funds", "read_paid", "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -255,6 +255,21 @@ WITH stay AS (
 SELECT * FROM stay
 WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no IS NOT NULL)
 """
+
+
+def read_funds(connection: duckdb.DuckDBPyConnection, *, policy: str, days: tuple[date, date]) -> pa.Table:
+    """Return ``hospital_id, insutype, endtime`` and ``fund_fen`` of what was paid under any version of a policy.
+
+    Parameters
+    ----------
+    days : first and last day of discharge, both included
+    """
+    return connection.execute(
+        "SELECT stay.hospital_id, stay.insutype, stay.endtime, CAST(paid.fund * 100 AS BIGINT) AS fund_fen "
+        f"FROM lake.{STAYS} AS paid INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
+        "WHERE paid.policy = $1 AND CAST(stay.endtime AS DATE) BETWEEN $2 AND $3",
+        [policy, *days],
+    ).to_arrow_table()
 
 
 def append(

@@ -101,8 +101,8 @@ def _tell_what_if(report: Any) -> None:
         headings = ("payable after 应付", "change 变化", "fund after 基金", "change 变化")
         table = listing(f"{told.en} {told.zh}", "stays 住院", *headings, numbers=5)
         for row in [*report.by[key][:_SHOWN], {**report.total, key: "all 合计"}]:
-            payable, fund = (f"{row[f'{account}_after']:,.2f}" for account in ("payable", "fund"))
-            changes = (_changed(row[_CHANGES[account]]) for account in ("payable", "fund"))
+            payable, fund = (f"{row[f'{account}_after']:,.0f}" for account in ("payable", "fund"))
+            changes = (_changed(row[_CHANGES[account]], places=0) for account in ("payable", "fund"))
             table.add_row(shown(str(row[key] or "–")), f"{row['stays']:,}", payable, next(changes), fund, next(changes))
         _out.print(table)
         if len(report.by[key]) > _SHOWN:
@@ -114,9 +114,9 @@ def _tell_what_if(report: Any) -> None:
         _out.print(table)
 
 
-def _changed(amount: Decimal) -> str:
+def _changed(amount: Decimal, *, places: int = 2) -> str:
     colour = "green" if amount > 0 else "red" if amount < 0 else "dim"
-    return f"[{colour}]{amount:+,.2f}[/]"
+    return f"[{colour}]{amount:+,.{places}f}[/]"
 
 
 _SHOWN = 10
@@ -209,3 +209,46 @@ def estimate(
     _out.print(table)
     payable = " → ".join(f"{amount / 100:,.2f}" for amount in paid.values())
     _out.print(f"payable of the window 窗口应付 {payable}\n{shown(str(out))}", highlight=False, soft_wrap=True)
+
+
+@policy.command()
+def budget(
+    name: Annotated[str, typer.Argument(help="Policy: name, name/first day or version. / 政策")],
+    on: Annotated[datetime, typer.Option(formats=_DAY, help="Last day of discharge that counts. / 截止日")],
+    as_json: Json = False,
+) -> None:
+    """Tell what hospitals were prepaid, used and are settled in the year to a day. / 总额预算预付与清算."""
+    from headwater.steps.budget import budget as run
+    from headwater.steps.what_if import find_policy
+
+    with refusing():
+        place = home()
+        report = run(place, find_policy(place, name), on=on.date())
+    if as_json:
+        print_json(report.to_dict())
+        return
+    _out.print(f"{shown(report.policy)} · 1.1 – {report.on}", highlight=False)
+    hospitals = listing("hospital 医院", *_BUDGET.values(), numbers=len(_BUDGET))
+    for row in report.hospitals:
+        hospitals.add_row(shown(str(row["hospital_id"] or "–")), *(_whole(row[column]) for column in _BUDGET))
+    _out.print(hospitals)
+    # Funds are neither prepaid nor shared.
+    funds = listing("insurance 险种", "stays 住院", "budget 预算", "used 发生", numbers=3)
+    for row in report.funds:
+        told = (_whole(row[column]) for column in ("stays", "to_date", "used"))
+        funds.add_row(shown(str(row["insutype"] or "–")), *told)
+    _out.print(funds)
+
+
+def _whole(amount: Any) -> str:
+    return f"{amount:,.0f}"
+
+
+_BUDGET = {
+    "to_date": "budget 预算",
+    "prepaid": "prepaid 预付",
+    "used": "used 发生",
+    "settled": "settled 清算",
+    "difference": "to pay 补付",
+}
+"""What is told of a budget; all amounts are of the year to date."""

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from headwater.claims.payment import load_policy
 from headwater.cli.main import app
 from headwater.errors import Refusal
+from headwater.steps.budget import budget
 from headwater.steps.what_if import BY, find_policy, what_if
 
 MARCH = (date(2025, 3, 1), date(2025, 3, 31))
@@ -112,6 +113,32 @@ def test_a_policy_is_estimated_anew_and_can_be_compared(paid, tmp_path, monkeypa
     assert (again.exit_code, "E-POLICY-OUT" in again.output) == (2, True)
     early = CliRunner().invoke(app, [*words[:3], "--from", "2020-01-01", "--out", str(tmp_path / "x.yml")])
     assert (early.exit_code, "E-POLICY-ESTIMATE" in early.output) == (2, True)
+
+
+def test_a_budget_is_prepaid_used_and_settled(paid, monkeypatch):
+    monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
+    # A million a year for A: a third of it to April, 90 % prepaid; a surplus is nobody's unless the policy says so.
+    row = next(
+        row for row in budget(paid.home, sides(paid.home)[0], on=APRIL[1]).hospitals if row["hospital_id"] == "h1:A"
+    )
+    used = sum(
+        (
+            fund
+            for (fund,) in paid.rows(
+                "SELECT fund FROM lake.payment.stay JOIN lake.marts.fct_stay USING (stay_id) "
+                "WHERE hospital_id = 'h1:A' AND endtime < DATE '2025-05-01'"
+            )
+        ),
+        Decimal(0),
+    )
+    assert (row["to_date"], row["prepaid"]) == (Decimal("333333.33"), Decimal("300000.00"))
+    assert row["used"] == row["settled"] == used > 0
+    assert row["difference"] == used - Decimal("300000.00")
+    done = CliRunner().invoke(app, ["policy", "budget", "trial/2025-01-01", "--on", "2025-04-30"])
+    assert done.exit_code == 0, done.output
+    assert "300,000" in done.output
+    assert "清算" in done.output
 
 
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):
