@@ -173,5 +173,8 @@ def _nothing(period: Period) -> Refusal:
             f"{period[0]} 至 {period[1]} 没有按该方案分组并计算的住院。",
             f"No stay from {period[0]} to {period[1]} is grouped by that plan and priced.",
         ),
-        Message("请先运行 headwater group 与 headwater price。", "Run headwater group and headwater price first."),
+        Message(
+            "核对起止日期；尚未计算时先运行 headwater group 与 headwater price。",
+            "Check the days; where nothing is priced yet, run headwater group and headwater price first.",
+        ),
     )
