@@ -15,7 +15,7 @@ from headwater.claims.payment import Policy
 
 __all__ = [
     "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
-    "create_tables", "facts", "flags", "other_plan", "read", "read_paid", "whole_persons",
+    "create_tables", "facts", "flags", "other_plan", "read", "read_funds", "read_paid", "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -227,20 +227,48 @@ def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -
 def read_paid(
     connection: duckdb.DuckDBPyConnection, *, days: tuple[date, date], plan_version: str, policy: Policy
 ) -> pa.Table:
-    """Return the stays paid by groups of a plan that a policy pays, with what it asks for.
+    """Return the stays paid by groups of a plan that a policy pays, with what it asks for and ``is_asked``.
+
+    All other paid stays of the same persons are there too, not asked for: rules over a person's stays need to see them.
 
     Parameters
     ----------
     days : first and last day of discharge, both included
-    policy : only stays of its regions and in its currency are read, whatever days it holds on
+    policy : only stays of its regions and in its currency are asked for, whatever days it holds on
+    """
+    amounts = ", ".join(f"paid.{name}" for name in AMOUNTS)
+    return connection.execute(
+        _PAID.format(asked=_ASKED, amounts=amounts),
+        [*days, plan_version, policy.currency, list(policy.regions)],
+    ).to_arrow_table()
+
+
+_PAID = f"""
+WITH stay AS (
+    SELECT {{asked}}, {{amounts}},
+           CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4
+           AND (len($5) = 0 OR list_contains($5, stay.region)) AS is_asked
+    FROM lake.{STAYS} AS paid
+    INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)
+    INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id)
+)
+SELECT * FROM stay
+WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no IS NOT NULL)
+"""
+
+
+def read_funds(connection: duckdb.DuckDBPyConnection, *, policy: str, days: tuple[date, date]) -> pa.Table:
+    """Return ``hospital_id, insutype, endtime`` and ``fund_fen`` of what was paid under any version of a policy.
+
+    Parameters
+    ----------
+    days : first and last day of discharge, both included
     """
     return connection.execute(
-        f"SELECT {_ASKED}, {', '.join(f'paid.{name}' for name in AMOUNTS)} FROM lake.{STAYS} AS paid "
-        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
-        f"INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id) "
-        "WHERE CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4 "
-        "AND (len($5) = 0 OR list_contains($5, stay.region))",
-        [*days, plan_version, policy.currency, list(policy.regions)],
+        "SELECT stay.hospital_id, stay.insutype, stay.endtime, CAST(paid.fund * 100 AS BIGINT) AS fund_fen "
+        f"FROM lake.{STAYS} AS paid INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
+        "WHERE paid.policy = $1 AND CAST(stay.endtime AS DATE) BETWEEN $2 AND $3",
+        [policy, *days],
     ).to_arrow_table()
 
 

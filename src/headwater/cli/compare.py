@@ -1,6 +1,8 @@
 """``headwater compare``: hospitals beside their peers, within groups."""
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,8 +31,21 @@ _PLACES = {
 }
 
 
+class Measure(StrEnum):
+    """What hospitals are compared by."""
+
+    medfee_sumamt = "medfee_sumamt"
+    stay_days = "stay_days"
+    is_dead = "is_dead"
+    drug_amount = "drug_amount"
+    consumable_amount = "consumable_amount"
+    service_amount = "service_amount"
+
+
 def compare(
-    measure: Annotated[str, typer.Option(help="What is shown; all are compared. / 显示的指标")] = "medfee_sumamt",
+    measure: Annotated[
+        Measure, typer.Option(help="What is shown; all are compared. / 显示的指标")
+    ] = Measure.medfee_sumamt,
     as_json: Json = False,
 ) -> None:
     """Compare hospitals within region, level and DRG, with doubt kept in. / 同级医院同组比较."""
@@ -39,7 +54,7 @@ def compare(
     with refusing():
         found = run(home())
     if as_json:
-        print_json({**found.to_dict(), "comparison": found.rows})
+        print_json({**found.to_dict(), "comparison": found.rows, "differences": found.differences})
         return
     table = listing(
         "hospital 医院", "level 级别", "stays 病例", "O/E 比值", "95 % 区间", "shrunken 收缩", "place 位置", numbers=5
@@ -50,8 +65,24 @@ def compare(
             factor = "–" if row["factor"] is None else f"{row['factor']:.2f}"
             numbers = (f"{row['stays']:,}", f"{row['ratio']:.2f}", between, factor)
             table.add_row(shown(row["hospital_id"]), shown(row["hosp_lv"]), *numbers, _PLACES[row["place"] or ""])
-    _out.print(f"[bold]{_MEASURES.get(measure, shown(measure))}[/]", highlight=False)
+    _out.print(f"[bold]{_MEASURES[measure]}[/]", highlight=False)
     _out.print(table)
+    if measure == Measure.medfee_sumamt:
+        _tell_differences(found.differences)
     _out.print(
         f"stays 病例 {found.stays:,} · without group 未入组 {found.left_out:,} · {found.seconds:.1f} s", highlight=False
     )
+
+
+def _tell_differences(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Tell what a hospital costs more or less than the average of its level, and of what that is made."""
+    parts = {
+        "difference": "against average 与均值之差",
+        "volume": "volume 人次",
+        "mix": "mix 结构",
+        "price": "price 例均",
+    }
+    table = listing("hospital 医院", *parts.values(), numbers=len(parts))
+    for row in rows:
+        table.add_row(shown(row["hospital_id"]), *(f"{row[name]:+,.0f}" for name in parts))
+    _out.print(table)

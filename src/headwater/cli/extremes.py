@@ -1,5 +1,6 @@
 """``headwater extreme``: stays that cost far more or less than stays like them, and what people decide about them."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -51,17 +52,23 @@ def list_(
     from headwater.steps.extremes import waiting
 
     with refusing():
-        found = waiting(home(), hospital=hospital, limit=limit)
+        found = waiting(home(), hospital=hospital, limit=limit + (not as_json))
     if as_json:
         print_json({"stays": [one.to_dict() for one in found]})
         return
     table = listing("stay 住院", "group 组", "side 方向", "cost 费用", "at stake 涉及金额", numbers=2)
-    for one in found:
+    for one in found[:limit]:
         side = "high 高" if one.side == "high" else "low 低"
-        methods = f"{side}\n[dim]{shown(', '.join(one.methods))}[/]"
+        methods = f"{side}\n[dim]{'、'.join(_METHODS[name] for name in one.methods)}[/]"
         names = f"{shown(one.stay_id)}\n[dim]{shown(one.hospital_id)}[/]"
         table.add_row(names, shown(one.drg), methods, f"{one.amount:,.2f}", f"{one.at_stake:,.2f}\n{one.currency}")
     _out.print(table)
+    if len(found) > limit:
+        _out.print("[dim]… more 更多：--limit[/]", highlight=False)
+
+
+_METHODS = {"rule": "rule 规则", "model": "model 模型"}
+_PARTS = {"drug": "drug 药品", "consumable": "consumable 耗材", "service": "service 服务"}
 
 
 @app.command()
@@ -91,8 +98,10 @@ def show(stay_id: Stay, as_json: Json = False) -> None:
 def _lines(evidence: Any) -> Any:
     table = listing("part 部分", "item 项目", "billed 实收", "usual 通常", "beyond 超出", numbers=3)
     for one in evidence:
-        name = "–" if one["name"] is None else f"{shown(one['name'])}\n[dim]{shown(one['code'])}[/]"
-        table.add_row(shown(one["charge_group"]), name, one["amount"], one["usual"], one["excess"])
+        name = "[dim]all 合计[/]" if one["part"] == "group" else f"{shown(one['name'])}\n[dim]{shown(one['code'])}[/]"
+        amounts = (f"{Decimal(one[column]):,.2f}" for column in ("amount", "usual", "excess"))
+        part = _PARTS.get(one["charge_group"]) or shown(one["charge_group"])
+        table.add_row("\n".join(part.split(" ", 1)), name, *amounts)
     return table
 
 

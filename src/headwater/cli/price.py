@@ -1,6 +1,7 @@
 """``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,18 +92,18 @@ def _tell_what_if(report: Any) -> None:
 
     for side, name in (("before 前", report.before), ("after 后", report.after)):
         _out.print(f"{side} {shown(name)}", highlight=False)
+    table = listing("account 账户", "before 前", "after 后", "change 变化", numbers=3)
+    for account, change in _CHANGES.items():
+        amounts = (f"{report.total[f'{account}_{side}']:,.2f}" for side in ("before", "after"))
+        table.add_row(_ACCOUNTS[account], *amounts, _changed(report.total[change]))
+    _out.print(table)
     for key, told in BY.items():
-        table = listing(f"{told.en} {told.zh}", "stays 住院", "before 前", "after 后", "change 变化", numbers=4)
+        headings = ("payable after 应付", "change 变化", "fund after 基金", "change 变化")
+        table = listing(f"{told.en} {told.zh}", "stays 住院", *headings, numbers=5)
         for row in [*report.by[key][:_SHOWN], {**report.total, key: "all 合计"}]:
-            change = f"{row['change']:+,.2f}"
-            colour = {"gains": "green", "loses": "red"}.get(str(row["outcome"]))
-            money = (f"{row['payable_before']:,.2f}", f"{row['payable_after']:,.2f}")
-            table.add_row(
-                shown(str(row[key] or "–")),
-                f"{row['stays']:,}",
-                *money,
-                f"[{colour}]{change}[/]" if colour else change,
-            )
+            payable, fund = (f"{row[f'{account}_after']:,.0f}" for account in ("payable", "fund"))
+            changes = (_changed(row[_CHANGES[account]], places=0) for account in ("payable", "fund"))
+            table.add_row(shown(str(row[key] or "–")), f"{row['stays']:,}", payable, next(changes), fund, next(changes))
         _out.print(table)
         if len(report.by[key]) > _SHOWN:
             _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
@@ -113,7 +114,14 @@ def _tell_what_if(report: Any) -> None:
         _out.print(table)
 
 
+def _changed(amount: Decimal, *, places: int = 2) -> str:
+    colour = "green" if amount > 0 else "red" if amount < 0 else "dim"
+    return f"[{colour}]{amount:+,.{places}f}[/]"
+
+
 _SHOWN = 10
+_ACCOUNTS = {"payable": "payable 应付", "fund": "fund 基金", "self_pay": "self-pay 个人"}
+_CHANGES = {"payable": "change", "fund": "fund_change", "self_pay": "self_pay_change"}
 _EFFECTS = {
     "volume": "volume 人次",
     "mix": "mix 结构",
@@ -201,3 +209,46 @@ def estimate(
     _out.print(table)
     payable = " → ".join(f"{amount / 100:,.2f}" for amount in paid.values())
     _out.print(f"payable of the window 窗口应付 {payable}\n{shown(str(out))}", highlight=False, soft_wrap=True)
+
+
+@policy.command()
+def budget(
+    name: Annotated[str, typer.Argument(help="Policy: name, name/first day or version. / 政策")],
+    on: Annotated[datetime, typer.Option(formats=_DAY, help="Last day of discharge that counts. / 截止日")],
+    as_json: Json = False,
+) -> None:
+    """Tell what hospitals were prepaid, used and are settled in the year to a day. / 总额预算预付与清算."""
+    from headwater.steps.budget import budget as run
+    from headwater.steps.what_if import find_policy
+
+    with refusing():
+        place = home()
+        report = run(place, find_policy(place, name), on=on.date())
+    if as_json:
+        print_json(report.to_dict())
+        return
+    _out.print(f"{shown(report.policy)} · 1.1 – {report.on}", highlight=False)
+    hospitals = listing("hospital 医院", *_BUDGET.values(), numbers=len(_BUDGET))
+    for row in report.hospitals:
+        hospitals.add_row(shown(str(row["hospital_id"] or "–")), *(_whole(row[column]) for column in _BUDGET))
+    _out.print(hospitals)
+    # Funds are neither prepaid nor shared.
+    funds = listing("insurance 险种", "stays 住院", "budget 预算", "used 发生", numbers=3)
+    for row in report.funds:
+        told = (_whole(row[column]) for column in ("stays", "to_date", "used"))
+        funds.add_row(shown(str(row["insutype"] or "–")), *told)
+    _out.print(funds)
+
+
+def _whole(amount: Any) -> str:
+    return f"{amount:,.0f}"
+
+
+_BUDGET = {
+    "to_date": "budget 预算",
+    "prepaid": "prepaid 预付",
+    "used": "used 发生",
+    "settled": "settled 清算",
+    "difference": "to pay 补付",
+}
+"""What is told of a budget; all amounts are of the year to date."""

@@ -1,7 +1,7 @@
 """Compare: every hospital beside its peers of one region, level and currency, within groups."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +14,13 @@ from headwater.adapters.home import Home
 from headwater.claims.comparing import funnel, hospital_effects, shrunken_counts, split, standardise, suppress
 from headwater.claims.comparing.cells import PEERS
 
-__all__ = ["MEASURES", "Compared", "compare"]
+__all__ = ["FACTORS", "MEASURES", "Compared", "compare"]
 
 MEASURES = ("medfee_sumamt", "stay_days", "is_dead", "drug_amount", "consumable_amount", "service_amount")
 """What hospitals are compared by: money, days and deaths."""
 
+FACTORS = ("volume", "mix", "price")
+"""Of what a hospital's difference in cost is made."""
 _FACTOR = ("factor", "factor_lower", "factor_upper")
 _CELL = (*PEERS, "hospital_id", "drg")
 
@@ -33,6 +35,7 @@ class Compared:
     hospitals : compared
     places : measure → place in the funnel and how many hospitals stand there
     rows : every hospital and measure
+    differences : every hospital with peers: its cost minus that of the average hospital as volume, mix and price
     """
 
     stays: int
@@ -40,12 +43,13 @@ class Compared:
     hospitals: int
     places: Mapping[str, Mapping[str, int]]
     rows: tuple[Mapping[str, Any], ...]
+    differences: tuple[Mapping[str, Any], ...]
     snapshot_id: int
     seconds: float
 
     def to_dict(self) -> dict[str, object]:
         """Return the summary that a task hands on: counts, no hospital."""
-        return {name: value for name, value in asdict(self).items() if name != "rows"}
+        return {name: value for name, value in asdict(self).items() if name not in ("rows", "differences")}
 
 
 def compare(home: Home, *, now: datetime | None = None) -> Compared:
@@ -80,9 +84,22 @@ def compare(home: Home, *, now: datetime | None = None) -> Compared:
             name: dict(Counter(row["place"] or "–" for row in rows if row["measure"] == name)) for name in MEASURES
         },
         rows=rows,
+        differences=tuple(_differences(found["difference"], {row["hospital_id"] for row in rows if row["place"]})),
         snapshot_id=snapshot,
         seconds=(datetime.now(UTC) - started).total_seconds(),
     )
+
+
+def _differences(split_: pa.Table, with_peers: Collection[str]) -> list[dict[str, Any]]:
+    """Return each hospital's difference in all, the greatest first."""
+    sums = split_.group_by(["hospital_id", "hosp_lv", "currency"]).aggregate([(name, "sum") for name in FACTORS])
+    sums = sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
+    rows = [
+        {**row, "difference": sum(row[name] for name in FACTORS)}
+        for row in sums.to_pylist()
+        if row["hospital_id"] in with_peers
+    ]
+    return sorted(rows, key=lambda row: (-abs(row["difference"]), row["hospital_id"]))
 
 
 def _measured(stays: pa.Table, measure: str) -> pa.Table:

@@ -33,7 +33,7 @@ def estimate(home: Home, policy: Policy, *, valid_from: date, settings: Settings
         grouped.create_tables(home, connection)
         priced.create_tables(home, connection)
         stays = priced.read_paid(connection, days=days, plan_version=plan.version, policy=policy)
-    return from_costs(stays, plan.drgs, policy, valid_from=valid_from, settings=settings)
+    return from_costs(stays.filter(stays["is_asked"]), plan.drgs, policy, valid_from=valid_from, settings=settings)
 
 
 def put(file: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import grouped, lake, priced
 from headwater.adapters.home import Home
@@ -87,7 +88,8 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
         grouped.built(connection)
         priced.create_tables(home, connection)
         stays = priced.read_paid(connection, days=(first, last), plan_version=plan.version, policy=after)
-    compared = compare(_within(stays, period), plan.drgs, before, after)
+    # Not the stays of the period alone: one may follow an earlier stay, and ceilings count from January.
+    compared = compare(stays, plan.drgs, before, after, where=_within(stays, period))
     total = compared.by()
     if not len(compared.before.totals):
         raise _nothing(period)
@@ -98,7 +100,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
         base=base,
         total=_rows(total)[0],
         by={name: _rows(compared.by(name)) for name in BY},
-        effects=_rows(summed(decompose(compare(stays, plan.drgs, before, after), base, period)))[0] if base else None,
+        effects=_effects(compare(stays, plan.drgs, before, after, where=_asked(stays)), base, period) if base else None,
         priced=compared,
     )
 
@@ -123,13 +125,19 @@ def find_policy(home: Home, name: str) -> Policy:
     )
 
 
-def _within(stays: pa.Table, period: Period) -> pa.Table:
+def _asked(stays: pa.Table) -> pa.Array:
+    return stays["is_asked"].combine_chunks()
+
+
+def _within(stays: pa.Table, period: Period) -> pa.Array:
     ended = stays["endtime"].cast(pa.date32(), safe=False)
-    return stays.filter(
-        pa.compute.and_(
-            pa.compute.greater_equal(ended, pa.scalar(period[0])), pa.compute.less_equal(ended, pa.scalar(period[1]))
-        )
-    )
+    first, last = (pa.scalar(day) for day in period)
+    within = pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, last)).combine_chunks()
+    return pc.and_(_asked(stays), within)
+
+
+def _effects(compared: WhatIf, base: Period, period: Period) -> dict[str, object]:
+    return _rows(summed(decompose(compared, base, period)))[0]
 
 
 def _rows(table: pa.Table) -> list[dict[str, object]]:
@@ -166,5 +174,8 @@ def _nothing(period: Period) -> Refusal:
             f"{period[0]} 至 {period[1]} 没有按该方案分组并计算的住院。",
             f"No stay from {period[0]} to {period[1]} is grouped by that plan and priced.",
         ),
-        Message("请先运行 headwater group 与 headwater price。", "Run headwater group and headwater price first."),
+        Message(
+            "核对起止日期；尚未计算时先运行 headwater group 与 headwater price。",
+            "Check the days; where nothing is priced yet, run headwater group and headwater price first.",
+        ),
     )

@@ -110,3 +110,11 @@ def test_the_command_shows_one_measure_and_prints_them_all(region):
     assert "住院日" in done.output
     printed = json.loads(CliRunner().invoke(app, ["compare", "--json"]).output)
     assert len(printed["comparison"]) == 36
+    for row in printed["differences"]:
+        assert sum(Decimal(row[name]) for name in ("volume", "mix", "price")) == Decimal(row["difference"])
+    # The average hospital of a level is no better than the level: differences cancel but for fen.
+    assert printed["differences"]
+    assert abs(sum(Decimal(row["difference"]) for row in printed["differences"])) < 1
+    told = CliRunner().invoke(app, ["compare"])
+    assert "mix" in told.output
+    assert CliRunner().invoke(app, ["compare", "--measure", "nothing"]).exit_code == 2

@@ -197,6 +197,9 @@ def test_the_commands_find_list_show_and_decide(region):
         done = run(app, list(arguments))
         assert done.exit_code == 0, done.output
         assert word in done.output or word == "70.0"
+    told = run(app, ["extreme", "show", CHEAP])
+    assert "all 合计" in told.output
+    assert max(map(len, told.output.splitlines())) <= 80
     listed = run(app, ["extreme", "list", "--json"])
     assert DEAR not in listed.output
     assert CHEAP in listed.output

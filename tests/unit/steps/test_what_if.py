@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from headwater.claims.payment import load_policy
 from headwater.cli.main import app
 from headwater.errors import Refusal
+from headwater.steps.budget import budget
 from headwater.steps.what_if import BY, find_policy, what_if
 
 MARCH = (date(2025, 3, 1), date(2025, 3, 31))
@@ -47,6 +48,24 @@ def test_changes_add_up_by_every_column(paid):
         "h1:A": "gains",
         "h1:B": "gains",
     }
+
+
+def test_a_stay_of_the_period_follows_one_before_it(paid):
+    # Discharged on 28 March, again on 9 April for the same disease: half the package, whatever period is asked for.
+    paid.stays(
+        {"mdtrt_id": "8", "psn_no": "p8", "begntime": datetime(2025, 3, 20), "endtime": datetime(2025, 3, 28)},
+        {"mdtrt_id": "9", "psn_no": "p8", **IN_APRIL},
+    )
+    paid.price()
+    before, _ = sides(paid.home)
+    ((april, readmitted),) = paid.rows(
+        "SELECT sum(payable), any_value(payable) FILTER (stay_id = 'h1:9') FROM lake.payment.stay AS paid "
+        "JOIN lake.marts.fct_stay USING (stay_id) WHERE endtime >= DATE '2025-04-01'"
+    )
+    assert readmitted == Decimal("4000.00")
+    report = what_if(paid.home, before, before, period=APRIL, base=MARCH)
+    assert (report.total["stays"], report.total["payable_before"], report.total["change"]) == (4, april, 0)
+    assert (report.effects["stays_before"], report.effects["stays_after"]) == (3, 4)
 
 
 def test_a_change_is_made_of_volume_mix_price_and_policy(paid):
@@ -96,6 +115,32 @@ def test_a_policy_is_estimated_anew_and_can_be_compared(paid, tmp_path, monkeypa
     assert (early.exit_code, "E-POLICY-ESTIMATE" in early.output) == (2, True)
 
 
+def test_a_budget_is_prepaid_used_and_settled(paid, monkeypatch):
+    monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
+    # A million a year for A: a third of it to April, 90 % prepaid; a surplus is nobody's unless the policy says so.
+    row = next(
+        row for row in budget(paid.home, sides(paid.home)[0], on=APRIL[1]).hospitals if row["hospital_id"] == "h1:A"
+    )
+    used = sum(
+        (
+            fund
+            for (fund,) in paid.rows(
+                "SELECT fund FROM lake.payment.stay JOIN lake.marts.fct_stay USING (stay_id) "
+                "WHERE hospital_id = 'h1:A' AND endtime < DATE '2025-05-01'"
+            )
+        ),
+        Decimal(0),
+    )
+    assert (row["to_date"], row["prepaid"]) == (Decimal("333333.33"), Decimal("300000.00"))
+    assert row["used"] == row["settled"] == used > 0
+    assert row["difference"] == used - Decimal("300000.00")
+    done = CliRunner().invoke(app, ["policy", "budget", "trial/2025-01-01", "--on", "2025-04-30"])
+    assert done.exit_code == 0, done.output
+    assert "300,000" in done.output
+    assert "清算" in done.output
+
+
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):
     monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
     monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
@@ -118,6 +163,8 @@ def test_commands_tell_it_in_both_languages(paid, monkeypatch):
     assert "grouped" in said["group"]
     assert "8,000.00" in said["explain"]
     assert "+2,000.00" in said["what-if"]
+    # The fund, too, and what stays with the patient.
+    assert "self-pay 个人" in said["what-if"]
     lines = CliRunner().invoke(app, ["explain", "h1:1", "--json"]).output.splitlines()
     assert '"payable": "8000.00"' in lines[-1]
     assert CliRunner().invoke(app, ["explain", "h9:9"]).exit_code == 2

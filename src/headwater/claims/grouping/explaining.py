@@ -1,6 +1,8 @@
 """A grouping told in sentences, step by step, in Chinese and English."""
 
+import re
 from collections.abc import Mapping
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,23 @@ _FACTS: Mapping[str, Message] = {
     "LOS_DAYS": Message("住院天数", "days of stay"),
     "DSCG_WAY": Message("离院方式", "way of discharge"),
 }
+_RULE: Mapping[str, Message] = {
+    **_FACTS,
+    "PDX": Message("主要诊断", "principal diagnosis"),
+    "SDX": Message("次要诊断", "another diagnosis"),
+    "ANYDX": Message("任一诊断", "any diagnosis"),
+    "MAINOP": Message("主要手术", "first operation"),
+    "ANYOP": Message("任一手术操作", "any operation"),
+    "ALWAYS": Message("无其他条件", "nothing else is asked for"),
+    "in": Message("属于", "in"),
+    "not": Message("非", "not"),
+    "and": Message("且", "and"),
+    "or": Message("或", "or"),
+}
+"""The words of rules; names of lists, marks and numbers stay as they are."""
+_WORD = re.compile(r"\w+")
+_RULED = ("adrg", "drg")
+"""Reasons that tell the rule by which a group took the stay."""
 
 
 def explain(plan: Plan, grouped: pa.Table) -> pa.Table:
@@ -79,7 +98,8 @@ def _is_told(type_: pa.DataType) -> bool:
 
 def _sentence(names: Mapping[str, str], reason: Mapping[str, str | None]) -> Message:
     words = REASONS[reason["code"] or ""].words
-    said = [_said(names, reason[place] or "") for place in ("detail", "other")]
+    other = _ruled if reason["code"] in _RULED else partial(_said, names)
+    said = [_said(names, reason["detail"] or ""), other(reason["other"] or "")]
     return Message(
         words.zh.format(detail=said[0].zh, other=said[1].zh), words.en.format(detail=said[0].en, other=said[1].en)
     )
@@ -91,3 +111,12 @@ def _said(names: Mapping[str, str], text: str) -> Message:
         return _FACTS[text]
     shown = f"{text} {names[text]}" if names.get(text) else text
     return Message(shown, shown)
+
+
+def _ruled(rule: str) -> Message:
+    """Return a rule with its words told."""
+
+    def told(language: str) -> str:
+        return _WORD.sub(lambda word: getattr(_RULE[word[0]], language) if word[0] in _RULE else word[0], rule)
+
+    return Message(told("zh"), told("en"))

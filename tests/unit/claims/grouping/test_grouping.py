@@ -169,6 +169,9 @@ def test_every_reason_and_status_is_told_in_both_languages(plan):
         "no MDC admits principal diagnosis C61.x00 前列腺恶性肿瘤",
         "ungroupable",
     ]
+    # Rules in words, whatever the list is called.
+    assert "符合 BR1 入组条件：主要诊断 属于 adrg_zd" in told["zh"][0].as_py()
+    assert "BR1 admits the stay: principal diagnosis in adrg_zd" in told["en"][0].as_py()
     for words in (*(reason.words for reason in REASONS.values()), *STATUSES.values()):
         assert words.zh.format(detail="a", other="b")
         assert words.en.format(detail="a", other="b").isascii() or "“" in words.en
