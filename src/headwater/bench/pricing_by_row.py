@@ -152,7 +152,15 @@ def _outside(one: _Open, policy: Policy) -> Decimal:
     rule = policy.outside
     if rule is None or one.package is None or (rule.adrgs and one.stay.get("adrg") not in rule.adrgs):
         return Decimal(0)
-    return _amount(one.stay, rule.amount)
+    return _part(one.stay, rule.amount)
+
+
+def _part(stay: Stay, name: str) -> Decimal:
+    """Return an amount as far as it can be part of the bill."""
+    amount = max(_amount(stay, name), Decimal(0))
+    if stay.get("medfee_sumamt") is None:
+        return amount
+    return min(amount, max(_amount(stay, "medfee_sumamt"), Decimal(0)))
 
 
 def _close(one: _Open, case: list[_Open], policy: Policy, self_pay: Decimal) -> Paid:
@@ -211,7 +219,9 @@ def _self_pay(stay: Stay, policy: Policy, listed: dict[tuple[str, int], Decimal]
     benefit = policy.benefits.get((stay.get("insutype") or "", stay.get("hosp_lv") or ""))
     if benefit is None:
         return cost
-    amounts = {name: _amount(stay, f"{name}_amount") for name in _CLASSES}
+    amounts = {name: max(_amount(stay, f"{name}_amount"), Decimal(0)) for name in _CLASSES}
+    if sum(amounts.values()) > max(cost, Decimal(0)):
+        amounts = dict.fromkeys(_CLASSES, Decimal(0))
     rest = cost - sum(amounts.values())
     eligible = sum((_round(amounts[name] * _unit(benefit.eligible[name])) for name in _CLASSES), Decimal(0))
     eligible += _round(rest * _unit(benefit.eligible[policy.unclassed]))

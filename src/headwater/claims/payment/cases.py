@@ -88,6 +88,11 @@ class Cases:
         """What was billed, fen."""
         return self.amounts["medfee_sumamt"]
 
+    def part(self, name: str) -> Fen:
+        """Return an amount as far as it can be part of the bill, fen: never negative, and no more than a known bill."""
+        amount = np.maximum(self.amounts[name], 0)
+        return np.where(self.costed, np.minimum(amount, np.maximum(self.cost, 0)), amount)
+
     def __len__(self) -> int:
         return len(self.stay_id)
 

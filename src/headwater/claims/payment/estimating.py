@@ -160,7 +160,7 @@ def _inside(cases: Cases, policy: Policy) -> Fen:
     if rule is None:
         return cases.cost
     chosen = cases.codes["adrg"].among(rule.adrgs) if rule.adrgs else np.ones(len(cases), np.bool_)
-    return cases.cost - np.where(chosen, cases.amounts[rule.amount], 0)
+    return cases.cost - np.where(chosen, cases.part(rule.amount), 0)
 
 
 def _usual(cases: Cases, policy: Policy | None) -> Mask:

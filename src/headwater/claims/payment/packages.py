@@ -222,7 +222,7 @@ def _outside(cases: Cases, policy: Policy, packaged: Mask) -> Fen:
     if policy.outside is None:
         return np.zeros(len(cases), np.int64)
     chosen = cases.codes["adrg"].among(policy.outside.adrgs) if policy.outside.adrgs else packaged
-    return np.where(packaged & chosen, cases.amounts[policy.outside.amount], 0)
+    return np.where(packaged & chosen, cases.part(policy.outside.amount), 0)
 
 
 def _deaths(ledger: Ledger, cases: Cases, policy: Policy, carrying: Mask, cost: Fen) -> Mask:

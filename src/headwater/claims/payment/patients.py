@@ -60,7 +60,10 @@ def _own_shares(
 ) -> Fen:
     """Add what of each item class does not count; return what does, fen."""
     benefit, covered = who
-    amounts = {name: cases.amounts[f"{name}_amount"] for name in CLASSES}
+    parts = {name: np.maximum(cases.amounts[f"{name}_amount"], 0) for name in CLASSES}
+    # Lines that sum to more than the bill do not tell what it is made of.
+    known = sum(parts.values()) <= np.maximum(cases.cost, 0)
+    amounts = {name: np.where(known, amount, 0) for name, amount in parts.items()}
     amounts["unclassed"] = cases.cost - sum(amounts.values())
     total = np.zeros(len(cases), np.int64)
     for name, amount in amounts.items():

@@ -119,6 +119,21 @@ def test_the_patients_part_worked_out_by_hand():
     assert priced.totals["settlement_fen"].to_pylist() == [991237 - 409000 - 500000]
 
 
+def test_lines_of_more_than_the_bill_do_not_tell_what_it_is_made_of():
+    bill = Decimal("9000.00")
+    told = [
+        stay(medfee_sumamt=bill, jia_amount=Decimal("99999.00"), high_value_amount=Decimal("50000.00")),
+        stay(medfee_sumamt=bill, jia_amount=Decimal("0.00"), high_value_amount=bill),
+        stay(medfee_sumamt=bill, jia_amount=Decimal("-5.00"), high_value_amount=Decimal("-1.00")),
+        stay(medfee_sumamt=bill, jia_amount=Decimal("0.00"), high_value_amount=Decimal("0.00")),
+    ]
+    totals = price(table([{**one, "stay_id": str(place)} for place, one in enumerate(told)]), DRGS, policy()).totals
+    first, second, third, fourth = totals.select(["payable_fen", "self_pay_fen"]).to_pylist()
+    assert first == second
+    assert third == fourth
+    assert 0 < first["self_pay_fen"] <= 900000
+
+
 def test_one_case_is_paid_once_and_its_bills_are_compared_together():
     days = [("2025-03-01", "2025-03-04"), ("2025-03-04", "2025-03-09"), ("2025-03-20", "2025-03-21")]
     stays = [
