@@ -12,7 +12,7 @@ demo: setup            ## Run the main job on the bundled region (DATA=dir: on t
 
 test: setup            ## Run everything that CI runs.
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: setup lint types ## Style, types, import directions, SQL and compose files.
 
