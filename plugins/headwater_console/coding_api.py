@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from headwater.adapters.reviews import Question, Ruling
 from headwater.steps import review
 from headwater.steps.questions import told
-from headwater_console.exchange import Body, Key, cursor_at, drawn, name, place, sent
+from headwater_console.exchange import Body, Key, cursor_of, drawn, name, place_by_amount, sent
 from headwater_console.problems import ProblemRoute
 from headwater_console.views import LANGUAGES, language
 
@@ -50,7 +50,7 @@ def queue(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """List what waits for a person, or was used and has no code, the most money at risk first."""
-    home, after = request.app.state.home, place(cursor, keys="[0-9a-f]{20}")
+    home, after = request.app.state.home, place_by_amount(cursor, keys="[0-9a-f]{20}")
     found = review.waiting(home, state=state, kind=kind, after=after, limit=limit)
     lang = LANGUAGES[language(request)]
     listed = [{**_question(one, lang), "proposal": _ruling(proposal)} for one, proposal in found]
@@ -88,7 +88,7 @@ def confirm(request: Request, body: Body, idempotency_key: Key = None) -> Respon
 
 
 def _cursor(question: Question) -> str:
-    return cursor_at(question.at_risk, question.like_id)
+    return cursor_of(str(question.at_risk), question.like_id)
 
 
 def _question(question: Question, lang: str) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """What every interface takes and gives alike: bodies, keys of requests, cursors of pages, answers."""
 
 import base64
-import binascii
 import json
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["Body", "Key", "body_of", "cursor_at", "drawn", "name", "place", "sent"]
+__all__ = ["Body", "Key", "body_of", "cursor_of", "drawn", "name", "place", "place_by_amount", "sent"]
 
 _LARGEST = 1 << 16
 """Bytes of a body."""
@@ -63,29 +62,46 @@ def name(user: Any) -> str:
     return user if isinstance(user, str) else str(user.get_name())
 
 
-def cursor_at(amount: Decimal, key: str) -> str:
-    """Return a place in a list that is ordered by an amount, then by a key."""
-    return base64.urlsafe_b64encode(json.dumps([str(amount), key]).encode()).decode()
+def cursor_of(*place: str) -> str:
+    """Return a place in a list as an opaque text: what the last row shown is found by."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def place(cursor: str | None, *, keys: str) -> tuple[Decimal, str] | None:
-    """Return the amount and the key of a place; ``keys`` is the pattern of keys."""
+def place(cursor: str | None, *, size: int) -> list[str] | None:
+    """Return the texts of a place, so many as it must have."""
     if cursor is None:
         return None
     try:
-        amount, key = json.loads(base64.urlsafe_b64decode(cursor))
-        at = Decimal(amount)
-        if not at.is_finite() or abs(at.adjusted()) > _DIGITS or not re.fullmatch(keys, key):
+        found = json.loads(base64.urlsafe_b64decode(cursor))
+        if not isinstance(found, list) or [type(one) for one in found] != [str] * size:
             raise ValueError(cursor)
         # JSON can say halves of characters, which no database holds.
-        key.encode()
-        return at, key
-    except (binascii.Error, ValueError, TypeError, InvalidOperation):
-        raise Refusal(
-            "E-REQUEST-CURSOR",
-            Message("游标无效。", "There is no such cursor."),
-            Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
-        ) from None
+        "".join(found).encode()
+        return found
+    except ValueError:
+        raise _no_place() from None
+
+
+def place_by_amount(cursor: str | None, *, keys: str) -> tuple[Decimal, str] | None:
+    """Return a place in a list that is ordered by an amount, then by a key; ``keys`` is the pattern of keys."""
+    found = place(cursor, size=2)
+    if found is None:
+        return None
+    try:
+        amount = Decimal(found[0])
+    except InvalidOperation:
+        raise _no_place() from None
+    if not amount.is_finite() or abs(amount.adjusted()) > _DIGITS or not re.fullmatch(keys, found[1]):
+        raise _no_place()
+    return amount, found[1]
+
+
+def _no_place() -> Refusal:
+    return Refusal(
+        "E-REQUEST-CURSOR",
+        Message("游标无效。", "There is no such cursor."),
+        Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
+    )
 
 
 def sent(content: dict[str, Any], *, status: int = 200) -> Response:
@@ -94,4 +110,4 @@ def sent(content: dict[str, Any], *, status: int = 200) -> Response:
 
 
 def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from headwater.steps import extremes
-from headwater_console.exchange import Body, Key, cursor_at, drawn, name, place, sent
+from headwater_console.exchange import Body, Key, cursor_of, drawn, name, place_by_amount, sent
 from headwater_console.problems import ProblemRoute
 from headwater_console.views import LANGUAGES, language
 
@@ -42,10 +42,10 @@ def queue(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """List the extreme stays that wait for a person, the most money at stake first, without their lines."""
-    after = place(cursor, keys=_PATTERN)
+    after = place_by_amount(cursor, keys=_PATTERN)
     found = extremes.waiting(request.app.state.home, hospital=hospital, after=after, limit=limit)
     listed = [_without_lines(one.to_dict(), LANGUAGES[language(request)]) for one in found]
-    more = cursor_at(found[-1].at_stake, found[-1].stay_id) if len(found) == limit else None
+    more = cursor_of(str(found[-1].at_stake), found[-1].stay_id) if len(found) == limit else None
     return sent({"stays": listed, "next_cursor": more})
 
 

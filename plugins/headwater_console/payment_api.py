@@ -1,14 +1,11 @@
 """The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
 
-import base64
-import binascii
-import json
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from headwater.adapters import marts
 from headwater.content.national import National, read_national
@@ -18,6 +15,7 @@ from headwater.steps.near import near
 from headwater.steps.plans import plans
 from headwater.steps.policies import policies
 from headwater.steps.what_if import find_policy, what_if
+from headwater_console.exchange import cursor_of, place, sent
 from headwater_console.problems import ProblemRoute
 
 __all__ = ["reading"]
@@ -56,13 +54,13 @@ def payments(
 @reading.get("/stays/{stay_id}/payment")
 def payment(request: Request, stay_id: str) -> Response:
     """Tell why a stay is in its group and how its payment comes about, under what holds now."""
-    return _sent(explain(request.app.state.home, stay_id).to_dict())
+    return sent(explain(request.app.state.home, stay_id).to_dict())
 
 
 @reading.get("/stays/{stay_id}/near")
 def neighbours(request: Request, stay_id: str) -> Response:
     """Tell what would have to differ for a stay to land in another group."""
-    return _sent(near(request.app.state.home, stay_id).to_dict())
+    return sent(near(request.app.state.home, stay_id).to_dict())
 
 
 @reading.get("/plans")
@@ -70,13 +68,13 @@ def list_plans(request: Request) -> Response:
     """List the grouping plans."""
     # Where a plan lies on the server is nobody's business here.
     listed = [one.to_dict() for one in plans(request.app.state.home)]
-    return _sent({"plans": [{name: value for name, value in one.items() if name != "folder"} for one in listed]})
+    return sent({"plans": [{name: value for name, value in one.items() if name != "folder"} for one in listed]})
 
 
 @reading.get("/policies")
 def list_policies(request: Request) -> Response:
     """List every version of every payment policy and when it holds."""
-    return _sent({"policies": [one.to_dict() for one in policies(request.app.state.home)]})
+    return sent({"policies": [one.to_dict() for one in policies(request.app.state.home)]})
 
 
 @reading.get("/what-if")
@@ -100,13 +98,13 @@ def compare(
         )
     report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
     by: dict[str, list[Any]] = report["by"]
-    return _sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
+    return sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
 
 
 @reading.get("/indicators")
 def indicators(request: Request) -> Response:
     """List the indicators that the project ships."""
-    return _sent({"indicators": [asdict(one) for one in read_national(request.app.state.home.project)]})
+    return sent({"indicators": [asdict(one) for one in read_national(request.app.state.home.project)]})
 
 
 @reading.get("/indicators/{name}")
@@ -140,41 +138,11 @@ def _page(
     request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], cursor: str | None, limit: int
 ) -> Response:
     snapshot_id, rows = marts.page(
-        request.app.state.home, mart, key=key, where=where, after=_place(cursor, len(key)), limit=limit
+        request.app.state.home, mart, key=key, where=where, after=place(cursor, size=len(key)), limit=limit
     )
-    following = _cursor([_text(rows[-1][name]) for name in key]) if len(rows) == limit else None
-    return _sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
+    following = cursor_of(*(_text(rows[-1][name]) for name in key)) if len(rows) == limit else None
+    return sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
 
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _cursor(place: list[str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode()
-
-
-def _place(cursor: str | None, size: int) -> list[str] | None:
-    if cursor is None:
-        return None
-    try:
-        place = json.loads(base64.urlsafe_b64decode(cursor))
-        if not isinstance(place, list) or [type(one) for one in place] != [str] * size:
-            raise ValueError(cursor)
-        # JSON can say halves of characters, which no database holds.
-        "".join(place).encode()
-        return place
-    except (binascii.Error, ValueError):
-        raise Refusal(
-            "E-REQUEST-CURSOR",
-            Message("游标无效。", "There is no such cursor."),
-            Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
-        ) from None
-
-
-def _sent(content: dict[str, Any]) -> Response:
-    return JSONResponse(json.loads(json.dumps(content, default=_plain)))
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)

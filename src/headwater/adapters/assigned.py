@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from headwater.adapters import lake, references
-from headwater.adapters.coding import KEY
+from headwater.adapters.coding import DATED, KEY
 from headwater.adapters.home import Home
 from headwater.adapters.references import Version
 from headwater.claims.assigning import SCHEMA, Known, assign
@@ -38,23 +38,20 @@ _READING = 1
 """Raised when values come to be assigned another way: all are then assigned again."""
 _TABLE = "lake.coding.assigned"
 
-_SETTLED = "CASE WHEN item.decision IN ('auto', 'decided') THEN item.code END"
-
-_SAME = " AND ".join(f"item.{name} IS NOT DISTINCT FROM former.{name}" for name in KEY)
+_SAME = " AND ".join(f"item.{name} IS NOT DISTINCT FROM dated.{name}" for name in KEY)
 
 _ITEMS = f"""
-SELECT item.source_id, item.kind, item.medins_list_codg, item.medins_list_name,
-       coalesce(former.code, {_SETTLED}) AS code, item.spec, item.unit, item.dosform_name, item.pric, source.currency
+SELECT item.source_id, item.kind, item.medins_list_codg, item.medins_list_name, dated.code,
+       item.spec, item.unit, item.dosform_name, item.pric, source.currency
 FROM lake.coding.item AS item
-LEFT JOIN (
-    SELECT {", ".join(KEY)}, arg_min(code, valid_to) AS code FROM lake.coding.former WHERE valid_to > $day GROUP BY ALL
-) AS former ON {_SAME}
+INNER JOIN ({DATED}) AS dated
+    ON {_SAME} AND dated.valid_from <= $day AND (dated.valid_to > $day OR dated.valid_to IS NULL)
 LEFT JOIN (
     SELECT source_id, min(currency) AS currency FROM lake.raw.hospital
     GROUP BY source_id HAVING count(DISTINCT currency) = 1
 ) AS source ON source.source_id = item.source_id
 """
-"""Items as they were coded on ``$day``: what a later reference took from an item was its code until then."""
+"""Items as they were coded on ``$day``."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from headwater.adapters.home import Home
 from headwater.claims.likeness import ATTRIBUTES
 
 __all__ = [
-    "ANSWER", "ATTRIBUTE_COLUMNS", "FORMER", "KEY", "REPORTED", "TABLES", "alone", "apply", "count_usage",
+    "ANSWER", "ATTRIBUTE_COLUMNS", "DATED", "FORMER", "KEY", "REPORTED", "TABLES", "alone", "apply", "count_usage",
     "create_tables", "gather", "items", "settle",
 ]  # fmt: skip
 
@@ -54,6 +54,21 @@ TABLES = {
 """``item``: one row a local item. ``former``: what items were coded as before a reference changed. ``usage``: additive
 counts of what was billed or noted, one row an item and reported code. ``seen``: up to which snapshot of the lake each
 raw table is counted in."""
+
+_ITEM = ", ".join(KEY)
+DATED = f"""
+SELECT {_ITEM}, code, coalesce(lag(valid_to) OVER same, DATE '0001-01-01') AS valid_from, valid_to
+FROM (
+    SELECT {_ITEM}, code, valid_to FROM lake.coding.former
+    UNION ALL
+    SELECT {_ITEM}, CASE WHEN decision IN ('auto', 'decided') THEN code END, CAST(NULL AS DATE)
+    FROM lake.coding.item
+)
+WINDOW same AS (PARTITION BY {_ITEM} ORDER BY valid_to NULLS LAST)
+"""
+"""The settled code of each item by days, as SQL: from ``valid_from`` until before ``valid_to``, null while it lasts.
+
+``code`` is null where none is settled. What a later reference took from an item was its code until then."""
 
 _USAGE_KEY = (*KEY, "reported_code")
 

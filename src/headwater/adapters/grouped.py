@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from headwater.adapters import lake
+from headwater.adapters.coding import DATED
 from headwater.adapters.following import SEEN
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
@@ -110,19 +111,19 @@ def settled(connection: duckdb.DuckDBPyConnection) -> str:
     return repr(row)
 
 
-_SETTLED = """
-SELECT source_id, kind, medins_list_codg, medins_list_name, code
-FROM lake.coding.item
-WHERE kind IN ('diagnosis', 'operation') AND decision IN ('auto', 'decided') AND code IS NOT NULL
-    AND code IS DISTINCT FROM medins_list_codg
+_SETTLED = f"""
+SELECT source_id, kind, medins_list_codg, medins_list_name, code, valid_from, valid_to
+FROM ({DATED})
+WHERE kind IN ('diagnosis', 'operation') AND code IS NOT NULL AND code IS DISTINCT FROM medins_list_codg
 """
 
 
 def stays(connection: duckdb.DuckDBPyConnection, *, until: int) -> Iterator[pa.Table]:
     """Yield the stays that are ``behind``, in batches: their keys, what holds for them, and what a plan asks for.
 
-    The tables ``behind``, ``holding`` and ``settled`` must be there in memory. Codes are the settled ones where coding
-    settled another one than was delivered; the main diagnosis and the main operation come first, each code once.
+    The tables ``behind``, ``holding`` and ``settled`` must be there in memory. Codes are those settled on the day of
+    discharge where coding settled another one than was delivered; the main diagnosis and the main operation come first,
+    each code once.
     """
     at = f"AT (VERSION => {int(until)})"
     query = _STAYS.format(
@@ -145,11 +146,13 @@ _LISTED = """
 SELECT row.source_id, row.mdtrt_id, list(row.{code} ORDER BY row.{rank}) AS delivered,
        list(coalesce(settled.code, row.{code}) ORDER BY row.{rank}) AS codes
 FROM lake.raw.{entity} AS row {at}
-SEMI JOIN stay ON row.source_id = stay.source_id AND row.mdtrt_id = stay.mdtrt_id
+INNER JOIN stay ON row.source_id = stay.source_id AND row.mdtrt_id = stay.mdtrt_id
 LEFT JOIN settled
     ON settled.kind = '{entity}' AND settled.source_id = row.source_id
     AND settled.medins_list_codg IS NOT DISTINCT FROM row.{code}
     AND settled.medins_list_name IS NOT DISTINCT FROM row.{name}
+    AND settled.valid_from <= CAST(stay.endtime AS DATE)
+    AND (settled.valid_to > CAST(stay.endtime AS DATE) OR settled.valid_to IS NULL)
 WHERE row.{code} IS NOT NULL
 GROUP BY ALL
 """

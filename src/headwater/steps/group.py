@@ -28,7 +28,7 @@ STATUSES: Mapping[str, Message] = {**PLAN_STATUSES, NO_PLAN: Message("无生效�
 """What can become of a stay, and how it is called."""
 
 _MEMORY = "2GiB"
-_READING = 2
+_READING = 3
 """Raised when stays come to be read another way: all are then grouped again."""
 
 

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,5 +135,10 @@ def test_a_million_values_in_a_group_of_thirty():
     values = np.arange(1_000_000, dtype=np.uint64)
     start = time.process_time()
     message = members["h00"].protect(values, publics)
-    assert time.process_time() - start < 1.0
+    protecting = time.process_time() - start
+    start = time.process_time()
+    zeros = bytes(values.nbytes)
+    for _ in range(29):
+        Cipher(algorithms.AES(bytes(16)), modes.CTR(bytes(16))).encryptor().update(zeros)
+    assert protecting < 5 * (time.process_time() - start), "more than the streams themselves cost"
     assert len(message) <= 1.01 * values.nbytes

@@ -83,6 +83,15 @@ def test_a_settled_code_takes_the_place_of_the_delivered_one(payer):
     report = payer.group()
     assert (report.asked, report.statuses) == (1, {"grouped": 1})
     assert explain(payer.home, "h1:1").diagnoses == ("J18.900",)
+    # A later reference takes the code: the stay was discharged before, when the diagnosis was still that.
+    payer.lake.execute("UPDATE lake.coding.item SET code = NULL, decision = 'none'")
+    for day in ("2025-03-08", "2025-03-09"):
+        payer.lake.execute("DELETE FROM lake.coding.former")
+        payer.lake.execute(
+            "INSERT INTO lake.coding.former VALUES ('h1', 'diagnosis', 'LOCAL', '肺炎', 'J18.900', ?)", [day]
+        )
+        expected = {"2025-03-08": "ungroupable", "2025-03-09": "grouped"}[day]
+        assert payer.group().statuses == {expected: 1}, day
 
 
 def test_an_interrupted_run_leaves_the_groups_before(payer, monkeypatch):

@@ -101,11 +101,14 @@ def test_a_refusal_shows_what_stands_around_the_fault():
 
 
 def test_a_rule_of_many_parts_is_read_in_linear_time():
-    parts = [f"(PDX in {'list' * 75}{at} and AGE_Y < {at})" for at in range(10_000)]
-    started = time.process_time()
-    assert len(parse(" or ".join(parts)).rules) == len(parts)
-    # Half a second on an idle machine; a minute where what remains is copied at every word.
-    assert time.process_time() - started < 8
+    def seconds(size):
+        parts = [f"(PDX in {'list' * 75}{at} and AGE_Y < {at})" for at in range(size)]
+        started = time.process_time()
+        assert len(parse(" or ".join(parts)).rules) == size
+        return time.process_time() - started
+
+    # Eight times the rule; sixty-four times where what remains is copied at every word.
+    assert min(seconds(8_000) for _ in range(2)) < 24 * min(seconds(1_000) for _ in range(3))
 
 
 @given(st.text(alphabet="()<>='12 PDXinadorCMSE_Yt", max_size=40))

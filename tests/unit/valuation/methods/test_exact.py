@@ -46,8 +46,8 @@ def test_what_takes_too_long_is_refused(players, budget, code):
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize(("players", "limit_s"), [(10, 0.2), (15, 5.0)])
-def test_sixty_features_are_quick(players, limit_s):
+@pytest.mark.parametrize("players", [10, 13])
+def test_a_coalition_costs_little_more_than_its_equations(players):
     gram, rng = Gram(60), np.random.default_rng(1)
 
     def part(count):
@@ -57,13 +57,15 @@ def test_sixty_features_are_quick(players, limit_s):
 
     sources = {f"h{place}": part(200) for place in range(players)}
     game = GramUtility(part(80), sources, part(300), gram, 1.0)
-    seconds = []
+    seconds, alone, system = [], [], np.eye(60) + 1.0
     for _ in range(3):
         start = time.process_time()
         valuation = exact(game, game.players, rng=RNG)
         seconds.append(time.process_time() - start)
-        if seconds[-1] <= limit_s:
-            break
-    assert min(seconds) <= limit_s
+        start = time.process_time()
+        for _ in range(1_024):
+            np.linalg.solve(system, system[0])
+        alone.append((time.process_time() - start) * 2**players / 1_024)
+    assert min(seconds) < 4 * min(alone)
     everyone = np.ones((1, players), dtype=bool)
     assert valuation.values.sum() == pytest.approx(float(game(everyone)[0]), abs=1e-9)
