@@ -33,7 +33,7 @@ def derive(table: pa.Table, *, columns: Sequence[str] | None = None) -> tuple[Fe
     ----------
     columns : to use; one of them that cannot serve is refused. None for all that can
 
-    >>> derive(pa.table({"age": [1.0, 3.0], "sex": ["1", "2"], "same": [1, 1]}))[0].names
+    >>> derive(pa.table({"age": [1.0, 3.0], "sex": ["男", "女"], "same": [1, 1]}))[0].names
     ('bias', 'age', 'sex#0', 'sex#1')
     """
     numeric: list[Numeric] = []
