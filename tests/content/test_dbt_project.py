@@ -792,7 +792,7 @@ def test_no_deprecation_when_parsing(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         cwd=tmp_path,
         check=False,
     )
