@@ -55,6 +55,17 @@ def home(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return made
 
 
+@pytest.fixture(scope="module")
+def databases(server: str) -> Iterator[str]:
+    """Give the server without any database of an installation, for one that all tests of a module share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(postgres.DSN_VARIABLE, server)
+        with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
+            for database in postgres.DATABASES:
+                connection.execute(f'drop database if exists "{database}" with (force)')
+        yield server
+
+
 def _empty(server: str) -> None:
     with psycopg.connect(server, dbname="postgres") as connection:
         held = {row[0] for row in connection.execute("select datname from pg_database")} & set(postgres.DATABASES)
