@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -16,6 +17,10 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
 from headwater.adapters import postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402
+
+# Examples take longer on a slower machine: how long says nothing.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("HEADWATER_DATA") or PROJECT.parent / "shared" / "data")
