@@ -2,11 +2,12 @@
 
 同名文件重新送达而行数减少超过 5% 时不会自动替代此前的数据。每个这样的文件在此提问一次：来源、表、文件、前后行数，以及
 两种选择各会发生什么。回答记录在 `ops.decision`（何人、何时、为何）；接受后立即重新落地。等待不占用执行槽位，
-也不阻挡其他数据。
+也不阻挡其他数据。若在提问出现的一瞬间回答，Airflow 会丢失该回答并于 20 秒后再问，请再答一次。
 
 A file that comes again with over 5 % fewer rows does not take the earlier one's place by itself. Each such file is
 asked about here once: source, table, file, rows before and after, and what either choice does. The answer is kept in
 `ops.decision` with who, when and why; an accepted file is landed at once. Waiting takes no slot and holds nothing up.
+An answer given in the very moment in which the question appears is lost by Airflow, which asks again after 20 s.
 
 **[待办 / Required actions](/required_actions)** · `headwater deliveries`
 

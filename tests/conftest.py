@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -16,6 +17,10 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
 from headwater.adapters import postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402
+
+# Examples take longer on a slower machine: how long says nothing.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("HEADWATER_DATA") or PROJECT.parent / "shared" / "data")
@@ -53,6 +58,17 @@ def home(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     made = Home.from_environment().create()
     postgres.prepare(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def databases(server: str) -> Iterator[str]:
+    """Give the server without any database of an installation, for one that all tests of a module share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(postgres.DSN_VARIABLE, server)
+        with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
+            for database in postgres.DATABASES:
+                connection.execute(f'drop database if exists "{database}" with (force)')
+        yield server
 
 
 def _empty(server: str) -> None:

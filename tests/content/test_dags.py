@@ -274,7 +274,7 @@ def test_a_bad_value_is_refused_by_the_form(dags: dict[str, Any], dag_id: str, n
 
 
 def test_parsing_is_quick_and_light(snapshot: dict[str, Any]) -> None:
-    assert all(seconds < 1.0 for seconds in snapshot["seconds"].values())
+    assert sum(snapshot["seconds"].values()) < snapshot["machinery_seconds"], "all files take less than Airflow's own"
     loaded = {name for name in snapshot["modules"] if name.partition(".")[0] == "headwater"}
     assert loaded == LIGHT
     assert not {name.partition(".")[0] for name in snapshot["modules"]} & HEAVY

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import psycopg
 import pytest
 import yaml
 
@@ -43,24 +42,19 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def good(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def good(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection to a lake in which every rule holds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(postgres.DSN_VARIABLE, server)
-        with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-            for database in postgres.DATABASES:
-                connection.execute(f'drop database if exists "{database}" with (force)')
-        home = Home(root=tmp_path_factory.mktemp("home"), project=PROJECT).create()
-        postgres.prepare(home)
-        with lake.connect(home) as connection:
-            raw.create_tables(home, connection)
-            connection.execute("USE lake")
-            connection.execute("BEGIN")
-            for statement in (Path(__file__).parent / "good_lake.sql").read_text(encoding="utf-8").split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute("COMMIT")
-            yield connection
+    home = Home(root=tmp_path_factory.mktemp("home"), project=PROJECT).create()
+    postgres.prepare(home)
+    with lake.connect(home) as connection:
+        raw.create_tables(home, connection)
+        connection.execute("USE lake")
+        connection.execute("BEGIN")
+        for statement in (Path(__file__).parent / "good_lake.sql").read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute("COMMIT")
+        yield connection
 
 
 def _judged(connection: duckdb.DuckDBPyConnection, suite: Suite, statement: str) -> SuiteResult:

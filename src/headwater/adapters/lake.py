@@ -50,6 +50,18 @@ def import_extensions() -> None:
 def _import_extensions() -> None:
     for name in EXTENSIONS:
         duckdb_extensions.import_extension(name)
+    # DuckDB proves their signatures, which takes longer than most that a connection is opened for: once in a process.
+    with duckdb.connect(":memory:") as connection:
+        for name in EXTENSIONS:
+            connection.execute(f"LOAD {name}")
+
+
+def _open() -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with the extensions, whose signatures this process has proved."""
+    import_extensions()
+    connection = duckdb.connect(":memory:", config={"allow_unsigned_extensions": "true"})
+    load_extensions(connection)
+    return connection
 
 
 def attach_sql(home: Home, *, snapshot_id: int | None = None) -> str:
@@ -62,9 +74,8 @@ def attach_sql(home: Home, *, snapshot_id: int | None = None) -> str:
 
 def read_at(home: Home, snapshot_id: int) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB with the lake attached for reading as it was at a snapshot, views included."""
-    connection = duckdb.connect(":memory:")
+    connection = _open()
     connection.execute("SET threads = 1")
-    load_extensions(connection)
     connection.execute(attach_sql(home, snapshot_id=snapshot_id))
     return connection
 
@@ -77,7 +88,7 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     memory : beyond it DuckDB works on disk, under the home; most of the machine's when None
     """
     postgres.prepare_once(home)
-    connection = duckdb.connect(":memory:")
+    connection = _open()
     spill = str(home.root / "spill").replace("'", "''")
     connection.execute(f"SET temp_directory = '{spill}'")
     if memory is not None:
@@ -85,14 +96,14 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     if threads is not None:
         connection.execute(f"SET threads = {int(threads)}")
     connection.execute("SET enable_progress_bar = false")
-    load_extensions(connection)
     _attach(home, connection)
     if missing := _missing_schemas(connection):
         # Two processes that make the same schema clash, so they queue, and the second finds it there.
         with postgres.connect(home) as guard:
             guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
-            for schema in missing:
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
+            with transaction(connection):
+                for schema in missing:
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     return connection
 
 
@@ -128,14 +139,16 @@ def create_tables(
     # The catalog resolves a race of two identical CREATE TABLEs by failing one of them, so they queue instead.
     with postgres.connect(home) as guard:
         guard.execute("select pg_advisory_xact_lock(hashtext('headwater.raw'))")
-        for name, columns in missing.items():
-            body = ", ".join(f'"{column}" {kind}' for column, kind in columns)
-            if name not in present:
-                connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{schema}.{name} ({body})")
-                continue
-            # A lake of an earlier version lacks fields that were added since.
-            for column, kind in columns:
-                connection.execute(f'ALTER TABLE lake.{schema}.{name} ADD COLUMN IF NOT EXISTS "{column}" {kind}')
+        # The catalog is read anew after each change of it: one commit for all of them.
+        with transaction(connection):
+            for name, columns in missing.items():
+                body = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+                if name not in present:
+                    connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{schema}.{name} ({body})")
+                    continue
+                # A lake of an earlier version lacks fields that were added since.
+                for column, kind in columns:
+                    connection.execute(f'ALTER TABLE lake.{schema}.{name} ADD COLUMN IF NOT EXISTS "{column}" {kind}')
 
 
 def _present(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:

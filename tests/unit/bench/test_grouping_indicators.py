@@ -11,7 +11,6 @@ def test_the_figure_counts_what_it_did(monkeypatch: pytest.MonkeyPatch):
     for name, value in {"_STAYS": 3_000, "_INDICATORS": 24, "_SINGLY": {"ci": 6}}.items():
         monkeypatch.setattr(grouping_indicators, name, value)
     figure = figures("ci", None)["D5"]
-    assert figure.holds
     assert figure.n == 24
     assert figure.also["values"] > 100
     assert (figure.also["failed"], figure.also["unequal_to_baseline"]) == (0, 0)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import psycopg
 import pytest
 
 from headwater.adapters import assigned, coding, grouped, lake, postgres, priced, raw, references
@@ -217,26 +216,20 @@ _FEE_LINES = (
 
 
 @pytest.fixture(scope="module")
-def paying(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payer]:
+def paying(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payer]:
     """Give an installation whose project holds plans and no policy, for all tests of a module."""
     project = tmp_path_factory.mktemp("project")
     (project / "dbt_project").mkdir()
     (project / "dbt_project" / "plans").symlink_to(PROJECT / "dbt_project" / "plans")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(postgres.DSN_VARIABLE, server)
-        with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-            for database in postgres.DATABASES:
-                connection.execute(f'drop database if exists "{database}" with (force)')
-        made = Home(tmp_path_factory.mktemp("home"), project).create()
-        postgres.prepare(made)
-        with lake.connect(made, threads=1) as connection:
-            yield Payer(made, connection)
+    made = Home(tmp_path_factory.mktemp("home"), project).create()
+    postgres.prepare(made)
+    with lake.connect(made, threads=1) as connection:
+        yield Payer(made, connection)
 
 
 @pytest.fixture
-def payer(paying: Payer, server: str, monkeypatch: pytest.MonkeyPatch) -> Payer:
+def payer(paying: Payer) -> Payer:
     """Give it without policies and stays."""
-    monkeypatch.setenv(postgres.DSN_VARIABLE, server)
     shutil.rmtree(paying.home.root / "policies", ignore_errors=True)
     for adapter in (raw, references, coding, assigned, grouped, priced):
         adapter.create_tables(paying.home, paying.lake)

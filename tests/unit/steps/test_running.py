@@ -90,7 +90,7 @@ def test_a_component_becomes_its_process(home: Home) -> None:
         "component(Home.from_environment(), 'scheduler')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True, check=True, timeout=300
     )
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["HEADWATER_HOME"] == str(home.root)
