@@ -15,7 +15,7 @@ from headwater.claims.payment import Policy
 
 __all__ = [
     "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
-    "create_tables", "facts", "flags", "other_plan", "read", "read_funds", "read_paid", "whole_persons",
+    "create_tables", "facts", "flags", "last_day", "other_plan", "read", "read_funds", "read_paid", "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -255,6 +255,15 @@ WITH stay AS (
 SELECT * FROM stay
 WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no IS NOT NULL)
 """
+
+
+def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """Return the last day on which a stay that is paid ended."""
+    row = connection.execute(
+        f"SELECT max(CAST(stay.endtime AS DATE)) FROM lake.{STAYS} "
+        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def read_funds(connection: duckdb.DuckDBPyConnection, *, policy: str, days: tuple[date, date]) -> pa.Table:

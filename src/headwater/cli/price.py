@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli.deliveries import whoami
 from headwater.cli.group import Anew
 from headwater.cli.shown import listing, shown
 
@@ -174,6 +175,39 @@ def check(
                 _out.print(f"    {shown(text.zh)}\n    {shown(text.en)}", highlight=False)
     if any(one.refusal for one in found):
         raise typer.Exit(1)
+
+
+@policy.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="The policy, its csv of weights beside it. / 政策文件")],
+    reason: Annotated[str, typer.Option(help="Why it is added. / 理由")],
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="In place of the version of the same first day. / 取代同一生效日的版本")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who adds it; default: you. / 加入人")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a policy to the register as a dated version; groups and payments follow it. / 加入付费政策的新版本."""
+    from headwater.claims.payment import read_alone
+    from headwater.steps.write_policy import add as run
+    from headwater.steps.write_policy import judge
+
+    with refusing():
+        place, text = home(), read_alone(file)
+        there = judge(place, text).over if supersede else None
+        entry = run(place, text, signed=(by or whoami(), reason), over=there.tag if there else None)
+    if as_json:
+        told = ("entry_id", "name", "valid_from", "version", "replaces", "added_by", "added_at", "why")
+        print_json({name: getattr(entry, name) for name in told})
+        return
+    _out.print(
+        f"{shown(entry.name)}/{entry.valid_from} · version 版本 {entry.version} · entry 登记 {entry.entry_id}"
+        + (f" · supersedes 取代 {entry.replaces}" if entry.replaces else ""),
+        highlight=False,
+    )
+    _out.print(
+        "下一次 headwater group 与 price 按它计算。\nThe next headwater group and price follow it.", highlight=False
+    )
 
 
 @policy.command()

@@ -11,9 +11,8 @@ from headwater.adapters import grouped, lake, priced
 from headwater.adapters.home import Home
 from headwater.claims.payment import Policy, WhatIf, decompose, summed
 from headwater.claims.payment import what_if as compare
-from headwater.content.policies import read_policies
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import find_plan, policy_folders
+from headwater.steps.holdings import find_plan, known_policies
 
 __all__ = ["BY", "Period", "WhatIfReport", "find_policy", "what_if"]
 
@@ -113,7 +112,7 @@ def find_policy(home: Home, name: str) -> Policy:
     Refusal
         ``E-POLICY-UNKNOWN`` with what there is
     """
-    known = read_policies(policy_folders(home))
+    known = known_policies(home)
     for policy in reversed(known):
         if name in (policy.version, f"{policy.name}/{policy.valid_from}", policy.name):
             return policy

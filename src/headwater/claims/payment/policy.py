@@ -165,12 +165,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Case:
-    """A test: stays and what each must be paid (payable, fund or self_pay → fen)."""
+    """A test: stays and what each must be paid (payable, fund or self_pay → fen); ``at`` is its line and column."""
 
     name: str
     where: str
     stays: tuple[Mapping[str, str], ...]
     expected: tuple[Mapping[str, int], ...]
+    at: tuple[int, int]
 
 
 @dataclass(frozen=True)

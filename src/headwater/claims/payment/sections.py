@@ -318,4 +318,4 @@ def read_case(entry: Entry) -> Case:
                 raise value.wrong(f"one of {', '.join(_EXPECTED)}", f"{'、'.join(_EXPECTED)} 之一")
         stays.append({key: value.text() for key, value in keys.items()})
         expected.append({key: value.number(2, low=-_YUAN, high=_YUAN) for key, value in pays.items()})
-    return Case(found["name"].text(), entry.where, tuple(stays), tuple(expected))
+    return Case(found["name"].text(), entry.where, tuple(stays), tuple(expected), entry.at)
