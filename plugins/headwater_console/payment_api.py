@@ -1,7 +1,7 @@
 """The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
 
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +15,7 @@ from headwater.steps.near import near
 from headwater.steps.plans import plans
 from headwater.steps.policies import policies
 from headwater.steps.what_if import find_policy, what_if
-from headwater_console.exchange import cursor_of, place, sent
+from headwater_console.exchange import cursor_of, place, sent, spanned
 from headwater_console.problems import ProblemRoute
 
 __all__ = ["reading"]
@@ -23,8 +23,6 @@ __all__ = ["reading"]
 _LARGEST = 400
 """Characters of a cursor."""
 _STAY = ("stay_id",)
-_LONGEST = timedelta(days=3 * 366)
-"""Of a period of what-if, whose stays are all held in memory while somebody waits."""
 _SHOWN = 1000
 """Rows of a what-if by one column."""
 
@@ -87,16 +85,8 @@ def compare(
 ) -> Response:
     """Price the stays of a period under two policies."""
     home = request.app.state.home
-    if not timedelta() <= last - first <= _LONGEST:
-        raise Refusal(
-            "E-REQUEST-PERIOD",
-            Message("期间须自起日至止日，最长三年。", "The period must end after it begins, within three years."),
-            Message(
-                "改 from 与 to；更长的期间用 headwater what-if。",
-                "Mend from and to; headwater what-if takes longer ones.",
-            ),
-        )
-    report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
+    period = spanned(first, last)
+    report = what_if(home, find_policy(home, before), find_policy(home, after), period=period).to_dict()
     by: dict[str, list[Any]] = report["by"]
     return sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
 

@@ -258,11 +258,15 @@ WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no I
 
 
 def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
-    """Return the last day on which a stay that is paid ended."""
-    row = connection.execute(
-        f"SELECT max(CAST(stay.endtime AS DATE)) FROM lake.{STAYS} "
-        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)"
-    ).fetchone()
+    """Return the last day on which a stay that is paid ended, None before any is."""
+    try:
+        row = connection.execute(
+            f"SELECT max(CAST(stay.endtime AS DATE)) FROM lake.{STAYS} "
+            f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)"
+        ).fetchone()
+    except duckdb.CatalogException:
+        # Before the first build or pricing there are no such tables.
+        return None
     return row[0] if row else None
 
 

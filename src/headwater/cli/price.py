@@ -228,12 +228,15 @@ def estimate(
     with refusing():
         place = home()
         settings = Settings(months=months, trim=trim.value)
-        found = run(place, find_policy(place, name), valid_from=first.date(), settings=settings)
+        old = find_policy(place, name)
+        found = run(place, old, valid_from=first.date(), settings=settings)
         put(out, found.text)
+    factor, rates = Decimal(found.policy.neutral).scaleb(-6).normalize(), _rates(old, found.policy)
     groups = sorted(found.groups.to_pylist(), key=lambda row: -row["n"])
     paid = {"before": found.payable_before_fen, "after": found.payable_after_fen}
     if as_json:
-        print_json({"file": str(out), "version": found.policy.version, "payable_fen": paid, "groups": groups})
+        told = {"neutral_factor": factor, "rates": rates, "payable_fen": paid, "groups": groups}
+        print_json({"file": str(out), "version": found.policy.version, **told})
         return
     table = listing("DRG 病组", "stays 住院", "kept 采用", "weight before 原权重", "weight 新权重", numbers=4)
     for row in groups[:_SHOWN]:
@@ -241,8 +244,32 @@ def estimate(
             row["drg"], f"{row['n']:,}", f"{row['n_kept']:,}", row["weight_before"] or "–", row["weight"] or "–"
         )
     _out.print(table)
+    money = listing("level 级别", "insurance 险种", "rate before 原费率", "rate 新费率", numbers=2)
+    for row in rates:
+        money.add_row(
+            *(shown(str(row[name])) for name in ("hosp_lv", "insutype")), *(_or(row[side]) for side in _SIDES)
+        )
+    _out.print(money)
+    _out.print(f"neutral factor 中性系数 {factor:f}", highlight=False)
     payable = " → ".join(f"{amount / 100:,.2f}" for amount in paid.values())
     _out.print(f"payable of the window 窗口应付 {payable}\n{shown(str(out))}", highlight=False, soft_wrap=True)
+
+
+def _rates(old: Any, new: Any) -> list[dict[str, Any]]:
+    """Return the base rates under both policies, by level and insurance type."""
+    sides = [{key: Decimal(fen).scaleb(-2) for key, fen in side.rates.items()} for side in (old, new)]
+    keys = sorted(set(sides[0]) | set(sides[1]), reverse=True)
+    return [
+        {"hosp_lv": key[0], "insutype": key[1], **dict(zip(_SIDES, (side.get(key) for side in sides), strict=True))}
+        for key in keys
+    ]
+
+
+def _or(amount: Decimal | None) -> str:
+    return "–" if amount is None else f"{amount:,.2f}"
+
+
+_SIDES = ("before", "after")
 
 
 @policy.command()

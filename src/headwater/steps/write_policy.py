@@ -127,9 +127,6 @@ def preview(home: Home, text: str, *, before: str | None = None, period: Period 
 def usual_period(home: Home) -> Period | None:
     """Return the 365 days that end with the last discharge that is paid, None where none is."""
     with lake.connect(home, threads=1) as connection:
-        grouped.create_tables(home, connection)
-        grouped.built(connection)
-        priced.create_tables(home, connection)
         last = priced.last_day(connection)
     return (last - timedelta(days=364), last) if last else None
 

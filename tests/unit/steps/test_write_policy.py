@@ -144,7 +144,7 @@ def test_a_verdict_names_the_place_the_tests_and_what_it_would_supersede(ruled):
     assert good["problem"] is None
     assert good["tests"] == [{"name": "a package", "holds": True}]
     assert good["supersedes"]["etag"] == find(ruled.home, "trial", FIRST).tag
-    assert judge(ruled.home, "a: [\nb: ]").to_dict()["problem"]["line"] == 2
+    assert judge(ruled.home, "plan: x\na: ]").to_dict()["problem"]["line"] == 2
     with pytest.raises(Refusal, match="E-POLICY-WHO"):
         add(ruled.home, written(ruled, FROM_MARCH), signed=("li", " "), over=None)
 
