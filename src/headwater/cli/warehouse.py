@@ -11,6 +11,7 @@ from headwater.cli.shown import listing, shown
 
 if TYPE_CHECKING:
     from headwater.content.quality import QualityReport
+    from headwater.steps.build import BuildReport
 
 __all__ = ["build", "check", "publish"]
 
@@ -40,7 +41,11 @@ def build(
         report = step.build_grouped(home()) if grouped else step.build(home())
     if as_json:
         print_json(report.to_dict())
-        return
+    else:
+        _tell_build(report)
+
+
+def _tell_build(report: "BuildReport") -> None:
     table = listing("mart 数据集市", "rows 行", numbers=1)
     for mart, rows in report.rows:
         table.add_row(mart, f"{rows:,}")

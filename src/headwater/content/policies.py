@@ -59,7 +59,8 @@ def read_policies(folders: Sequence[Path], added: Sequence[Added] = ()) -> tuple
         ``E-POLICY-TWICE`` when two versions of one name begin on one day, ``E-POLICY-OVERLAP`` when two names hold for
         one region at once, and whatever :func:`read_filed` refuses
     """
-    replaced = {(one.policy.name, one.policy.valid_from): one.replaced for one in added}
+    # A file that says what was added says nothing else.
+    replaced = {(one.policy.name, one.policy.valid_from): {*one.replaced, one.policy.version} for one in added}
     filed = [read_filed(file, folder) for folder in folders for file in _files(folder)]
     kept = [one for one in filed if one.version not in replaced.get((one.name, one.valid_from), ())]
     policies = sorted([*kept, *(one.policy for one in added)], key=lambda policy: (policy.name, policy.valid_from))

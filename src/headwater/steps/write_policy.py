@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from headwater.adapters import grouped, lake, postgres, priced
+from headwater.adapters import lake, postgres, priced
 from headwater.adapters import policies as register
 from headwater.adapters.home import Home
 from headwater.adapters.policies import Entry

@@ -1,5 +1,6 @@
 """What if another policy held: changes are to the fen, add up by every column, and are decomposed without rest."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -106,6 +107,9 @@ def test_a_policy_is_estimated_anew_and_can_be_compared(paid, tmp_path, monkeypa
     # Four pneumonias of 9000 each were paid 8000, one stay without a group its cost; rates are told to six digits.
     assert "41,000.00 → 41,000.08" in done.output
     assert "ES1" in done.output
+    # What a bureau agrees on: the rate of weight one, before and after, and the factor that keeps the sum.
+    assert re.search(r"3 +310 +10,000\.00 +[\d,]+\.\d\d", done.output), done.output
+    assert re.search(r"neutral factor 中性系数 \d", done.output), done.output
     new = load_policy(draft)
     assert (new.valid_from, new.plan) == (date(2025, 6, 1), "headwater_demo")
     assert what_if(paid.home, sides(paid.home)[0], new, period=MARCH).total["change"] == Decimal("0.04")

@@ -97,6 +97,9 @@ def test_a_file_that_changes_under_an_entry_contradicts_it(ruled):
     ruled.policy(weight="0.7")
     with pytest.raises(Refusal, match="E-POLICY-TWICE"):
         in_force(ruled.home)
+    # A file that says the same as the entry agrees with it.
+    ruled.policy(weight="0.9")
+    assert len(in_force(ruled.home).policies) == 1
 
 
 def test_of_many_who_add_at_once_one_succeeds(ruled):
