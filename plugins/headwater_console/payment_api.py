@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -14,7 +14,7 @@ from headwater.steps.explain import explain
 from headwater.steps.near import near
 from headwater.steps.plans import plans
 from headwater.steps.policies import policies
-from headwater.steps.what_if import find_policy, what_if
+from headwater.steps.what_if import Period, find_policy, what_if
 from headwater_console.exchange import cursor_of, place, sent
 from headwater_console.problems import ProblemRoute
 
@@ -26,7 +26,7 @@ _STAY = ("stay_id",)
 _LONGEST = timedelta(days=3 * 366)
 """Of a period of what-if, whose stays are all held in memory while somebody waits."""
 _SHOWN = 1000
-"""Rows of a what-if by one column."""
+"""Rows of a what-if by one column, those with the greatest change; how many more there are is told."""
 
 reading = APIRouter(prefix="/api/v1", route_class=ProblemRoute)
 
@@ -84,21 +84,33 @@ def compare(
     after: _Policy,
     first: Annotated[date, Query(alias="from")],
     last: Annotated[date, Query(alias="to")],
+    base_from: Annotated[date | None, Query()] = None,
+    base_to: Annotated[date | None, Query()] = None,
 ) -> Response:
-    """Price the stays of a period under two policies."""
+    """Price a period's published stays under two policies; from a base period, tell of what the change is made."""
     home = request.app.state.home
-    if not timedelta() <= last - first <= _LONGEST:
+    period, base = _period(first, last), None
+    if base_from is not None or base_to is not None:
+        base = _period(base_from, base_to)
+    report = what_if(home, find_policy(home, before), find_policy(home, after), period=period, base=base)
+    listed = {"by": report.by, "effects_by": report.effects_by}
+    shown = {key: {name: rows[:_SHOWN] for name, rows in by.items()} for key, by in listed.items()}
+    left_out = {name: max(len(rows) - _SHOWN, 0) for name, rows in report.by.items()}
+    return sent({**report.to_dict(), **shown, "left_out": left_out})
+
+
+def _period(first: date | None, last: date | None) -> Period:
+    """Return a period that may be asked for: both its days, in order, and no longer than can be held."""
+    if first is None or last is None or not timedelta() <= last - first <= _LONGEST:
         raise Refusal(
             "E-REQUEST-PERIOD",
             Message("期间须自起日至止日，最长三年。", "The period must end after it begins, within three years."),
             Message(
-                "改 from 与 to；更长的期间用 headwater what-if。",
-                "Mend from and to; headwater what-if takes longer ones.",
+                "改 from 与 to，或 base_from 与 base_to；更长的期间用 headwater what-if。",
+                "Mend from and to, or base_from and base_to; headwater what-if takes longer ones.",
             ),
         )
-    report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
-    by: dict[str, list[Any]] = report["by"]
-    return sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
+    return first, last
 
 
 @reading.get("/indicators")

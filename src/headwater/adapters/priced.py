@@ -225,7 +225,7 @@ def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -
 
 
 def read_paid(
-    connection: duckdb.DuckDBPyConnection, *, days: tuple[date, date], plan_version: str, policy: Policy
+    connection: duckdb.DuckDBPyConnection, *days: tuple[date, date], plan_version: str, policy: Policy
 ) -> pa.Table:
     """Return the stays paid by groups of a plan that a policy pays, with what it asks for and ``is_asked``.
 
@@ -233,21 +233,22 @@ def read_paid(
 
     Parameters
     ----------
-    days : first and last day of discharge, both included
+    days : first and last days of discharge of the periods asked for, both included
     policy : only stays of its regions and in its currency are asked for, whatever days it holds on
     """
     amounts = ", ".join(f"paid.{name}" for name in AMOUNTS)
+    within = " OR ".join(["CAST(stay.endtime AS DATE) BETWEEN ? AND ?"] * len(days))
     return connection.execute(
-        _PAID.format(asked=_ASKED, amounts=amounts),
-        [*days, plan_version, policy.currency, list(policy.regions)],
+        _PAID.format(asked=_ASKED, amounts=amounts, within=within),
+        [*(day for period in days for day in period), plan_version, policy.currency, *[list(policy.regions)] * 2],
     ).to_arrow_table()
 
 
 _PAID = f"""
 WITH stay AS (
     SELECT {{asked}}, {{amounts}},
-           CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4
-           AND (len($5) = 0 OR list_contains($5, stay.region)) AS is_asked
+           ({{within}}) AND paid.plan_version = ? AND stay.currency = ?
+           AND (len(?) = 0 OR list_contains(?, stay.region)) AS is_asked
     FROM lake.{STAYS} AS paid
     INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)
     INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id)

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from headwater.claims.payment import Policy, load_policy
+from headwater.content.kept import Kept
 from headwater.errors import Message, Refusal
 
 __all__ = ["Period", "periods", "read_policies"]
@@ -21,6 +22,9 @@ class Period:
     last: date | None
 
 
+_read = Kept(load_policy, lambda path: (path, *path.parent.glob("*.csv")))
+
+
 def read_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
     """Read every ``<name>/<first day>.yml`` of the folders, by name and day.
 
@@ -31,7 +35,7 @@ def read_policies(folders: Sequence[Path]) -> tuple[Policy, ...]:
         one region at once, and whatever :func:`load_policy` refuses
     """
     files = sorted(file for folder in folders for file in folder.glob("*/*.yml"))
-    policies = sorted((load_policy(file) for file in files), key=lambda policy: (policy.name, policy.valid_from))
+    policies = sorted((_read(file) for file in files), key=lambda policy: (policy.name, policy.valid_from))
     found = list(periods(policies))
     for one, other in combinations(found, 2):
         if one.policy.name == other.policy.name and one.first == other.first:

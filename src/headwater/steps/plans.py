@@ -8,10 +8,9 @@ import pyarrow.compute as pc
 
 from headwater.adapters.home import Home
 from headwater.claims.grouping import convert as convert_plan
-from headwater.claims.grouping import load_plan
 from headwater.content.policies import read_policies
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import plan_folders, policy_folders
+from headwater.steps.holdings import plan_folders, policy_folders, read_plan
 
 __all__ = ["PlanShown", "convert", "plans"]
 
@@ -71,7 +70,7 @@ def convert(home: Home, published: Path, *, name: str) -> PlanShown:
 
 
 def _shown(folder: Path, policies: tuple[str, ...]) -> PlanShown:
-    plan = load_plan(folder)
+    plan = read_plan(folder)
     drgs = plan.drgs
     return PlanShown(
         name=folder.name,

@@ -152,8 +152,7 @@ def _places(cases: Cases, where: Mask) -> Fen:
 
 
 def _years(cases: Cases, where: Mask) -> tuple[Fen, Mask]:
-    """Return the rows of known persons and days, those of one person's calendar year in the order in which they ended,
-    and where such a year begins."""
+    """Return rows of known persons and days, by person, calendar year and end, and where such a year begins."""
     person = cases.codes["psn_no"].places
     rows = np.flatnonzero(where & cases.dated & (person >= 0))
     start = np.ones(len(rows), np.bool_)

@@ -36,7 +36,7 @@ BROKEN = {
     "no deductible": (
         "deductible: 700.00",
         "deductible: []",
-        r":64 reimbursement.ratios\[1\].deductible.*at least one",
+        r"49 .*ratios\[1\].deductible.*at least one",
     ),
     "currency": ("plan: small", "plan: small\ncurrency: yuan", r":4 currency.*ISO 4217"),
     "regions": ("plan: small", "plan: small\nregions: []", r":4 regions.*at least one"),

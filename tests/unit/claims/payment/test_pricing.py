@@ -189,7 +189,7 @@ def test_deductibles_fall_with_the_stays_of_a_year():
     ]
     for one in stays:
         one["medfee_sumamt"] = one["jia_amount"]
-    # Another person's stay, one of nobody known, and one of an insurance that reimbursement does not know count for none.
+    # Another person's stay, one of nobody known, and one of an insurance that is not covered count for none.
     more = [{**stays[0], "stay_id": "x", "psn_no": "q"}, {**stays[0], "stay_id": "y", "psn_no": None}]
     more.append(
         {**stays[0], "stay_id": "z", "insutype": "999", "endtime": date(2025, 1, 1), "begntime": date(2025, 1, 1)}
