@@ -108,10 +108,11 @@ PERIOD = {"from": "2025-01-01", "to": "2025-02-01"}
         ("indicators/absent", {}, 404, "E-INDICATOR-UNKNOWN"),
         ("stays/h9:1/payment", {}, 422, "E-GROUP-MART"),
         ("what-if", {"before": "absent", "after": "absent", **PERIOD}, 404, "E-POLICY-UNKNOWN"),
-        ("what-if", {**SIDES, **PERIOD}, 422, "E-GROUP-MART"),
+        ("what-if", {**SIDES, **PERIOD}, 409, "E-NOT-PUBLISHED"),
         ("what-if", {**SIDES, "from": "2025-02-01", "to": "2025-01-01"}, 422, "E-REQUEST-PERIOD"),
         ("what-if", {**SIDES, "from": "0001-01-01", "to": "9999-12-31"}, 422, "E-REQUEST-PERIOD"),
-        ("what-if", {**SIDES, "from": "9999-01-01", "to": "9999-12-31"}, 422, "E-GROUP-MART"),
+        ("what-if", {**SIDES, "from": "9999-01-01", "to": "9999-12-31"}, 409, "E-NOT-PUBLISHED"),
+        ("what-if", {**SIDES, **PERIOD, "base_from": "2024-01-01"}, 422, "E-REQUEST-PERIOD"),
         ("what-if", {"before": "../../etc/passwd", "after": "a", **PERIOD}, 422, "E-REQUEST"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is read from files is kept as long as their bytes are the same: plans and policies are asked for all the time."""
+"""What is read from files is kept as long as their bytes are the same, as plans and policies are asked for often."""
 
 import hashlib
 from collections.abc import Callable, Iterable
