@@ -18,6 +18,7 @@ from headwater.claims.payment import Policy
 from headwater.claims.payment import price as price_stays
 from headwater.claims.payment.policy import Weight
 from headwater.errors import Message, Refusal
+from headwater.steps.budget import write_budgets
 from headwater.steps.holdings import InForce, in_force
 
 __all__ = ["PAID_AS", "PriceReport", "paid", "price"]
@@ -134,7 +135,7 @@ def _reprice(
             stays = priced.read(connection, until=until, part=part, parts=parts)
             for totals, lines in paid(stays, rules):
                 priced.append(connection, totals, lines, at=at, snapshot_id=until)
-        priced.budgets(connection, rules.policies)
+        write_budgets(connection, rules.policies, snapshot_id=until)
         following.note(connection, priced.SCHEMA, wanted)
     return Behind(asked, behind.gone)
 

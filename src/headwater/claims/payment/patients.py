@@ -89,7 +89,7 @@ def _deductibles(
     paid = covered & (first != 0)
     ledger.add("deductible", paid & ~varies, first, used)
     ledger.add("deductible_of_stay", paid & varies, first, [Operand("stay_no", "count", stay_no), *used])
-    return first
+    return np.asarray(first, dtype=np.int64)
 
 
 def _tiers(ledger: Ledger, base: Fen, who: tuple[Fen, Mask], benefits: Sequence[Benefit]) -> Fen:
