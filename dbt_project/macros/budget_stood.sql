@@ -1,5 +1,5 @@
 {# Where budgets stood at the end of each month, of hospitals or of insurance types' funds: whose, and what tells of them. #}
-{% macro budget_stood(alias) %}
+{% macro budget_stood(alias) -%}
         {{ alias }}.discharge_month,
         {{ alias }}.policy,
         {{ alias }}.policy_version,

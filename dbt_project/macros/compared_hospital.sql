@@ -1,5 +1,5 @@
 {# What grouping says of hospitals that are compared: whose data they are, and by which plan their stays are grouped. #}
-{% macro compared_hospital() %}
+{% macro compared_hospital() -%}
     select
         hospital_id,
         any_value(origin) as origin,

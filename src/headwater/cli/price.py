@@ -261,10 +261,28 @@ def budget(
         told = (_whole(row[column]) for column in ("stays", "to_date", "used"))
         funds.add_row(shown(str(row["insutype"] or "–")), *told)
     _out.print(funds)
+    whose = {"hospital_id": report.hospitals, "insutype": report.funds}
+    _tell_forecasts([(row[column], row) for column, rows in whose.items() for row in rows])
+
+
+def _tell_forecasts(rows: Sequence[tuple[Any, Any]]) -> None:
+    """Tell what the whole year is expected to use, beside its whole budget."""
+    table = listing("whole year 全年", "method 方法", "budget 预算", "expected 预计", "95 % 区间", numbers=3)
+    for name, row in rows:
+        between = "–"
+        if row["forecast_low"] is not None:
+            between = f"{_whole(row['forecast_low'])} … {_whole(row['forecast_high'])}"
+        method = _METHODS.get(row["forecast_method"], "–")
+        amounts = (_whole(row["budget"]), _whole(row["forecast"]))
+        table.add_row(shown(str(name or "–")), method, *amounts, between)
+    _out.print(table)
 
 
 def _whole(amount: Any) -> str:
-    return f"{amount:,.0f}"
+    return "–" if amount is None else f"{amount:,.0f}"
+
+
+_METHODS = {"run_rate": "run rate\n[dim]月均推算[/]", "seasonal_run_rate": "seasonal\n[dim]按季节推算[/]"}
 
 
 _BUDGET = {

@@ -54,7 +54,7 @@ def region(home: Home) -> Home:
         connection.register("stays", table())
         connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * EXCLUDE (drg) FROM stays")
         connection.execute("INSERT INTO lake.grouping.stay BY NAME SELECT stay_id, drg FROM stays")
-        # Every stay is billed its drugs in one line, at two units; the dear hospital's dearest ones are coded.
+        # Every stay is billed its drugs in one line, at two units; those of all hospitals but one are coded.
         connection.execute(
             "CREATE TABLE lake.marts.fct_fee_line AS SELECT stay_id, hospital_id AS source_id, 'drug' AS charge_group, "
             "'0901' AS med_chrgitm_type, 'A' AS medins_list_codg, 'a' AS medins_list_name, 2.0 AS cnt, "
@@ -63,8 +63,8 @@ def region(home: Home) -> Home:
         assigned.create_tables(home, connection)
         connection.execute(
             "INSERT INTO lake.coding.assigned BY NAME SELECT DISTINCT hospital_id AS source_id, 'drug' AS kind, "
-            "'A' AS medins_list_codg, 'a' AS medins_list_name, 'X1' AS code, 10 AS pieces, DATE '2020-01-01' AS valid_from "
-            "FROM stays WHERE hospital_id <> 'h5'"
+            "'A' AS medins_list_codg, 'a' AS medins_list_name, 'X1' AS code, 10 AS pieces, "
+            "DATE '2020-01-01' AS valid_from FROM stays WHERE hospital_id <> 'h5'"
         )
     return home
 

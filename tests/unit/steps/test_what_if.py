@@ -198,6 +198,10 @@ def test_a_budget_is_prepaid_used_and_settled(paid, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "300,000" in done.output
     assert "清算" in done.output
+    # March and April were alike but for a stay: five months' worth of it, and more, are expected of the year.
+    assert row["forecast_method"] == "run_rate"
+    assert row["forecast_low"] < row["forecast"] == used * 5 < row["forecast_high"]
+    assert f"{row['forecast']:,.0f}" in done.output
 
 
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):

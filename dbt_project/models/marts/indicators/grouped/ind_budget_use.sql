@@ -26,7 +26,7 @@ final as (
         budget.hospital_id,
         paid.hosp_lv,
         paid.plan_version,
-{{ budget_stood('budget') }}
+        {{ budget_stood('budget') }}
     from budget
     left join paid
         on budget.hospital_id = paid.hospital_id and budget.policy = paid.policy

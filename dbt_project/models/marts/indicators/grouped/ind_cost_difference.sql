@@ -5,7 +5,7 @@ difference as (
 ),
 
 hospital as (
-{{ compared_hospital() }}
+    {{ compared_hospital() }}
 ),
 
 -- What would tell of a small cell is not published; the row stays, to say so.

@@ -5,7 +5,7 @@ cell as (
 ),
 
 hospital as (
-{{ compared_hospital() }}
+    {{ compared_hospital() }}
 ),
 
 final as (

@@ -1,8 +1,7 @@
 with
 
 pool as (
-    select
-        * replace (coalesce(nullif(insutype, ''), 'unknown') as insutype)
+    select * replace (coalesce(nullif(insutype, ''), 'unknown') as insutype)
     from {{ ref('stg_claims__pool') }}
 ),
 
@@ -25,7 +24,7 @@ final as (
         paid.currency,
         pool.insutype,
         paid.plan_version,
-{{ budget_stood('pool') }}
+        {{ budget_stood('pool') }}
     from pool
     left join paid
         on pool.policy = paid.policy

@@ -5,7 +5,7 @@ difference as (
 ),
 
 hospital as (
-{{ compared_hospital() }}
+    {{ compared_hospital() }}
 ),
 
 -- What was billed to few stays tells of persons. What is no reason for much is not a reason to read on.
@@ -42,7 +42,7 @@ final as (
         named.drg,
         named.told_item as item,
         count(*) as item_count,
-        case when named.told_item <> 'other' then cast(sum(named.bill_count) as bigint) end as bill_count,
+        cast(sum(named.bill_count) filter (where named.told_item <> 'other') as bigint) as bill_count,
         sum(named.use) as use,
         sum(named.price) as price,
         sum(named.use + named.price) as difference,
