@@ -101,10 +101,7 @@ def _hospitals(connection: lake.duckdb.DuckDBPyConnection) -> None:
                 f"Jiangcheng People's Hospital {number}",
             ],
         )
-    connection.execute(
-        "CREATE TABLE lake.marts.fct_stay AS "
-        "SELECT 'h:' || range AS stay_id, TIMESTAMP '2025-12-01' AS endtime FROM range(2850)"
-    )
+    connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT 'h:' || range AS stay_id FROM range(2850)")
     connection.execute("CREATE TABLE lake.marts.fct_fee_line AS SELECT range AS line_no FROM range(70123)")
 
 

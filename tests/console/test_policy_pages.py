@@ -67,6 +67,7 @@ def app(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastA
             payer.policy()
             payer.stays({"mdtrt_id": "1"}, {"mdtrt_id": "2", "hospital_id": "h1:B", "endtime": datetime(2025, 3, 9)})
             payer.price()
+            payer.publish()
         yield create_app(home, authenticate=login, authorize=may_write)
 
 

@@ -1,5 +1,6 @@
 """``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -71,7 +72,7 @@ def what_if(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    """Price a period's published stays under two policies: who gains, who loses, and why. / 政策测算."""
     from headwater.claims.payment import load_policy
     from headwater.steps.what_if import find_policy
     from headwater.steps.what_if import what_if as run
@@ -91,8 +92,9 @@ def what_if(
 def _tell_what_if(report: Any) -> None:
     from headwater.steps.what_if import BY
 
-    for side, name in (("before 前", report.before), ("after 后", report.after)):
+    for side, name in (("before 前", report.before), ("after 后", report.after), ("plan 方案", report.plan)):
         _out.print(f"{side} {shown(name)}", highlight=False)
+    _out.print(f"published snapshot 已发布快照 {report.snapshot_id}", highlight=False)
     table = listing("account 账户", "before 前", "after 后", "change 变化", numbers=3)
     for account, change in _CHANGES.items():
         amounts = (f"{report.total[f'{account}_{side}']:,.2f}" for side in ("before", "after"))
@@ -106,13 +108,34 @@ def _tell_what_if(report: Any) -> None:
             changes = (_changed(row[_CHANGES[account]], places=0) for account in ("payable", "fund"))
             table.add_row(shown(str(row[key] or "–")), f"{row['stays']:,}", payable, next(changes), fund, next(changes))
         _out.print(table)
-        if len(report.by[key]) > _SHOWN:
-            _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
+        _tell_more(report.by[key])
     if report.effects is not None:
-        table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
-        for name, effect in _EFFECTS.items():
-            table.add_row(effect, f"{report.effects[name]:+,.2f}")
+        _tell_effects(report)
+
+
+def _tell_effects(report: Any) -> None:
+    """Tell of what the fund's change from the base period is made, in the region and for each value by itself."""
+    from headwater.steps.what_if import BY
+
+    first, last = report.base
+    _out.print(f"change of the fund from 基金较基期变化 {first} – {last}", highlight=False)
+    table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
+    for name, effect in _EFFECTS.items():
+        table.add_row(effect, f"{report.effects[name]:+,.2f}")
+    _out.print(table)
+    for key, told in BY.items():
+        table = listing(f"{told.en} {told.zh}", "stays 住院", *_EFFECTS.values(), numbers=len(_EFFECTS) + 1)
+        for row in report.effects_by[key][:_SHOWN]:
+            stays = f"{row['stays_before']:,}→{row['stays_after']:,}"
+            table.add_row(shown(str(row[key] or "–")), stays, *(f"{row[name]:+,.0f}" for name in _EFFECTS))
         _out.print(table)
+        _tell_more(report.effects_by[key])
+    _out.print("[dim]each row by itself: only the sums add up to the region's\n各行分别分解，仅合计可加总至全地区[/]")
+
+
+def _tell_more(rows: Sequence[object]) -> None:
+    if len(rows) > _SHOWN:
+        _out.print(f"[dim]… {len(rows) - _SHOWN} more 更多：--json[/]", highlight=False)
 
 
 def _changed(amount: Decimal, *, places: int = 2) -> str:
@@ -128,7 +151,7 @@ _EFFECTS = {
     "mix": "mix 结构",
     "price": "price 例均",
     "policy": "policy 政策",
-    "change": "[bold]sum 合计[/]",
+    "change": "sum 合计",
 }
 
 
@@ -299,10 +322,28 @@ def budget(
         told = (_whole(row[column]) for column in ("stays", "to_date", "used"))
         funds.add_row(shown(str(row["insutype"] or "–")), *told)
     _out.print(funds)
+    whose = {"hospital_id": report.hospitals, "insutype": report.funds}
+    _tell_forecasts([(row[column], row) for column, rows in whose.items() for row in rows])
+
+
+def _tell_forecasts(rows: Sequence[tuple[Any, Any]]) -> None:
+    """Tell what the whole year is expected to use, beside its whole budget."""
+    table = listing("whole year 全年", "method 方法", "budget 预算", "expected 预计", "95 % 区间", numbers=3)
+    for name, row in rows:
+        between = "–"
+        if row["forecast_low"] is not None:
+            between = f"{_whole(row['forecast_low'])} … {_whole(row['forecast_high'])}"
+        method = _METHODS.get(row["forecast_method"], "–")
+        amounts = (_whole(row["budget"]), _whole(row["forecast"]))
+        table.add_row(shown(str(name or "–")), method, *amounts, between)
+    _out.print(table)
 
 
 def _whole(amount: Any) -> str:
-    return f"{amount:,.0f}"
+    return "–" if amount is None else f"{amount:,.0f}"
+
+
+_METHODS = {"run_rate": "run rate\n[dim]月均推算[/]", "seasonal_run_rate": "seasonal\n[dim]按季节推算[/]"}
 
 
 _BUDGET = {

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from headwater.claims.payment import Policy, load_policy
+from headwater.content.kept import Kept
 from headwater.errors import Message, Refusal
 
 __all__ = ["SUFFIXES", "Added", "Period", "periods", "read_filed", "read_policies"]
@@ -32,6 +33,9 @@ class Added:
     replaced: frozenset[str]
 
 
+_read = Kept(load_policy, lambda path: (path, *path.parent.glob("*.csv")))
+
+
 def read_filed(file: Path, folder: Path) -> Policy:
     """Read a policy of a folder of policies, where it is found by its name and its first day.
 
@@ -43,7 +47,7 @@ def read_filed(file: Path, folder: Path) -> Policy:
     """
     if file.suffix != ".yml" or file.parent.parent != folder:
         raise _misplaced(file, folder / "<name>" / f"{file.stem}.yml")
-    policy = load_policy(file)
+    policy = _read(file)
     place = folder / policy.name / f"{policy.valid_from}.yml"
     if file != place:
         raise _misplaced(file, place)

@@ -12,10 +12,24 @@ from headwater.adapters.grouped import Holding
 from headwater.adapters.home import Home
 from headwater.claims.grouping import Plan, load_plan
 from headwater.claims.payment import Policy, parse_policy
+from headwater.content.kept import Kept
 from headwater.content.policies import Added, periods, read_policies
 from headwater.errors import Message, Refusal
 
-__all__ = ["InForce", "added", "find_plan", "in_force", "known_policies", "plan_folders", "policy_folders"]
+__all__ = [
+    "InForce",
+    "added",
+    "find_plan",
+    "in_force",
+    "known_policies",
+    "plan_folders",
+    "policy_folders",
+    "read_plan",
+]
+
+
+read_plan = Kept(load_plan, lambda folder: (file for file in folder.rglob("*") if file.is_file()))
+"""Return the plan of a folder, compiled once a content."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,7 @@ def find_plan(home: Home, name: str) -> Plan:
     """
     known = {path.name: path for folder in plan_folders(home) if folder.is_dir() for path in sorted(folder.iterdir())}
     if name in known:
-        return load_plan(known[name])
+        return read_plan(known[name])
     listed = "、".join(known) or "无", ", ".join(known) or "none"
     raise Refusal(
         "E-PLAN-UNKNOWN",

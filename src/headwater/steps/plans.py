@@ -8,9 +8,8 @@ import pyarrow.compute as pc
 
 from headwater.adapters.home import Home
 from headwater.claims.grouping import convert as convert_plan
-from headwater.claims.grouping import load_plan
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import known_policies, plan_folders
+from headwater.steps.holdings import known_policies, plan_folders, read_plan
 
 __all__ = ["PlanShown", "convert", "plans"]
 
@@ -70,7 +69,7 @@ def convert(home: Home, published: Path, *, name: str) -> PlanShown:
 
 
 def _shown(folder: Path, policies: tuple[str, ...]) -> PlanShown:
-    plan = load_plan(folder)
+    plan = read_plan(folder)
     drgs = plan.drgs
     return PlanShown(
         name=folder.name,

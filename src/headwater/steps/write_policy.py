@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from headwater.adapters import lake, postgres, priced
+from headwater.adapters import marts, postgres, priced
 from headwater.adapters import policies as register
 from headwater.adapters.home import Home
 from headwater.adapters.policies import Entry
@@ -118,16 +118,20 @@ def preview(home: Home, text: str, *, before: str | None = None, period: Period 
     if asked is None:
         raise Refusal(
             "E-WHATIF-NONE",
-            Message("还没有计算过支付的住院。", "No stay is priced yet."),
-            Message("先运行 headwater group 与 headwater price。", "Run headwater group and headwater price first."),
+            Message("还没有已发布的支付。", "No payment is published yet."),
+            Message("计算支付后检查并发布。", "Price stays, check and publish first."),
         )
     return what_if(home, _before(home, after, before), after, period=asked)
 
 
 def usual_period(home: Home) -> Period | None:
-    """Return the 365 days that end with the last discharge that is paid, None where none is."""
-    with lake.connect(home, threads=1) as connection:
-        last = priced.last_day(connection)
+    """Return the 365 days that end with the last discharge that is paid and published, None where none is."""
+    try:
+        with marts.reading(home, priced.STAYS) as (_, connection):
+            last = priced.last_day(connection)
+    except Refusal:
+        # Before payments are published a policy can be written all the same.
+        return None
     return (last - timedelta(days=364), last) if last else None
 
 

@@ -58,6 +58,7 @@ def test_payments_follow_what_is_added_and_a_preview_says_so_before(ruled, payer
     payer.policy()
     payer.stays({"mdtrt_id": "1"}, {"mdtrt_id": "2", "endtime": datetime(2025, 1, 9), "begntime": datetime(2025, 1, 1)})
     assert payable(payer) == [Decimal("8000.00")] * 2
+    payer.publish()
     text = written(payer, *DEARER, FROM_MARCH)
     # Both stays end within the year before the last discharge.
     report = preview(payer.home, text)

@@ -1,9 +1,10 @@
 """Payment as dated policy: policies are loaded, stays priced, and every payment explained to the fen."""
 
-from headwater.claims.payment.budgets import budget_status
+from headwater.claims.payment.budgets import Holder, budget_months, budget_status
 from headwater.claims.payment.checking import Outcome, check_policy, load_policy, outcomes
 from headwater.claims.payment.decomposing import EFFECTS, Period, decompose, summed
 from headwater.claims.payment.estimating import Estimate, Settings, estimate, trim_points
+from headwater.claims.payment.forecasting import Forecast, forecast
 from headwater.claims.payment.loading import parse_policy, read_alone
 from headwater.claims.payment.policy import Policy
 from headwater.claims.payment.pricing import Explained, Priced, explain, price
@@ -14,6 +15,8 @@ __all__ = [
     "EFFECTS",
     "Estimate",
     "Explained",
+    "Forecast",
+    "Holder",
     "Outcome",
     "Period",
     "Policy",
@@ -21,11 +24,13 @@ __all__ = [
     "Priced",
     "Settings",
     "WhatIf",
+    "budget_months",
     "budget_status",
     "check_policy",
     "decompose",
     "estimate",
     "explain",
+    "forecast",
     "load_policy",
     "outcomes",
     "parse_policy",

@@ -188,9 +188,14 @@ def _version(policy: Policy) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_SINCE = ("further",)
+"""Fields younger than policies in force: where they say nothing, they do not count, and the version stays."""
+
+
 def _canonical(value: Any) -> Any:
     if isinstance(value, dict):
-        pairs = [("/".join(key) if isinstance(key, tuple) else str(key), _canonical(one)) for key, one in value.items()]
+        said = {key: one for key, one in value.items() if key not in _SINCE or one}
+        pairs = [("/".join(key) if isinstance(key, tuple) else str(key), _canonical(one)) for key, one in said.items()]
         return dict(sorted(pairs))
     if isinstance(value, frozenset):
         return sorted(value)

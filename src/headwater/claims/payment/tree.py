@@ -91,6 +91,10 @@ class Entry:
             raise self.wrong("a list", "列表")
         return [Entry(node, self.file, f"{self.path}[{place}]") for place, node in enumerate(self.node.value)]
 
+    def each(self) -> list["Entry"]:
+        """Return the values of a list, or the one value that stands in its place."""
+        return self.entries() if isinstance(self.node, yaml.SequenceNode) else [self]
+
     def text(self) -> str:
         """Return a scalar as it is written."""
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
