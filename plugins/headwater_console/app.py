@@ -7,7 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from headwater.adapters.home import Home
-from headwater_console import coding_api, extremes_api, files, pages, payment_api
+from headwater_console import (
+    coding_api,
+    extremes_api,
+    files,
+    pages,
+    payment_api,
+    payment_pages,
+    policy_api,
+    policy_pages,
+)
 from headwater_console.readings import Readings
 from headwater_console.views import Views
 
@@ -43,10 +52,11 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
 
     guarded = APIRouter(dependencies=[Depends(remember)])
     # The order counts: the last router answers whatever no other one knows.
-    for router in (coding_api.changing, extremes_api.changing):
+    for router in (coding_api.changing, extremes_api.changing, policy_api.changing):
         guarded.include_router(router, dependencies=[Depends(authorize)])
-    apis = (coding_api.reading, extremes_api.reading, payment_api.reading)
-    for router in (pages.router, files.router, *apis, pages.unknown):
+    apis = (coding_api.reading, extremes_api.reading, payment_api.reading, policy_api.reading)
+    shown = (pages.router, policy_pages.router, payment_pages.router)
+    for router in (*shown, files.router, *apis, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)
     app.middleware("http")(_headers)

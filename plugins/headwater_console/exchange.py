@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -12,15 +12,31 @@ from fastapi.responses import JSONResponse, Response
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["Body", "Key", "body_of", "cursor_of", "drawn", "name", "place", "place_by_amount", "sent"]
+__all__ = [
+    "Body",
+    "Key",
+    "LongBody",
+    "body_of",
+    "cursor_of",
+    "drawn",
+    "name",
+    "place",
+    "place_by_amount",
+    "sent",
+    "spanned",
+]
 
 _LARGEST = 1 << 16
 """Bytes of a body."""
+_LONGEST = 1 << 20
+"""Bytes of a body that holds a whole policy, a thousand weights and more."""
+_SPAN = timedelta(days=3 * 366)
+"""Of a period of what-if, whose stays are all held in memory while somebody waits."""
 _DIGITS = 30
 """Of an amount of money in a cursor, before or after its point."""
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, *, largest: int = _LARGEST) -> bytes:
     """Return the body of a request that says it is JSON, which no form of another site can say."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(
@@ -31,16 +47,25 @@ async def body_of(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _LARGEST:
+        if len(body) > largest:
             raise Refusal(
                 "E-REQUEST-SIZE",
                 Message("请求体过大。", "The body is too large."),
-                Message("缩短理由。", "Give a shorter reason."),
+                Message("缩短内容。", "Send a shorter text."),
             )
     return bytes(body)
 
 
-Body = Annotated[bytes, Depends(body_of)]
+async def _long_body(request: Request) -> bytes:
+    return await body_of(request, largest=_LONGEST)
+
+
+async def _body(request: Request) -> bytes:
+    return await body_of(request)
+
+
+Body = Annotated[bytes, Depends(_body)]
+LongBody = Annotated[bytes, Depends(_long_body)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -102,6 +127,24 @@ def _no_place() -> Refusal:
         Message("游标无效。", "There is no such cursor."),
         Message("使用上一页返回的 next_cursor，或从头开始。", "Use next_cursor of the page before, or begin anew."),
     )
+
+
+def spanned(first: date | str, last: date | str) -> tuple[date, date]:
+    """Return the first and the last day of a period that is neither turned round nor too long."""
+    try:
+        begins, ends = (date.fromisoformat(day) if isinstance(day, str) else day for day in (first, last))
+    except ValueError:
+        begins, ends = date.max, date.min
+    if not timedelta() <= ends - begins <= _SPAN:
+        raise Refusal(
+            "E-REQUEST-PERIOD",
+            Message("期间须自起日至止日，最长三年。", "The period must end after it begins, within three years."),
+            Message(
+                "改 from 与 to；更长的期间用 headwater what-if。",
+                "Mend from and to; headwater what-if takes longer ones.",
+            ),
+        )
+    return begins, ends
 
 
 def sent(content: dict[str, Any], *, status: int = 200) -> Response:

@@ -1,13 +1,41 @@
 """The pages: parse, read, render."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
+from headwater.errors import HeadwaterError
+from headwater_console.problems import senseless, status_of
 from headwater_console.records import BatchFilter
 
-__all__ = ["router", "unknown"]
+__all__ = ["PageRoute", "router", "unknown"]
+
+
+class PageRoute(APIRoute):
+    """A page that shows in its language what was refused."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with every refusal turned into a page."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except HeadwaterError as error:
+                return _refused(request, error)
+            except ValidationError as error:
+                return _refused(request, senseless(error))
+
+        return handle
+
+
+def _refused(request: Request, error: HeadwaterError) -> HTMLResponse:
+    return request.app.state.views.page(request, "refused.html", here="", refused=error, status=status_of(error))
+
 
 router = APIRouter()
 unknown = APIRouter()

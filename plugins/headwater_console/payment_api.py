@@ -1,10 +1,10 @@
 """The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
 
-from dataclasses import asdict
-from datetime import date, timedelta
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from headwater.adapters import marts
@@ -14,8 +14,8 @@ from headwater.steps.explain import explain
 from headwater.steps.near import near
 from headwater.steps.plans import plans
 from headwater.steps.policies import policies
-from headwater.steps.what_if import find_policy, what_if
-from headwater_console.exchange import cursor_of, place, sent
+from headwater.steps.what_if import Period, find_policy, what_if
+from headwater_console.exchange import cursor_of, place, sent, spanned
 from headwater_console.problems import ProblemRoute
 
 __all__ = ["reading"]
@@ -23,32 +23,50 @@ __all__ = ["reading"]
 _LARGEST = 400
 """Characters of a cursor."""
 _STAY = ("stay_id",)
-_LONGEST = timedelta(days=3 * 366)
-"""Of a period of what-if, whose stays are all held in memory while somebody waits."""
 _SHOWN = 1000
-"""Rows of a what-if by one column."""
+"""Rows of a what-if by one column, those with the greatest change; how many more there are is told."""
 
 reading = APIRouter(prefix="/api/v1", route_class=ProblemRoute)
 
-_Cursor = Annotated[str | None, Query(max_length=_LARGEST)]
-_Limit = Annotated[int, Query(ge=1, le=1000)]
 _Filter = Annotated[str | None, Query(max_length=100)]
 _Policy = Annotated[str, Query(max_length=200, pattern=r"^[\w.-]+(/\d{4}-\d{2}-\d{2})?$")]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A page of a list: what comes after the cursor, and how many rows of it."""
+
+    cursor: Annotated[str | None, Query(max_length=_LARGEST)] = None
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100
+
+
+@dataclass(frozen=True)
+class _Days:
+    """A period of what-if, and the base period from which its change is counted."""
+
+    first: Annotated[date, Query(alias="from")]
+    last: Annotated[date, Query(alias="to")]
+    base_from: Annotated[date | None, Query()] = None
+    base_to: Annotated[date | None, Query()] = None
+
+    def periods(self) -> tuple[Period, Period | None]:
+        """Return both."""
+        has_base = self.base_from is not None or self.base_to is not None
+        return spanned(self.first, self.last), spanned(self.base_from, self.base_to) if has_base else None
 
 
 @reading.get("/payments")
 def payments(
     request: Request,
+    asked: Annotated[_Asked, Depends()],
     hospital_id: _Filter = None,
     drg: _Filter = None,
     month: Annotated[date | None, Query()] = None,
-    cursor: _Cursor = None,
-    limit: _Limit = 100,
 ) -> Response:
     """List what stays are paid, by stay."""
     chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
     where = {name: value for name, value in chosen.items() if value is not None}
-    return _page(request, "fct_payment", _STAY, where=where, cursor=cursor, limit=limit)
+    return _page(request, "fct_payment", _STAY, where=where, asked=asked)
 
 
 @reading.get("/stays/{stay_id}/payment")
@@ -78,27 +96,15 @@ def list_policies(request: Request) -> Response:
 
 
 @reading.get("/what-if")
-def compare(
-    request: Request,
-    before: _Policy,
-    after: _Policy,
-    first: Annotated[date, Query(alias="from")],
-    last: Annotated[date, Query(alias="to")],
-) -> Response:
-    """Price the stays of a period under two policies."""
+def compare(request: Request, before: _Policy, after: _Policy, days: Annotated[_Days, Depends()]) -> Response:
+    """Price a period's published stays under two policies; from a base period, tell of what the change is made."""
     home = request.app.state.home
-    if not timedelta() <= last - first <= _LONGEST:
-        raise Refusal(
-            "E-REQUEST-PERIOD",
-            Message("期间须自起日至止日，最长三年。", "The period must end after it begins, within three years."),
-            Message(
-                "改 from 与 to；更长的期间用 headwater what-if。",
-                "Mend from and to; headwater what-if takes longer ones.",
-            ),
-        )
-    report = what_if(home, find_policy(home, before), find_policy(home, after), period=(first, last)).to_dict()
-    by: dict[str, list[Any]] = report["by"]
-    return sent({**report, "by": {name: rows[:_SHOWN] for name, rows in by.items()}})
+    period, base = days.periods()
+    report = what_if(home, find_policy(home, before), find_policy(home, after), period=period, base=base)
+    listed = {"by": report.by, "effects_by": report.effects_by}
+    shown = {key: {name: rows[:_SHOWN] for name, rows in by.items()} for key, by in listed.items()}
+    left_out = {name: max(len(rows) - _SHOWN, 0) for name, rows in report.by.items()}
+    return sent({**report.to_dict(), **shown, "left_out": left_out})
 
 
 @reading.get("/indicators")
@@ -111,16 +117,16 @@ def indicators(request: Request) -> Response:
 def values(
     request: Request,
     name: str,
+    asked: Annotated[_Asked, Depends()],
     hospital_id: _Filter = None,
+    drg: _Filter = None,
     month: Annotated[date | None, Query()] = None,
-    cursor: _Cursor = None,
-    limit: _Limit = 100,
 ) -> Response:
     """List the values of an indicator."""
     one = _indicator(request, name)
-    chosen = {"hospital_id": hospital_id, "discharge_month": month.isoformat() if month else None}
+    chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
     where = {column: value for column, value in chosen.items() if value is not None and column in one.columns}
-    return _page(request, one.name, one.key, where=where, cursor=cursor, limit=limit)
+    return _page(request, one.name, one.key, where=where, asked=asked)
 
 
 def _indicator(request: Request, name: str) -> National:
@@ -134,13 +140,11 @@ def _indicator(request: Request, name: str) -> National:
     )
 
 
-def _page(
-    request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], cursor: str | None, limit: int
-) -> Response:
+def _page(request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], asked: _Asked) -> Response:
     snapshot_id, rows = marts.page(
-        request.app.state.home, mart, key=key, where=where, after=place(cursor, size=len(key)), limit=limit
+        request.app.state.home, mart, key=key, where=where, after=place(asked.cursor, size=len(key)), limit=asked.limit
     )
-    following = cursor_of(*(_text(rows[-1][name]) for name in key)) if len(rows) == limit else None
+    following = cursor_of(*(_text(rows[-1][name]) for name in key)) if len(rows) == asked.limit else None
     return sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
 
 

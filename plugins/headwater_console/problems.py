@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater_console.views import LANGUAGES, language
 
-__all__ = ["ProblemRoute", "problem", "senseless"]
+__all__ = ["ProblemRoute", "problem", "senseless", "status_of"]
 
 _STATUS = {
     "E-CODING-UNKNOWN": 404,
@@ -22,6 +22,8 @@ _STATUS = {
     "E-CODING-SAME-PERSON": 403,
     "E-STAY-UNKNOWN": 404,
     "E-POLICY-UNKNOWN": 404,
+    "E-POLICY-CHANGED": 412,
+    "E-REQUEST-CONDITION": 428,
     "E-INDICATOR-UNKNOWN": 404,
     "E-NOT-PUBLISHED": 409,
     "E-EXTREME-UNKNOWN": 404,
@@ -52,7 +54,7 @@ class ProblemRoute(APIRoute):
             try:
                 return await handler(request)
             except HeadwaterError as error:
-                return problem(request, error, _STATUS.get(error.code, _OTHERWISE))
+                return problem(request, error, status_of(error))
             except (RequestValidationError, ValidationError) as error:
                 return problem(request, senseless(error), _OTHERWISE)
             except HTTPException as error:
@@ -61,6 +63,11 @@ class ProblemRoute(APIRoute):
                 return problem(request, HeadwaterError(*_BY_STATUS[error.status_code]), error.status_code)
 
         return handle
+
+
+def status_of(error: HeadwaterError) -> int:
+    """Return the status of the answer to a request that was refused."""
+    return _STATUS.get(error.code, _OTHERWISE)
 
 
 def problem(request: Request, error: HeadwaterError, status: int) -> JSONResponse:

@@ -66,6 +66,10 @@ class Page:
         """Write an amount to the fen."""
         return "–" if value is None else f"{value:,.2f}"
 
+    def change(self, value: Decimal | None) -> str:
+        """Write by how much an amount changes, to the fen, with its sign."""
+        return "–" if value is None else f"{value:+,.2f}" if value else "0.00"
+
     def figure(self, value: float | None, digits: int = 4) -> str:
         """Write a measure."""
         return "–" if value is None else f"{value:.{digits}f}"

@@ -19,9 +19,12 @@ from headwater.adapters.report import SCRIPT_HASH
 CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
 CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
-PAGES = ["/", "/batches", "/quality", "/sources"]
+PAGES = ["/", "/batches", "/quality", "/sources", "/policies", "/payment", "/what-if"]
 KEY = {"x-who": "clerk"}
 DECISIONS = ("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions")
+TRIALS = ("/api/v1/policies/check", "/api/v1/policies/preview", "/policies/verdict", "/policies/preview")
+TAKEN = {*(("POST", path) for path in (*DECISIONS, *TRIALS)), ("PUT", "/api/v1/policies/headwater_demo/2025-01-01")}
+"""What takes a body, and refuses whatever is not JSON."""
 
 
 def login(x_who: str = Header("")) -> str:
@@ -83,6 +86,8 @@ def every_address(app: FastAPI) -> list[str]:
         "{source}": "h0101",
         "{path:path}": "anything",
         "{like_id}": "0" * 20,
+        "{policy}": "headwater_demo",
+        "{first}": "2025-01-01",
         "{stay_id}": "none",
     }
     found = []
@@ -111,7 +116,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 23
+    assert len(every_address(app)) == 34
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
@@ -126,8 +131,8 @@ def test_the_guard_sees_an_open_route(furnished: Home) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_nothing_can_be_changed_but_by_a_decision(app: FastAPI, clerk: TestClient, method: str) -> None:
     for address in every_address(app):
-        is_decision = method == "POST" and address in DECISIONS
-        assert clerk.request(method, address).status_code == (415 if is_decision else 405)
+        is_taken = (method, address) in TAKEN
+        assert clerk.request(method, address).status_code == (415 if is_taken else 405)
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/static/console.js", f"/{REPORT}/en.html", "/nothing"])
@@ -161,7 +166,7 @@ def test_every_link_leads_somewhere_and_keeps_the_language(clerk: TestClient, pa
         answer = clerk.get(address)
         assert answer.status_code in (200, 404), address
         assert answer.status_code == 200 or "/reports/evolution/" in address, address
-        if "/static/" not in address and address not in ("/batches", "/quality", "/sources"):
+        if "/static/" not in address and address not in PAGES[1:]:
             assert "lang=en" in address
 
 

@@ -1,6 +1,7 @@
 """Pages of marts as readers see them: the rows of one published snapshot, in the order of their key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -9,7 +10,7 @@ from headwater.adapters import lake, publication
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["page", "published"]
+__all__ = ["page", "published", "reading"]
 
 
 def published(home: Home) -> int:
@@ -30,6 +31,32 @@ def published(home: Home) -> int:
     return seen.snapshot_id
 
 
+@contextmanager
+def reading(home: Home, what: str) -> Iterator[tuple[int, duckdb.DuckDBPyConnection]]:
+    """Give the published snapshot and the lake as it was then.
+
+    Parameters
+    ----------
+    what : is read, as a refusal names it
+
+    Raises
+    ------
+    Refusal
+        ``E-NOT-PUBLISHED`` before anything was published, and where what is published does not hold it
+    """
+    snapshot_id = published(home)
+    try:
+        with lake.read_at(home, snapshot_id) as connection:
+            yield snapshot_id, connection
+    # A table that was not there yet, or a snapshot that is kept no longer.
+    except (duckdb.CatalogException, duckdb.InvalidInputException) as error:
+        raise Refusal(
+            "E-NOT-PUBLISHED",
+            Message(f"已发布的数据中没有 {what}。", f"There is no {what} in what is published."),
+            Message("重新构建、检查并发布。", "Build, check and publish again."),
+        ) from error
+
+
 def page(
     home: Home,
     mart: str,
@@ -47,7 +74,6 @@ def page(
     where : column to the value that it must have; columns are the project's too
     after : values of the key of the last row before, as text, empty ones as the empty text
     """
-    snapshot_id = published(home)
     # Empty cells have a place too: what is neither before nor after a cursor would come again on every page.
     place = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in key)
     conditions = [f"CAST({name} AS VARCHAR) = ?" for name in where]
@@ -56,16 +82,8 @@ def page(
         conditions.append(f"({place}) > ({', '.join('?' * len(key))})")
         values += list(after)
     condition = " AND ".join(conditions) or "true"
-    try:
-        with lake.read_at(home, snapshot_id) as connection:
-            found = connection.execute(
-                f"SELECT * FROM lake.marts.{mart} WHERE {condition} ORDER BY {place} LIMIT {int(limit)}", values
-            ).to_arrow_table()
-    # A mart that was not there yet, or a snapshot that is kept no longer.
-    except (duckdb.CatalogException, duckdb.InvalidInputException) as error:
-        raise Refusal(
-            "E-NOT-PUBLISHED",
-            Message(f"已发布的数据中没有 {mart}。", f"There is no {mart} in what is published."),
-            Message("重新构建、检查并发布。", "Build, check and publish again."),
-        ) from error
+    with reading(home, mart) as (snapshot_id, connection):
+        found = connection.execute(
+            f"SELECT * FROM lake.marts.{mart} WHERE {condition} ORDER BY {place} LIMIT {int(limit)}", values
+        ).to_arrow_table()
     return snapshot_id, found.to_pylist()

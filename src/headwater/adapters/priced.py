@@ -11,11 +11,12 @@ import pyarrow as pa
 from headwater.adapters import grouped, lake
 from headwater.adapters.following import SEEN
 from headwater.adapters.home import Home
-from headwater.claims.payment import Policy
+from headwater.claims.payment import Holder, Policy
 
 __all__ = [
-    "AMOUNTS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append", "budgets",
-    "create_tables", "facts", "flags", "other_plan", "read", "read_funds", "read_paid", "whole_persons",
+    "AMOUNTS", "BUDGETS", "FOLLOWED", "LINES", "RESULTS", "SCHEMA", "STAYS", "TABLES", "Facts", "append",
+    "budgets", "create_tables", "facts", "flags", "last_day", "other_plan", "read", "read_funds", "read_paid",
+    "whole_persons",
 ]  # fmt: skip
 
 SCHEMA, STAYS, LINES = "payment", "payment.stay", "payment.line"
@@ -29,6 +30,10 @@ RESULTS = ("cost", "package", "payable", "fund", "self_pay", "settlement", "bala
 cost."""
 
 _MONEY = "DECIMAL(18,2)"
+BUDGETS: Mapping[str, Holder] = {"budget": "hospital_id", "pool": "insutype"}
+"""Table of budgets to the column that names whose they are."""
+_STANDS = ("amount", "to_date", "prepaid", "used", "settled", "difference")
+_FORECASTS = ("forecast", "forecast_low", "forecast_high")
 TABLES = {
     "stay": (
         *(("source_id", "VARCHAR"), ("stay_id", "VARCHAR"), ("psn_no", "VARCHAR"), ("policy", "VARCHAR")),
@@ -41,14 +46,20 @@ TABLES = {
         *(("source_id", "VARCHAR"), ("stay_id", "VARCHAR"), ("line_no", "INTEGER"), ("account", "VARCHAR")),
         *(("step", "VARCHAR"), ("reason", "VARCHAR"), ("amount", _MONEY), ("operands", "VARCHAR")),
     ),
-    "budget": (
-        *(("policy", "VARCHAR"), ("policy_version", "VARCHAR"), ("valid_from", "DATE"), ("hospital_id", "VARCHAR")),
-        *(("amount", _MONEY), ("prepaid_share", "DECIMAL(7,6)")),
-    ),
+    **{
+        name: (
+            *(("policy", "VARCHAR"), ("policy_version", "VARCHAR"), ("month", "DATE"), (holder, "VARCHAR")),
+            *(("stays", "BIGINT"), ("fund", _MONEY), *((column, _MONEY) for column in _STANDS)),
+            *(*((column, _MONEY) for column in _FORECASTS), ("forecast_method", "VARCHAR")),
+            ("snapshot_id", "BIGINT"),
+        )
+        for name, holder in BUDGETS.items()
+    },
     "seen": SEEN,
 }
 """``stay``: one row a valid stay for which a policy held. ``line``: its steps, which sum to its total by account.
-``budget``: of each hospital a year, as each version of a policy says."""
+``budget`` and ``pool``: where the budget of each hospital and of each insurance type's fund stood at the end of each
+month, made anew whenever stays are priced."""
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -213,19 +224,29 @@ def other_plan(connection: duckdb.DuckDBPyConnection, *, until: int) -> int:
     return int(row[0]) if row else 0
 
 
-def budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy]) -> None:
-    """Write the budgets of policies in the place of the earlier ones."""
-    connection.execute("DELETE FROM lake.payment.budget")
-    names = ", ".join(name for name, _ in TABLES["budget"])
-    for policy in policies:
-        for hospital, fen in policy.budget.hospitals.items() if policy.budget else ():
-            row = [policy.name, policy.version, policy.valid_from, hospital, Decimal(fen).scaleb(-2)]
-            share = Decimal(policy.budget.prepaid).scaleb(-6) if policy.budget else None
-            connection.execute(f"INSERT INTO lake.payment.budget ({names}) VALUES (?, ?, ?, ?, ?, ?)", [*row, share])
+def budgets(connection: duckdb.DuckDBPyConnection, table: str, months: Sequence[pa.Table], *, snapshot_id: int) -> None:
+    """Write where budgets stood in the place of what was known before.
+
+    Parameters
+    ----------
+    table : one of `BUDGETS`
+    months : :func:`headwater.claims.payment.budget_months` with ``policy`` and ``policy_version``
+    """
+    connection.execute(f"DELETE FROM lake.{SCHEMA}.{table}")
+    money = ", ".join(f"{_yuan(name)} AS {name}" for name in ("fund", *_STANDS[1:], *_FORECASTS))
+    for found in months:
+        connection.register("stood", found)
+        connection.execute(
+            f"INSERT INTO lake.{SCHEMA}.{table} BY NAME SELECT policy, policy_version, month, {BUDGETS[table]}, "
+            f"month_stays AS stays, {_yuan('budget')} AS amount, {money}, forecast_method, $1 AS snapshot_id "
+            "FROM stood",
+            [snapshot_id],
+        )
+        connection.unregister("stood")
 
 
 def read_paid(
-    connection: duckdb.DuckDBPyConnection, *, days: tuple[date, date], plan_version: str, policy: Policy
+    connection: duckdb.DuckDBPyConnection, *days: tuple[date, date], plan_version: str, policy: Policy
 ) -> pa.Table:
     """Return the stays paid by groups of a plan that a policy pays, with what it asks for and ``is_asked``.
 
@@ -233,21 +254,22 @@ def read_paid(
 
     Parameters
     ----------
-    days : first and last day of discharge, both included
+    days : first and last days of discharge of the periods asked for, both included
     policy : only stays of its regions and in its currency are asked for, whatever days it holds on
     """
     amounts = ", ".join(f"paid.{name}" for name in AMOUNTS)
+    within = " OR ".join(["CAST(stay.endtime AS DATE) BETWEEN ? AND ?"] * len(days))
     return connection.execute(
-        _PAID.format(asked=_ASKED, amounts=amounts),
-        [*days, plan_version, policy.currency, list(policy.regions)],
+        _PAID.format(asked=_ASKED, amounts=amounts, within=within),
+        [*(day for period in days for day in period), plan_version, policy.currency, *[list(policy.regions)] * 2],
     ).to_arrow_table()
 
 
 _PAID = f"""
 WITH stay AS (
     SELECT {{asked}}, {{amounts}},
-           CAST(stay.endtime AS DATE) BETWEEN $1 AND $2 AND paid.plan_version = $3 AND stay.currency = $4
-           AND (len($5) = 0 OR list_contains($5, stay.region)) AS is_asked
+           ({{within}}) AND paid.plan_version = ? AND stay.currency = ?
+           AND (len(?) = 0 OR list_contains(?, stay.region)) AS is_asked
     FROM lake.{STAYS} AS paid
     INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)
     INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id)
@@ -257,18 +279,30 @@ WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no I
 """
 
 
-def read_funds(connection: duckdb.DuckDBPyConnection, *, policy: str, days: tuple[date, date]) -> pa.Table:
-    """Return ``hospital_id, insutype, endtime`` and ``fund_fen`` of what was paid under any version of a policy.
+def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """Return the last day on which a stay that is paid ended, None where none is."""
+    row = connection.execute(
+        f"SELECT max(CAST(stay.endtime AS DATE)) FROM lake.{STAYS} "
+        f"INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)"
+    ).fetchone()
+    return row[0] if row else None
 
-    Parameters
-    ----------
-    days : first and last day of discharge, both included
+
+def read_funds(connection: duckdb.DuckDBPyConnection, *, policy: str, on: date = date.max) -> pa.Table:
+    """Return what the fund paid under any version of a policy up to a day of discharge.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``hospital_id, insutype, policy_version, endtime`` (first day of the month), ``stays`` and ``fund_fen``
     """
     return connection.execute(
-        "SELECT stay.hospital_id, stay.insutype, stay.endtime, CAST(paid.fund * 100 AS BIGINT) AS fund_fen "
+        "SELECT stay.hospital_id, stay.insutype, paid.policy_version, "
+        "CAST(date_trunc('month', stay.endtime) AS DATE) AS endtime, "
+        "count(*) AS stays, CAST(sum(paid.fund) * 100 AS BIGINT) AS fund_fen "
         f"FROM lake.{STAYS} AS paid INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id) "
-        "WHERE paid.policy = $1 AND CAST(stay.endtime AS DATE) BETWEEN $2 AND $3",
-        [policy, *days],
+        "WHERE paid.policy = $1 AND CAST(stay.endtime AS DATE) <= $2 GROUP BY ALL",
+        [policy, on],
     ).to_arrow_table()
 
 

@@ -49,12 +49,13 @@ def price_by_row(stays: Sequence[Stay], policy: Policy) -> list[Paid]:
         opened = [_open(stay, policy) for stay in stays]
         cases = _repeat(opened, policy)
         listed: dict[tuple[str, int], Decimal] = {}
+        counted: dict[tuple[str, int], int] = {}
         selves = {}
         order = sorted(
             range(len(stays)), key=lambda row: (_day(stays[row], "endtime"), _day(stays[row], "begntime"), row)
         )
         for row in order:
-            selves[row] = _self_pay(stays[row], policy, listed)
+            selves[row] = _self_pay(stays[row], policy, listed, counted)
         return [_close(one, cases[one.case], policy, selves[row]) for row, one in enumerate(opened)]
 
 
@@ -212,7 +213,9 @@ def _outlying(paid: Decimal, policy: Policy, weight: Weight, package: Decimal, c
     return paid
 
 
-def _self_pay(stay: Stay, policy: Policy, listed: dict[tuple[str, int], Decimal]) -> Decimal:
+def _self_pay(
+    stay: Stay, policy: Policy, listed: dict[tuple[str, int], Decimal], counted: dict[tuple[str, int], int]
+) -> Decimal:
     cost = _amount(stay, "medfee_sumamt")
     if policy.benefits is None:
         return cost - _amount(stay, "fund_pay_sumamt")
@@ -225,7 +228,18 @@ def _self_pay(stay: Stay, policy: Policy, listed: dict[tuple[str, int], Decimal]
     rest = cost - sum(amounts.values())
     eligible = sum((_round(amounts[name] * _unit(benefit.eligible[name])) for name in _CLASSES), Decimal(0))
     eligible += _round(rest * _unit(benefit.eligible[policy.unclassed]))
-    return cost - _listed(stay, benefit, max(eligible - _money(benefit.deductible), Decimal(0)), listed)
+    deductible = _money(_deductible(stay, benefit, counted))
+    return cost - _listed(stay, benefit, max(eligible - deductible, Decimal(0)), listed)
+
+
+def _deductible(stay: Stay, benefit: Benefit, counted: dict[tuple[str, int], int]) -> int:
+    """Return the deductible of a stay, the first, second or a later one of its person's year."""
+    if any(stay.get(name) is None for name in ("psn_no", "begntime", "endtime")):
+        return benefit.deductible
+    key = (stay["psn_no"], _day(stay, "endtime").year)
+    place = counted[key] = counted.get(key, 0) + 1
+    listed = [benefit.deductible, *benefit.further]
+    return listed[place - 1] if place <= len(listed) else listed[-1]
 
 
 def _listed(stay: Stay, benefit: Benefit, base: Decimal, listed: dict[tuple[str, int], Decimal]) -> Decimal:

@@ -1,5 +1,6 @@
 """``headwater price``, ``what-if`` and ``policy``: what stays are paid, and what they would be under other policies."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli.deliveries import whoami
 from headwater.cli.group import Anew
 from headwater.cli.shown import listing, shown
 
@@ -70,7 +72,7 @@ def what_if(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Price the stays of a period under two policies: who gains, who loses. / 政策测算."""
+    """Price a period's published stays under two policies: who gains, who loses, and why. / 政策测算."""
     from headwater.claims.payment import load_policy
     from headwater.steps.what_if import find_policy
     from headwater.steps.what_if import what_if as run
@@ -90,8 +92,9 @@ def what_if(
 def _tell_what_if(report: Any) -> None:
     from headwater.steps.what_if import BY
 
-    for side, name in (("before 前", report.before), ("after 后", report.after)):
+    for side, name in (("before 前", report.before), ("after 后", report.after), ("plan 方案", report.plan)):
         _out.print(f"{side} {shown(name)}", highlight=False)
+    _out.print(f"published snapshot 已发布快照 {report.snapshot_id}", highlight=False)
     table = listing("account 账户", "before 前", "after 后", "change 变化", numbers=3)
     for account, change in _CHANGES.items():
         amounts = (f"{report.total[f'{account}_{side}']:,.2f}" for side in ("before", "after"))
@@ -105,13 +108,34 @@ def _tell_what_if(report: Any) -> None:
             changes = (_changed(row[_CHANGES[account]], places=0) for account in ("payable", "fund"))
             table.add_row(shown(str(row[key] or "–")), f"{row['stays']:,}", payable, next(changes), fund, next(changes))
         _out.print(table)
-        if len(report.by[key]) > _SHOWN:
-            _out.print(f"[dim]… {len(report.by[key]) - _SHOWN} more 更多：--json[/]", highlight=False)
+        _tell_more(report.by[key])
     if report.effects is not None:
-        table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
-        for name, effect in _EFFECTS.items():
-            table.add_row(effect, f"{report.effects[name]:+,.2f}")
+        _tell_effects(report)
+
+
+def _tell_effects(report: Any) -> None:
+    """Tell of what the fund's change from the base period is made, in the region and for each value by itself."""
+    from headwater.steps.what_if import BY
+
+    first, last = report.base
+    _out.print(f"change of the fund from 基金较基期变化 {first} – {last}", highlight=False)
+    table = listing("effect on the fund 基金变化", "amount 金额", numbers=1)
+    for name, effect in _EFFECTS.items():
+        table.add_row(effect, f"{report.effects[name]:+,.2f}")
+    _out.print(table)
+    for key, told in BY.items():
+        table = listing(f"{told.en} {told.zh}", "stays 住院", *_EFFECTS.values(), numbers=len(_EFFECTS) + 1)
+        for row in report.effects_by[key][:_SHOWN]:
+            stays = f"{row['stays_before']:,}→{row['stays_after']:,}"
+            table.add_row(shown(str(row[key] or "–")), stays, *(f"{row[name]:+,.0f}" for name in _EFFECTS))
         _out.print(table)
+        _tell_more(report.effects_by[key])
+    _out.print("[dim]each row by itself: only the sums add up to the region's\n各行分别分解，仅合计可加总至全地区[/]")
+
+
+def _tell_more(rows: Sequence[object]) -> None:
+    if len(rows) > _SHOWN:
+        _out.print(f"[dim]… {len(rows) - _SHOWN} more 更多：--json[/]", highlight=False)
 
 
 def _changed(amount: Decimal, *, places: int = 2) -> str:
@@ -127,7 +151,7 @@ _EFFECTS = {
     "mix": "mix 结构",
     "price": "price 例均",
     "policy": "policy 政策",
-    "change": "[bold]sum 合计[/]",
+    "change": "sum 合计",
 }
 
 
@@ -177,6 +201,39 @@ def check(
 
 
 @policy.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="The policy, its csv of weights beside it. / 政策文件")],
+    reason: Annotated[str, typer.Option(help="Why it is added. / 理由")],
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="In place of the version of the same first day. / 取代同一生效日的版本")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who adds it; default: you. / 加入人")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a policy to the register as a dated version; groups and payments follow it. / 加入付费政策的新版本."""
+    from headwater.claims.payment import read_alone
+    from headwater.steps.write_policy import add as run
+    from headwater.steps.write_policy import judge
+
+    with refusing():
+        place, text = home(), read_alone(file)
+        there = judge(place, text).over if supersede else None
+        entry = run(place, text, signed=(by or whoami(), reason), over=there.tag if there else None)
+    if as_json:
+        told = ("entry_id", "name", "valid_from", "version", "replaces", "added_by", "added_at", "why")
+        print_json({name: getattr(entry, name) for name in told})
+        return
+    _out.print(
+        f"{shown(entry.name)}/{entry.valid_from} · version 版本 {entry.version} · entry 登记 {entry.entry_id}"
+        + (f" · supersedes 取代 {entry.replaces}" if entry.replaces else ""),
+        highlight=False,
+    )
+    _out.print(
+        "下一次 headwater group 与 price 按它计算。\nThe next headwater group and price follow it.", highlight=False
+    )
+
+
+@policy.command()
 def estimate(
     name: Annotated[str, typer.Argument(help="Policy: name, name/first day or version. / 现行政策")],
     first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day of the new one. / 新版生效日")],
@@ -194,12 +251,15 @@ def estimate(
     with refusing():
         place = home()
         settings = Settings(months=months, trim=trim.value)
-        found = run(place, find_policy(place, name), valid_from=first.date(), settings=settings)
+        old = find_policy(place, name)
+        found = run(place, old, valid_from=first.date(), settings=settings)
         put(out, found.text)
+    factor, rates = Decimal(found.policy.neutral).scaleb(-6).normalize(), _rates(old, found.policy)
     groups = sorted(found.groups.to_pylist(), key=lambda row: -row["n"])
     paid = {"before": found.payable_before_fen, "after": found.payable_after_fen}
     if as_json:
-        print_json({"file": str(out), "version": found.policy.version, "payable_fen": paid, "groups": groups})
+        told = {"neutral_factor": factor, "rates": rates, "payable_fen": paid, "groups": groups}
+        print_json({"file": str(out), "version": found.policy.version, **told})
         return
     table = listing("DRG 病组", "stays 住院", "kept 采用", "weight before 原权重", "weight 新权重", numbers=4)
     for row in groups[:_SHOWN]:
@@ -207,8 +267,32 @@ def estimate(
             row["drg"], f"{row['n']:,}", f"{row['n_kept']:,}", row["weight_before"] or "–", row["weight"] or "–"
         )
     _out.print(table)
+    money = listing("level 级别", "insurance 险种", "rate before 原费率", "rate 新费率", numbers=2)
+    for row in rates:
+        money.add_row(
+            *(shown(str(row[name])) for name in ("hosp_lv", "insutype")), *(_or(row[side]) for side in _SIDES)
+        )
+    _out.print(money)
+    _out.print(f"neutral factor 中性系数 {factor:f}", highlight=False)
     payable = " → ".join(f"{amount / 100:,.2f}" for amount in paid.values())
     _out.print(f"payable of the window 窗口应付 {payable}\n{shown(str(out))}", highlight=False, soft_wrap=True)
+
+
+def _rates(old: Any, new: Any) -> list[dict[str, Any]]:
+    """Return the base rates under both policies, by level and insurance type."""
+    sides = [{key: Decimal(fen).scaleb(-2) for key, fen in side.rates.items()} for side in (old, new)]
+    keys = sorted(set(sides[0]) | set(sides[1]), reverse=True)
+    return [
+        {"hosp_lv": key[0], "insutype": key[1], **dict(zip(_SIDES, (side.get(key) for side in sides), strict=True))}
+        for key in keys
+    ]
+
+
+def _or(amount: Decimal | None) -> str:
+    return "–" if amount is None else f"{amount:,.2f}"
+
+
+_SIDES = ("before", "after")
 
 
 @policy.command()
@@ -238,10 +322,28 @@ def budget(
         told = (_whole(row[column]) for column in ("stays", "to_date", "used"))
         funds.add_row(shown(str(row["insutype"] or "–")), *told)
     _out.print(funds)
+    whose = {"hospital_id": report.hospitals, "insutype": report.funds}
+    _tell_forecasts([(row[column], row) for column, rows in whose.items() for row in rows])
+
+
+def _tell_forecasts(rows: Sequence[tuple[Any, Any]]) -> None:
+    """Tell what the whole year is expected to use, beside its whole budget."""
+    table = listing("whole year 全年", "method 方法", "budget 预算", "expected 预计", "95 % 区间", numbers=3)
+    for name, row in rows:
+        between = "–"
+        if row["forecast_low"] is not None:
+            between = f"{_whole(row['forecast_low'])} … {_whole(row['forecast_high'])}"
+        method = _METHODS.get(row["forecast_method"], "–")
+        amounts = (_whole(row["budget"]), _whole(row["forecast"]))
+        table.add_row(shown(str(name or "–")), method, *amounts, between)
+    _out.print(table)
 
 
 def _whole(amount: Any) -> str:
-    return f"{amount:,.0f}"
+    return "–" if amount is None else f"{amount:,.0f}"
+
+
+_METHODS = {"run_rate": "run rate\n[dim]月均推算[/]", "seasonal_run_rate": "seasonal\n[dim]按季节推算[/]"}
 
 
 _BUDGET = {

@@ -1,17 +1,22 @@
 """Budget: where hospitals and the funds of insurance types stand against a policy's budget of the calendar year."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import lake, priced
 from headwater.adapters.home import Home
-from headwater.claims.payment import Policy, Priced, budget_status
+from headwater.claims.payment import Holder, Policy, Priced, budget_months, budget_status
 
-__all__ = ["BudgetReport", "budget"]
+__all__ = ["BudgetReport", "budget", "write_budgets"]
+
+_FORECAST = ("forecast_fen", "forecast_low_fen", "forecast_high_fen", "forecast_method")
 
 
 @dataclass(frozen=True)
@@ -20,17 +25,18 @@ class BudgetReport:
 
     Parameters
     ----------
-    hospitals, funds : the rows of :func:`headwater.claims.payment.budget_status`, by hospital and by insurance type
+    hospitals, funds : the rows of :func:`headwater.claims.payment.budget_status`, by hospital and by insurance type,
+        with what the whole year is expected to use
     """
 
     policy: str
     on: date
-    hospitals: list[dict[str, object]]
-    funds: list[dict[str, object]]
+    hospitals: list[dict[str, Any]]
+    funds: list[dict[str, Any]]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as values that JSON has, money as decimal text."""
-        return {"policy": self.policy, "on": self.on.isoformat(), "hospitals": self.hospitals, "funds": self.funds}
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values that JSON has, days and money as they are."""
+        return asdict(self)
 
 
 def budget(home: Home, policy: Policy, *, on: date) -> BudgetReport:
@@ -43,8 +49,7 @@ def budget(home: Home, policy: Policy, *, on: date) -> BudgetReport:
     """
     with lake.connect(home) as connection:
         priced.create_tables(home, connection)
-        totals = priced.read_funds(connection, policy=policy.name, days=(date(on.year, 1, 1), on))
-    paid = Priced(policy.version, totals, (), ())
+        paid = priced.read_funds(connection, policy=policy.name, on=on)
     return BudgetReport(
         policy=f"{policy.name}/{policy.valid_from} {policy.version}",
         on=on,
@@ -53,14 +58,47 @@ def budget(home: Home, policy: Policy, *, on: date) -> BudgetReport:
     )
 
 
-def _rows(paid: Priced, policy: Policy, on: date, by: Literal["hospital_id", "insutype"]) -> list[dict[str, object]]:
-    table: pa.Table = budget_status(paid, policy, on=on, by=by)
+def write_budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy], *, snapshot_id: int) -> None:
+    """Write where all budgets stood at the end of every month, from what is priced now.
+
+    Of several versions of a policy within a year, the newest under which a stay of that year was paid says the budget.
+    """
+    paid = {name: priced.read_funds(connection, policy=name) for name in sorted({one.name for one in policies})}
+    for table, holder in priced.BUDGETS.items():
+        found = [each for name, funds in paid.items() for each in _years(funds, policies, name, holder)]
+        priced.budgets(connection, table, found, snapshot_id=snapshot_id)
+
+
+def _years(paid: pa.Table, policies: Sequence[Policy], name: str, by: Holder) -> Iterator[pa.Table]:
+    """Yield the months of each year that has a budget."""
+    held: dict[int, Policy] = {}
+    versions = {(month.year, version) for month, version in zip(*_columns(paid), strict=True)}
+    for policy in sorted(policies, key=lambda one: one.valid_from):
+        if policy.name == name and policy.budget is not None:
+            held |= {year: policy for year, version in versions if version == policy.version}
+    for year, policy in sorted(held.items()):
+        end = date(year, 12, 31)
+        known = paid.filter(pc.less_equal(paid["endtime"], pa.scalar(end)))
+        months = budget_months(known, policy, on=end, by=by)
+        for column, value in (("policy", policy.name), ("policy_version", policy.version)):
+            months = months.append_column(column, pa.array([value] * len(months), pa.string()))
+        yield months
+
+
+def _columns(paid: pa.Table) -> tuple[list[date], list[str]]:
+    return paid["endtime"].to_pylist(), paid["policy_version"].to_pylist()
+
+
+def _rows(paid: pa.Table, policy: Policy, on: date, by: Holder) -> list[dict[str, Any]]:
+    table = budget_status(Priced(policy.version, paid, (), ()), policy, on=on, by=by)
+    months = budget_months(paid, policy, on=on, by=by)
+    newest = {row[by]: row for row in months.to_pylist()}
     return [
         {
             name.removesuffix("_fen"): Decimal(value).scaleb(-2)
             if name.endswith("_fen") and value is not None
             else value
-            for name, value in row.items()
+            for name, value in {**row, **{one: newest.get(row[by], {}).get(one) for one in _FORECAST}}.items()
         }
         for row in table.to_pylist()
     ]

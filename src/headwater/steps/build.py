@@ -13,6 +13,7 @@ __all__ = ["GROUPED_MARTS", "MARTS", "VIEWS", "BuildReport", "build", "build_gro
 
 MARTS = (
     *("dim_hospital", "dim_item", "fct_stay", "fct_fee_line", "fct_settlement", "fct_item_use", "fct_finding"),
+    "fct_item_price",
     *("fct_special_use", "fct_readmission", "ind_hospital_month", "ind_special_drug", "ind_high_value"),
     *("ind_payer_mix", "ind_formulary_coverage"),
     *(
@@ -37,7 +38,8 @@ GROUPED_MARTS = (
     *("fct_stay_group", "fct_payment", "ind_group_coverage", "ind_case_mix", "ind_time_consumption"),
     *("ind_cost_consumption", "ind_low_risk_mortality", "ind_payment_balance", "ind_budget_use"),
     *("ind_special_payment", "ind_outlier_stay", "ind_common_disease"),
-    *("ind_comparison", "ind_extreme_stay"),
+    *("ind_comparison", "ind_extreme_stay", "ind_pool_use", "ind_hospital_drg", "ind_cost_difference"),
+    "ind_price_difference",
 )
 """Every mart that stands on groups and payments: built after them, in this order of the flow."""
 

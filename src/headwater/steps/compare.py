@@ -1,18 +1,28 @@
 """Compare: every hospital beside its peers of one region, level and currency, within groups."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from headwater.adapters import compared, following, grouped, lake, postgres
+from headwater.adapters import assigned, compared, following, grouped, lake, postgres
 from headwater.adapters.home import Home
-from headwater.claims.comparing import funnel, hospital_effects, shrunken_counts, split, standardise, suppress
+from headwater.claims.comparing import (
+    funnel,
+    hospital_effects,
+    shrunken_counts,
+    split,
+    split_price,
+    standardise,
+    suppress,
+)
 from headwater.claims.comparing.cells import PEERS
+from headwater.claims.comparing.suppressing import Suppressed
 
 __all__ = ["FACTORS", "MEASURES", "Compared", "compare"]
 
@@ -67,12 +77,18 @@ def compare(home: Home, *, now: datetime | None = None) -> Compared:
     started = datetime.now(UTC)
     postgres.prepare(home)
     with following.alone(home, "grouping.comparison"), lake.connect(home) as connection:
-        for adapter in (grouped, compared):
+        for adapter in (assigned, grouped, compared):
             adapter.create_tables(home, connection)
         grouped.built(connection)
         stays = compared.stays(connection)
         comparison = pa.concat_tables([_measured(stays, measure) for measure in MEASURES])
-        found = {"comparison": comparison, "difference": split(stays), "cell": _cells(stays)}
+        cells = _cells(stays)
+        found = {
+            "comparison": comparison,
+            "difference": _withheld(split(stays), cells),
+            "price_difference": _withheld(split_price(stays, compared.lines(connection)), cells),
+            "cell": cells.table,
+        }
         at = (now or started).astimezone(UTC).replace(tzinfo=None)
         snapshot = compared.write(connection, found, at=at)
     rows = tuple(comparison.to_pylist())
@@ -131,7 +147,25 @@ def _counted(placed: pa.Table) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _cells(stays: pa.Table) -> pa.Table:
+def _withheld(table: pa.Table, cells: Suppressed) -> pa.Table:
+    """Return rows of hospitals and DRGs with why they are withheld where they are published, null where they are not.
+
+    What is said of a hospital beside its peers tells of both, so a withheld total of its peers withholds it too.
+    """
+    found = pc.coalesce(
+        *(_of(table, one, names) for one, names in ((cells.table, _CELL), (cells.rows, (*PEERS, "drg"))))
+    )
+    return table.append_column("suppressed", found)
+
+
+def _of(table: pa.Table, marked: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:
+    keys = [
+        pc.binary_join_element_wise(*(pc.fill_null(one[name], "") for name in names), "\0") for one in (marked, table)
+    ]
+    return marked["suppressed"].take(pc.index_in(keys[1], value_set=keys[0].combine_chunks()))
+
+
+def _cells(stays: pa.Table) -> Suppressed:
     """Return hospitals by DRG, with what is small withheld; levels and regions are tables of their own."""
     grouped_ = stays.filter(stays["drg"].is_valid())
     sums = grouped_.group_by(list(_CELL)).aggregate(
@@ -142,4 +176,4 @@ def _cells(stays: pa.Table) -> pa.Table:
     # A DRG's total within its peers, a hospital's total, and the total of all: these alone may stand beside it.
     return suppress(
         sums.sort_by([(name, "ascending") for name in _CELL]), rows=[*PEERS, "drg"], columns=["hospital_id"]
-    ).table
+    )

@@ -32,7 +32,7 @@ def estimate(home: Home, policy: Policy, *, valid_from: date, settings: Settings
     with lake.connect(home) as connection:
         grouped.create_tables(home, connection)
         priced.create_tables(home, connection)
-        stays = priced.read_paid(connection, days=days, plan_version=plan.version, policy=policy)
+        stays = priced.read_paid(connection, days, plan_version=plan.version, policy=policy)
     return from_costs(stays.filter(stays["is_asked"]), plan.drgs, policy, valid_from=valid_from, settings=settings)
 
 

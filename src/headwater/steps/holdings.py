@@ -1,17 +1,35 @@
 """What is in force: the policies of an installation, the plans that they name, and where and when each holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from headwater.adapters import policies as register
+from headwater.adapters import postgres
 from headwater.adapters.grouped import Holding
 from headwater.adapters.home import Home
 from headwater.claims.grouping import Plan, load_plan
-from headwater.claims.payment import Policy
-from headwater.content.policies import periods, read_policies
+from headwater.claims.payment import Policy, parse_policy
+from headwater.content.kept import Kept
+from headwater.content.policies import Added, periods, read_policies
 from headwater.errors import Message, Refusal
 
-__all__ = ["InForce", "find_plan", "in_force", "plan_folders", "policy_folders"]
+__all__ = [
+    "InForce",
+    "added",
+    "find_plan",
+    "in_force",
+    "known_policies",
+    "plan_folders",
+    "policy_folders",
+    "read_plan",
+]
+
+
+read_plan = Kept(load_plan, lambda folder: (file for file in folder.rglob("*") if file.is_file()))
+"""Return the plan of a folder, compiled once a content."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +74,30 @@ def plan_folders(home: Home) -> tuple[Path, Path]:
 
 def in_force(home: Home) -> InForce:
     """Read every policy and each plan that one of them names."""
-    policies = read_policies(policy_folders(home))
+    policies = known_policies(home)
     return InForce(policies, {name: find_plan(home, name) for name in sorted({policy.plan for policy in policies})})
+
+
+def known_policies(home: Home) -> tuple[Policy, ...]:
+    """Read every policy, of the folders and of the register; see :func:`read_policies` for what is refused."""
+    postgres.prepare_once(home)
+    with postgres.connect(home) as connection:
+        found = register.entries(connection)
+    return read_policies(policy_folders(home), added(found))
+
+
+def added(found: Sequence[register.Entry]) -> list[Added]:
+    """Return the policies that stand in a register, with all in whose place each stands."""
+    replaced: dict[tuple[str, date], set[str]] = {}
+    for one in found:
+        replaced.setdefault((one.name, one.valid_from), set()).update((one.replaces,) if one.replaces else ())
+    return [
+        Added(
+            parse_policy(one.body, file=f"{one.name}/{one.valid_from}"),
+            frozenset(replaced[one.name, one.valid_from]),
+        )
+        for one in register.standing(found)
+    ]
 
 
 def find_plan(home: Home, name: str) -> Plan:
@@ -70,7 +110,7 @@ def find_plan(home: Home, name: str) -> Plan:
     """
     known = {path.name: path for folder in plan_folders(home) if folder.is_dir() for path in sorted(folder.iterdir())}
     if name in known:
-        return load_plan(known[name])
+        return read_plan(known[name])
     listed = "、".join(known) or "无", ", ".join(known) or "none"
     raise Refusal(
         "E-PLAN-UNKNOWN",

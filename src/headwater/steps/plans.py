@@ -8,10 +8,8 @@ import pyarrow.compute as pc
 
 from headwater.adapters.home import Home
 from headwater.claims.grouping import convert as convert_plan
-from headwater.claims.grouping import load_plan
-from headwater.content.policies import read_policies
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import plan_folders, policy_folders
+from headwater.steps.holdings import known_policies, plan_folders, read_plan
 
 __all__ = ["PlanShown", "convert", "plans"]
 
@@ -45,7 +43,7 @@ class PlanShown:
 def plans(home: Home) -> list[PlanShown]:
     """Return every plan, by name; those of the installation come before those of the project under the same name."""
     used: dict[str, set[str]] = {}
-    for policy in read_policies(policy_folders(home)):
+    for policy in known_policies(home):
         used.setdefault(policy.plan, set()).add(policy.name)
     folders = {path.name: path for root in plan_folders(home) for path in root.glob("*/")}
     return [_shown(folders[name], tuple(sorted(used.get(name, ())))) for name in sorted(folders)]
@@ -71,7 +69,7 @@ def convert(home: Home, published: Path, *, name: str) -> PlanShown:
 
 
 def _shown(folder: Path, policies: tuple[str, ...]) -> PlanShown:
-    plan = load_plan(folder)
+    plan = read_plan(folder)
     drgs = plan.drgs
     return PlanShown(
         name=folder.name,

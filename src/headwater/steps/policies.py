@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from headwater.adapters import policies as register
+from headwater.adapters import postgres
 from headwater.adapters.home import Home
 from headwater.claims.payment import check_policy, load_policy
-from headwater.content.policies import periods, read_policies
+from headwater.content.policies import SUFFIXES, Period, periods, read_filed, read_policies
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import find_plan, policy_folders
+from headwater.steps.holdings import added, find_plan, policy_folders
 
 __all__ = ["PolicyChecked", "PolicyShown", "check", "policies"]
 
@@ -24,6 +26,7 @@ class PolicyShown:
     regions : whose stays it pays; empty: all
     weights : groups with a weight
     tests : how many its file holds
+    added_by, added_at, why : who added it to the register, when and why; None where it is a file
     """
 
     name: str
@@ -36,6 +39,9 @@ class PolicyShown:
     currency: str
     weights: int
     tests: int
+    added_by: str | None = None
+    added_at: datetime | None = None
+    why: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as values that JSON has."""
@@ -61,21 +67,31 @@ class PolicyChecked:
 
 def policies(home: Home) -> list[PolicyShown]:
     """Return every version of every policy with the days on which it holds."""
-    return [
-        PolicyShown(
-            name=one.policy.name,
-            title=one.policy.title,
-            version=one.policy.version,
-            first=one.first,
-            last=one.last - timedelta(days=1) if one.last else None,
-            plan=one.policy.plan,
-            regions=one.policy.regions,
-            currency=one.policy.currency,
-            weights=len(one.policy.weights) + len(one.policy.adrg_weights),
-            tests=len(one.policy.tests),
-        )
-        for one in periods(read_policies(policy_folders(home)))
-    ]
+    postgres.prepare_once(home)
+    with postgres.connect(home) as connection:
+        found = register.entries(connection)
+    by_key = {(one.name, one.valid_from): one for one in register.standing(found)}
+    known = periods(read_policies(policy_folders(home), added(found)))
+    return [_shown(one, by_key.get((one.policy.name, one.first))) for one in known]
+
+
+def _shown(period: Period, entry: register.Entry | None) -> PolicyShown:
+    policy = period.policy
+    return PolicyShown(
+        name=policy.name,
+        title=policy.title,
+        version=policy.version,
+        first=period.first,
+        last=period.last - timedelta(days=1) if period.last else None,
+        plan=policy.plan,
+        regions=policy.regions,
+        currency=policy.currency,
+        weights=len(policy.weights) + len(policy.adrg_weights),
+        tests=len(policy.tests),
+        added_by=entry.added_by if entry else None,
+        added_at=entry.added_at if entry else None,
+        why=entry.why if entry else None,
+    )
 
 
 def check(home: Home, path: Path | None = None) -> list[PolicyChecked]:
@@ -103,12 +119,14 @@ def _files(home: Home, path: Path | None) -> Iterator[Path]:
         yield path
         return
     for folder in (path,) if path else policy_folders(home):
-        yield from sorted(folder.rglob("*.yml"))
+        yield from sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
 
 def _checked(home: Home, file: Path) -> PolicyChecked:
     try:
-        policy = load_policy(file)
+        roots = [root for root in policy_folders(home) if file.resolve().is_relative_to(root)]
+        # A draft may be named as its writer likes; what lies among the policies is found by its name.
+        policy = read_filed(file.resolve(), roots[0]) if roots else load_policy(file)
         check_policy(policy, find_plan(home, policy.plan).drgs)
     except Refusal as refusal:
         return PolicyChecked(str(file), None, 0, refusal)

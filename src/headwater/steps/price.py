@@ -16,7 +16,9 @@ from headwater.adapters.home import Home
 from headwater.adapters.priced import Facts
 from headwater.claims.payment import Policy
 from headwater.claims.payment import price as price_stays
+from headwater.claims.payment.policy import Weight
 from headwater.errors import Message, Refusal
+from headwater.steps.budget import write_budgets
 from headwater.steps.holdings import InForce, in_force
 
 __all__ = ["PAID_AS", "PriceReport", "paid", "price"]
@@ -133,7 +135,7 @@ def _reprice(
             stays = priced.read(connection, until=until, part=part, parts=parts)
             for totals, lines in paid(stays, rules):
                 priced.append(connection, totals, lines, at=at, snapshot_id=until)
-        priced.budgets(connection, rules.policies)
+        write_budgets(connection, rules.policies, snapshot_id=until)
         following.note(connection, priced.SCHEMA, wanted)
     return Behind(asked, behind.gone)
 
@@ -160,10 +162,14 @@ def paid(stays: pa.Table, rules: InForce) -> Iterator[tuple[pa.Table, pa.Table]]
 
 def _weights(stays: pa.Table, policy: Policy) -> pa.Array:
     """Return the weight of each stay's group under a policy, null where it has none."""
-    pairs = list(zip(stays["drg"].to_pylist(), stays["adrg"].to_pylist(), strict=True))
-    known = {pair: policy.weight(*pair)[0] for pair in set(pairs)}
-    weights = {pair: None if one is None else Decimal(one.weight).scaleb(-6) for pair, one in known.items()}
-    return pa.array([weights[pair] for pair in pairs], pa.decimal128(18, 6))
+    return pc.coalesce(_found(stays["drg"], policy.weights), _found(stays["adrg"], policy.adrg_weights))
+
+
+def _found(codes: pa.ChunkedArray, weights: Mapping[str, Weight]) -> pa.Array:
+    encoded = codes.combine_chunks().dictionary_encode()
+    known = [weights.get(code) for code in encoded.dictionary.to_pylist()]
+    values = [None if one is None else Decimal(one.weight).scaleb(-6) for one in known]
+    return pa.array(values, pa.decimal128(18, 6)).take(encoded.indices)
 
 
 def _ungrouped(count: int) -> Refusal:

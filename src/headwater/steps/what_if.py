@@ -1,19 +1,19 @@
 """What if: the stays of a period under two policies, who gains and who loses, and what a change is made of."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import grouped, lake, priced
+from headwater.adapters import marts, priced
 from headwater.adapters.home import Home
 from headwater.claims.payment import Policy, WhatIf, decompose, summed
 from headwater.claims.payment import what_if as compare
-from headwater.content.policies import read_policies
 from headwater.errors import Message, Refusal
-from headwater.steps.holdings import find_plan, policy_folders
+from headwater.steps.holdings import find_plan, known_policies
 
 __all__ = ["BY", "Period", "WhatIfReport", "find_policy", "what_if"]
 
@@ -23,7 +23,9 @@ BY = {
     "insutype": Message("险种", "insurance"),
     "drg": Message("病组", "DRG"),
 }
-"""By what gains and losses are told."""
+"""By what gains, losses and effects are told."""
+
+Rows = list[dict[str, Any]]
 
 Period = tuple[date, date]
 
@@ -34,37 +36,33 @@ class WhatIfReport:
 
     Parameters
     ----------
-    before, after : names and versions of the policies
+    before, after, plan : names and versions of the policies, and of the plan by whose groups they pay
+    snapshot_id : of the lake, the published one whose stays were priced
     total : what the stays are paid under both, a row
     by : column to its rows, those with the greatest change first
-    effects : what the change of the fund from the base period is made of: volume, mix, price and policy; None without
-        a base period
+    effects : what the change of the fund from the base period is made of in the region: volume, mix, price and policy;
+        None without a base period
+    effects_by : column to the same for each of its values by itself, the greatest change first
     """
 
     before: str
     after: str
+    plan: str
+    snapshot_id: int
     period: Period
     base: Period | None
-    total: dict[str, object]
-    by: dict[str, list[dict[str, object]]]
-    effects: dict[str, object] | None
-    priced: WhatIf = field(repr=False)
+    total: dict[str, Any]
+    by: dict[str, Rows]
+    effects: dict[str, Any] | None
+    effects_by: dict[str, Rows]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as values that JSON has, money as decimal text."""
-        return {
-            "before": self.before,
-            "after": self.after,
-            "period": [day.isoformat() for day in self.period],
-            "base": [day.isoformat() for day in self.base] if self.base else None,
-            "total": self.total,
-            "by": self.by,
-            "effects": self.effects,
-        }
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values that JSON has, days and money as they are."""
+        return asdict(self)
 
 
 def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: Period | None = None) -> WhatIfReport:
-    """Price the stays of a period under two policies, whatever days these are in force.
+    """Price the stays of a period, as they are published, under two policies, whatever days these are in force.
 
     Parameters
     ----------
@@ -76,32 +74,30 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
     ------
     Refusal
         ``E-WHATIF-PLAN`` when the policies pay by groups of different plans, ``E-WHATIF-NONE`` when no stay of the
-        period is priced, ``E-GROUP-MART`` before the warehouse is built
+        period is priced, ``E-NOT-PUBLISHED`` before payments are published
     """
     if before.plan != after.plan:
         raise _apart(before, after)
     plan = find_plan(home, before.plan)
-    first = min(period[0], base[0]) if base else period[0]
-    last = max(period[1], base[1]) if base else period[1]
-    with lake.connect(home) as connection:
-        grouped.create_tables(home, connection)
-        grouped.built(connection)
-        priced.create_tables(home, connection)
-        stays = priced.read_paid(connection, days=(first, last), plan_version=plan.version, policy=after)
-    # Not the stays of the period alone: one may follow an earlier stay, and ceilings count from January.
-    compared = compare(stays, plan.drgs, before, after, where=_within(stays, period))
-    total = compared.by()
+    asked = (period, base) if base else (period,)
+    with marts.reading(home, priced.STAYS) as (snapshot_id, connection):
+        stays = priced.read_paid(connection, *asked, plan_version=plan.version, policy=after)
+    # Not the stays asked for alone: one may follow an earlier stay, and ceilings count from January.
+    both = compare(stays, plan.drgs, before, after, where=stays["is_asked"].combine_chunks())
+    compared = both.only(_within(both.before.totals, period)) if base else both
     if not len(compared.before.totals):
         raise _nothing(period)
     return WhatIfReport(
         before=_named(before),
         after=_named(after),
+        plan=f"{after.plan} {plan.version}",
+        snapshot_id=snapshot_id,
         period=period,
         base=base,
-        total=_rows(total)[0],
+        total=_rows(compared.by())[0],
         by={name: _rows(compared.by(name)) for name in BY},
-        effects=_effects(compare(stays, plan.drgs, before, after, where=_asked(stays)), base, period) if base else None,
-        priced=compared,
+        effects=_effects(both, base, period)[0] if base else None,
+        effects_by={name: _effects(both, base, period, name) for name in BY} if base else {},
     )
 
 
@@ -113,7 +109,7 @@ def find_policy(home: Home, name: str) -> Policy:
     Refusal
         ``E-POLICY-UNKNOWN`` with what there is
     """
-    known = read_policies(policy_folders(home))
+    known = known_policies(home)
     for policy in reversed(known):
         if name in (policy.version, f"{policy.name}/{policy.valid_from}", policy.name):
             return policy
@@ -125,22 +121,18 @@ def find_policy(home: Home, name: str) -> Policy:
     )
 
 
-def _asked(stays: pa.Table) -> pa.Array:
-    return stays["is_asked"].combine_chunks()
-
-
 def _within(stays: pa.Table, period: Period) -> pa.Array:
     ended = stays["endtime"].cast(pa.date32(), safe=False)
     first, last = (pa.scalar(day) for day in period)
-    within = pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, last)).combine_chunks()
-    return pc.and_(_asked(stays), within)
+    return pc.and_(pc.greater_equal(ended, first), pc.less_equal(ended, last)).combine_chunks()
 
 
-def _effects(compared: WhatIf, base: Period, period: Period) -> dict[str, object]:
-    return _rows(summed(decompose(compared, base, period)))[0]
+def _effects(compared: WhatIf, base: Period, period: Period, *keys: str) -> Rows:
+    """Return the effects in the region, one row, or for each value of a column by itself."""
+    return _rows(summed(decompose(compared, base, period, within=keys), *keys))
 
 
-def _rows(table: pa.Table) -> list[dict[str, object]]:
+def _rows(table: pa.Table) -> Rows:
     """Return rows with money in the currency instead of fen, the greatest change first."""
     rows = sorted(table.to_pylist(), key=lambda row: -abs(row.get("change_fen") or 0))
     return [
@@ -175,7 +167,7 @@ def _nothing(period: Period) -> Refusal:
             f"No stay from {period[0]} to {period[1]} is grouped by that plan and priced.",
         ),
         Message(
-            "核对起止日期；尚未计算时先运行 headwater group 与 headwater price。",
-            "Check the days; where nothing is priced yet, run headwater group and headwater price first.",
+            "核对起止日期；此后才计算的住院须先检查并发布（headwater check、headwater publish）。",
+            "Check the days; what was priced since must be published first: headwater check, headwater publish.",
         ),
     )

@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from headwater.adapters import assigned, coding, grouped, lake, postgres, priced, raw, references
+from headwater.adapters import assigned, coding, grouped, lake, postgres, priced, publication, raw, references
 from headwater.adapters.home import Home
+from headwater.adapters.publication import Publication
 from headwater.claims.references import KINDS, refer
 from headwater.steps.code import CodeReport, code
 from headwater.steps.group import GroupReport, group
@@ -195,6 +196,13 @@ class Payer:
         """Group, then price what is behind."""
         self.group()
         return price(self.home, now=NOW, **options)
+
+    def publish(self) -> int:
+        """Let readers see the lake as it is now."""
+        snapshot = lake.snapshot(self.lake)
+        with publication.claim(self.home) as register:
+            publication.flip(register, Publication(snapshot, "r", "t", NOW))
+        return snapshot
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the lake."""

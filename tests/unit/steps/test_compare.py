@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from headwater.adapters import grouped, lake
+from headwater.adapters import assigned, grouped, lake
 from headwater.adapters.home import Home
 from headwater.cli.main import app
 from headwater.errors import Refusal
@@ -54,6 +54,18 @@ def region(home: Home) -> Home:
         connection.register("stays", table())
         connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * EXCLUDE (drg) FROM stays")
         connection.execute("INSERT INTO lake.grouping.stay BY NAME SELECT stay_id, drg FROM stays")
+        # Every stay is billed its drugs in one line, at two units; those of all hospitals but one are coded.
+        connection.execute(
+            "CREATE TABLE lake.marts.fct_fee_line AS SELECT stay_id, hospital_id AS source_id, 'drug' AS charge_group, "
+            "'0901' AS med_chrgitm_type, 'A' AS medins_list_codg, 'a' AS medins_list_name, 2.0 AS cnt, "
+            "TIMESTAMP '2025-03-01' AS fee_ocur_time, drug_amount AS det_item_fee_sumamt FROM stays"
+        )
+        assigned.create_tables(home, connection)
+        connection.execute(
+            "INSERT INTO lake.coding.assigned BY NAME SELECT DISTINCT hospital_id AS source_id, 'drug' AS kind, "
+            "'A' AS medins_list_codg, 'a' AS medins_list_name, 'X1' AS code, 10 AS pieces, "
+            "DATE '2020-01-01' AS valid_from FROM stays WHERE hospital_id <> 'h5'"
+        )
     return home
 
 
@@ -96,6 +108,32 @@ def test_cells_are_withheld_where_they_are_small(region):
     assert {row["suppressed"] for row in withheld} >= {"small"}
     assert all(row["stays"] is row["mean_cost"] is row["deaths"] is None for row in withheld)
     assert all(row["stays"] >= 10 for row in cells if not row["suppressed"])
+
+
+def test_what_is_withheld_of_cells_is_marked_in_differences(region):
+    compare(region, now=NOW)
+    with lake.connect(region, threads=1) as connection:
+        cells = {
+            (row["hospital_id"], row["drg"]): row["suppressed"]
+            for row in connection.execute("SELECT * FROM lake.grouping.cell").to_arrow_table().to_pylist()
+        }
+        rows = connection.execute("SELECT * FROM lake.grouping.difference").to_arrow_table().to_pylist()
+        items = connection.execute("SELECT * FROM lake.grouping.price_difference").to_arrow_table().to_pylist()
+    assert {row["suppressed"] for row in rows} > {None}
+    for row in (*rows, *items):
+        assert row["suppressed"] or not cells.get((row["hospital_id"], row["drg"]))
+    assert {row["item"] for row in items} == {"X1", "drug:09"}
+    stays, pieces = table(), {}
+    for hospital, drg, cost in zip(*(stays[n].to_pylist() for n in ("hospital_id", "drg", "drug_amount")), strict=True):
+        if drg:
+            pieces.setdefault((drg, hospital), []).append(cost)
+    for (drg, hospital), mine in pieces.items():
+        peers = [cost for (other, _), costs in pieces.items() if other == drg for cost in costs]
+        found = [row for row in items if (row["hospital_id"], row["drg"]) == (hospital, drg)]
+        expected = sum(mine) - len(mine) * sum(peers) / len(peers)
+        assert abs(sum(row["use"] + row["price"] for row in found) - expected) < Decimal("0.05")
+        assert sum(row["bills"] for row in found) == len(mine)
+        assert sum(row["peers_bills"] for row in found) == len(peers)
 
 
 def test_before_the_marts_are_built_nothing_is_compared(home):

@@ -1,6 +1,6 @@
 """Payments follow groups and policies, to the fen: what a policy says of a day holds for the stays of that day."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -70,7 +70,14 @@ def test_another_policy_prices_everything_again(payer):
     report = payer.price()
     assert report.asked == 2
     assert report.facts.sums["trial"]["payable"] == Decimal("18000.00")
-    assert payer.rows("SELECT DISTINCT amount FROM lake.payment.budget") == [(Decimal("1000000.00"),)]
+    stood = (
+        "SELECT month, stays, used, settled, prepaid, difference, forecast, forecast_method FROM lake.payment.budget"
+    )
+    # 18,000 less the 12,000 of the two bills that the patients pay; 0.9 of three twelfths is prepaid; 12 times March.
+    march = (date(2025, 3, 1), 2, *map(Decimal, ("12000.00", "12000.00", "225000.00", "-213000.00", "120000.00")))
+    assert payer.rows(stood) == [(*march, "run_rate")]
+    pools = payer.rows("SELECT insutype, stays, amount, used, difference FROM lake.payment.pool")
+    assert pools == [("310", 2, None, Decimal("12000.00"), Decimal("12000.00"))]
 
 
 def test_classes_and_high_value_are_read_from_the_lines(payer):

@@ -65,6 +65,9 @@ def test_the_checked_snapshot_is_published_once(home: Home, connection: duckdb.D
     done = CliRunner().invoke(app, ["publish", "--by", "somebody else", "--json"])
     again = json.loads(done.output)
     assert (again["changed"], again["snapshot_id"], again["published_by"]) == (False, judged, "admin")
+    told = CliRunner().invoke(app, ["publish", "--by", "somebody else"]).output
+    assert f"快照 {judged} 早已发布" in told
+    assert f"Snapshot {judged} was published already" in told
     with postgres.connect(home) as register:
         assert register.execute("select count(*) from ops.publication").fetchone() == (1,)
 

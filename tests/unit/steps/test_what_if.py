@@ -1,15 +1,20 @@
 """What if another policy held: changes are to the fen, add up by every column, and are decomposed without rest."""
 
+import re
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 from typer.testing import CliRunner
 
-from headwater.claims.payment import load_policy
+from headwater.adapters import lake, priced
+from headwater.claims.payment import EFFECTS, Policy, decompose, load_policy, summed
+from headwater.claims.payment import what_if as compare_stays
 from headwater.cli.main import app
 from headwater.errors import Refusal
 from headwater.steps.budget import budget
+from headwater.steps.holdings import find_plan
 from headwater.steps.what_if import BY, find_policy, what_if
 
 MARCH = (date(2025, 3, 1), date(2025, 3, 31))
@@ -29,6 +34,7 @@ def paid(payer):
         {"mdtrt_id": "5", **IN_APRIL, "dscg_maindiag_code": "Z99.999X999"},
     )
     payer.price()
+    payer.publish()
     return payer
 
 
@@ -57,6 +63,7 @@ def test_a_stay_of_the_period_follows_one_before_it(paid):
         {"mdtrt_id": "9", "psn_no": "p8", **IN_APRIL},
     )
     paid.price()
+    paid.publish()
     before, _ = sides(paid.home)
     ((april, readmitted),) = paid.rows(
         "SELECT sum(payable), any_value(payable) FILTER (stay_id = 'h1:9') FROM lake.payment.stay AS paid "
@@ -66,6 +73,58 @@ def test_a_stay_of_the_period_follows_one_before_it(paid):
     report = what_if(paid.home, before, before, period=APRIL, base=MARCH)
     assert (report.total["stays"], report.total["payable_before"], report.total["change"]) == (4, april, 0)
     assert (report.effects["stays_before"], report.effects["stays_after"]) == (3, 4)
+
+
+def test_what_is_compared_is_what_is_published(paid):
+    before, after = sides(paid.home)
+    seen = what_if(paid.home, before, after, period=APRIL, base=MARCH).to_dict()
+    # Priced since, but not yet published: no answer changes until it is.
+    paid.stays({"mdtrt_id": "6"}, {"mdtrt_id": "7", **IN_APRIL})
+    paid.price()
+    assert what_if(paid.home, before, after, period=APRIL, base=MARCH).to_dict() == seen
+    snapshot = paid.publish()
+    now = what_if(paid.home, before, after, period=APRIL, base=MARCH)
+    assert seen["snapshot_id"] < now.snapshot_id == snapshot
+    assert (now.effects["stays_before"], now.effects["stays_after"]) == (3, 4)
+
+
+def test_effects_are_those_of_the_function_for_every_value_by_itself(paid):
+    before, after = sides(paid.home)
+    report = what_if(paid.home, before, after, period=APRIL, base=MARCH)
+    with lake.connect(paid.home, threads=1) as connection:
+        version = find_plan(paid.home, before.plan).version
+        stays = priced.read_paid(connection, MARCH, APRIL, plan_version=version, policy=after)
+    compared = compare_stays(stays, None, before, after)
+    for name, rows in (("", [report.effects]), *report.effects_by.items()):
+        keys = (name,) if name else ()
+        expected = summed(decompose(compared, MARCH, APRIL, within=keys), *keys).to_pylist()
+        assert len(rows) == len(expected) > 0
+        for row in rows:
+            (mine,) = (one for one in expected if all(one[key] == row[key] for key in keys))
+            for effect in (*EFFECTS, "before", "after", "change"):
+                assert row[effect] * 100 == mine[f"{effect}_fen"], (name, effect)
+    assert sum(row["change"] for row in report.effects_by["drg"]) == report.effects["change"]
+
+
+class Counted(Policy):
+    """A policy that counts how often stays were priced by it: once a pricing it says who pays what of a bill."""
+
+    @property
+    def benefits(self):
+        self.__dict__["priced"] = self.__dict__.get("priced", 0) + 1
+        return None
+
+    @benefits.setter
+    def benefits(self, value):
+        assert value is None
+
+
+def test_both_periods_are_priced_once_a_policy(paid):
+    before, after = (
+        Counted(**{field.name: getattr(one, field.name) for field in fields(Policy)}) for one in sides(paid.home)
+    )
+    assert what_if(paid.home, before, after, period=APRIL, base=MARCH).effects
+    assert (before.__dict__["priced"], after.__dict__["priced"]) == (1, 1)
 
 
 def test_a_change_is_made_of_volume_mix_price_and_policy(paid):
@@ -93,6 +152,7 @@ def test_what_cannot_be_compared_is_refused(paid):
 def test_stays_of_other_regions_and_moneys_are_not_compared(paid):
     paid.stays({"mdtrt_id": "6", "region": "别省"}, {"mdtrt_id": "7", "currency": "USD"})
     paid.price()
+    paid.publish()
     assert what_if(paid.home, *sides(paid.home), period=MARCH).total["stays"] == 2
 
 
@@ -106,6 +166,9 @@ def test_a_policy_is_estimated_anew_and_can_be_compared(paid, tmp_path, monkeypa
     # Four pneumonias of 9000 each were paid 8000, one stay without a group its cost; rates are told to six digits.
     assert "41,000.00 → 41,000.08" in done.output
     assert "ES1" in done.output
+    # What a bureau agrees on: the rate of weight one, before and after, and the factor that keeps the sum.
+    assert re.search(r"3 +310 +10,000\.00 +[\d,]+\.\d\d", done.output), done.output
+    assert re.search(r"neutral factor 中性系数 \d", done.output), done.output
     new = load_policy(draft)
     assert (new.valid_from, new.plan) == (date(2025, 6, 1), "headwater_demo")
     assert what_if(paid.home, sides(paid.home)[0], new, period=MARCH).total["change"] == Decimal("0.04")
@@ -139,6 +202,10 @@ def test_a_budget_is_prepaid_used_and_settled(paid, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "300,000" in done.output
     assert "清算" in done.output
+    # March and April were alike but for a stay: five months' worth of it, and more, are expected of the year.
+    assert row["forecast_method"] == "run_rate"
+    assert row["forecast_low"] < row["forecast"] == used * 5 < row["forecast_high"]
+    assert f"{row['forecast']:,.0f}" in done.output
 
 
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):

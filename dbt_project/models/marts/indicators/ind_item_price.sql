@@ -8,7 +8,7 @@ of the fee lines' rows.
 with
 
 billed as (
-    select * from {{ ref('int_items__priced') }}
+    select * from {{ ref('fct_item_price') }}
     where quantity > 0 and pric > 0 and {{ touched('discharge_month', by='valued month') }}
 ),
 

@@ -10,10 +10,21 @@ renamed as (
     select
         source.policy,
         source.policy_version,
-        source.valid_from,
+        source.month as discharge_month,
         source.hospital_id,
-        source.amount,
-        source.prepaid_share
+        source.stays as stay_count,
+        source.fund,
+        source.amount as budget,
+        source.to_date as budget_so_far,
+        source.prepaid as prepaid_so_far,
+        source.used as fund_so_far,
+        source.settled as settled_so_far,
+        source.difference as to_pay_so_far,
+        source.forecast,
+        source.forecast_low,
+        source.forecast_high,
+        source.forecast_method,
+        source.snapshot_id
     from source
 )
 

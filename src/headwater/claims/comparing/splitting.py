@@ -167,13 +167,15 @@ def split_price(stays: pa.Table, lines: pa.Table) -> pa.Table:
     ----------
     stays : as of `cells`, with stay_id
     lines : stay_id, item (a national code, or a local one that peers share), cnt (decimal or integer), amount
-        (decimal); items that cannot be told apart belong under one name
+        (decimal); items that cannot be told apart belong under one name; ``bills`` (integer): how many stays a line
+        stands for, 1 where there is no such column
 
     Returns
     -------
     pyarrow.Table
-        hospital_id, region, hosp_lv, currency, drg, item, and money of use and price: what its stays were billed more
-        or less than the same stays at the peers' means. A hospital's rows sum to this difference, rounded to a fen.
+        hospital_id, region, hosp_lv, currency, drg, item, bills and peers_bills (its own ones counted in), and money
+        of use and price: what its stays were billed more or less than the same stays at the peers' means. A hospital's
+        rows sum to this difference, rounded to a fen.
     """
     found = cells(stays)
     line_stay = pc.index_in(lines["stay_id"], found.stays["stay_id"].combine_chunks())
@@ -181,6 +183,9 @@ def split_price(stays: pa.Table, lines: pa.Table) -> pa.Table:
     kind, kinds = coded(pa.table({"cell": found.cell[stay], "item": lines["item"]}), "cell", "item")
     cell = kinds["cell"].to_numpy()
     billed = (kind, lines["cnt"].cast(pa.float64()).to_numpy(), exact(lines["amount"], "amount")[0])
+    stands_for = lines["bills"] if "bills" in lines.column_names else pa.array(np.ones(len(lines), np.int64))
+    bills = exact(stands_for, "bills")[0]
+    all_bills = totals(kind, bills, len(kinds))
     peers = _Billed.of(billed, len(kinds), np.bincount(found.cell, minlength=len(found.names))[cell])
     tables = []
     for hospital, here in enumerate(by(found.hospital[stay], len(found.hospitals))):
@@ -191,6 +196,8 @@ def split_price(stays: pa.Table, lines: pa.Table) -> pa.Table:
         table = found.hospitals.take(pa.array(np.full(len(rows), hospital)))
         table = table.append_column("drg", found.names["drg"].take(pa.array(cell[rows])))
         table = table.append_column("item", kinds["item"].take(pa.array(rows)))
+        table = table.append_column("bills", pa.array(totals(kind[here], bills[here], len(kinds))[rows]))
+        table = table.append_column("peers_bills", pa.array(all_bills[rows]))
         for place, factor in enumerate(("use", "price")):
             table = table.append_column(factor, money(parts[:, place]))
         tables.append(table)

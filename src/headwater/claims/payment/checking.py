@@ -1,6 +1,7 @@
 """The tests in a policy's own file, run before the policy pays anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,9 +13,10 @@ from headwater.claims.payment.loading import read_policy
 from headwater.claims.payment.money import shown
 from headwater.claims.payment.policy import Case, Policy
 from headwater.claims.payment.pricing import Priced, explain, price
+from headwater.claims.payment.tree import PolicyRefusal
 from headwater.errors import Message, Refusal
 
-__all__ = ["check_policy", "load_policy", "tested"]
+__all__ = ["Outcome", "check_policy", "load_policy", "outcomes", "tested"]
 
 _TEXT = ("hospital_id", "hosp_lv", "insutype", "psn_no", "drg", "adrg", "mdc", "status", "dscg_way")
 _FIELDS: dict[str, pa.DataType] = {
@@ -24,6 +26,14 @@ _FIELDS: dict[str, pa.DataType] = {
     "stay_days": pa.int64(),
 }
 _REQUIRED = ("hosp_lv", "insutype", "medfee_sumamt")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One test of a policy: its name, and why it does not hold, None where it holds."""
+
+    name: str
+    refusal: PolicyRefusal | None
 
 
 def load_policy(path: Path) -> Policy:
@@ -48,15 +58,30 @@ def check_policy(policy: Policy, plan_drgs: pa.Table | None = None) -> None:
         ``E-POLICY-TEST`` with the line of the first test that does not hold, and how the payment came about;
         ``E-POLICY-GROUP`` for weights of groups that the plan does not have
     """
-    for case in policy.tests:
-        priced = tested(policy, case)
-        for place, expected in enumerate(case.expected):
-            for name, fen in expected.items():
-                got = priced.totals[f"{name}_fen"][place].as_py()
-                if got != fen:
-                    raise _differs(case, place, (name, fen, got), priced)
+    for outcome in outcomes(policy):
+        if outcome.refusal is not None:
+            raise outcome.refusal
     if plan_drgs is not None:
         _known(policy, plan_drgs)
+
+
+def outcomes(policy: Policy) -> Iterator[Outcome]:
+    """Run every test of a policy and yield what became of each."""
+    for case in policy.tests:
+        try:
+            refusal = _difference(case, tested(policy, case))
+        except PolicyRefusal as wrong:
+            refusal = wrong
+        yield Outcome(case.name, refusal)
+
+
+def _difference(case: Case, priced: Priced) -> PolicyRefusal | None:
+    for place, expected in enumerate(case.expected):
+        for name, fen in expected.items():
+            got = priced.totals[f"{name}_fen"][place].as_py()
+            if got != fen:
+                return _differs(case, place, (name, fen, got), priced)
+    return None
 
 
 def tested(policy: Policy, case: Case) -> Priced:
@@ -64,18 +89,18 @@ def tested(policy: Policy, case: Case) -> Priced:
     columns: dict[str, pa.Array] = {"stay_id": pa.array([f"{place + 1}" for place in range(len(case.stays))])}
     for name, kind in _FIELDS.items():
         if name in ("hospital_id", "drg", *_REQUIRED) or any(name in stay for stay in case.stays):
-            values = [_value(stay.get(name), kind, f"{case.where} {name}") for stay in case.stays]
+            values = [_value(stay.get(name), kind, (case, name)) for stay in case.stays]
             columns[name] = pa.array(values, kind)
     for stay in case.stays:
         for name in (*stay, *_REQUIRED):
             if name not in _FIELDS or name not in stay:
-                raise _wrong(f"{case.where} {name}", ", ".join(_FIELDS))
+                raise _wrong((case, name), ", ".join(_FIELDS))
     if "status" not in columns:
         columns["status"] = pa.array(["grouped" if "drg" in stay else "ungroupable" for stay in case.stays])
     return price(pa.table(columns), None, policy)
 
 
-def _value(text: str | None, kind: pa.DataType, where: str) -> object:
+def _value(text: str | None, kind: pa.DataType, where: tuple[Case, str]) -> object:
     if text is None or pa.types.is_string(kind):
         return text
     try:
@@ -96,16 +121,17 @@ def _number(text: str, kind: pa.DataType) -> int | Decimal:
     return value
 
 
-def _differs(case: Case, place: int, found: tuple[str, int, int], priced: Priced) -> Refusal:
+def _differs(case: Case, place: int, found: tuple[str, int, int], priced: Priced) -> PolicyRefusal:
     name, expected, got = found
     told = explain(priced, f"{place + 1}")
     zh = "；".join(f"{one.step.zh} {shown(one.amount_fen, 2)}（{one.told.zh}）" for one in told)
     en = "; ".join(f"{one.step.en} {shown(one.amount_fen, 2)} ({one.told.en})" for one in told)
     what = f"{case.where}: {case.name} [{place + 1}].{name} {shown(expected, 2)} ≠ {shown(got, 2)}"
-    return Refusal(
+    return PolicyRefusal(
         "E-POLICY-TEST",
         Message(f"政策自带的测试不成立：{what}。", f"A test of the policy does not hold: {what}."),
         Message(f"按计算过程修正政策或测试：{zh}。", f"Mend the policy or its test; it came about so: {en}."),
+        at=case.at,
     )
 
 
@@ -126,9 +152,11 @@ def _known(policy: Policy, plan_drgs: pa.Table) -> None:
             )
 
 
-def _wrong(where: str, must: str) -> Refusal:
-    return Refusal(
+def _wrong(where: tuple[Case, str], must: str) -> PolicyRefusal:
+    place = f"{where[0].where} {where[1]}"
+    return PolicyRefusal(
         "E-POLICY",
-        Message(f"付费政策的测试有误：{where}。", f"A test of the payment policy is wrong at {where}."),
+        Message(f"付费政策的测试有误：{place}。", f"A test of the payment policy is wrong at {place}."),
         Message(f"应为：{must}。", f"It must be one of or of the kind: {must}."),
+        at=where[0].at,
     )

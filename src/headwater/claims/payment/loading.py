@@ -6,13 +6,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from headwater.claims.payment import sections
-from headwater.claims.payment.money import UNIT
-from headwater.claims.payment.policy import Policy
+from headwater.claims.payment.money import UNIT, shown
+from headwater.claims.payment.policy import Policy, Weight
 from headwater.claims.payment.tree import Entry, read_tree
 from headwater.errors import Message, Refusal
 
-__all__ = ["parse_policy", "read_policy"]
+__all__ = ["parse_policy", "read_alone", "read_policy"]
 
 _REQUIRED = ("policy", "title", "plan", "valid_from", "weights", "rates", "by_cost", "reimbursement", "tests")
 _OPTIONAL = (
@@ -38,15 +40,37 @@ def read_policy(path: Path) -> Policy:
     Refusal
         ``E-POLICY`` with file, line and path of the first thing that is wrong
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(
-            "E-POLICY",
-            Message(f"付费政策 {path} 无法读取。", f"The payment policy {path} cannot be read."),
-            Message("应为 UTF-8 编码的文件。", "It must be a file in UTF-8."),
-        ) from error
-    return parse_policy(text, file=path.name, folder=path.parent)
+    return parse_policy(_text(path), file=path.name, folder=path.parent)
+
+
+def read_alone(path: Path) -> str:
+    """Return the text of a policy file that stands alone: a csv of weights beside it is written into it.
+
+    Everything else stays as it was written, comments too; what the policy pays, and so its version, is the same.
+
+    Raises
+    ------
+    Refusal
+        ``E-POLICY`` as for :func:`read_policy`
+    """
+    text = _text(path)
+    root = read_tree(text, file=path.name)
+    weights = dict(root.items()).get("weights")
+    if weights is None or "file" not in dict(weights.items()):
+        return text
+    if not _is_block(root.node):
+        raise root.wrong("a mapping with a key a line", "每键一行的映射")
+    drgs, adrgs = sections.read_weights(weights, path.parent)
+    lines: list[str] = []
+    for level, found in (("drg", drgs), ("adrg", adrgs)):
+        lines += [f"  {level}:", *(f"    {_code(code)}: {_weight(found[code])}" for code in sorted(found))] * bool(
+            found
+        )
+    first, last = weights.node.start_mark, _end(weights.node)
+    alone = text[: first.index].rstrip() + "\n" + "\n".join(lines) + text[last.index :]
+    if parse_policy(alone, file=path.name).version != read_policy(path).version:
+        raise weights.wrong("a mapping that can be replaced by its weights", "可以用权重替换的映射")
+    return alone
 
 
 def parse_policy(text: str, *, file: str, folder: Path | None = None) -> Policy:
@@ -59,6 +83,41 @@ def parse_policy(text: str, *, file: str, folder: Path | None = None) -> Policy:
     if not policy.tests:
         raise found["tests"].wrong("a list with at least one test", "至少一个测试的列表")
     return replace(policy, version=_version(policy), content=root.plain())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(
+            "E-POLICY",
+            Message(f"付费政策 {path} 无法读取。", f"The payment policy {path} cannot be read."),
+            Message("应为 UTF-8 编码的文件。", "It must be a file in UTF-8."),
+        ) from error
+
+
+def _end(node: yaml.Node) -> yaml.Mark:
+    """Return where a mapping's own text ends: YAML counts what follows a block as part of it, comments too."""
+    return _end(node.value[-1][1]) if _is_block(node) else node.end_mark
+
+
+def _is_block(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and not node.flow_style
+
+
+def _code(code: str) -> str:
+    return code if code.isalnum() else json.dumps(code, ensure_ascii=False)
+
+
+def _weight(weight: Weight) -> str:
+    stated = {
+        "weight": shown(weight.weight, 6),
+        "mean_days": None if weight.mean_days is None else shown(weight.mean_days, 6),
+        "low": None if weight.low is None else shown(weight.low, 2),
+        "high": None if weight.high is None else shown(weight.high, 2),
+    }
+    found = [f"{key}: {value}" for key, value in stated.items() if value is not None]
+    return stated["weight"] or "" if len(found) == 1 else f"{{{', '.join(found)}}}"
 
 
 def _core(found: dict[str, Entry], folder: Path | None) -> Policy:
@@ -129,9 +188,14 @@ def _version(policy: Policy) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_SINCE = ("further",)
+"""Fields younger than policies in force: where they say nothing, they do not count, and the version stays."""
+
+
 def _canonical(value: Any) -> Any:
     if isinstance(value, dict):
-        pairs = [("/".join(key) if isinstance(key, tuple) else str(key), _canonical(one)) for key, one in value.items()]
+        said = {key: one for key, one in value.items() if key not in _SINCE or one}
+        pairs = [("/".join(key) if isinstance(key, tuple) else str(key), _canonical(one)) for key, one in said.items()]
         return dict(sorted(pairs))
     if isinstance(value, frozenset):
         return sorted(value)

@@ -32,10 +32,7 @@ def price_patients(cases: Cases, policy: Policy) -> Ledger:
     if not benefits:
         return ledger
     eligible = _own_shares(ledger, cases, policy, (benefit, covered), benefits)
-    deductible = np.asarray([one.deductible for one in benefits], dtype=np.int64)[benefit]
-    first = np.minimum(eligible, deductible)
-    used = [Operand("eligible", "fen", eligible), Operand("deductible", "fen", deductible)]
-    ledger.add("deductible", covered & (first != 0), first, used)
+    first = _deductibles(ledger, cases, eligible, (benefit, covered), benefits)
     listed = _tiers(ledger, np.where(covered, eligible - first, 0), (benefit, covered), benefits)
     _ceilings(ledger, cases, listed, (benefit, covered), benefits)
     return ledger
@@ -74,6 +71,25 @@ def _own_shares(
         ledger.add(f"own_{name}", covered & (amount != eligible), amount - eligible, used)
         total += np.where(covered, eligible, 0)
     return total
+
+
+def _deductibles(
+    ledger: Ledger, cases: Cases, eligible: Fen, who: tuple[Fen, Mask], benefits: Sequence[Benefit]
+) -> Fen:
+    """Add and return the part of what is eligible that the patient pays first, fen."""
+    benefit, covered = who
+    varies = np.asarray([bool(one.further) for one in benefits], dtype=np.bool_)[benefit] & covered
+    stay_no = _places(cases, covered) + 1 if bool(varies.any()) else np.ones(len(cases), np.int64)
+    longest = max(len(one.deductibles) for one in benefits)
+    # One column a stay of the year: a shorter list goes on with its last.
+    table = [(*one.deductibles, *one.deductibles[-1:] * (longest - len(one.deductibles))) for one in benefits]
+    deductible = np.asarray(table, dtype=np.int64)[benefit, np.minimum(stay_no, longest) - 1]
+    first = np.minimum(eligible, deductible)
+    used = [Operand("eligible", "fen", eligible), Operand("deductible", "fen", deductible)]
+    paid = covered & (first != 0)
+    ledger.add("deductible", paid & ~varies, first, used)
+    ledger.add("deductible_of_stay", paid & varies, first, [Operand("stay_no", "count", stay_no), *used])
+    return np.asarray(first, dtype=np.int64)
 
 
 def _tiers(ledger: Ledger, base: Fen, who: tuple[Fen, Mask], benefits: Sequence[Benefit]) -> Fen:
@@ -119,16 +135,32 @@ def _ceilings(ledger: Ledger, cases: Cases, listed: Fen, who: tuple[Fen, Mask], 
 def _earlier(cases: Cases, listed: Fen, where: Mask) -> Fen:
     """Return what the ratios gave a person for stays that ended earlier in the same calendar year."""
     earlier = np.zeros(len(cases), np.int64)
+    rows, start = _years(cases, where)
+    before = np.cumsum(listed[rows]) - listed[rows]
+    # The sum so far where the year began; what the ratios give is never negative, so it only grows.
+    earlier[rows] = before - np.maximum.accumulate(np.where(start, before, 0))
+    return earlier
+
+
+def _places(cases: Cases, where: Mask) -> Fen:
+    """Return how many stays of its person ended earlier in the same calendar year, 0 where that is not known."""
+    places = np.zeros(len(cases), np.int64)
+    rows, start = _years(cases, where)
+    number = np.arange(len(rows))
+    places[rows] = number - np.maximum.accumulate(np.where(start, number, 0))
+    return places
+
+
+def _years(cases: Cases, where: Mask) -> tuple[Fen, Mask]:
+    """Return rows of known persons and days, by person, calendar year and end, and where such a year begins."""
     person = cases.codes["psn_no"].places
     rows = np.flatnonzero(where & cases.dated & (person >= 0))
+    start = np.ones(len(rows), np.bool_)
     if not len(rows):
-        return earlier
+        return rows, start
     year = cases.end[rows].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
     key = person[rows] * 10_000 + (year - year.min())
     order = in_order(key, cases.end[rows], cases.begin[rows])
-    rows, key = rows[order], key[order]
-    before = np.cumsum(listed[rows]) - listed[rows]
-    start = np.ones(len(rows), np.bool_)
+    key = key[order]
     start[1:] = key[1:] != key[:-1]
-    earlier[rows] = before - np.maximum.accumulate(np.where(start, before, 0))
-    return earlier
+    return rows[order], start

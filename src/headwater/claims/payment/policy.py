@@ -134,6 +134,8 @@ class Benefit:
     eligible : item class (jia, yi, bing) → share that counts at all, millionths
     deductible, ceiling : fen; the ceiling is None where there is none
     yearly : the ceiling holds for all stays of a calendar year, not for each
+    further : deductibles of a person's second and later stays of a calendar year, the last one for all after it; empty:
+        every stay has the first one's
     """
 
     eligible: Mapping[str, int]
@@ -141,6 +143,12 @@ class Benefit:
     tiers: tuple[Tier, ...]
     ceiling: int | None = None
     yearly: bool = False
+    further: tuple[int, ...] = ()
+
+    @property
+    def deductibles(self) -> tuple[int, ...]:
+        """Deductibles by the place of a stay in its person's year."""
+        return (self.deductible, *self.further)
 
 
 @dataclass(frozen=True)
@@ -165,12 +173,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Case:
-    """A test: stays and what each must be paid (payable, fund or self_pay → fen)."""
+    """A test: stays and what each must be paid (payable, fund or self_pay → fen); ``at`` is its line and column."""
 
     name: str
     where: str
     stays: tuple[Mapping[str, str], ...]
     expected: tuple[Mapping[str, int], ...]
+    at: tuple[int, int]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.claims.payment.cases import Cases, Mask, read_cases
+from headwater.claims.payment.cases import Cases, read_cases
 from headwater.claims.payment.lines import Block, Operand, block, table_of
 from headwater.claims.payment.packages import Packages, price_packages
 from headwater.claims.payment.patients import price_patients
@@ -44,6 +44,18 @@ class Priced:
     def lines(self) -> pa.Table:
         """Return all lines: ``stay_id, line_no, account, step, reason, amount_fen, operands``."""
         return table_of(self.blocks, self.totals["stay_id"])
+
+    def only(self, where: pa.Array) -> "Priced":
+        """Return the payments of some of the stays, by a flag each."""
+        mine = np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.bool_)
+        place = np.cumsum(mine) - 1
+        blocks = []
+        for one in self.blocks:
+            kept = mine[one.rows]
+            used = tuple(Operand(each.name, each.unit, each.values[kept], each.names) for each in one.operands)
+            blocks.append(Block(one.reason, place[one.rows[kept]], one.amount[kept], used))
+        found = tuple(one for one in blocks if len(one.rows))
+        return Priced(self.policy_version, self.totals.filter(where), found, self.missing)
 
     def sums(self, *keys: str) -> pa.Table:
         """Return amounts and ``stays`` summed by columns of the totals; without any, one row."""
@@ -109,19 +121,7 @@ def price_cases(cases: Cases, stays: pa.Table, policy: Policy, *, where: pa.Arra
     }
     totals = _totals(stays, cases, amounts, packages)
     priced = Priced(policy.version, totals, (*ledger.blocks, *patients.blocks, paid), cases.missing)
-    return priced if where is None else _only(priced, np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.bool_))
-
-
-def _only(priced: Priced, mine: Mask) -> Priced:
-    """Return the payments of some of the stays."""
-    place = np.cumsum(mine) - 1
-    blocks = []
-    for one in priced.blocks:
-        kept = mine[one.rows]
-        used = tuple(Operand(each.name, each.unit, each.values[kept], each.names) for each in one.operands)
-        blocks.append(Block(one.reason, place[one.rows[kept]], one.amount[kept], used))
-    found = tuple(one for one in blocks if len(one.rows))
-    return Priced(priced.policy_version, priced.totals.filter(pa.array(mine)), found, priced.missing)
+    return priced if where is None else priced.only(where)
 
 
 def _totals(stays: pa.Table, cases: Cases, amounts: Mapping[str, object], packages: Packages) -> pa.Table:

@@ -187,6 +187,11 @@ REASONS: Mapping[str, Reason] = {
         "可报销费用 {eligible} 元中起付线 {deductible} 元以内",
         "of {eligible} eligible, the deductible of {deductible}",
     ),
+    "deductible_of_stay": _patient(
+        "deductible",
+        "本年第 {stay_no} 次住院，可报销费用 {eligible} 元中起付线 {deductible} 元以内",
+        "stay {stay_no} of the year: of {eligible} eligible, the deductible of {deductible}",
+    ),
     "ratio": _patient(
         "ratio",
         "第 {tier} 段 {portion} 元，基金比例 {ratio} 以外部分",

@@ -251,14 +251,24 @@ def read_benefits(entry: Entry) -> dict[tuple[str, str], Benefit]:
         if key in benefits:
             raise ratio.wrong("an insurance type and level that stand once", "只出现一次的险种与级别")
         eligible = found["eligible"].fields(*CLASSES)
+        first, *further = _deductibles(found["deductible"])
         benefits[key] = Benefit(
             eligible={name: share(eligible[name]) for name in CLASSES},
-            deductible=_amount(found["deductible"]),
+            deductible=first,
             tiers=_tiers(found["tiers"]),
             ceiling=_amount(found["ceiling"]) if "ceiling" in found else None,
             yearly="ceiling_per" in found and found["ceiling_per"].one_of("year", "stay") == "year",
+            further=tuple(further),
         )
     return benefits
+
+
+def _deductibles(entry: Entry) -> list[int]:
+    """Return one deductible for all stays, or those of a year's first, second and further stays."""
+    found = entry.each()
+    if not found:
+        raise entry.wrong("an amount, or a list of at least one", "一个金额，或至少含一个金额的列表")
+    return [_amount(one) for one in found]
 
 
 def _tiers(entry: Entry) -> tuple[Tier, ...]:
@@ -318,4 +328,4 @@ def read_case(entry: Entry) -> Case:
                 raise value.wrong(f"one of {', '.join(_EXPECTED)}", f"{'、'.join(_EXPECTED)} 之一")
         stays.append({key: value.text() for key, value in keys.items()})
         expected.append({key: value.number(2, low=-_YUAN, high=_YUAN) for key, value in pays.items()})
-    return Case(found["name"].text(), entry.where, tuple(stays), tuple(expected))
+    return Case(found["name"].text(), entry.where, tuple(stays), tuple(expected), entry.at)

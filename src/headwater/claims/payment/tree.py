@@ -15,12 +15,25 @@ import yaml
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["Entry", "read_tree"]
+__all__ = ["Entry", "PolicyRefusal", "read_tree"]
 
 _DAY = ("a day such as 2025-01-31", "形如 2025-01-31 的日期")
 _DEEPEST = 50
 """Levels of a policy; nothing in one has more than ten."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
+
+
+class PolicyRefusal(Refusal):
+    """A policy's text that is refused at a place.
+
+    Parameters
+    ----------
+    at : line and column, from 1; None where no place is known
+    """
+
+    def __init__(self, code: str, reason: Message, remedy: Message, *, at: tuple[int, int] | None) -> None:
+        super().__init__(code, reason, remedy)
+        self.at = at
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,11 @@ class Entry:
     def where(self) -> str:
         """File, line and path."""
         return f"{self.file}:{self.node.start_mark.line + 1}" + (f" {self.path}" if self.path else "")
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Line and column, from 1."""
+        return self.node.start_mark.line + 1, self.node.start_mark.column + 1
 
     def items(self) -> Iterator[tuple[str, "Entry"]]:
         """Yield keys and values of a mapping; a key that stands twice is refused."""
@@ -72,6 +90,10 @@ class Entry:
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.wrong("a list", "列表")
         return [Entry(node, self.file, f"{self.path}[{place}]") for place, node in enumerate(self.node.value)]
+
+    def each(self) -> list["Entry"]:
+        """Return the values of a list, or the one value that stands in its place."""
+        return self.entries() if isinstance(self.node, yaml.SequenceNode) else [self]
 
     def text(self) -> str:
         """Return a scalar as it is written."""
@@ -131,12 +153,13 @@ class Entry:
             return [entry.plain() for entry in self.entries()]
         return str(self.node.value)
 
-    def wrong(self, must_en: str, must_zh: str) -> Refusal:
+    def wrong(self, must_en: str, must_zh: str) -> PolicyRefusal:
         """Return the refusal of this value: where it stands and what it must be."""
-        return Refusal(
+        return PolicyRefusal(
             "E-POLICY",
             Message(f"付费政策有误：{self.where}。", f"The payment policy is wrong at {self.where}."),
             Message(f"应为：{must_zh}。", f"It must be {must_en}."),
+            at=self.at,
         )
 
 
@@ -153,10 +176,11 @@ def read_tree(text: str, *, file: str) -> Entry:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else file
-        raise Refusal(
+        raise PolicyRefusal(
             "E-POLICY",
             Message(f"付费政策 {place} 不是合法的 YAML。", f"The payment policy {place} is no valid YAML."),
             Message("按 docs/payment.md 的示例修正该行。", "Mend that line after the example in docs/payment.md."),
+            at=(mark.line + 1, mark.column + 1) if mark else None,
         ) from error
     return Entry(node, file)
 

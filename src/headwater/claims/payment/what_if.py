@@ -27,6 +27,10 @@ class WhatIf:
     before: Priced = field(repr=False)
     after: Priced = field(repr=False)
 
+    def only(self, where: pa.Array) -> "WhatIf":
+        """Return the comparison of some of the stays, by a flag each: nothing is priced again."""
+        return WhatIf(self.before.only(where), self.after.only(where))
+
     def by(self, *keys: str) -> pa.Table:
         """Return who gains and who loses, a row a value of the keys (columns of the totals); without any, one row.
 

@@ -2,10 +2,12 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from headwater.bench.pricing_cases import DRGS, changed, drawn, policy, stay, table
-from headwater.claims.payment import budget_status, price
+from headwater.claims.payment import budget_months, budget_status, price
 from headwater.errors import Refusal
 
 
@@ -85,3 +87,27 @@ def test_a_policy_without_a_budget_is_refused():
     priced = price(table([stay()]), DRGS, policy())
     with pytest.raises(Refusal, match="E-POLICY-BUDGET"):
         budget_status(priced, replace(policy(), budget=None), on=date(2025, 1, 31))
+
+
+def test_every_month_stands_where_it_would_on_its_last_day():
+    priced = price(table(drawn(200, 4)), DRGS, policy())
+    totals = priced.totals
+    month = pc.floor_temporal(totals["endtime"], unit="month").cast(pa.date32())
+    sums = (
+        pa.table({**{name: totals[name] for name in ("hospital_id", "insutype", "fund_fen")}, "endtime": month})
+        .append_column("stays", pa.array([1] * len(totals)))
+        .group_by(["hospital_id", "insutype", "endtime"])
+        .aggregate([("stays", "sum"), ("fund_fen", "sum")])
+        .rename_columns(["hospital_id", "insutype", "endtime", "stays", "fund_fen"])
+    )
+    for by in ("hospital_id", "insutype"):
+        months = budget_months(sums, policy(), on=date(2025, 12, 31), by=by)
+        days = {date(2025, 1, 1): date(2025, 1, 31), date(2025, 2, 1): date(2025, 2, 28)}
+        for first, last in days.items():
+            mine = months.filter(pc.equal(months["month"], pa.scalar(first)))
+            status = budget_status(priced, policy(), on=last, by=by)
+            assert mine.select(status.column_names).to_pylist() == status.to_pylist()
+        assert sum(months["fund_fen"].to_pylist()) == sum(
+            budget_status(priced, policy(), on=date(2025, 12, 31), by=by)["used_fen"].to_pylist()
+        )
+        assert set(months["forecast_method"].to_pylist()) == {"run_rate"}

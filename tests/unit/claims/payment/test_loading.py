@@ -33,6 +33,11 @@ BROKEN = {
     "no rule": ("rate: 7000.07", "hosp_lv: [3]", r"common_diseases\[0\]"),
     "both": ("negative_fund: zero", "negative_fund: zero\n  as_billed: true", r"reimbursement.*either"),
     "classes": ("{jia: 1, yi: 0.9, bing: 0}", "{jia: 1, yi: 0.9}", r"eligible.*bing"),
+    "no deductible": (
+        "deductible: 700.00",
+        "deductible: []",
+        r"49 .*ratios\[1\].deductible.*at least one",
+    ),
     "currency": ("plan: small", "plan: small\ncurrency: yuan", r":4 currency.*ISO 4217"),
     "regions": ("plan: small", "plan: small\nregions: []", r":4 regions.*at least one"),
     "no test": (TEXT[TEXT.index("- name: 基准") :], "  []\n", r"tests"),

@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
@@ -40,6 +41,9 @@ VARIANTS = {
     "kept": changed(("negative_fund: zero", "negative_fund: kept")),
     "all consumables": changed(("high_value_amount, share: 0.9, adrgs: [AA]", "consumable_amount, share: 0.333333")),
     "yearly for all": changed(("ceiling: 9000.00", "ceiling: 9000.00\n    ceiling_per: year")),
+    "deductibles that fall": changed(
+        ("deductible: 900.00", "deductible: [900.00, 450.00, 0]"), ("deductible: 700.00", "deductible: [700.00, 70.00]")
+    ),
     "every return once": changed(("same: mdc, pay: 0.85", "same: any, pay: once")),
 }
 
@@ -174,6 +178,37 @@ def test_the_ceiling_holds_for_a_year():
     # each: 20,000 over the deductible: 4,000 + 4,250 + 9,000 = 17,250; in 2025 the second one finds 2,750 left
     totals = price(table(stays), DRGS, policy()).totals
     assert totals["self_pay_fen"].to_pylist() == [365000, 365000, 1815000]
+
+
+def test_deductibles_fall_with_the_stays_of_a_year():
+    rules = changed(("deductible: 900.00", "deductible: [900.00, 450.00, 0]"))
+    days = (date(2025, 3, 1), date(2025, 1, 9), date(2025, 7, 1), date(2024, 12, 31), date(2025, 9, 1))
+    stays = [
+        stay(stay_id=f"{place}", psn_no="p", hospital_id=f"H{place}", begntime=day, endtime=day, jia_amount=bill)
+        for place, (day, bill) in enumerate(zip(days, [Decimal("900.00")] * 5, strict=True))
+    ]
+    for one in stays:
+        one["medfee_sumamt"] = one["jia_amount"]
+    # Another person's stay, one of nobody known, and one of an insurance that is not covered count for none.
+    more = [{**stays[0], "stay_id": "x", "psn_no": "q"}, {**stays[0], "stay_id": "y", "psn_no": None}]
+    more.append(
+        {**stays[0], "stay_id": "z", "insutype": "999", "endtime": date(2025, 1, 1), "begntime": date(2025, 1, 1)}
+    )
+    priced = price(table([*stays, *more]), DRGS, rules)
+    # 900: all of it, then 450 + 20 % of 450, then 20 % of 900 twice; the year before and others begin anew.
+    assert priced.totals["self_pay_fen"].to_pylist() == [54000, 90000, 18000, 90000, 18000, 90000, 90000, 90000]
+    told = [one.told for one in explain(priced, "0") if one.step.en == "deductible"]
+    assert [(one.zh, one.en) for one in told] == [
+        (
+            "本年第 2 次住院，可报销费用 900.00 元中起付线 450.00 元以内",
+            "stay 2 of the year: of 900.00 eligible, the deductible of 450.00",
+        )
+    ]
+
+
+def test_one_deductible_is_a_list_of_one():
+    rules = changed(("deductible: 900.00", "deductible: [900.00]"))
+    assert rules.version == policy().version != changed(("deductible: 900.00", "deductible: [900.00, 900.00]")).version
 
 
 def test_a_payment_is_explained_in_both_languages():
