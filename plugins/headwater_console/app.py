@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from headwater.adapters.home import Home
-from headwater_console import coding_api, extremes_api, files, pages, payment_api
+from headwater_console import coding_api, extremes_api, files, indicators_api, pages, payment_api
 from headwater_console.readings import Readings
 from headwater_console.views import Views
 
@@ -43,9 +43,9 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
 
     guarded = APIRouter(dependencies=[Depends(remember)])
     # The order counts: the last router answers whatever no other one knows.
-    for router in (coding_api.changing, extremes_api.changing):
+    for router in (coding_api.changing, extremes_api.changing, indicators_api.changing):
         guarded.include_router(router, dependencies=[Depends(authorize)])
-    apis = (coding_api.reading, extremes_api.reading, payment_api.reading)
+    apis = (coding_api.reading, extremes_api.reading, payment_api.reading, indicators_api.reading)
     for router in (pages.router, files.router, *apis, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)
