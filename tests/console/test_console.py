@@ -21,7 +21,10 @@ CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
 PAGES = ["/", "/batches", "/quality", "/sources"]
 KEY = {"x-who": "clerk"}
-DECISIONS = ("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions")
+DECISIONS = (
+    *("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions"),
+    *("/api/v1/custom-indicators", "/api/v1/custom-indicators/none/retirement"),
+)
 
 
 def login(x_who: str = Header("")) -> str:
@@ -84,6 +87,7 @@ def every_address(app: FastAPI) -> list[str]:
         "{path:path}": "anything",
         "{like_id}": "0" * 20,
         "{stay_id}": "none",
+        "{indicator}": "none",
     }
     found = []
     for route in app.routes:
@@ -111,7 +115,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 23
+    assert len(every_address(app)) == 28
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
