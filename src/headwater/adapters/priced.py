@@ -106,11 +106,14 @@ FROM lake.coding.assigned
 WHERE kind = 'consumable' AND is_high_value
 """
 
-_ASKED = """
+_ASKED = (
+    """
 stay.source_id, stay.stay_id, held.mdc, held.adrg, held.drg, held.status, stay.hospital_id, stay.hosp_lv, stay.insutype,
 stay.psn_no, stay.medfee_sumamt, stay.fund_pay_sumamt, stay.stay_days, stay.dscg_way, stay.begntime, stay.endtime,
 stay.age_years, stay.dscg_maindiag_code,
-""" + reviewed.SELECTED
+"""
+    + reviewed.SELECTED
+)
 
 _STAYS = """
 WITH stay AS (

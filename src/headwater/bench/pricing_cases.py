@@ -125,9 +125,25 @@ def table(stays: list[dict[str, object]]) -> pa.Table:
     """Return stays as a table."""
     columns = {}
     for name in dict.fromkeys((*stay(), *(stays[0] if stays else ()))):
-        kind = _MONEY if name.endswith(("_amount", "sumamt", "_limit")) else pa.date32() if name.endswith("time") else pa.string()
-        columns[name] = pa.array([one[name] for one in stays], pa.int64() if name in ("stay_days", "reviewed_no") else kind)
+        kind = (
+            _MONEY
+            if name.endswith(("_amount", "sumamt", "_limit"))
+            else pa.date32()
+            if name.endswith("time")
+            else pa.string()
+        )
+        columns[name] = pa.array(
+            [one[name] for one in stays], pa.int64() if name in ("stay_days", "reviewed_no") else kind
+        )
     return pa.table(columns)
+
+
+def _kind(name: str) -> pa.DataType:
+    if name in ("stay_days", "reviewed_no"):
+        return pa.int64()
+    if name.endswith(("_amount", "sumamt", "_limit")):
+        return _MONEY
+    return pa.date32() if name.endswith("time") else pa.string()
 
 
 def drawn(n: int, seed: int) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.stay_reviews import DECISIONS, Conflict, Question, Ruling
 from headwater.claims.extremes import RULE, Rule, by_model, by_rule, evidence, explain, reason
 from headwater.claims.extremes.judging import LIMIT
+from headwater.claims.signing import repeated
 from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
 from headwater.steps.holdings import in_force
@@ -152,7 +153,9 @@ def _complications(home: Home) -> pa.Table:
         for code, _, _ in plan.tables.complications
     ]
     columns = zip(*pairs, strict=True) if pairs else ((), ())
-    return pa.table({name: pa.array(one, pa.string()) for name, one in zip(("plan_version", "code"), columns, strict=True)})
+    return pa.table(
+        {name: pa.array(one, pa.string()) for name, one in zip(("plan_version", "code"), columns, strict=True)}
+    )
 
 
 def _expected(stays: pa.Table) -> pa.Table:
@@ -289,7 +292,7 @@ def decide(
         again = request_key and stay_reviews.decided_before(register, by=by, request_key=request_key)
         if again:
             if again[1:] != (stay_id, decision):
-                raise _repeated()
+                raise repeated("E-EXTREME-REPEATED")
             return Decided(*again)
         asked, rulings = stay_reviews.question(register, stay_id), stay_reviews.history(register, stay_id)
         seen = _seen(stay_id, asked, rulings)
@@ -308,7 +311,7 @@ def decide(
             )
         except Conflict:
             # Nobody else decides about this stay meanwhile, so the key came at the same moment for another one.
-            raise _repeated() from None
+            raise repeated("E-EXTREME-REPEATED") from None
     return Decided(number, stay_id, decision)
 
 
@@ -337,12 +340,4 @@ def _decided(standing: Ruling | None) -> Refusal:
         "E-EXTREME-DECIDED",
         Message(f"{by} 已作决定 {number}。", f"{by} has decided already, number {number}."),
         Message("若要取代，用 --over 指明它。", "To supersede it, name it (--over)."),
-    )
-
-
-def _repeated() -> Refusal:
-    return Refusal(
-        "E-EXTREME-REPEATED",
-        Message("同一请求号用于了不同的内容。", "One request key was used for two different requests."),
-        Message("换一个请求号。", "Use another key."),
     )

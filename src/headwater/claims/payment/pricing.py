@@ -73,7 +73,8 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy, *, where:
     ----------
     stays : ``stay_id, hospital_id, hosp_lv, insutype, drg, medfee_sumamt`` and, where known, ``psn_no, adrg, mdc,
         status, fund_pay_sumamt, stay_days, dscg_way, begntime, endtime, dscg_maindiag_code, jia_amount, yi_amount,
-        bing_amount, consumable_amount, high_value_amount``, and what people decided (`reviewed.COLUMNS`). Rules over a person's other stays see those of the table.
+        bing_amount, consumable_amount, high_value_amount``, and what people decided
+        (`reviewed.COLUMNS`). Rules over a person's other stays see those of the table.
     plan_drgs : the plan's groups (``code, name, adrg, mdc``), for ADRG and MDC where the stays have none
     where : which stays to return, e.g. those of the policy's days; the others are still seen by rules over a person's
         other stays. None: all

@@ -172,14 +172,15 @@ REASONS: Mapping[str, Reason] = {
     ),
     "reviewed_special": _payable(
         "reviewed",
-        "特例单议（{day} 决定 {number}，审核人 {by}）：按费用 {cost} 元的 {share} 支付，不低于个人已负担 {self_pay} 元，"
-        "替代 {before} 元",
+        "特例单议（{day} 决定 {number}，审核人 {by}）：按费用 {cost} 元的 {share} 支付，"
+        "不低于个人已负担 {self_pay} 元，替代 {before} 元",
         "case by case (decision {number} of {day} by {by}): share {share} of the bill of {cost}, no less than the "
         "patient's {self_pay}, in place of {before}",
     ),
     "reviewed_reduce": _payable(
         "reviewed",
-        "扣减（{day} 决定 {number}，审核人 {by}）：最多支付 {limit} 元，不低于个人已负担 {self_pay} 元，原为 {before} 元",
+        "扣减（{day} 决定 {number}，审核人 {by}）：最多支付 {limit} 元，"
+        "不低于个人已负担 {self_pay} 元，原为 {before} 元",
         "reduced (decision {number} of {day} by {by}): at most {limit}, no less than the patient's {self_pay}; "
         "it was {before}",
     ),

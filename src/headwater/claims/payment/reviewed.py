@@ -43,7 +43,9 @@ def review(ledger: Ledger, stays: pa.Table, cases: Cases, *, self_pay: Fen, own:
     by_cost = [Operand("cost", "fen", cases.cost), operand("share", "factor", share, len(cases))]
     special = np.maximum(times(cases.cost, share), self_pay)
     limit = fen_of(stays["reviewed_limit"], "reviewed_limit")[0]
-    ledger.replace("reviewed_special", _where(said, "special") & own & cases.costed, special, [*used, *by_cost, patient])
+    ledger.replace(
+        "reviewed_special", _where(said, "special") & own & cases.costed, special, [*used, *by_cost, patient]
+    )
     reduced = np.minimum(before, np.maximum(limit, self_pay))
     ledger.replace("reviewed_reduce", _where(said, "reduce"), reduced, [*used, Operand("limit", "fen", limit), patient])
     ledger.replace("reviewed_return", _where(said, "return"), np.minimum(before, self_pay), [*used, patient])
