@@ -1,13 +1,16 @@
 """The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from headwater.adapters import marts
+from headwater.claims.comparing.suppressing import LEAST
 from headwater.content.national import National, read_national
 from headwater.errors import Message, Refusal
 from headwater.steps.explain import explain
@@ -48,7 +51,7 @@ def payments(
     """List what stays are paid, by stay."""
     chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
     where = {name: value for name, value in chosen.items() if value is not None}
-    return _page(request, "fct_payment", _STAY, where=where, cursor=cursor, limit=limit)
+    return _page(request, "fct_payment", _STAY, where=where, paging=(cursor, limit))
 
 
 @reading.get("/stays/{stay_id}/payment")
@@ -120,7 +123,16 @@ def values(
     one = _indicator(request, name)
     chosen = {"hospital_id": hospital_id, "discharge_month": month.isoformat() if month else None}
     where = {column: value for column, value in chosen.items() if value is not None and column in one.columns}
-    return _page(request, one.name, one.key, where=where, cursor=cursor, limit=limit)
+    return _page(request, one.name, one.key, where=where, paging=(cursor, limit), shown=_without_few)
+
+
+def _without_few(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of an indicator without its numbers where they are of few stays, and why they are not there."""
+    stays = row.get("stay_count")
+    if stays is None or not 0 < stays < LEAST:
+        return {**row, "withheld": None}
+    kept = {name: None if isinstance(value, int | float | Decimal) else value for name, value in row.items()}
+    return {**kept, "withheld": "small"}
 
 
 def _indicator(request: Request, name: str) -> National:
@@ -135,13 +147,20 @@ def _indicator(request: Request, name: str) -> National:
 
 
 def _page(
-    request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], cursor: str | None, limit: int
+    request: Request,
+    mart: str,
+    key: tuple[str, ...],
+    *,
+    where: dict[str, str],
+    paging: tuple[str | None, int],
+    shown: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> Response:
+    cursor, limit = paging
     snapshot_id, rows = marts.page(
         request.app.state.home, mart, key=key, where=where, after=place(cursor, size=len(key)), limit=limit
     )
     following = cursor_of(*(_text(rows[-1][name]) for name in key)) if len(rows) == limit else None
-    return sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
+    return sent({"rows": [shown(row) for row in rows], "snapshot_id": snapshot_id, "next_cursor": following})
 
 
 def _text(value: object) -> str:

@@ -43,7 +43,8 @@ def client(furnished: Home) -> Iterator[TestClient]:
         create_tables(furnished, connection, read_fields(furnished.project))
         connection.execute(
             "INSERT INTO lake.indicator.value BY NAME SELECT 'cost' AS indicator, 1 AS version, "
-            "'hospital_id' AS grain, hospital_id, 'CNY' AS currency, 'synthetic' AS origin, value, stays, withheld FROM (VALUES "
+            "'hospital_id' AS grain, "
+            "hospital_id, 'CNY' AS currency, 'synthetic' AS origin, value, stays, withheld FROM (VALUES "
             "('h1:A', 900.5, 30, NULL), ('h1:B', NULL, NULL, 'small'), ('h1:C', NULL, NULL, 'complementary')) "
             "AS told (hospital_id, value, stays, withheld)"
         )

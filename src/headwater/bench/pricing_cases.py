@@ -125,16 +125,7 @@ def table(stays: list[dict[str, object]]) -> pa.Table:
     """Return stays as a table."""
     columns = {}
     for name in dict.fromkeys((*stay(), *(stays[0] if stays else ()))):
-        kind = (
-            _MONEY
-            if name.endswith(("_amount", "sumamt", "_limit"))
-            else pa.date32()
-            if name.endswith("time")
-            else pa.string()
-        )
-        columns[name] = pa.array(
-            [one[name] for one in stays], pa.int64() if name in ("stay_days", "reviewed_no") else kind
-        )
+        columns[name] = pa.array([one[name] for one in stays], _kind(name))
     return pa.table(columns)
 
 
