@@ -11,6 +11,7 @@ from headwater_console import (
     coding_api,
     extremes_api,
     files,
+    indicators_api,
     pages,
     payment_api,
     payment_pages,
@@ -52,9 +53,12 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
 
     guarded = APIRouter(dependencies=[Depends(remember)])
     # The order counts: the last router answers whatever no other one knows.
-    for router in (coding_api.changing, extremes_api.changing, policy_api.changing):
+    for router in (coding_api.changing, extremes_api.changing, policy_api.changing, indicators_api.changing):
         guarded.include_router(router, dependencies=[Depends(authorize)])
-    apis = (coding_api.reading, extremes_api.reading, payment_api.reading, policy_api.reading)
+    apis = (
+        *(coding_api.reading, extremes_api.reading, payment_api.reading, policy_api.reading),
+        indicators_api.reading,
+    )
     shown = (pages.router, policy_pages.router, payment_pages.router)
     for router in (*shown, files.router, *apis, pages.unknown):
         guarded.include_router(router)

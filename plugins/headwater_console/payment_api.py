@@ -1,13 +1,16 @@
 """The interface of groups, payments and indicators: stays and why they are paid so, policies, what-if, values."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from headwater.adapters import marts
+from headwater.claims.comparing.suppressing import LEAST
 from headwater.content.national import National, read_national
 from headwater.errors import Message, Refusal
 from headwater.steps.explain import explain
@@ -126,7 +129,16 @@ def values(
     one = _indicator(request, name)
     chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
     where = {column: value for column, value in chosen.items() if value is not None and column in one.columns}
-    return _page(request, one.name, one.key, where=where, asked=asked)
+    return _page(request, one.name, one.key, where=where, asked=asked, shown=_without_few)
+
+
+def _without_few(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of an indicator without its numbers where they are of few stays, and why they are not there."""
+    stays = row.get("stay_count")
+    if stays is None or not 0 < stays < LEAST:
+        return {**row, "withheld": None}
+    kept = {name: None if isinstance(value, int | float | Decimal) else value for name, value in row.items()}
+    return {**kept, "withheld": "small"}
 
 
 def _indicator(request: Request, name: str) -> National:
@@ -140,12 +152,20 @@ def _indicator(request: Request, name: str) -> National:
     )
 
 
-def _page(request: Request, mart: str, key: tuple[str, ...], *, where: dict[str, str], asked: _Asked) -> Response:
+def _page(
+    request: Request,
+    mart: str,
+    key: tuple[str, ...],
+    *,
+    where: dict[str, str],
+    asked: _Asked,
+    shown: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Response:
     snapshot_id, rows = marts.page(
         request.app.state.home, mart, key=key, where=where, after=place(asked.cursor, size=len(key)), limit=asked.limit
     )
     following = cursor_of(*(_text(rows[-1][name]) for name in key)) if len(rows) == asked.limit else None
-    return sent({"rows": rows, "snapshot_id": snapshot_id, "next_cursor": following})
+    return sent({"rows": [shown(row) for row in rows], "snapshot_id": snapshot_id, "next_cursor": following})
 
 
 def _text(value: object) -> str:

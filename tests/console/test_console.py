@@ -21,7 +21,10 @@ CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
 PAGES = ["/", "/batches", "/quality", "/sources", "/policies", "/payment", "/what-if"]
 KEY = {"x-who": "clerk"}
-DECISIONS = ("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions")
+DECISIONS = (
+    *("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions"),
+    *("/api/v1/custom-indicators", "/api/v1/custom-indicators/none/retirement"),
+)
 TRIALS = ("/api/v1/policies/check", "/api/v1/policies/preview", "/policies/verdict", "/policies/preview")
 TAKEN = {*(("POST", path) for path in (*DECISIONS, *TRIALS)), ("PUT", "/api/v1/policies/headwater_demo/2025-01-01")}
 """What takes a body, and refuses whatever is not JSON."""
@@ -89,6 +92,7 @@ def every_address(app: FastAPI) -> list[str]:
         "{policy}": "headwater_demo",
         "{first}": "2025-01-01",
         "{stay_id}": "none",
+        "{indicator}": "none",
     }
     found = []
     for route in app.routes:
@@ -116,7 +120,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 34
+    assert len(every_address(app)) == 36
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}

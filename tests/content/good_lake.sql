@@ -127,3 +127,23 @@ CREATE OR REPLACE TABLE marts.ind_case_mix AS
 SELECT 's1:A' AS hospital_id, DATE '2026-01-01' AS discharge_month, 1.1::DOUBLE AS cmi;
 CREATE OR REPLACE TABLE marts.ind_cost_consumption AS
 SELECT 's1:A' AS hospital_id, DATE '2026-01-01' AS discharge_month, 0.9::DOUBLE AS index_value;
+CREATE OR REPLACE TABLE marts.ind_comparison AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS ratio, 'within' AS place;
+CREATE OR REPLACE TABLE marts.ind_extreme_stay AS
+SELECT 's1:A' AS hospital_id, 'high' AS side, 90.00::DECIMAL(38, 2) AS at_stake;
+CREATE OR REPLACE TABLE marts.ind_budget_use AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS used_share;
+CREATE OR REPLACE TABLE marts.ind_common_disease AS
+SELECT 's1:A' AS hospital_id, 90.00::DECIMAL(38, 2) AS cost;
+CREATE OR REPLACE TABLE marts.ind_special_payment AS
+SELECT 's1:A' AS hospital_id, 90.00::DECIMAL(38, 2) AS cost;
+CREATE OR REPLACE TABLE marts.ind_group_coverage AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS stay_share;
+CREATE OR REPLACE TABLE marts.ind_low_risk_mortality AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS low_risk_death_share;
+CREATE OR REPLACE TABLE marts.ind_outlier_stay AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS stay_share;
+CREATE OR REPLACE TABLE marts.ind_payment_balance AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS balance_share;
+CREATE OR REPLACE TABLE marts.ind_time_consumption AS
+SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS index_value;

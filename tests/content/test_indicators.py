@@ -1,5 +1,6 @@
 """What the marts publish, and what each national indicator says of itself."""
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -12,37 +13,49 @@ from headwater.content.fields import read_fields
 from headwater.errors import Refusal
 
 PROJECT = Path(__file__).parents[2]
-NATIONAL = {
-    *("ind_drug_share", "ind_consumable_share", "ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_average_stay"),
-    *("ind_average_cost", "ind_readmission", "ind_selfpay_share", "ind_fund_share", "ind_special_drug"),
-    *("ind_high_value", "ind_high_value_price", "ind_payer_mix", "ind_formulary_coverage"),
-    "ind_formulary_drug",
-}
+MARTS = PROJECT / "dbt_project/models/marts/indicators"
 SAID = {"zh", "en", "formula", "grain", "unit", "direction", "owner", "threshold", "references"}
 
 
 def _models() -> dict[str, dict[str, Any]]:
-    files = (PROJECT / "dbt_project/models/marts/indicators").glob("ind_*.yml")
+    files = MARTS.rglob("ind_*.yml")
     models = (model for file in files for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"])
     return {model["name"]: model for model in models}
 
 
-@pytest.mark.parametrize("name", sorted(NATIONAL))
-def test_a_national_indicator_says_what_it_is(name: str) -> None:
-    model = _models()[name]
-    meta = model["config"]["meta"]
-    assert set(meta) == SAID
-    assert meta["direction"] in DIRECTIONS
-    assert set(meta["threshold"]) == {"low", "high"}
-    assert all(isinstance(meta[key], str) and meta[key] for key in ("zh", "en", "formula", "owner"))
-    assert all(isinstance(one, str) for one in meta["references"])
-    parse_unit(meta["unit"])
-    assert set(meta["grain"]) <= {column["name"] for column in model["columns"]}
+MODELS = _models()
 
 
-def test_every_indicator_with_a_formula_is_of_the_national_set() -> None:
-    said = {name for name, model in _models().items() if "formula" in (model.get("config") or {}).get("meta", {})}
-    assert said >= NATIONAL
+def lacking(model: dict[str, Any]) -> list[str]:
+    """Return what an indicator does not say of itself, or says wrongly."""
+    meta = (model.get("config") or {}).get("meta") or {}
+    right = {
+        **{key: isinstance(meta.get(key), str) and bool(meta[key].strip()) for key in ("zh", "en", "formula", "owner")},
+        "direction": meta.get("direction") in DIRECTIONS,
+        "threshold": set(meta.get("threshold") or {}) == {"low", "high"},
+        "references": bool(meta.get("references")) and all(isinstance(one, str) for one in meta["references"]),
+        "grain": bool(meta.get("grain")) and set(meta["grain"]) <= {column["name"] for column in model["columns"]},
+        "unit": isinstance(meta.get("unit"), str) and bool(parse_unit(meta["unit"])),
+        "nothing else": set(meta) <= SAID,
+    }
+    return [key for key, holds in right.items() if not holds]
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_an_indicator_says_what_it_is(name: str) -> None:
+    assert lacking(MODELS[name]) == []
+
+
+def test_every_mart_of_an_indicator_is_among_them() -> None:
+    assert set(MODELS) == {file.stem for file in MARTS.rglob("ind_*.sql")}
+    assert len(MODELS) == 33
+
+
+def test_an_indicator_that_says_less_is_noticed() -> None:
+    for key in SAID:
+        model = copy.deepcopy(MODELS["ind_item_price"])
+        del model["config"]["meta"][key]
+        assert lacking(model) == [key]
 
 
 def test_marts_publish_their_fields() -> None:

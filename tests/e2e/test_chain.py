@@ -60,6 +60,6 @@ def test_one_trigger_carries_deliveries_to_an_evolved_model(home: Home):
     assert values == 12
     assert versions == 1
     assert months > 6
-    assert results == 123
+    assert results == 135
     assert states == [("loaded",)]
     assert (home.reports / "quality" / "latest" / "zh.html").is_file()

@@ -25,7 +25,7 @@ TABLES = {
         ("hospitals", "BIGINT"),
         *((name, "DOUBLE") for name in ("phi", "tau2", "z", "p", "q")),
         *((name, "DOUBLE") for name in ("low_95", "high_95", "low_998", "high_998")),
-        *(("place", "VARCHAR"), *_MADE),
+        *(("place", "VARCHAR"), ("why_none", "VARCHAR"), *_MADE),
     ),
     "difference": (
         *_HOSPITAL,

@@ -8,7 +8,7 @@ import pyarrow as pa
 from headwater.adapters import lake
 from headwater.adapters.home import Home
 
-__all__ = ["TABLES", "create_tables", "judge_with", "stays", "write"]
+__all__ = ["TABLES", "beside", "create_tables", "judge_with", "read", "stays", "write"]
 
 TABLES = {
     "extreme": (
@@ -27,16 +27,54 @@ TABLES = {
 """A row a stay and method that calls it extreme, decided or not; made anew by every search."""
 
 _STAYS = """
+CREATE OR REPLACE TEMP TABLE grouped_stay AS
+WITH complicated AS (
+    SELECT row.source_id || ':' || row.mdtrt_id AS stay_id, made.plan_version,
+           regexp_replace(upper(coalesce(settled.code, row.diag_code)), '[^A-Z0-9]', '', 'g') AS code
+    FROM lake.raw.diagnosis AS row
+    INNER JOIN lake.marts.fct_stay AS stay ON stay.stay_id = row.source_id || ':' || row.mdtrt_id
+    INNER JOIN lake.grouping.stay AS made ON made.stay_id = stay.stay_id
+    LEFT JOIN settled
+        ON settled.kind = 'diagnosis' AND settled.source_id = row.source_id
+        AND settled.medins_list_codg IS NOT DISTINCT FROM row.diag_code
+        AND settled.medins_list_name IS NOT DISTINCT FROM row.diag_name
+        AND settled.valid_from <= CAST(stay.endtime AS DATE)
+        AND (settled.valid_to > CAST(stay.endtime AS DATE) OR settled.valid_to IS NULL)
+    WHERE row.diag_code IS DISTINCT FROM stay.dscg_maindiag_code
+),
+counted AS (
+    SELECT stay_id, count(DISTINCT code) AS cc_count
+    FROM complicated SEMI JOIN complication USING (plan_version, code)
+    GROUP BY stay_id
+)
 SELECT stay.stay_id, stay.source_id, stay.hospital_id, stay.region, stay.hosp_lv, stay.currency, stay.psn_no,
        made.mdc, made.adrg, made.drg, stay.medfee_sumamt, stay.stay_days,
        CAST(stay.age_years AS DOUBLE) AS age_years, stay.gend, stay.dscg_dept_name AS dept,
-       CAST(stay.is_emergency AS INTEGER) AS is_emergency, CAST(stay.diagnosis_count AS BIGINT) AS cc_count,
+       CAST(stay.is_emergency AS INTEGER) AS is_emergency, coalesce(counted.cc_count, 0) AS cc_count,
        CAST(median(stay.stay_days) OVER (PARTITION BY stay.region, stay.hosp_lv, stay.currency, made.drg) AS DOUBLE)
-           AS usual_days
+           AS usual_days, stay.begntime, stay.endtime
 FROM lake.marts.fct_stay AS stay
 INNER JOIN lake.grouping.stay AS made ON stay.stay_id = made.stay_id
+LEFT JOIN counted ON counted.stay_id = stay.stay_id
 WHERE stay.is_valid AND made.drg IS NOT NULL
-ORDER BY stay.stay_id
+"""
+
+_BESIDE = """
+SELECT stay.stay_id,
+       CASE WHEN other.begntime >= stay.endtime THEN 'after' ELSE 'before' END AS side,
+       other.hospital_id <> stay.hospital_id AS is_elsewhere,
+       min(CASE WHEN other.begntime >= stay.endtime THEN date_diff('day', stay.endtime, other.begntime)
+           ELSE date_diff('day', other.endtime, stay.begntime) END) AS gap,
+       arg_min(other.stay_id, (abs(date_diff('day', stay.endtime, other.begntime)), other.stay_id)) AS other_stay
+FROM grouped_stay AS stay
+SEMI JOIN judged USING (stay_id)
+INNER JOIN lake.marts.fct_stay AS other
+    ON other.is_valid AND other.psn_no = stay.psn_no AND other.stay_id <> stay.stay_id
+    AND other.region IS NOT DISTINCT FROM stay.region
+    AND (other.begntime BETWEEN stay.endtime AND stay.endtime + to_days($1)
+        OR other.endtime BETWEEN stay.begntime - to_days($1) AND stay.begntime)
+GROUP BY ALL
+ORDER BY ALL
 """
 
 _LINES = """
@@ -58,33 +96,62 @@ def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     lake.create_tables(home, connection, schema="grouping", tables=TABLES)
 
 
-def stays(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return the valid stays that have a group, in a fixed order.
+def read(connection: duckdb.DuckDBPyConnection, complications: pa.Table) -> list[tuple[str | None, str]]:
+    """Make the table ``grouped_stay``: valid stays that have a group. Return their regions with currency, in order.
 
-    ``cc_count`` counts all diagnoses on record; ``usual_days`` is the median among the stays of the same group.
-    """
-    return connection.execute(_STAYS).to_arrow_table()
-
-
-def judge_with(connection: duckdb.DuckDBPyConnection, found: pa.Table, judged: pa.Table) -> None:
-    """Make the relations ``judged``, ``stay`` and ``line`` on which evidence is sought.
+    ``cc_count`` counts the secondary diagnoses that are on the plan's lists of complications, each code once and
+    whatever the principal diagnosis; ``usual_days`` is the median among the stays of the same group.
 
     Parameters
     ----------
-    found : as `stays` returns
+    complications : ``plan_version, code``; codes are letters and digits alone
+    """
+    connection.register("complication", complications)
+    connection.execute(_STAYS)
+    connection.unregister("complication")
+    return connection.execute("SELECT DISTINCT region, currency FROM grouped_stay ORDER BY ALL").fetchall()
+
+
+def stays(connection: duckdb.DuckDBPyConnection, region: str | None, currency: str) -> pa.Table:
+    """Return the stays of one region in a fixed order: nobody else is like them, and they alone are held in memory."""
+    return connection.execute(
+        "SELECT * FROM grouped_stay WHERE region IS NOT DISTINCT FROM $1 AND currency = $2 ORDER BY stay_id",
+        [region, currency],
+    ).to_arrow_table()
+
+
+def judge_with(connection: duckdb.DuckDBPyConnection, judged: pa.Table) -> pa.Table:
+    """Make the relations ``judged``, ``stay`` and ``line`` on which evidence is sought; return the judged stays.
+
+    Parameters
+    ----------
     judged : stay_id and side
     """
-    connection.register("all_stays", found)
     connection.register("all_judged", judged)
     connection.execute("CREATE OR REPLACE TEMP TABLE judged AS SELECT stay_id, side FROM all_judged")
+    connection.unregister("all_judged")
     # Only groups in which a stay is extreme are read line by line.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE stay AS "
-        "SELECT stay_id, source_id, region, hosp_lv, currency, drg FROM all_stays SEMI JOIN "
-        "(SELECT DISTINCT region, hosp_lv, currency, drg FROM all_stays SEMI JOIN judged USING (stay_id)) "
+        "SELECT stay_id, source_id, region, hosp_lv, currency, drg FROM grouped_stay SEMI JOIN "
+        "(SELECT DISTINCT region, hosp_lv, currency, drg FROM grouped_stay SEMI JOIN judged USING (stay_id)) "
         "USING (region, hosp_lv, currency, drg)"
     )
     connection.execute(_LINES)
+    return connection.execute("FROM grouped_stay SEMI JOIN judged USING (stay_id) ORDER BY stay_id").to_arrow_table()
+
+
+def beside(connection: duckdb.DuckDBPyConnection, *, within_days: int) -> pa.Table:
+    """Return the stays of the same person shortly before or after a judged one, in any hospital of the region.
+
+    Persons are known by their tokens, which are the same in every hospital.
+
+    Returns
+    -------
+    pyarrow.Table
+        stay_id, side (before, after), is_elsewhere (another hospital), gap (days, the shortest), other_stay
+    """
+    return connection.execute(_BESIDE, [within_days]).to_arrow_table()
 
 
 def write(connection: duckdb.DuckDBPyConnection, judged: pa.Table, *, found_by: str, at: datetime) -> int:

@@ -14,3 +14,19 @@ create or replace trigger never_changed before update or delete on ops.indicator
 for each row execute function ops.refuse_change();
 create or replace trigger never_emptied before truncate on ops.indicator
 for each statement execute function ops.refuse_change();
+
+-- From here on a version is no more computed, nor any before it; another definition brings the indicator back.
+create table if not exists ops.indicator_retirement (
+    name text not null,
+    version integer not null,
+    why text not null check (why <> ''),
+    retired_by text not null check (retired_by <> ''),
+    retired_at timestamptz not null default now(),
+    primary key (name, version),
+    foreign key (name, version) references ops.indicator (name, version)
+);
+
+create or replace trigger never_changed before update or delete on ops.indicator_retirement
+for each row execute function ops.refuse_change();
+create or replace trigger never_emptied before truncate on ops.indicator_retirement
+for each statement execute function ops.refuse_change();

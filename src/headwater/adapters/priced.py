@@ -8,7 +8,7 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from headwater.adapters import grouped, lake
+from headwater.adapters import grouped, lake, reviewed
 from headwater.adapters.following import SEEN
 from headwater.adapters.home import Home
 from headwater.claims.payment import Holder, Policy
@@ -55,11 +55,12 @@ TABLES = {
         )
         for name, holder in BUDGETS.items()
     },
+    "reviewed": reviewed.COLUMNS,
     "seen": SEEN,
 }
 """``stay``: one row a valid stay for which a policy held. ``line``: its steps, which sum to its total by account.
 ``budget`` and ``pool``: where the budget of each hospital and of each insurance type's fund stood at the end of each
-month, made anew whenever stays are priced."""
+month, made anew whenever stays are priced. ``reviewed``: what people decided about stays."""
 
 
 def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -101,6 +102,7 @@ def read(connection: duckdb.DuckDBPyConnection, *, until: int, part: int = 0, pa
         high_value=_HIGH_VALUE,
         asked=_ASKED,
         held=grouped.HELD,
+        reviewed=reviewed.JOIN,
         amounts=amounts,
         part=int(part),
         parts=int(parts),
@@ -114,11 +116,14 @@ FROM lake.coding.assigned
 WHERE kind = 'consumable' AND is_high_value
 """
 
-_ASKED = """
+_ASKED = (
+    """
 stay.source_id, stay.stay_id, held.mdc, held.adrg, held.drg, held.status, stay.hospital_id, stay.hosp_lv, stay.insutype,
 stay.psn_no, stay.medfee_sumamt, stay.fund_pay_sumamt, stay.stay_days, stay.dscg_way, stay.begntime, stay.endtime,
-stay.age_years, stay.dscg_maindiag_code
+stay.age_years, stay.dscg_maindiag_code,
 """
+    + reviewed.SELECTED
+)
 
 _STAYS = """
 WITH stay AS (
@@ -148,6 +153,7 @@ SELECT {asked}, holding.policy, holding.policy_version, held.plan, held.plan_ver
 FROM stay
 INNER JOIN lake.grouping.stay AS held {at} ON held.stay_id = stay.stay_id
 INNER JOIN holding ON {held}
+{reviewed}
 LEFT JOIN amounts ON amounts.stay_id = stay.stay_id
 """
 
@@ -273,6 +279,7 @@ WITH stay AS (
     FROM lake.{STAYS} AS paid
     INNER JOIN lake.{grouped.FOLLOWED} AS stay USING (stay_id)
     INNER JOIN lake.{grouped.STAYS} AS held USING (stay_id)
+    {reviewed.JOIN}
 )
 SELECT * FROM stay
 WHERE is_asked OR psn_no IN (SELECT psn_no FROM stay WHERE is_asked AND psn_no IS NOT NULL)

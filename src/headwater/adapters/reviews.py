@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import errors
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
+from headwater.adapters import deciding
+from headwater.adapters.deciding import Conflict
 from headwater.claims.signing import signature
 
 __all__ = [
@@ -33,10 +34,6 @@ __all__ = [
     "ruling",
     "rulings",
 ]
-
-
-class Conflict(Exception):
-    """Somebody else decided meanwhile, or the decision does not wait (any more)."""
 
 
 class SamePerson(Exception):
@@ -142,7 +139,7 @@ _QUESTION = (
 
 def lock(connection: psycopg.Connection, like_id: str) -> None:
     """Wait until nobody else decides about these items; released when the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(hashtext('headwater.coding.decide'), hashtext(%s))", (like_id,))
+    deciding.lock(connection, "coding.decide", like_id)
 
 
 def ask(connection: psycopg.Connection, questions: Sequence[Question], *, kinds: Sequence[str]) -> None:
@@ -151,17 +148,7 @@ def ask(connection: psycopg.Connection, questions: Sequence[Question], *, kinds:
     connection.execute(
         "delete from ops.coding_question where kind = any(%s) and not like_id = any(%s)", (list(kinds), kept)
     )
-    names = _QUESTION.split(", ")
-    update = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"insert into ops.coding_question ({_QUESTION}) values ({', '.join(['%s'] * len(names))}) "
-            f"on conflict (like_id) do update set {update}",
-            [
-                tuple(Jsonb(value) if name in ("attributes", "alternatives") else value for name, value in row.items())
-                for row in ({name: getattr(question, name) for name in names} for question in questions)
-            ],
-        )
+    deciding.renew(connection, "ops.coding_question", questions, columns=_QUESTION, json=("attributes", "alternatives"))
 
 
 def queue(
@@ -236,22 +223,19 @@ def decide(connection: psycopg.Connection, wanted: Wanted) -> int:
         when another decision stands at this place
     """
     asked = wanted.question
-    try:
-        row = connection.execute(
-            "insert into ops.coding_decision (like_id, kind, name, attributes, code, candidates, reference_version, "
-            "needs_confirmation, decided_by, why, supersedes, request_key, signature) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning decision_id",
-            (
-                *(asked.like_id, asked.kind, asked.name, Jsonb(dict(asked.attributes)), wanted.code),
-                *(list(wanted.candidates), wanted.reference_version, wanted.needs_confirmation, wanted.by, wanted.why),
-                *(wanted.supersedes, wanted.request_key, signature(wanted.by)),
-            ),
-        ).fetchone()
-    except errors.UniqueViolation as error:
-        raise Conflict from error
-    if row is None:
-        raise AssertionError("an insert that returns has a row")
-    return int(row[0])
+    values = {
+        **{name: getattr(asked, name) for name in ("like_id", "kind", "name", "attributes")},
+        "code": wanted.code,
+        "candidates": list(wanted.candidates),
+        "reference_version": wanted.reference_version,
+        "needs_confirmation": wanted.needs_confirmation,
+        "decided_by": wanted.by,
+        "why": wanted.why,
+        "supersedes": wanted.supersedes,
+        "request_key": wanted.request_key,
+        "signature": signature(wanted.by),
+    }
+    return deciding.put_down(connection, "ops.coding_decision", values, number="decision_id")
 
 
 def confirm(

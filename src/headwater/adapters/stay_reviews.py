@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-from psycopg import errors
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
+
+from headwater.adapters import deciding
+from headwater.adapters.deciding import Conflict
 
 __all__ = [
     "DECISIONS",
@@ -28,10 +29,6 @@ __all__ = [
 
 DECISIONS = ("accept", "special", "reduce", "return")
 """Paid as it is; paid case by case; what lies beyond is not paid; back to the hospital."""
-
-
-class Conflict(Exception):
-    """Somebody else decided meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ _RULING = "review_id, stay_id, drg, side, amount, seen, decision, decided_by, wh
 
 def lock(connection: psycopg.Connection, stay_id: str) -> None:
     """Wait until nobody else decides about this stay; released when the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(hashtext('headwater.stay.decide'), hashtext(%s))", (stay_id,))
+    deciding.lock(connection, "stay.decide", stay_id)
 
 
 def ask(connection: psycopg.Connection, questions: Sequence[Question]) -> int:
@@ -101,20 +98,10 @@ def ask(connection: psycopg.Connection, questions: Sequence[Question]) -> int:
 
     A stay about whose group, side and amount somebody has decided does not wait again; one asked before keeps its day.
     """
-    names = _QUESTION.split(", ")
-    update = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     connection.execute(
         "delete from ops.stay_question where not stay_id = any(%s)", ([one.stay_id for one in questions],)
     )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"insert into ops.stay_question ({_QUESTION}) values ({', '.join(['%s'] * len(names))}) "
-            f"on conflict (stay_id) do update set {update}",
-            [
-                tuple(Jsonb(list(value)) if name in ("reasons", "evidence") else value for name, value in row)
-                for row in ([(name, getattr(one, name)) for name in names] for one in questions)
-            ],
-        )
+    deciding.renew(connection, "ops.stay_question", questions, columns=_QUESTION, json=("reasons", "evidence"))
     connection.execute(
         "delete from ops.stay_question as asked using ops.stay_review as made where made.stay_id = asked.stay_id "
         "and made.drg = asked.drg and made.side = asked.side and made.amount = asked.amount "
@@ -189,21 +176,19 @@ def decide(
     Conflict
         when another decision stands at this place
     """
-    try:
-        row = connection.execute(
-            "insert into ops.stay_review (stay_id, drg, side, amount, seen, decision, decided_by, why, supersedes, "
-            "request_key) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning review_id",
-            (
-                *(seen["stay_id"], seen["drg"], seen["side"], Decimal(seen["amount"]), Jsonb(dict(seen)), decision),
-                *(*signed, supersedes, request_key),
-            ),
-        ).fetchone()
-    except errors.UniqueViolation as error:
-        raise Conflict from error
-    if row is None:
-        raise AssertionError("an insert that returns has a row")
+    values = {
+        **{name: seen[name] for name in ("stay_id", "drg", "side")},
+        "amount": Decimal(seen["amount"]),
+        "seen": seen,
+        "decision": decision,
+        "decided_by": signed[0],
+        "why": signed[1],
+        "supersedes": supersedes,
+        "request_key": request_key,
+    }
+    number = deciding.put_down(connection, "ops.stay_review", values, number="review_id")
     connection.execute("delete from ops.stay_question where stay_id = %s", (seen["stay_id"],))
-    return int(row[0])
+    return number
 
 
 def decided_before(connection: psycopg.Connection, *, by: str, request_key: str) -> tuple[int, str, str] | None:

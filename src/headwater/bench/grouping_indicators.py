@@ -11,6 +11,7 @@ import duckdb
 
 from headwater.adapters import indicator_values
 from headwater.adapters.home import Home
+from headwater.adapters.indicator_values import During
 from headwater.bench.figures import Figure, Size
 from headwater.bench.indicator_faults import FAULTY, is_refused_in_place
 from headwater.claims.indicators import Catalogue, Checked, Indicator, check
@@ -68,7 +69,7 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
         connection.execute("ATTACH ':memory:' AS lake; CREATE SCHEMA lake.marts")
         made_up(connection, _STAYS)
         started, worked = time.perf_counter(), time.process_time()
-        values, failed = indicator_values.compute(connection, checked, catalogue)
+        values, failed = indicator_values.compute(connection, [During(checked)], catalogue)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
         together = _values(connection)
         singly = _singly(connection, checked[: _SINGLY[size]], catalogue)
@@ -134,7 +135,7 @@ def _singly(
     seconds, values = 0.0, dict[tuple[object, ...], float | None]()
     for one in checked:
         started = time.perf_counter()
-        indicator_values.compute(connection, [one], catalogue)
+        indicator_values.compute(connection, [During([one])], catalogue)
         seconds += time.perf_counter() - started
         values |= _values(connection)
     return seconds, values

@@ -173,7 +173,18 @@ def _close(one: _Open, case: list[_Open], policy: Policy, self_pay: Decimal) -> 
             one.paid += _round(_outside(one, policy) * _unit(policy.outside.share))
     if policy.floored and len(case) == 1 and self_pay > one.paid:
         one.paid = self_pay
+    _review(one, policy, self_pay)
     return Paid(one.paid, self_pay, one.package)
+
+
+def _review(one: _Open, policy: Policy, self_pay: Decimal) -> None:
+    """Do what somebody decided about the stay."""
+    said, cost = one.stay.get("reviewed_as"), one.stay.get("medfee_sumamt")
+    if said == "special" and not one.merged and cost is not None:
+        one.paid = max(_round(cost * _unit(policy.by_cost)), self_pay)
+    if said in ("reduce", "return"):
+        limit = _amount(one.stay, "reviewed_limit") if said == "reduce" else Decimal(0)
+        one.paid = min(one.paid, max(limit, self_pay))
 
 
 def _happened(one: _Open, policy: Policy, known: tuple[Weight, Decimal, Decimal]) -> Decimal:

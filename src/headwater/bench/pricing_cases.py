@@ -10,7 +10,7 @@ import pyarrow as pa
 from headwater.claims.payment.loading import parse_policy
 from headwater.claims.payment.policy import Policy
 
-__all__ = ["DRGS", "TEXT", "changed", "drawn", "policy", "stay", "table"]
+__all__ = ["DRGS", "TEXT", "changed", "drawn", "policy", "reviewed", "stay", "table"]
 
 TEXT = """\
 policy: every_rule
@@ -124,10 +124,17 @@ def stay(**given: object) -> dict[str, object]:
 def table(stays: list[dict[str, object]]) -> pa.Table:
     """Return stays as a table."""
     columns = {}
-    for name in stay():
-        kind = _MONEY if name.endswith(("_amount", "sumamt")) else pa.date32() if name.endswith("time") else pa.string()
-        columns[name] = pa.array([one[name] for one in stays], pa.int64() if name == "stay_days" else kind)
+    for name in dict.fromkeys((*stay(), *(stays[0] if stays else ()))):
+        columns[name] = pa.array([one[name] for one in stays], _kind(name))
     return pa.table(columns)
+
+
+def _kind(name: str) -> pa.DataType:
+    if name in ("stay_days", "reviewed_no"):
+        return pa.int64()
+    if name.endswith(("_amount", "sumamt", "_limit")):
+        return _MONEY
+    return pa.date32() if name.endswith("time") else pa.string()
 
 
 def drawn(n: int, seed: int) -> list[dict[str, object]]:
@@ -169,3 +176,21 @@ def drawn(n: int, seed: int) -> list[dict[str, object]]:
             )
         )
     return stays
+
+
+def reviewed(stays: list[dict[str, object]], seed: int) -> list[dict[str, object]]:
+    """Return stays about half of which somebody decided."""
+    rng = np.random.default_rng(seed)
+    said = rng.choice(["special", "reduce", "return", ""], len(stays), p=[0.2, 0.2, 0.1, 0.5])
+    limits = [Decimal(int(one)) / 100 for one in rng.lognormal(13.7, 1.1, len(stays))]
+    return [
+        {
+            **one,
+            "reviewed_as": str(decision) or None,
+            "reviewed_limit": limit if decision == "reduce" else None,
+            "reviewed_no": place if decision else None,
+            "reviewed_on": "2025-06-01" if decision else None,
+            "reviewed_by": "p0_a" if decision else None,
+        }
+        for place, (one, decision, limit) in enumerate(zip(stays, said, limits, strict=True))
+    ]

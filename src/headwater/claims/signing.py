@@ -4,7 +4,7 @@ import unicodedata
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["signature", "signed"]
+__all__ = ["repeated", "signature", "signed"]
 
 _LIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
 """Scripts whose letters look like each other's."""
@@ -50,6 +50,15 @@ def signed(given: tuple[str, str], *, code: str) -> tuple[str, str]:
             ),
         )
     return by, why
+
+
+def repeated(code: str) -> Refusal:
+    """Return the refusal of a request whose key was used for another one; ``code`` is the refusal's."""
+    return Refusal(
+        code,
+        Message("同一请求号用于了不同的内容。", "One request key was used for two different requests."),
+        Message("换一个请求号。", "Use another key."),
+    )
 
 
 def _spelled(name: str) -> str:

@@ -21,8 +21,9 @@ _MEASURES = {
     "consumable_amount": "consumables 耗材费",
     "service_amount": "services 服务费",
 }
+_ALONE = "[dim]no peers 无同级医院可比[/]"
 _PLACES = {
-    "": "[dim]no peers 无同级[/]",
+    "": "–",
     "within": "within 范围内",
     "rather high": "[yellow]rather high 偏高[/]",
     "rather low": "[yellow]rather low 偏低[/]",
@@ -60,7 +61,11 @@ def compare(
         "hospital 医院", "level 级别", "stays 病例", "O/E 比值", "95 % 区间", "shrunken 收缩", "place 位置", numbers=5
     )
     for row in found.rows:
-        if row["measure"] == measure and row["ratio"] is not None:
+        if row["measure"] != measure:
+            continue
+        if row["why_none"]:
+            table.add_row(shown(row["hospital_id"]), shown(row["hosp_lv"]), f"{row['stays']:,}", *("–",) * 3, _ALONE)
+        elif row["ratio"] is not None:
             between = f"{row['lower']:.2f}–{row['upper']:.2f}"
             factor = "–" if row["factor"] is None else f"{row['factor']:.2f}"
             numbers = (f"{row['stays']:,}", f"{row['ratio']:.2f}", between, factor)

@@ -1,8 +1,6 @@
 """``headwater indicator``: indicators that are defined without code."""
 
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -13,9 +11,9 @@ import typer
 from rich.console import Console
 
 from headwater.claims.indicators import FormulaRefusal
+from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.deliveries import whoami
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.adapters.indicators import Stored
@@ -26,66 +24,102 @@ app = typer.Typer(no_args_is_help=True, help="Indicators defined without code. /
 _out = Console()
 _err = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. / 以 JSON 输出")]
 File = Annotated[Path, typer.Argument(help="YAML or JSON, one or more definitions. / 指标定义文件")]
+Name = Annotated[str, typer.Argument(help="Its name. / 指标名")]
+By = Annotated[str | None, typer.Option(help="Who does it; default: you. / 经办人")]
+Most = Annotated[int, typer.Option(min=1, max=1000, help="Cells at most. / 最多行数")]
 _WIDEST = 100
 
 
 @app.command()
-def define(
-    file: File,
-    by: Annotated[str | None, typer.Option(help="Who defines it; default: you. / 定义人")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check definitions and store each as a version; the same again changes nothing. / 定义指标."""
+def define(file: File, by: By = None, as_json: Json = False) -> None:
+    """Check definitions and store each as a version, or none; the same again changes nothing. / 定义指标."""
     from headwater.content.indicators import read_indicators
     from headwater.steps.indicators import define as run
 
     with _errors():
-        home = _home()
-        stored = [run(home, one, by=by or whoami()) for one in read_indicators(file)]
+        stored = run(home(), *read_indicators(file), by=by or whoami())
     if as_json:
-        _print_json({"indicators": [asdict(one) for one in stored]})
+        print_json({"indicators": [asdict(one) for one in stored]})
     else:
         _tell(stored)
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the newest version of each indicator. / 列出指标."""
+    """List the newest version of each indicator that is not retired. / 列出指标."""
     from headwater.steps.indicators import listed
 
     with _errors():
-        found = listed(_home())
+        found = listed(home())
     if as_json:
-        _print_json({"indicators": [asdict(one) for one in found]})
+        print_json({"indicators": [asdict(one) for one in found]})
     else:
         _tell(found)
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Its name. / 指标名")], as_json: Json = False) -> None:
-    """Show every version of an indicator. / 显示指标的各版本."""
-    from headwater.steps.indicators import history
+def history(name: Name, as_json: Json = False) -> None:
+    """Tell every version of an indicator: who defined it, from when it holds, who retired it. / 指标的版本与停用."""
+    from headwater.steps.indicators import history as run
 
     with _errors():
-        found = history(_home(), name)
+        found = run(home(), name)
     if as_json:
-        _print_json({"versions": [asdict(one) for one in found]})
+        print_json({"versions": [asdict(one) for one in found]})
         return
+    table = listing("version 版本", "holds from 生效", "formula 公式", "defined 定义", "retired 停用")
     for one in found:
-        said = {**asdict(one.indicator), "defined_by": one.defined_by, "defined_at": f"{one.defined_at:%Y-%m-%d %H:%M}"}
-        for key, value in said.items():
-            if value not in ("", None, ()):
-                _out.print(f"[bold]{key}[/] {shown(', '.join(value) if isinstance(value, tuple) else str(value))}")
-        _out.print()
+        said, ended = one.indicator, one.retirement
+        gone = f"{ended.retired_at:%Y-%m-%d}\n{shown(ended.retired_by)}\n[dim]{shown(ended.why)}[/]" if ended else ""
+        since = "–" if said.valid_from == date.min else said.valid_from.isoformat()
+        made = f"{one.defined_at:%Y-%m-%d}\n{shown(one.defined_by)}"
+        table.add_row(f"{said.version}", since, shown(_short(said.formula)), made, gone)
+    _out.print(table)
+
+
+@app.command()
+def show(name: Name, limit: Most = 20, as_json: Json = False) -> None:
+    """Show what an indicator says of itself, and the values that were computed last. / 显示指标及最近的值."""
+    from headwater.steps.indicators import history as run
+    from headwater.steps.indicators import values
+
+    with _errors():
+        (newest, *_), cells = run(home(), name), values(home(), name, limit=limit)
+    if as_json:
+        print_json({"indicator": asdict(newest), "cells": cells})
+        return
+    for key, value in {**asdict(newest.indicator), "defined_by": newest.defined_by}.items():
+        if value not in ("", None, ()):
+            _out.print(f"[bold]{key}[/] {shown(', '.join(value) if isinstance(value, tuple) else str(value))}")
+    if newest.retirement:
+        _out.print(f"[red]retired 已停用[/] {shown(newest.retirement.why)}")
+    _tell_cells(newest.indicator.grain, newest.indicator.unit, cells)
+
+
+@app.command()
+def retire(
+    name: Name,
+    why: Annotated[str, typer.Option(help="The reason. / 理由")],
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Compute an indicator no more; its versions stay in its history. / 停用指标."""
+    from headwater.steps.indicators import retire as run
+
+    with _errors():
+        done = run(home(), name, signed=(by or whoami(), why))
+    if as_json:
+        print_json({"retired": asdict(done)})
+    else:
+        _out.print(f"[bold]{shown(name)}[/] 已停用，历史保留。 retired; its history stays.", highlight=False)
 
 
 @app.command()
 def preview(
     file: File,
     months: Annotated[int, typer.Option(min=1, max=120, help="Newest months. / 最近几个月")] = 3,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Cells at most. / 最多行数")] = 20,
+    limit: Most = 20,
     as_json: Json = False,
 ) -> None:
     """Compute definitions over the newest months without storing anything. / 试算指标."""
@@ -93,18 +127,14 @@ def preview(
     from headwater.steps.indicators import preview as run
 
     with _errors():
-        home = _home()
-        found = [(one, run(home, one, months=months, limit=limit)) for one in read_indicators(file)]
+        defined = read_indicators(file)
+        found = list(zip(defined, run(home(), *defined, months=months, limit=limit), strict=True))
     if as_json:
-        _print_json({"previews": [{"indicator": asdict(one), "cells": cells} for one, cells in found]})
+        print_json({"previews": [{"indicator": asdict(one), "cells": cells} for one, cells in found]})
         return
     for one, cells in found:
         _out.print(f"[bold]{shown(one.name)}[/] {shown(one.zh)} · {shown(one.en)}", highlight=False)
-        table = listing(*one.grain, "stays 人次", f"{shown(one.unit)} 值", numbers=2)
-        for cell in cells:
-            value = "–" if cell["value"] is None else f"{cell['value']:,.4g}"
-            table.add_row(*(shown(str(cell[name])) for name in one.grain), f"{cell['stays']:,}", value)
-        _out.print(table)
+        _tell_cells(one.grain, one.unit, cells)
 
 
 @app.command()
@@ -113,12 +143,14 @@ def compute(as_json: Json = False) -> None:
     from headwater.steps.indicators import compute as run
 
     with _errors():
-        report = run(_home(), on=_today())
+        report = run(home(), on=_today())
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
-        counts = (report.computed, report.values, report.unknown, report.alerts)
-        table = listing("indicators 指标", "values 值", "unknown 未知", "alerts 预警", numbers=4)
+        counts = (report.computed, report.values, report.unknown, report.withheld, report.alerts)
+        table = listing(
+            "indicators 指标", "values 值", "unknown 未知", "withheld 隐去", "alerts 预警", numbers=len(counts)
+        )
         table.add_row(*(f"{count:,}" for count in counts))
         _out.print(table)
         for one in report.refused:
@@ -127,41 +159,46 @@ def compute(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _tell(found: "list[Stored]") -> None:
+def _tell(found: "Sequence[Stored]") -> None:
     table = listing("name 指标", "formula 公式", "unit 单位", "version 版本", numbers=1)
     for one in found:
         said = one.indicator
         name = f"{said.name}\n[dim]{shown(said.zh)}[/]"
-        formula = said.formula if len(said.formula) <= _WIDEST else f"{said.formula[:_WIDEST]}…"
-        table.add_row(name, shown(formula), shown(said.unit), f"{said.version}")
+        table.add_row(name, shown(_short(said.formula)), shown(said.unit), f"{said.version}")
     _out.print(table)
+
+
+def _tell_cells(grain: Sequence[str], unit: str, cells: Sequence[Mapping[str, Any]]) -> None:
+    """Tell cells; one that is withheld says so and why, and has no number."""
+    from headwater.claims.comparing import WITHHELD
+
+    table = listing(*grain, "version 版本", "stays 人次", f"{shown(unit)} 值", numbers=3)
+    for cell in cells:
+        if cell["withheld"]:
+            why = WITHHELD[cell["withheld"]]
+            numbers = ["–", f"[dim]{why.zh}\n{why.en}[/]"]
+        else:
+            numbers = [f"{cell['stays']:,}", "–" if cell["value"] is None else f"{cell['value']:,.4g}"]
+        table.add_row(*(shown(str(cell[name])) for name in grain), f"{cell['version'] or '–'}", *numbers)
+    _out.print(table)
+
+
+def _short(formula: str) -> str:
+    return formula if len(formula) <= _WIDEST else f"{formula[:_WIDEST]}…"
 
 
 def _today() -> date:
     return datetime.now(UTC).astimezone().date()
 
 
-def _home() -> Any:
-    from headwater.adapters.home import Home
-
-    return Home.from_environment().create()
-
-
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Show a refusal in both languages, and below a formula the place of its fault, instead of a traceback."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _err.print(f"[bold red]{error.code}[/]")
-        if isinstance(error, FormulaRefusal):
+    """Show a refusal in both languages, and above it the place of a formula's fault, instead of a traceback."""
+    with refusing():
+        try:
+            yield
+        except FormulaRefusal as error:
             line = error.source.text.split("\n")[error.line - 1]
             _err.print(shown(line), highlight=False, soft_wrap=True)
             _err.print(" " * (error.column - 1) + "^" * max(1, len(error.piece.split("\n")[0])), soft_wrap=True)
-        _err.print(f"{error.reason.zh}{error.remedy.zh}", markup=False)
-        _err.print(f"{error.reason.en} {error.remedy.en}", markup=False)
-        raise typer.Exit(2) from None
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, default=str) + "\n")
+            raise

@@ -31,6 +31,8 @@ MEASURES = ("medfee_sumamt", "stay_days", "is_dead", "drug_amount", "consumable_
 
 FACTORS = ("volume", "mix", "price")
 """Of what a hospital's difference in cost is made."""
+_JUDGED = ("expected", "ratio", "se", "lower", "upper")
+"""What is told of a hospital beside its peers, and of none that has none."""
 _FACTOR = ("factor", "factor_lower", "factor_upper")
 _CELL = (*PEERS, "hospital_id", "drg")
 
@@ -120,12 +122,29 @@ def _differences(split_: pa.Table, with_peers: Collection[str]) -> list[dict[str
 
 def _measured(stays: pa.Table, measure: str) -> pa.Table:
     """Return one measure of every hospital, standardised, in its funnel, with the shrunken factor beside."""
-    placed = funnel(standardise(stays, measure)).replace_schema_metadata(None)
+    placed = _without_peers(funnel(standardise(stays, measure)).replace_schema_metadata(None))
     shrunken = _counted(placed) if placed["is_count"].to_pylist()[:1] == [True] else _modelled(stays, measure)
-    factors = [shrunken.get(hospital, (None, None, None)) for hospital in placed["hospital_id"].to_pylist()]
+    factors = [
+        (None, None, None) if is_alone else shrunken.get(hospital, (None, None, None))
+        for hospital, is_alone in zip(*(placed[name].to_pylist() for name in ("hospital_id", "is_alone")), strict=True)
+    ]
     for place, name in enumerate(_FACTOR):
         placed = placed.append_column(name, pa.array([one[place] for one in factors], pa.float64()))
-    return placed
+    return placed.drop_columns(["is_alone"])
+
+
+def _without_peers(placed: pa.Table) -> pa.Table:
+    """Take what was expected from hospitals without peers: it would be their own, and the ratio 1 whatever they do."""
+    groups = placed.group_by(list(PEERS), use_threads=False).aggregate([("hospital_id", "count_distinct")])
+    numbers = {tuple(row[name] for name in PEERS): row["hospital_id_count_distinct"] for row in groups.to_pylist()}
+    alone = pa.array([numbers[tuple(row[name] for name in PEERS)] < 2 for row in placed.select(PEERS).to_pylist()])
+    for name in _JUDGED:
+        column = placed[name]
+        empty = pa.scalar(None, column.type)
+        placed = placed.set_column(placed.column_names.index(name), name, pc.if_else(alone, empty, column))
+    return placed.append_column("is_alone", alone).append_column(
+        "why_none", pc.if_else(alone, pa.scalar("no_peers"), pa.scalar(None, pa.string()))
+    )
 
 
 def _modelled(stays: pa.Table, measure: str) -> dict[str, tuple[float, ...]]:

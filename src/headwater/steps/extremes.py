@@ -9,26 +9,30 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from headwater.adapters import coding, expected_cost, following, grouped, lake, postgres, stay_reviews
+from headwater.adapters import assigned, coding, expected_cost, following, grouped, lake, postgres, raw, stay_reviews
 from headwater.adapters import extremes as stored
 from headwater.adapters.home import Home
 from headwater.adapters.stay_reviews import DECISIONS, Conflict, Question, Ruling
 from headwater.claims.extremes import RULE, Rule, by_model, by_rule, evidence, explain, reason
 from headwater.claims.extremes.judging import LIMIT
+from headwater.claims.signing import repeated
 from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
+from headwater.steps.holdings import in_force
 
 __all__ = ["CHOICES", "Decided", "Found", "Shown", "decide", "find", "show", "waiting"]
 
 CHOICES: Mapping[str, Message] = {
     "accept": Message("认可：按政策支付", "Paid as the policy says"),
-    "special": Message("特例单议：单独核定支付", "Paid case by case"),
+    "special": Message("特例单议：按费用支付", "Paid case by case, by cost"),
     "reduce": Message("扣减：超出部分不予支付", "What lies beyond is not paid"),
-    "return": Message("退回：由医院核对更正", "Back to the hospital to be mended"),
+    "return": Message("退回：由医院核对更正，更正前基金不支付", "Back to the hospital; not paid until it is mended"),
 }
-"""What a person may decide."""
+"""What a person may decide; what it makes of the payment is said in :mod:`headwater.claims.payment.reviewed`."""
 
 _SEED = 20260101
+_CLOSE = 31
+"""Days within which another stay of the same person is told beside the money."""
 _LONG = 1.5
 """From this multiple of the usual days on, or below its inverse, days are a reason beside the money."""
 
@@ -100,20 +104,20 @@ def find(home: Home, *, rule: Rule = RULE, limit: float = LIMIT, now: datetime |
     postgres.prepare(home)
     found_by = f"{rule.version}; gradient boosting, z {limit:g}"
     with following.alone(home, "grouping.extreme"), lake.connect(home) as connection:
-        for adapter in (coding, grouped, stored):
+        for adapter in (raw, coding, assigned, grouped, stored):
             adapter.create_tables(home, connection)
         grouped.built(connection)
-        stays = stored.stays(connection)
-        judged = {"rule": by_rule(stays, rule), "model": by_model(_expected(stays), limit=limit)}
+        grouped.settled(connection)
+        size, judged = _judged(connection, _complications(home), rule, limit)
         both = pa.concat_tables(judged.values())
         at = (now or started).astimezone(UTC).replace(tzinfo=None)
         snapshot = stored.write(connection, both, found_by=found_by, at=at)
-        asked = _questions(connection, stays, both, found_by=found_by, snapshot=snapshot)
+        asked = _questions(connection, both, found_by=found_by, snapshot=snapshot)
     with postgres.connect(home) as register:
         waiting_now = stay_reviews.ask(register, asked)
     ids = {name: set(table["stay_id"].to_pylist()) for name, table in judged.items()}
     return Found(
-        stays=len(stays),
+        stays=size,
         by_rule=len(ids["rule"]),
         by_model=len(ids["model"]),
         by_both=len(ids["rule"] & ids["model"]),
@@ -122,6 +126,35 @@ def find(home: Home, *, rule: Rule = RULE, limit: float = LIMIT, now: datetime |
         found_by=found_by,
         snapshot_id=snapshot,
         seconds=(datetime.now(UTC) - started).total_seconds(),
+    )
+
+
+def _judged(
+    connection: duckdb.DuckDBPyConnection, complications: pa.Table, rule: Rule, limit: float
+) -> tuple[int, dict[str, pa.Table]]:
+    """Return how many stays there are and those that each method calls extreme, judged region by region."""
+    size = 0
+    found: dict[str, list[pa.Table]] = {"rule": [], "model": []}
+    for region, currency in stored.read(connection, complications):
+        stays = stored.stays(connection, region, currency)
+        size += len(stays)
+        found["rule"].append(by_rule(stays, rule))
+        found["model"].append(by_model(_expected(stays), limit=limit))
+    # Nothing to judge is judged too, for its columns.
+    empty = by_rule(stored.stays(connection, None, ""), rule)
+    return size, {name: pa.concat_tables([empty, *parts]) for name, parts in found.items()}
+
+
+def _complications(home: Home) -> pa.Table:
+    """Return the codes of complications of every plan in force, letters and digits alone."""
+    pairs = [
+        (plan.version, "".join(sign for sign in code.upper() if sign.isalnum()))
+        for plan in in_force(home).plans.values()
+        for code, _, _ in plan.tables.complications
+    ]
+    columns = zip(*pairs, strict=True) if pairs else ((), ())
+    return pa.table(
+        {name: pa.array(one, pa.string()) for name, one in zip(("plan_version", "code"), columns, strict=True)}
     )
 
 
@@ -138,7 +171,7 @@ def _sums(asked: Sequence[Question]) -> dict[str, Decimal]:
 
 
 def _questions(
-    connection: duckdb.DuckDBPyConnection, stays: pa.Table, judged: pa.Table, *, found_by: str, snapshot: int
+    connection: duckdb.DuckDBPyConnection, judged: pa.Table, *, found_by: str, snapshot: int
 ) -> list[Question]:
     """Return one question a stay, whatever the number of its judgements."""
     by_stay: dict[str, list[dict[str, Any]]] = {}
@@ -146,15 +179,22 @@ def _questions(
         by_stay.setdefault(row["stay_id"], []).append(row)
     firsts = [rows[0] for rows in by_stay.values()]
     sides = pa.table({name: pa.array([row[name] for row in firsts], pa.string()) for name in ("stay_id", "side")})
-    stored.judge_with(connection, stays, sides)
+    known = stored.judge_with(connection, sides).to_pylist()
+    beside: dict[str, list[dict[str, Any]]] = {}
+    for row in stored.beside(connection, within_days=_CLOSE).to_pylist():
+        beside.setdefault(row["stay_id"], []).append(row)
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in evidence(connection).to_pylist():
         lines.setdefault(row.pop("stay_id"), []).append(
             {name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()}
         )
-    known = stays.filter(pa.compute.is_in(stays["stay_id"], sides["stay_id"].combine_chunks())).to_pylist()
     return [
-        _question(stay, by_stay[stay["stay_id"]], lines.get(stay["stay_id"], []), found_by=(found_by, snapshot))
+        _question(
+            {**stay, "beside": beside.get(stay["stay_id"], [])},
+            by_stay[stay["stay_id"]],
+            lines.get(stay["stay_id"], []),
+            found_by=(found_by, snapshot),
+        )
         for stay in known
     ]
 
@@ -172,6 +212,9 @@ def _question(
     code = "stay_long" if first["side"] == "high" else "stay_short"
     if usual and (days > _LONG * usual if code == "stay_long" else days * _LONG < usual):
         told.append((code, explain(code, {"days": days, "usual_days": usual})))
+    for other in stay["beside"]:
+        code = f"{other['side']}_{'elsewhere' if other['is_elsewhere'] else 'here'}"
+        told.append((code, explain(code, {"gap": other["gap"], "other": other["other_stay"]})))
     return Question(
         **{name: stay[name] for name in ("stay_id", "hospital_id", "region", "currency", "hosp_lv", "drg")},
         side=first["side"],
@@ -249,7 +292,7 @@ def decide(
         again = request_key and stay_reviews.decided_before(register, by=by, request_key=request_key)
         if again:
             if again[1:] != (stay_id, decision):
-                raise _repeated()
+                raise repeated("E-EXTREME-REPEATED")
             return Decided(*again)
         asked, rulings = stay_reviews.question(register, stay_id), stay_reviews.history(register, stay_id)
         seen = _seen(stay_id, asked, rulings)
@@ -268,7 +311,7 @@ def decide(
             )
         except Conflict:
             # Nobody else decides about this stay meanwhile, so the key came at the same moment for another one.
-            raise _repeated() from None
+            raise repeated("E-EXTREME-REPEATED") from None
     return Decided(number, stay_id, decision)
 
 
@@ -297,12 +340,4 @@ def _decided(standing: Ruling | None) -> Refusal:
         "E-EXTREME-DECIDED",
         Message(f"{by} 已作决定 {number}。", f"{by} has decided already, number {number}."),
         Message("若要取代，用 --over 指明它。", "To supersede it, name it (--over)."),
-    )
-
-
-def _repeated() -> Refusal:
-    return Refusal(
-        "E-EXTREME-REPEATED",
-        Message("同一请求号用于了不同的内容。", "One request key was used for two different requests."),
-        Message("换一个请求号。", "Use another key."),
     )

@@ -1,8 +1,9 @@
 """Price: every grouped stay is paid under the policy that holds for it, line by line, to the fen."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -10,13 +11,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import assigned, following, grouped, lake, postgres, priced
+from headwater.adapters import assigned, following, grouped, lake, postgres, priced, reviewed, stay_reviews
 from headwater.adapters.following import Behind, Seen
 from headwater.adapters.home import Home
 from headwater.adapters.priced import Facts
+from headwater.adapters.stay_reviews import Ruling
 from headwater.claims.payment import Policy
 from headwater.claims.payment import price as price_stays
 from headwater.claims.payment.policy import Weight
+from headwater.claims.pseudonyms import Pseudonyms
 from headwater.errors import Message, Refusal
 from headwater.steps.budget import write_budgets
 from headwater.steps.holdings import InForce, in_force
@@ -33,6 +36,7 @@ PAID_AS: Mapping[str, Message] = {
     "death": Message("短期死亡，按费用", "by cost: early death"),
     "low_outlier": Message("低倍率，按费用", "by cost: low outlier"),
     "high_outlier": Message("高倍率，另加超出部分", "with part of the excess: high outlier"),
+    "reviewed": Message("按人工审核决定", "as a person decided"),
 }
 """What decided a payment, in words."""
 
@@ -49,8 +53,8 @@ class PriceReport:
 
     Parameters
     ----------
-    asked : stays whose payment was sought in this run: new, changed, of the same person as a changed one, or all of
-        them under another policy
+    asked : stays whose payment was sought in this run: new, changed, decided about, of the same person as such a one,
+        or all of them under another policy
     gone : stays that are no more
     facts : what is priced now, what is not and why, and sums
     """
@@ -100,10 +104,11 @@ def price(home: Home, *, now: datetime | None = None, anew: bool = False) -> Pri
         for adapter in (assigned, grouped, priced):
             adapter.create_tables(home, connection)
         grouped.hold(connection, rules.holdings)
+        rulings = _rulings(home)
         wanted = Seen(_state(rules, priced.flags(connection)), lake.snapshot(connection))
         if behind := priced.other_plan(connection, until=wanted.snapshot_id):
             raise _ungrouped(behind)
-        done = _reprice(connection, rules, wanted, at, anew=anew)
+        done = _reprice(connection, rules, wanted, at, anew=anew, rulings=rulings)
         facts = priced.facts(connection, until=wanted.snapshot_id)
         if facts.astray or "lost" in facts.unpriced:
             raise _unbalanced(facts.astray, facts.unpriced.get("lost", 0))
@@ -112,23 +117,41 @@ def price(home: Home, *, now: datetime | None = None, anew: bool = False) -> Pri
     return PriceReport(asked=done.asked, gone=done.gone, facts=facts, seconds=seconds, snapshot_id=snapshot)
 
 
+def _rulings(home: Home) -> list[Ruling]:
+    """Return what stands decided about extreme stays, with tokens for those who decided."""
+    with postgres.connect(home) as register:
+        standing = stay_reviews.standing(register)
+    if not standing:
+        return []
+    tokens = Pseudonyms.open(home.vault / "pseudonym.key", os.environ.get("HEADWATER_PSEUDONYM_HASH", "sha256"))
+    return [replace(one, decided_by=tokens.token(one.decided_by)) for one in standing]
+
+
 def _state(rules: InForce, flags: str) -> str:
     """Return what tells whether payments follow from other rules than before."""
     return hashlib.sha256(repr((_READING, priced.TABLES, rules.holdings, flags)).encode()).hexdigest()[:32]
 
 
 def _reprice(
-    connection: duckdb.DuckDBPyConnection, rules: InForce, wanted: Seen, at: datetime, *, anew: bool
+    connection: duckdb.DuckDBPyConnection,
+    rules: InForce,
+    wanted: Seen,
+    at: datetime,
+    *,
+    anew: bool,
+    rulings: Sequence[Ruling],
 ) -> Behind:
     """Replace the payments of stays that are behind; say what was read in the same transaction."""
     held, until = following.seen(connection, priced.SCHEMA), wanted.snapshot_id
     after = held.snapshot_id if held and held.state == wanted.state and not anew else None
     behind = following.mark(connection, priced.STAYS, followed=priced.FOLLOWED, after=after, until=until)
-    if after is not None and behind == Behind(0, 0):
+    decided = reviewed.mark(connection, rulings)
+    if after is not None and behind == Behind(0, 0) and not decided:
         return behind
     asked = priced.whole_persons(connection, until=until)
     parts = max(1, -(-asked // _PART))
     with lake.transaction(connection):
+        reviewed.write(connection)
         for table in (priced.STAYS, priced.LINES):
             following.forget(connection, table)
         for part in range(parts):

@@ -12,6 +12,7 @@ from headwater.adapters import coding, lake, postgres, raw, references, reviews
 from headwater.adapters.home import Home
 from headwater.adapters.reviews import Conflict, Question, Ruling, SamePerson, Wanted
 from headwater.claims.likeness import KINDS
+from headwater.claims.signing import repeated
 from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
 from headwater.steps.questions import is_high_value, questions
@@ -132,7 +133,7 @@ def decide(
         again = request_key and reviews.decided_before(register, by=by, request_key=request_key)
         if again:
             if again[1:] != (like_id, code):
-                raise _repeated()
+                raise repeated("E-CODING-REPEATED")
             number = again[0]
         else:
             number = _put_down(register, wanted, over=over)
@@ -162,7 +163,7 @@ def confirm(home: Home, decision_id: int, *, signed: tuple[str, str], request_ke
         reviews.lock(register, proposal.like_id)
         again = request_key and reviews.confirmed_before(register, by=by, request_key=request_key)
         if again and again != decision_id:
-            raise _repeated()
+            raise repeated("E-CODING-REPEATED")
         if not again:
             try:
                 reviews.confirm(register, decision_id, by=by, why=why, request_key=request_key)
@@ -291,12 +292,4 @@ def _not_waiting(number: int) -> Refusal:
         "E-CODING-NOT-WAITING",
         Message(f"决定 {number} 不在等待。", f"Decision {number} does not wait."),
         Message("用 headwater review show 查看当前状态。", "See how it stands: headwater review show."),
-    )
-
-
-def _repeated() -> Refusal:
-    return Refusal(
-        "E-CODING-REPEATED",
-        Message("同一请求号用于了不同的内容。", "One request key was used for two different requests."),
-        Message("换一个请求号。", "Use another key."),
     )

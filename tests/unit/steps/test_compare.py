@@ -136,6 +136,20 @@ def test_what_is_withheld_of_cells_is_marked_in_differences(region):
         assert sum(row["peers_bills"] for row in found) == len(peers)
 
 
+def test_a_hospital_without_peers_has_no_ratio_and_says_why(region):
+    with lake.connect(region, threads=1) as connection:
+        connection.execute("UPDATE lake.marts.fct_stay SET hosp_lv = '2' WHERE hospital_id = 'h0'")
+    found = compare(region, now=NOW)
+    for row in found.rows:
+        alone = row["hospital_id"] == "h0"
+        assert (row["why_none"] == "no_peers") == alone
+        assert (row["ratio"] is None and row["expected"] is None and row["factor"] is None) == alone
+        assert row["observed"] is not None
+    told = CliRunner().invoke(app, ["compare"]).output
+    assert "无同级医院可比" in told
+    assert "1.00" not in next(line for line in told.splitlines() if "h0" in line)
+
+
 def test_before_the_marts_are_built_nothing_is_compared(home):
     with pytest.raises(Refusal, match="^E-GROUP-MART:"):
         compare(home)

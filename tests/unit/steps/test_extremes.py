@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from headwater.adapters import coding, extremes, grouped, lake, postgres
+from headwater.adapters import assigned, coding, extremes, grouped, lake, postgres, raw
 from headwater.adapters.home import Home
 from headwater.claims.extremes import Rule
 from headwater.cli.main import app
@@ -52,6 +52,9 @@ def table(size: int = 300) -> pa.Table:
             "dscg_dept_name": pa.array(many, pa.string()),
             "is_emergency": [False] * size,
             "diagnosis_count": pa.array(rng.integers(1, 5, size)),
+            "dscg_maindiag_code": ["J18.900"] * size,
+            "begntime": pa.array([datetime(2025, 3, 1)] * size),
+            "endtime": pa.array([datetime(2025, 3, 8)] * size),
             "is_valid": [True] * size,
         }
     )
@@ -149,6 +152,44 @@ def test_what_cannot_be_decided_is_refused(region):
         decide(region, "h0:none", decision="accept", signed=LI)
     with refused("E-EXTREME-DECIDED"):
         decide(region, CHEAP, decision="accept", signed=LI, over=99)
+
+
+def test_complications_are_counted_and_other_diagnoses_are_not(region):
+    told = [("7", "J18.900"), ("7", "A41.900"), ("7", "a41900"), ("7", "I21.900"), ("7", "Z99.900"), ("4", "Z99.900")]
+    with lake.connect(region, threads=1) as connection:
+        for adapter in (raw, assigned):
+            adapter.create_tables(region, connection)
+        grouped.settled(connection)
+        for place, (stay, code) in enumerate(told):
+            connection.execute(
+                "INSERT INTO lake.raw.diagnosis (source_id, batch_id, row_no, mdtrt_id, diag_srt, diag_code) "
+                "VALUES (?, 'b', ?, ?, ?, ?)",
+                ["h1" if stay == "7" else "h0", place, stay, place, code],
+            )
+        connection.execute("UPDATE lake.grouping.stay SET plan_version = 'w'")
+        listed = pa.table({"plan_version": ["w", "w", "other"], "code": ["A41900", "I21900", "Z99900"]})
+        assert extremes.read(connection, listed) == [("楚源省", "CNY")]
+        counts = dict(connection.execute("SELECT stay_id, cc_count FROM grouped_stay WHERE cc_count > 0").fetchall())
+        whole = extremes.stays(connection, "楚源省", "CNY")
+    assert counts == {DEAR: 2}
+    assert len(whole) == 300
+
+
+def test_other_stays_of_the_person_in_any_hospital_of_the_region_are_told(region):
+    with lake.connect(region, threads=1) as connection:
+        # Another hospital of the region eight days later, another region, and thirty-two days later.
+        for stay, area, day in (("h0:8", "楚源省", 16), ("h0:10", "它省", 16), ("h0:12", "楚源省", 40)):
+            connection.execute(
+                "UPDATE lake.marts.fct_stay SET psn_no = ?, region = ?, "
+                "begntime = DATE '2025-03-01' + to_days(?), endtime = DATE '2025-03-03' + to_days(?) WHERE stay_id = ?",
+                [DEAR, area, day - 1, day - 1, stay],
+            )
+    find(region, rule=RULE, now=NOW)
+    (told,) = [one for one in show(region, DEAR).question["reasons"] if one["code"].startswith(("after", "before"))]
+    assert told["code"] == "after_elsewhere"
+    assert "8 天" in told["zh"]
+    assert "h0:8" in told["en"]
+    assert DEAR not in told["en"], "the token of the person is nowhere told"
 
 
 def test_nobody_changes_a_decision_afterwards(region):

@@ -1,10 +1,12 @@
 """Payments follow groups and policies, to the fen: what a policy says of a day holds for the stays of that day."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
+from headwater.adapters import postgres, stay_reviews
 from headwater.errors import Refusal
 from headwater.steps.explain import explain
 from headwater.steps.price import PAID_AS, price
@@ -128,3 +130,50 @@ def test_a_payment_is_explained_in_both_languages(payer):
     assert all(line.told.zh and line.told.en for line in paid.lines)
     with pytest.raises(Refusal, match="E-STAY-UNKNOWN"):
         explain(payer.home, "h1:9")
+
+
+def ruled(payer, decision: str, *, amount: str = "9000.00", by: str = "李审核"):
+    """Put a decision about the first stay down, as the step of extreme stays does."""
+    ((drg,),) = payer.rows("SELECT drg FROM lake.grouping.stay WHERE stay_id = 'h1:M1'")
+    seen = {"stay_id": "h1:M1", "drg": drg, "side": "high", "amount": amount, "at_stake": "4000.00"}
+    with postgres.connect(payer.home) as register:
+        earlier = stay_reviews.history(register, "h1:M1")
+        stay_reviews.decide(
+            register,
+            seen,
+            decision=decision,
+            signed=(by, "x"),
+            supersedes=earlier[0].review_id if earlier else None,
+            request_key=None,
+        )
+
+
+def test_a_decision_about_a_stay_is_paid_at_the_next_pricing_and_no_other_stay_is_touched(payer):
+    payer.policy()
+    payer.stays({"mdtrt_id": "M1"}, {"mdtrt_id": "M2"})
+    payer.price()
+    paid = "SELECT stay_id, payable, paid_as FROM lake.payment.stay ORDER BY ALL"
+    assert [row[1] for row in payer.rows(paid)] == [Decimal("8000.00")] * 2
+    ruled(payer, "reduce")
+    assert payer.price().asked == 1
+    assert payer.rows(paid) == [
+        ("h1:M1", Decimal("5000.00"), "reviewed"),
+        ("h1:M2", Decimal("8000.00"), "package"),
+    ]
+    ((amount, operands),) = payer.rows("SELECT amount, operands FROM lake.payment.line WHERE step = 'reviewed'")
+    assert amount == Decimal("-3000.00")
+    assert "李审核" not in operands, "who decided stands there as a token"
+    assert re.search(r"by=p[0-9a-f]{4}_[a-z2-7]{26};", operands)
+    assert payer.price().asked == 0, "a decision that stands is no news"
+    ruled(payer, "accept")
+    assert payer.price().asked == 1
+    assert payer.rows(paid)[0][1:] == (Decimal("8000.00"), "package")
+
+
+def test_a_decision_about_another_bill_or_group_is_not_paid(payer):
+    payer.policy()
+    payer.stays({"mdtrt_id": "M1"})
+    payer.price()
+    ruled(payer, "return", amount="8999.99")
+    assert payer.price().asked == 1
+    assert payer.rows("SELECT payable FROM lake.payment.stay") == [(Decimal("8000.00"),)]

@@ -21,6 +21,7 @@ again as (
     inner join stay as later
         on
             stay.psn_no = later.psn_no
+            and stay.region is not distinct from later.region
             and stay.stay_id <> later.stay_id
             and stay.endtime <= later.begntime
             and later.begntime < stay.endtime + interval 32 day
@@ -35,6 +36,7 @@ final as (
         again.discharge_month,
         min(again.days) as days_until,
         min(again.days) filter (where again.later_hospital_id = again.hospital_id) as days_until_same_hospital,
+        min(again.days) filter (where again.later_hospital_id <> again.hospital_id) as days_until_other_hospital,
         arg_min(again.later_stay_id, (again.days, again.later_stay_id)) as later_stay_id
     from again
     where again.days <= {{ var('readmission_days') }}

@@ -11,7 +11,8 @@ readmission as (
         discharge_month,
         hospital_id,
         count(*) as any_hospital_count,
-        count(days_until_same_hospital) as same_hospital_count
+        count(days_until_same_hospital) as same_hospital_count,
+        count(days_until_other_hospital) as other_hospital_count
     from {{ ref('fct_readmission') }}
     group by discharge_month, hospital_id
 ),
@@ -26,6 +27,7 @@ counted as (
         month.origin,
         month.followed_count,
         coalesce(readmission.same_hospital_count, 0) as same_hospital_count,
+        coalesce(readmission.other_hospital_count, 0) as other_hospital_count,
         coalesce(readmission.any_hospital_count, 0) as any_hospital_count,
         max(month.discharge_month) over (partition by month.region, month.origin) as newest_month
     from month
@@ -44,6 +46,7 @@ final as (
         counted.origin,
         counted.followed_count,
         counted.same_hospital_count,
+        counted.other_hospital_count,
         counted.any_hospital_count,
         counted.same_hospital_count / counted.followed_count as same_hospital_rate,
         counted.any_hospital_count / counted.followed_count as any_hospital_rate,

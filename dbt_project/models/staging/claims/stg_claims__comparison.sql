@@ -33,6 +33,7 @@ renamed as (
         source.low_998,
         source.high_998,
         source.place,
+        source.why_none,
         source.snapshot_id
     from source
 )

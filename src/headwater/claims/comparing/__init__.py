@@ -11,8 +11,10 @@ from headwater.claims.comparing.standing import (
     risk_scores,
 )
 from headwater.claims.comparing.suppressing import suppress
+from headwater.claims.comparing.withholding import WITHHELD, withhold
 
 __all__ = [
+    "WITHHELD",
     "case_mix_index",
     "consumption_index",
     "funnel",
@@ -24,4 +26,5 @@ __all__ = [
     "split_price",
     "standardise",
     "suppress",
+    "withhold",
 ]

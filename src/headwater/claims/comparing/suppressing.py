@@ -27,7 +27,7 @@ from scipy.sparse import csgraph
 
 from headwater.claims.comparing.cells import Integers, coded, totals
 
-__all__ = ["LEAST", "Suppressed", "suppress"]
+__all__ = ["LEAST", "Flags", "Suppressed", "bridges", "suppress"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -157,33 +157,40 @@ class _Graph:
 
     def _bridges(self, hidden: Flags) -> list[int]:
         """Return the withheld edges that lie on no cycle of withheld edges."""
-        edges: list[list[tuple[int, int]]] = [[] for _ in range(self.nodes)]
-        for edge in np.flatnonzero(hidden).tolist():
-            edges[self.start[edge]].append((int(self.end[edge]), edge))
-            edges[self.end[edge]].append((int(self.start[edge]), edge))
-        seen, low, found = [0] * self.nodes, [0] * self.nodes, []
-        clock = 0
-        for root in range(self.nodes):
-            if seen[root]:
-                continue
-            clock += 1
-            seen[root] = low[root] = clock
-            stack = [(root, -1, iter(edges[root]))]
-            while stack:
-                node, came, rest = stack[-1]
-                step = next(rest, None)
-                if step is None:
-                    stack.pop()
-                    if stack:
-                        above = stack[-1][0]
-                        low[above] = min(low[above], low[node])
-                        if low[node] > seen[above]:
-                            found.append(came)
-                elif step[1] != came:
-                    if seen[step[0]]:
-                        low[node] = min(low[node], seen[step[0]])
-                    else:
-                        clock += 1
-                        seen[step[0]] = low[step[0]] = clock
-                        stack.append((step[0], step[1], iter(edges[step[0]])))
-        return found
+        among = np.flatnonzero(hidden)
+        return [int(one) for one in among[bridges(self.start[among], self.end[among])]]
+
+
+def bridges(start: Integers, end: Integers) -> Integers:
+    """Return which edges of a graph lie on no cycle (Tarjan 1974); ``start`` and ``end`` are their nodes."""
+    nodes, numbered = np.unique(np.concatenate([start, end]), return_inverse=True)
+    edges: list[list[tuple[int, int]]] = [[] for _ in nodes]
+    for edge, (one, other) in enumerate(numbered.reshape(2, -1).T.tolist()):
+        edges[one].append((other, edge))
+        edges[other].append((one, edge))
+    seen, low, found = [0] * len(nodes), [0] * len(nodes), []
+    clock = 0
+    for root in range(len(nodes)):
+        if seen[root]:
+            continue
+        clock += 1
+        seen[root] = low[root] = clock
+        stack = [(root, -1, iter(edges[root]))]
+        while stack:
+            node, came, rest = stack[-1]
+            step = next(rest, None)
+            if step is None:
+                stack.pop()
+                if stack:
+                    above = stack[-1][0]
+                    low[above] = min(low[above], low[node])
+                    if low[node] > seen[above]:
+                        found.append(came)
+            elif step[1] != came:
+                if seen[step[0]]:
+                    low[node] = min(low[node], seen[step[0]])
+                else:
+                    clock += 1
+                    seen[step[0]] = low[step[0]] = clock
+                    stack.append((step[0], step[1], iter(edges[step[0]])))
+    return np.array(found, dtype=np.int64)

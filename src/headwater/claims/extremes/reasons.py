@@ -43,6 +43,22 @@ REASONS: Mapping[str, Message] = {
         "住院 {days} 天，同组中位数 {usual_days} 天。",
         "It lasted {days} days; the median of its group is {usual_days}.",
     ),
+    "after_here": Message(
+        "出院后 {gap} 天同一人（按标识）在本院再次住院：{other}。",
+        "The same person (by token) was admitted here again {gap} days later: {other}.",
+    ),
+    "after_elsewhere": Message(
+        "出院后 {gap} 天同一人（按标识）在本统筹区另一医院住院：{other}。",
+        "The same person (by token) was admitted to another hospital of the region {gap} days later: {other}.",
+    ),
+    "before_here": Message(
+        "入院前 {gap} 天同一人（按标识）由本院出院：{other}。",
+        "The same person (by token) had left this hospital {gap} days before: {other}.",
+    ),
+    "before_elsewhere": Message(
+        "入院前 {gap} 天同一人（按标识）由本统筹区另一医院出院：{other}。",
+        "The same person (by token) had left another hospital of the region {gap} days before: {other}.",
+    ),
     "part": Message(
         "{name} {amount}，同组平均 {usual}。", "{name} came to {amount}; the mean of its group is {usual}."
     ),

@@ -4,7 +4,7 @@
 ()
 """
 
-from headwater.claims.indicators.compiling import APART, compile_sql
+from headwater.claims.indicators.compiling import APART, Months, compile_sql
 from headwater.claims.indicators.definition import DIRECTIONS, Indicator, from_document, to_document
 from headwater.claims.indicators.faults import FAULTS, FormulaRefusal, Source, Span
 from headwater.claims.indicators.fields import HOME, Catalogue, Field, Table, catalogue
@@ -26,6 +26,7 @@ __all__ = [
     "Formula",
     "FormulaRefusal",
     "Indicator",
+    "Months",
     "Source",
     "Span",
     "Table",

@@ -13,7 +13,7 @@ from headwater.claims.indicators.fields import HOME, Catalogue
 from headwater.claims.indicators.resolving import Checked
 from headwater.claims.indicators.terms import AGGREGATES, Term
 
-__all__ = ["APART", "compile_sql"]
+__all__ = ["APART", "Months", "compile_sql"]
 
 APART = ("currency", "origin")
 """What is never added up: every cell is of one currency, with real and generated data apart."""
@@ -21,12 +21,16 @@ APART = ("currency", "origin")
 _KEY = "stay_id"
 
 
-def compile_sql(checked: Sequence[Checked], catalogue: Catalogue, *, since: date | None = None) -> str:
+Months = tuple[date | None, date | None]
+"""First days of months: the first that counts and the first that no longer does, None where there is no such end."""
+
+
+def compile_sql(checked: Sequence[Checked], catalogue: Catalogue, *, months: Months = (None, None)) -> str:
     """Return one SELECT that computes indicators of one grain.
 
     Parameters
     ----------
-    since : only stays discharged from the first day of this month on
+    months : only stays discharged in these
 
     Returns
     -------
@@ -40,7 +44,7 @@ def compile_sql(checked: Sequence[Checked], catalogue: Catalogue, *, since: date
     columns = _Columns()
     structs = [_struct(one, columns) for one in checked]
     keys = _keys(grain, catalogue)
-    parts = [_table(name, columns.of[name], keys, catalogue, since) for name in columns.of]
+    parts = [_table(name, columns.of[name], keys, catalogue, months) for name in columns.of]
     joins = "".join(
         f"\nLEFT JOIN {_quoted('of_' + name)} ON "
         + " AND ".join(
@@ -91,9 +95,7 @@ def _keys(grain: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
     return keys
 
 
-def _table(
-    name: str, aggregates: dict[str, str], keys: dict[str, str], catalogue: Catalogue, since: date | None
-) -> str:
+def _table(name: str, aggregates: dict[str, str], keys: dict[str, str], catalogue: Catalogue, months: Months) -> str:
     selected = [f"{sql} AS {key}" for key, sql in keys.items()]
     selected += [f"{sql} AS {column}" for sql, column in aggregates.items()]
     home = catalogue.tables[HOME]
@@ -104,7 +106,8 @@ def _table(
             f"ON {_quoted(name)}.{_KEY} = {_quoted(HOME)}.{_KEY}"
         )
     wanted = f"{_quoted(HOME)}.is_valid"
-    wanted += f" AND {_quoted(HOME)}.discharge_month >= DATE '{since.isoformat()}'" if since else ""
+    for sign, month in zip((">=", "<"), months, strict=True):
+        wanted += f" AND {_quoted(HOME)}.discharge_month {sign} DATE '{month.isoformat()}'" if month else ""
     groups = ", ".join(str(place) for place in range(1, len(keys) + 1))
     body = ",\n    ".join(selected)
     return (

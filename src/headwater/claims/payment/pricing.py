@@ -13,6 +13,7 @@ from headwater.claims.payment.packages import Packages, price_packages
 from headwater.claims.payment.patients import price_patients
 from headwater.claims.payment.policy import Policy
 from headwater.claims.payment.reasons import REASONS, STEPS
+from headwater.claims.payment.reviewed import review
 from headwater.errors import Message, Refusal
 
 __all__ = ["Explained", "Priced", "explain", "price", "price_cases"]
@@ -84,7 +85,8 @@ def price(stays: pa.Table, plan_drgs: pa.Table | None, policy: Policy, *, where:
     ----------
     stays : ``stay_id, hospital_id, hosp_lv, insutype, drg, medfee_sumamt`` and, where known, ``psn_no, adrg, mdc,
         status, fund_pay_sumamt, stay_days, dscg_way, begntime, endtime, dscg_maindiag_code, jia_amount, yi_amount,
-        bing_amount, consumable_amount, high_value_amount``. Rules over a person's other stays see those of the table.
+        bing_amount, consumable_amount, high_value_amount``, and what people decided
+        (`reviewed.COLUMNS`). Rules over a person's other stays see those of the table.
     plan_drgs : the plan's groups (``code, name, adrg, mdc``), for ADRG and MDC where the stays have none
     where : which stays to return, e.g. those of the policy's days; the others are still seen by rules over a person's
         other stays. None: all
@@ -102,11 +104,13 @@ def price_cases(cases: Cases, stays: pa.Table, policy: Policy, *, where: pa.Arra
     packages = price_packages(cases, policy)
     patients = price_patients(cases, policy)
     ledger = packages.ledger
+    several = np.bincount(packages.case, minlength=len(cases))[packages.case] > 1
     if policy.floored:
         # A stay whose case is paid with another one is paid nothing by intention.
-        several = np.bincount(packages.case, minlength=len(cases))[packages.case] > 1
         used = [Operand("self_pay", "fen", patients.amount), Operand("before", "fen", ledger.amount.copy())]
         ledger.replace("floor", (patients.amount > ledger.amount) & ~several, patients.amount, used)
+    own = packages.carrying | ~several
+    review(ledger, stays, cases, self_pay=patients.amount, own=own, share=policy.by_cost)
     fund = ledger.amount - patients.amount
     shared = [Operand("payable", "fen", ledger.amount), Operand("self_pay", "fen", patients.amount)]
     paid = block("fund", np.ones(len(cases), np.bool_), fund, shared)
@@ -139,12 +143,12 @@ def _totals(stays: pa.Table, cases: Cases, amounts: Mapping[str, object], packag
 
 def _paid_as(packages: Packages, n: int) -> pa.Array:
     """Return what decided each payment: a leading reason, ``merged``, or ``package``."""
-    names = ["package", "merged", *_LEADING]
+    names = ["package", "merged", *_LEADING, "reviewed"]
     places = np.zeros(n, np.int32)
     places[packages.packaged & ~packages.carrying] = 1
     for one in packages.ledger.blocks:
-        if one.reason in _LEADING:
-            places[one.rows] = names.index(one.reason)
+        if one.reason in _LEADING or one.told.step == "reviewed":
+            places[one.rows] = names.index(one.reason if one.reason in _LEADING else "reviewed")
     return pa.array(names).take(pa.array(places))
 
 

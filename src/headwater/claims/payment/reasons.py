@@ -37,6 +37,7 @@ STEPS: Mapping[str, Message] = {
     "high_outlier": Message("高倍率", "high outlier"),
     "consumables": Message("除外耗材", "consumables outside the package"),
     "floor": Message("基金不为负", "no negative fund payment"),
+    "reviewed": Message("人工审核", "decided by a person"),
     "own_share": Message("先行自付", "own share of items"),
     "deductible": Message("起付线", "deductible"),
     "ratio": Message("按比例自付", "share beside the ratio"),
@@ -168,6 +169,26 @@ REASONS: Mapping[str, Reason] = {
         "floor",
         "个人已负担 {self_pay} 元，多于应付 {before} 元，补足至个人负担数",
         "the patient pays {self_pay}, more than {before}: raised to it, the fund takes nothing back",
+    ),
+    "reviewed_special": _payable(
+        "reviewed",
+        "特例单议（{day} 决定 {number}，审核人 {by}）：按费用 {cost} 元的 {share} 支付，"
+        "不低于个人已负担 {self_pay} 元，替代 {before} 元",
+        "case by case (decision {number} of {day} by {by}): share {share} of the bill of {cost}, no less than the "
+        "patient's {self_pay}, in place of {before}",
+    ),
+    "reviewed_reduce": _payable(
+        "reviewed",
+        "扣减（{day} 决定 {number}，审核人 {by}）：最多支付 {limit} 元，"
+        "不低于个人已负担 {self_pay} 元，原为 {before} 元",
+        "reduced (decision {number} of {day} by {by}): at most {limit}, no less than the patient's {self_pay}; "
+        "it was {before}",
+    ),
+    "reviewed_return": _payable(
+        "reviewed",
+        "退回医院（{day} 决定 {number}，审核人 {by}）：更正前基金不支付，个人已负担 {self_pay} 元，原为 {before} 元",
+        "returned to the hospital (decision {number} of {day} by {by}): the fund pays nothing until it is mended, "
+        "the patient has paid {self_pay}; it was {before}",
     ),
     **{
         f"own_{name}": _patient(

@@ -40,6 +40,7 @@ final as (
         case when comparison.compared_count >= 10 then comparison.high_998 end as high_998,
         case when comparison.compared_count >= 10 then comparison.q end as q,
         case when comparison.compared_count >= 10 then comparison.place end as place,
+        case when comparison.compared_count < 10 then 'few_stays' else comparison.why_none end as why_none,
         comparison.snapshot_id
     from comparison
     inner join hospital

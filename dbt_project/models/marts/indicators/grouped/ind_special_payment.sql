@@ -1,1 +1,1 @@
-{{ payment_steps("step in ('death', 'transfer', 'repeated')") }}
+{{ payment_steps("step in ('death', 'transfer', 'repeated', 'reviewed')") }}
