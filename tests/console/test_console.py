@@ -120,7 +120,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 36
+    assert len(every_address(app)) == 39
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
