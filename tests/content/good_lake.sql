@@ -140,7 +140,7 @@ SELECT 's1:A' AS hospital_id, 90.00::DECIMAL(38, 2) AS cost;
 CREATE OR REPLACE TABLE marts.ind_group_coverage AS
 SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS stay_share;
 CREATE OR REPLACE TABLE marts.ind_low_risk_mortality AS
-SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS low_risk_death_share;
+SELECT 's1:A' AS hospital_id, 0.01::DOUBLE AS low_risk_death_share;
 CREATE OR REPLACE TABLE marts.ind_outlier_stay AS
 SELECT 's1:A' AS hospital_id, 0.5::DOUBLE AS stay_share;
 CREATE OR REPLACE TABLE marts.ind_payment_balance AS

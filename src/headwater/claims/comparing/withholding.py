@@ -111,7 +111,7 @@ class _Split:
         end = np.where(of_column[self.column[among]], self.column[among] + 1 + len(of_row), 0)
         # What touches no equation, or only one node, is no part of any sum.
         kept = start != end
-        return np.asarray(among[kept][bridges(start[kept], end[kept])], dtype=np.int64)
+        return np.asarray(among[kept][bridges(start[kept], end[kept])])
 
     def _around(self, cell: int, hidden: Flags) -> Integers:
         """Return the cells that close a cycle around a cell at the least cost in stays."""
