@@ -233,6 +233,7 @@ def test_build_reports_nodes_rows_and_snapshot(built: BuildReport, connection: d
         "fct_fee_line": 5,
         "fct_settlement": 0,
         "fct_item_use": 3,
+        "fct_item_price": 3,
         "fct_finding": 0,
         "fct_special_use": 0,
         "fct_readmission": 1,

@@ -170,6 +170,8 @@ def list_policies(as_json: Json = False) -> None:
     )
     for one in found:
         name = f"[bold]{shown(one.name)}[/]\n[dim]{shown(one.plan)}[/]"
+        if one.added_by:
+            name += f"\n{shown(one.added_by)}: {shown(one.why or '')}"
         whose = f"{shown('、'.join(one.regions)) or 'all 全部'}\n[dim]{shown(one.currency)}[/]"
         table.add_row(name, one.version, f"{one.first}\n{one.last or '…'}", whose, f"{one.weights:,}", f"{one.tests:,}")
     _out.print(table)

@@ -51,7 +51,8 @@ def _tell_build(report: "BuildReport") -> None:
         table.add_row(mart, f"{rows:,}")
     _out.print(table)
     done = " · ".join(f"{_STATUSES.get(status, shown(status))} {count:,}" for status, count in report.statuses)
-    _out.print(f"{done} · snapshot 快照 {report.snapshot_id} · {report.seconds:.1f} s", highlight=False)
+    _out.print(done, highlight=False)
+    _out.print(f"snapshot 快照 {report.snapshot_id} · {report.seconds:.1f} s", highlight=False)
 
 
 def check(as_json: Json = False) -> None:
@@ -87,9 +88,10 @@ def _tell_check(report: "QualityReport") -> None:
         if len(unmet) > _LISTED:
             _out.print(f"[dim]… {len(unmet) - _LISTED} more, see the report 其余见报告[/]", highlight=False)
     verdict = "[green]passed 通过[/]" if report.success else "[red]not passed 未通过[/]"
+    _out.print(f"{verdict} · snapshot 快照 {report.snapshot}", highlight=False)
     _out.print(
-        f"{verdict} · rules 规则 {counts['expectations']:,} in 共 {counts['suites']:,} suites 套 · "
-        f"errors 错误 {counts['errors']:,} · warnings 警告 {counts['warnings']:,} · snapshot 快照 {report.snapshot}",
+        f"rules 规则 {counts['expectations']:,} · suites 套 {counts['suites']:,} · "
+        f"errors 错误 {counts['errors']:,} · warnings 警告 {counts['warnings']:,}",
         highlight=False,
     )
 

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import psycopg
-
 from headwater.adapters import marts, postgres, priced
 from headwater.adapters import policies as register
 from headwater.adapters.home import Home
@@ -155,7 +153,7 @@ def add(home: Home, text: str, *, signed: tuple[str, str], over: str | None) -> 
         return _add(home, connection, text, signed=(by, why), over=over)
 
 
-def _add(home: Home, connection: psycopg.Connection, text: str, *, signed: tuple[str, str], over: str | None) -> Entry:
+def _add(home: Home, connection: postgres.Connection, text: str, *, signed: tuple[str, str], over: str | None) -> Entry:
     verdict = _judged(home, text, register.entries(connection))
     if verdict.refusal is not None or verdict.policy is None:
         raise verdict.refusal or AssertionError("what is not refused has a policy")
