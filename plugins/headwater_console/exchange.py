@@ -129,11 +129,13 @@ def _no_place() -> Refusal:
     )
 
 
-def spanned(first: date | str, last: date | str) -> tuple[date, date]:
-    """Return the first and the last day of a period that is neither turned round nor too long."""
+def spanned(first: date | str | None, last: date | str | None) -> tuple[date, date]:
+    """Return the first and the last day of a period that is whole, neither turned round nor too long."""
     try:
         begins, ends = (date.fromisoformat(day) if isinstance(day, str) else day for day in (first, last))
     except ValueError:
+        begins = ends = None
+    if begins is None or ends is None:
         begins, ends = date.max, date.min
     if not timedelta() <= ends - begins <= _SPAN:
         raise Refusal(

@@ -105,14 +105,14 @@ def test_the_report_is_styled_and_switches_its_language_within_the_page(page: Pa
 def test_every_control_is_reached_by_keyboard(page: Page) -> None:
     page.goto("/batches?lang=en")
     reached = []
-    for _ in range(12):
+    for _ in range(16):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name"))
     assert reached[0] == "Skip to content"
     assert {"Overview", "Batches", "Quality report", "中文", "English", "Filter"} <= set(reached)
 
 
-@pytest.mark.parametrize("path", ["/", "/batches", "/quality", "/sources"])
+@pytest.mark.parametrize("path", ["/", "/batches", "/quality", "/sources", "/policies", "/payment", "/what-if"])
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_a_phone_scrolls_down_only(page: Page, path: str, lang: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
