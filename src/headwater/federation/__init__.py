@@ -1,7 +1,9 @@
 """The round between the bureau and its sources, over any transport."""
 
+from headwater.federation.cohorts import CohortSums
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
+    Computed,
     Description,
     GramQuestion,
     Question,
@@ -13,6 +15,8 @@ from headwater.federation.transport import InProcess, SourceFault, Transport
 
 __all__ = [
     "Answers",
+    "CohortSums",
+    "Computed",
     "Description",
     "GramQuestion",
     "InProcess",

@@ -1,5 +1,6 @@
 """Utilities, one a file; importing this package registers those that need nothing handed in."""
 
 from headwater.valuation.utilities.statistics import GramUtility, Statistics
+from headwater.valuation.utilities.sums import Sums
 
-__all__ = ["GramUtility", "Statistics"]
+__all__ = ["GramUtility", "Statistics", "Sums"]
