@@ -19,6 +19,7 @@ from headwater.federation.averaging import Told
 from headwater.federation.round import naming
 from headwater.federation.source import Computed, GramQuestion
 from headwater.federation.transport import Transport
+from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Fixed, Masks, SourceId, Vector
 
@@ -26,6 +27,15 @@ __all__ = ["CohortSums", "Hiding", "leverage"]
 
 _FEWEST_RECORDS = 2
 SCALAR_BYTES = 4
+
+
+class Summed(Computed, Protocol):
+    """A question whose answers are added up."""
+
+    @property
+    def family(self) -> Gram:
+        """The family that solves the sum."""
+        ...
 
 
 class HidingMember(Protocol):
@@ -71,9 +81,15 @@ def leverage(masks: Masks) -> Vector:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """Ask whether a source could answer, so that no sum fails for want of one member; nothing comes back but yes."""
+    """Ask whether a source could answer, so that no sum fails for want of one member; nothing comes back but yes.
+
+    Parameters
+    ----------
+    counted : the number of records comes back too
+    """
 
     question: GramQuestion
+    counted: bool = False
 
     @property
     def months(self) -> tuple[date, ...] | None:
@@ -86,12 +102,13 @@ class Ready:
         return self.question.nbytes
 
     def of(self, table: pa.Table) -> Statistic:
-        """Return an empty statistic, or refuse."""
+        """Return an empty statistic or the number of records, or refuse."""
         statistic = self.question.of(table)
         self.question.family.check(statistic)
-        if self.question.family.records(statistic) < _FEWEST_RECORDS:
+        records = self.question.family.records(statistic)
+        if records < _FEWEST_RECORDS:
             raise _too_few_records()
-        return Statistic("ready", (), np.zeros(0, dtype=np.uint64))
+        return Statistic("ready", (), np.array([records] if self.counted else [], dtype=np.uint64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +118,7 @@ class Share:
     In one process the question carries the member; a node of its own makes its member itself and sends its public part.
     """
 
-    question: GramQuestion
+    question: Summed
     member: HidingMember
     publics: Mapping[str, bytes]
 
@@ -152,10 +169,12 @@ class CohortSums:
     Parameters
     ----------
     transport : reaches the sources
-    question : what is summed; one object serves one question, because leverage is of one vector
+    question : what sources must be able to answer; it is summed unless ``summed`` is given
     protection : how sums are hidden while they are added; None adds in this process, which is no protection
     floor : fewest members of a cohort, and fewest sources outside it
     limit : largest leverage of any source over all that this object reveals
+    entropy : of the members' keys
+    summed : what is summed in the question's place, e.g. with noise; one object sums one thing
     """
 
     transport: Transport
@@ -164,6 +183,7 @@ class CohortSums:
     floor: int = 5
     limit: float = 0.5
     entropy: Callable[[int], bytes] = secrets.token_bytes
+    summed: Summed | None = None
     sources: tuple[SourceId, ...] = field(init=False)
     refused: dict[SourceId, HeadwaterError] = field(init=False, default_factory=dict)
     asked: dict[SourceId, int] = field(init=False, default_factory=dict)
@@ -176,6 +196,20 @@ class CohortSums:
         self.sources = tuple(self.transport.source_ids)
         ready = self._put({source: Ready(self.question) for source in self.sources})
         self.sources = tuple(source for source in self.sources if source in ready)
+        self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
+
+    def sizes(self) -> dict[SourceId, int]:
+        """Return every source's number of records, which is attributable."""
+        answers = self._put({source: Ready(self.question, counted=True) for source in self.sources})
+        for source, answer in answers.items():
+            self.attributable[source] = self.attributable.get(source, 0) + answer.values.nbytes
+        return {source: int(answer.values[0]) for source, answer in answers.items()}
+
+    def keep(self, sources: Sequence[SourceId]) -> None:
+        """Go on with some of the sources; only before anything is revealed."""
+        if len(self.revealed):
+            raise ValueError("sums have been revealed")
+        self.sources = tuple(source for source in self.sources if source in set(sources))
         self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
 
     @property
@@ -197,12 +231,18 @@ class CohortSums:
         self.rounds += 1
         return tuple(self._sum([self.sources[place] for place in np.flatnonzero(mask)]) for mask in masks)
 
-    def values(self, told: Told, masks: Masks) -> Vector:
+    def own_values(self, told: Told, masks: Masks) -> Vector:
         """Tell every source the sums of ``masks`` and return the (sources,) values that they give themselves."""
-        questions: dict[SourceId, Computed] = {
-            source: OwnValue(self.question, told, tuple(np.flatnonzero(masks[:, place]).tolist()))
-            for place, source in enumerate(self.sources)
-        }
+        return self.scalars(
+            {
+                source: OwnValue(self.question, told, tuple(np.flatnonzero(masks[:, place]).tolist()))
+                for place, source in enumerate(self.sources)
+            }
+        )
+
+    def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
+        """Put to each source its question and return the (sources,) float32 numbers that come back."""
+        self.rounds += 1
         answers = self._put(questions)
         for source in answers:
             self.attributable[source] = self.attributable.get(source, 0) + SCALAR_BYTES
@@ -221,17 +261,18 @@ class CohortSums:
             raise _exposed(self.sources[int(reached.argmax())], float(reached.max()), self.limit)
 
     def _sum(self, group: list[SourceId]) -> Statistic:
+        summed = self.summed or self.question
         if self.protection is None:
-            answers = self._put(dict.fromkeys(group, self.question))
+            answers = self._put(dict.fromkeys(group, summed))
             self._complete(group, answers)
             return Statistic.total(answers.values())
         round_id = self.entropy(16).hex()
         members = {source: self.protection.join(source, group, round_id, self.entropy) for source in group}
         publics = {source: member.public() for source, member in members.items()}
-        shares = self._put({source: Share(self.question, member, publics) for source, member in members.items()})
+        shares = self._put({source: Share(summed, member, publics) for source, member in members.items()})
         self._complete(group, shares)
         messages = {source: share.values.tobytes() for source, share in shares.items()}
-        family = self.question.family
+        family = summed.family
         return Statistic(family.kind, (family.dim,), self.protection.combine(messages, group, round_id=round_id))
 
     def _complete(self, group: Sequence[SourceId], answers: Mapping[SourceId, Statistic]) -> None:

@@ -18,8 +18,8 @@ from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utility import UTILITIES, Asked, require_sources
 from headwater.valuation.utilities.marginals import RidgeMarginals
+from headwater.valuation.utility import UTILITIES, Asked, require_sources
 from headwater.valuation.valuation import Exchange, choose
 
 __all__ = ["GramUtility", "Statistics", "exchanged", "usable"]

@@ -14,7 +14,7 @@ from headwater.valuation.target import Target
 from headwater.valuation.utility import UTILITIES, require_sources
 from headwater.valuation.valuation import Exchange
 
-__all__ = ["Reported", "Sums", "partitioned"]
+__all__ = ["Reported", "Sums", "ends_only", "partitioned"]
 
 _SMALL_COHORTS = 40
 _LARGE_COHORTS = 20
@@ -50,10 +50,7 @@ class Reported:
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the utilities of nobody and of everybody; any other coalition's is nobody's business, and refused."""
-        full, empty = coalitions.all(axis=1), ~coalitions.any(axis=1)
-        if not (full | empty).all():
-            raise _hidden()
-        return np.where(full, self.told.total(), 0.0)
+        return ends_only(coalitions, self.told.total())
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class Sums:
             validation=question.of(target.valid),
             seed=int(rng.integers(2**31)),
         )
-        return Reported(sums, told, sums.values(told, masks))
+        return Reported(sums, told, sums.own_values(told, masks))
 
     def method(self, players: int) -> str:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
@@ -109,6 +106,14 @@ class Sums:
 
 
 UTILITIES.register("sums")(Sums())
+
+
+def ends_only(coalitions: Masks, gain: float) -> Vector:
+    """Return ``gain`` for everybody and 0 for nobody; any other coalition is refused."""
+    full, empty = coalitions.all(axis=1), ~coalitions.any(axis=1)
+    if not (full | empty).all():
+        raise _hidden()
+    return np.where(full, gain, 0.0)
 
 
 def partitioned(sources: int, floor: int, rng: np.random.Generator) -> Masks:
