@@ -29,7 +29,7 @@ _LATE_EVERY = 8
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Shapley values by ``permutations`` orders; ``reliability`` is the Spearman correlation of values by its halves."""
+    """Shapley values by ``permutations`` orders, with the Spearman correlation of the values by two halves of them."""
 
     values: Vector
     reliability: float

@@ -1,6 +1,7 @@
 """The round between the bureau and its sources, over any transport."""
 
 from headwater.federation.cohorts import CohortSums
+from headwater.federation.ledger import Ledger
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
     Computed,
@@ -11,7 +12,7 @@ from headwater.federation.source import (
     TableSource,
     UpdateQuestion,
 )
-from headwater.federation.transport import InProcess, SourceFault, Transport
+from headwater.federation.transport import InProcess, Remembering, SourceFault, Transport
 
 __all__ = [
     "Answers",
@@ -20,7 +21,9 @@ __all__ = [
     "Description",
     "GramQuestion",
     "InProcess",
+    "Ledger",
     "Question",
+    "Remembering",
     "Source",
     "SourceFault",
     "TableSource",

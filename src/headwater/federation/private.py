@@ -26,8 +26,8 @@ __all__ = ["Clipping", "NoisyScore", "NoisySquares", "normal"]
 
 def normal(size: int, entropy: Callable[[int], bytes]) -> Vector:
     """Return (size,) standard normal numbers made of ``entropy``."""
-    bits = np.frombuffer(entropy(8 * size), dtype=np.uint64) >> np.uint64(11)
-    return np.asarray(ndtri((bits + 0.5) * 2.0**-53), dtype=np.float64)
+    bits = np.frombuffer(entropy(8 * size), dtype=np.uint64) >> np.uint64(12)
+    return np.asarray(ndtri((bits + 0.5) * 2.0**-52), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
