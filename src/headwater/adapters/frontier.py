@@ -1,7 +1,7 @@
 """The frontier of valuation: how near the truth, against what it costs in bytes and in privacy; as PNG and as a page.
 
-The page draws its own SVG and needs nothing from outside. The PNG is drawn by matplotlib; its words are English, because
-a machine without a Chinese font would draw boxes: whoever needs Chinese opens the page.
+The page draws its own SVG and needs nothing from outside. The PNG is drawn by matplotlib; its words are English,
+because a machine without a Chinese font would draw boxes: whoever needs Chinese opens the page.
 """
 
 import html
@@ -58,10 +58,11 @@ class Frontier:
 
 def write(folder: Path, frontiers: Sequence[Frontier]) -> tuple[Path, ...]:
     """Write one PNG a frontier and ``frontier.html`` of all, in Chinese and English; return what was written."""
+    page_text = _page(frontiers)
     folder.mkdir(parents=True, exist_ok=True)
     written = [_png(folder / f"{frontier.name}.png", frontier) for frontier in frontiers]
     page = folder / "frontier.html"
-    page.write_text(_page(frontiers), encoding="utf-8")
+    page.write_text(page_text, encoding="utf-8")
     return (*written, page)
 
 
