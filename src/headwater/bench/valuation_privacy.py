@@ -83,7 +83,7 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 
 def _worst(table: list[dict[str, Any]], epsilon: float, records: int) -> float:
     cells = [cell for cell in table if (cell["epsilon"], cell["records"]) == (epsilon, records)]
-    return min(min(cell["spearman"], cell["pearson"]) for cell in cells)
+    return float(min(min(cell["spearman"], cell["pearson"]) for cell in cells))
 
 
 def _cell(name: str, pool: pa.Table, epsilon: float, records: int, size: Size) -> dict[str, Any]:

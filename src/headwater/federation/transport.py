@@ -82,14 +82,14 @@ class Remembering:
     """Asks each source each question once and answers the same question from memory afterwards."""
 
     transport: Transport
-    _answers: dict[tuple[SourceId, Question], bytes] = field(init=False, repr=False, default_factory=dict)
+    _answers: dict[tuple[SourceId, Question | Computed], bytes] = field(init=False, repr=False, default_factory=dict)
 
     @property
     def source_ids(self) -> tuple[SourceId, ...]:
         """The sources that can be asked."""
         return self.transport.source_ids
 
-    def send(self, to: SourceId, question: Question) -> bytes:
+    def send(self, to: SourceId, question: Question | Computed) -> bytes:
         """Return the answer; a failure is not remembered."""
         if (to, question) not in self._answers:
             self._answers[to, question] = self.transport.send(to, question)

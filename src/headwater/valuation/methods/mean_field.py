@@ -153,7 +153,7 @@ def _marginals(game: Game, coalitions: Masks) -> Vector:
     size = coalitions.shape[1]
     flips = np.concatenate([np.zeros((1, size), dtype=np.bool_), np.eye(size, dtype=np.bool_)])
     utilities = np.array([game(coalition ^ flips) for coalition in coalitions])
-    return np.where(coalitions, -1.0, 1.0) * (utilities[:, 1:] - utilities[:, :1])
+    return np.asarray(np.where(coalitions, -1.0, 1.0) * (utilities[:, 1:] - utilities[:, :1]), dtype=np.float64)
 
 
 def _stratified(plan: _Plan, coalitions: Masks, marginals: Vector) -> tuple[Vector, Vector]:
