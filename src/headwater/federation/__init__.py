@@ -1,7 +1,10 @@
 """The round between the bureau and its sources, over any transport."""
 
+from headwater.federation.cohorts import CohortSums
+from headwater.federation.ledger import Ledger
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
+    Computed,
     Description,
     GramQuestion,
     Question,
@@ -9,14 +12,18 @@ from headwater.federation.source import (
     TableSource,
     UpdateQuestion,
 )
-from headwater.federation.transport import InProcess, SourceFault, Transport
+from headwater.federation.transport import InProcess, Remembering, SourceFault, Transport
 
 __all__ = [
     "Answers",
+    "CohortSums",
+    "Computed",
     "Description",
     "GramQuestion",
     "InProcess",
+    "Ledger",
     "Question",
+    "Remembering",
     "Source",
     "SourceFault",
     "TableSource",
