@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation.source import Question
-from headwater.federation.transport import Transport
+from headwater.federation.transport import SourceFault, Transport
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
@@ -47,10 +47,30 @@ def ask(transport: Transport, question: Question, *, sources: Sequence[SourceId]
             statistic = Statistic.from_bytes(message)
             question.family.check(statistic)
         except HeadwaterError as error:
-            refused[source] = error
+            refused[source] = _naming(source, error)
+        except OSError as error:
+            refused[source] = _unreachable(source, error)
         else:
             statistics[source] = statistic
     return Answers(statistics, bytes_by_source, refused)
+
+
+def _naming(source: SourceId, error: HeadwaterError) -> HeadwaterError:
+    """Return the error with the source's name in its reason."""
+    if source in error.reason.en:
+        return error
+    reason = Message(f"来源“{source}”：{error.reason.zh}", f"Source {source}: {error.reason.en}")
+    named = type(error)(error.code, reason, error.remedy)
+    named.__cause__ = error
+    return named
+
+
+def _unreachable(source: SourceId, error: OSError) -> SourceFault:
+    return SourceFault(
+        "E-SOURCE-FAULT",
+        Message(f"来源“{source}”没有回答（{error}）。", f"Source {source} gave no answer ({error})."),
+        Message("请检查该来源后重试；其余来源不受影响。", "Examine it and try again; the others are not affected."),
+    )
 
 
 def _nobody() -> Refusal:

@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import Message, Refusal
-from headwater.statistics.features import FeatureMap, column
+from headwater.statistics.features import Features, numbers
 from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.statistics.update import Update
 from headwater.types import SourceId, Vector
 
-__all__ = ["Description", "GramQuestion", "Question", "Source", "TableSource", "Trainer", "UpdateQuestion"]
+__all__ = ["Description", "GramQuestion", "Question", "Source", "TableSource", "Trainer", "UpdateQuestion", "as_table"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,14 @@ class GramQuestion:
     feature_map : the model's public recipe
     target : column that is to be predicted
     months : first days of the months to use; None for all
+    center, scale : public constants that standardise the target, in its unit; scale > 0
     """
 
-    feature_map: FeatureMap
+    feature_map: Features
     target: str = "log_cost"
     months: tuple[date, ...] | None = None
+    center: float = 0.0
+    scale: float = 1.0
 
     @property
     def family(self) -> Gram:
@@ -43,11 +46,12 @@ class GramQuestion:
     @property
     def nbytes(self) -> int:
         """Bytes of the question on its way to a source."""
-        return len(self.feature_map.to_json().encode()) + len(self.target) + 4 * len(self.months or ())
+        constants = 16 if (self.center, self.scale) != (0.0, 1.0) else 0
+        return len(self.feature_map.to_json().encode()) + len(self.target) + 4 * len(self.months or ()) + constants
 
     def of(self, table: pa.Table) -> Statistic:
         """Return the statistic of the records of ``table``."""
-        y = np.asarray(column(table, self.target).cast(pa.float64()).to_numpy(), dtype=np.float64)
+        y = (numbers(table, self.target) - self.center) / self.scale
         return self.family.statistic(self.feature_map.transform(table), on_grid(y))
 
 
@@ -65,7 +69,7 @@ class UpdateQuestion:
     """
 
     model: str
-    feature_map: FeatureMap
+    feature_map: Features
     parameters: Vector
     target: str = "log_cost"
     months: tuple[date, ...] | None = None
@@ -123,7 +127,7 @@ class TableSource:
 
     Parameters
     ----------
-    table : one row per record, with a date column ``month`` and the columns that questions name
+    table : one row per record, with the columns that questions name, and a date column ``month`` if they ask for months
     trainer : answers ``UpdateQuestion``; without one they are refused
     """
 
@@ -132,7 +136,9 @@ class TableSource:
     trainer: Trainer | None = None
 
     def describe(self) -> Description:
-        """Return the number of records and their months."""
+        """Return the number of records and their months, none without a column ``month``."""
+        if "month" not in self.table.column_names:
+            return Description(self.source_id, self.table.num_rows, ())
         months = pc.unique(self.table.column("month")).drop_null().to_pylist()
         return Description(self.source_id, self.table.num_rows, tuple(sorted(months)))
 
@@ -157,3 +163,20 @@ class TableSource:
             Message(f"来源“{self.source_id}”{zh}。", f"Source {self.source_id} {en}."),
             Message("请改问别的来源或月份。", "Ask another source, or other months."),
         )
+
+
+def as_table(table: pa.Table | pd.DataFrame) -> pa.Table:
+    """Return a data frame as a table, its index left out; a column of mixed kinds becomes text.
+
+    pandas writes NaN for what is missing, so NaN in a data frame becomes an empty cell; in a table it stays NaN.
+    """
+    if isinstance(table, pa.Table):
+        return table
+    return pa.table({str(name): _as_array(table.iloc[:, place]) for place, name in enumerate(table.columns)})
+
+
+def _as_array(series: "pd.Series[Any]") -> pa.Array:
+    try:
+        return pa.Array.from_pandas(series)
+    except pa.ArrowException:
+        return pa.Array.from_pandas(series.astype(str).where(series.notna(), None))

@@ -1,14 +1,20 @@
 """How a question reaches a source and its answer comes back: the seam behind which real nodes stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from headwater.errors import HeadwaterError, Message
-from headwater.federation.source import Question, Source
+import pandas as pd
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation.source import Question, Source, TableSource, as_table
+from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
 __all__ = ["InProcess", "SourceFault", "Transport"]
+
+_BREAKDOWNS = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError, pa.ArrowException)
 
 
 class SourceFault(HeadwaterError):
@@ -38,8 +44,13 @@ class InProcess:
     def __post_init__(self) -> None:
         for source in self.sources:
             if source.source_id in self._by_id:
-                raise ValueError(f"source {source.source_id} stands twice")
+                raise _twice(source.source_id)
             self._by_id[source.source_id] = source
+
+    @staticmethod
+    def of(tables: Mapping[SourceId, pa.Table | pd.DataFrame]) -> "InProcess":
+        """Return one source for each table or data frame, by its name."""
+        return InProcess([TableSource(str(source), as_table(table)) for source, table in tables.items()])
 
     @property
     def source_ids(self) -> tuple[SourceId, ...]:
@@ -51,9 +62,12 @@ class InProcess:
         if to not in self._by_id:
             raise _fault(to, "没有这个来源", "there is no such source")
         try:
-            return self._by_id[to].answer(question).to_bytes()
-        except (ArithmeticError, LookupError, OSError, ValueError) as error:
+            answer = self._by_id[to].answer(question)
+        except _BREAKDOWNS as error:
             raise _fault(to, f"计算失败（{error}）", f"failed ({error})") from error
+        if not isinstance(answer, Statistic):
+            raise _fault(to, "没有给出统计量", "gave no statistic")
+        return answer.to_bytes()
 
 
 def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
@@ -61,4 +75,12 @@ def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
         "E-SOURCE-FAULT",
         Message(f"来源“{source}”{zh}。", f"Source {source}: {en}."),
         Message("请检查该来源后重试；其余来源不受影响。", "Examine it and try again; the others are not affected."),
+    )
+
+
+def _twice(source: SourceId) -> Refusal:
+    return Refusal(
+        "E-SOURCE-TWICE",
+        Message(f"来源“{source}”出现两次。", f"Source {source} stands twice."),
+        Message("请给每个来源不同的名称。", "Give every source a name of its own."),
     )

@@ -1,6 +1,6 @@
 """The algebra: what sources say, and how it is merged, subtracted, encoded and solved."""
 
-from headwater.statistics.features import Categorical, FeatureMap, Numeric
+from headwater.statistics.features import Categorical, FeatureMap, Features, Numeric
 from headwater.statistics.fixed_point import FixedPoint, on_grid
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import STATISTICS, Statistic
@@ -9,6 +9,7 @@ from headwater.statistics.update import Update
 __all__ = [
     "Categorical",
     "FeatureMap",
+    "Features",
     "FixedPoint",
     "Gram",
     "Numeric",

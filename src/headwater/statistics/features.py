@@ -3,6 +3,7 @@
 import json
 import zlib
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,32 @@ from headwater.errors import Message, Refusal
 from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
 
-__all__ = ["Categorical", "FeatureMap", "Numeric", "column"]
+__all__ = ["Categorical", "FeatureMap", "Features", "Numeric", "column", "numbers"]
+
+
+class Features(Protocol):
+    """Public features of a table: the same bits wherever they are computed.
+
+    Its constants travel in the question, so ``to_json`` is what it costs to ask.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Number of features, the bias included."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per feature; the first is ``bias``."""
+        ...
+
+    def transform(self, table: pa.Table) -> Vector:
+        """Return (rows, dim) features, multiples of 2**-14, the first of them 1; what cannot be read is refused."""
+        ...
+
+    def to_json(self) -> str:
+        """Return all constants as canonical JSON."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -23,12 +49,14 @@ class Numeric:
     ----------
     center, scale : in the unit of the column; scale > 0
     clip : largest magnitude after standardising; bounds what one record can contribute
+    fill : an empty cell stands at the centre; otherwise it is refused. A NaN is no empty cell and always refused
     """
 
     name: str
     center: float
     scale: float
     clip: float = 8.0
+    fill: bool = False
 
     def __post_init__(self) -> None:
         if not (self.scale > 0 and self.clip > 0):
@@ -37,10 +65,16 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A code, hashed by CRC-32 into one of ``buckets`` columns of 0 and 1."""
+    """A code, hashed by CRC-32 into one of ``buckets`` columns of 0 and 1.
+
+    Parameters
+    ----------
+    fill : an empty cell stands in no column; otherwise it is refused
+    """
 
     name: str
     buckets: int
+    fill: bool = False
 
     def __post_init__(self) -> None:
         if self.buckets < 1:
@@ -92,17 +126,18 @@ class FeatureMap:
             features[:, place] = _standardised(table, numeric)
         start, rows = 1 + len(self.numeric), np.arange(table.num_rows)
         for categorical in self.categorical:
-            features[rows, start + _buckets(table, categorical)] = 1.0
+            bucket = _buckets(table, categorical)
+            features[rows[bucket >= 0], start + bucket[bucket >= 0]] = 1.0
             start += categorical.buckets
         return features
 
     def to_json(self) -> str:
         """Return the recipe as canonical JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return json.dumps(asdict(self, dict_factory=_stated), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def column(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return one column without empty cells; a missing column or an empty cell is refused."""
+def column(table: pa.Table, name: str, *, empty: bool = False) -> pa.ChunkedArray:
+    """Return one column; a missing column is refused, and so is an empty cell unless ``empty`` allows it."""
     if name not in table.column_names:
         raise Refusal(
             "E-FEATURE-COLUMN",
@@ -110,7 +145,9 @@ def column(table: pa.Table, name: str) -> pa.ChunkedArray:
             Message("请核对特征表与模型说明。", "Check the feature table against the model's specification."),
         )
     values = table.column(name)
-    if values.null_count:
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if values.null_count and not empty:
         raise Refusal(
             "E-FEATURE-EMPTY",
             Message(
@@ -121,18 +158,41 @@ def column(table: pa.Table, name: str) -> pa.ChunkedArray:
     return values
 
 
-def _standardised(table: pa.Table, numeric: Numeric) -> Vector:
-    values = np.asarray(column(table, numeric.name).cast(pa.float64()).to_numpy(), dtype=np.float64)
-    if not np.isfinite(values).all():
+def numbers(table: pa.Table, name: str, *, fill: float | None = None) -> Vector:
+    """Return one column as (rows,) finite numbers, empty cells as ``fill``; anything else in it is refused."""
+    values = column(table, name, empty=fill is not None)
+    try:
+        real = values.cast(pa.float64())
+    except pa.ArrowException as error:
+        raise Refusal(
+            "E-FEATURE-NUMBER",
+            Message(f"“{name}”列不是数值（{values.type}）。", f"Column {name!r} holds no numbers ({values.type})."),
+            Message("请把该列转换为数值，例如 0 和 1。", "Turn it into numbers, e.g. 0 and 1."),
+        ) from error
+    real = real if fill is None else real.fill_null(fill)
+    found = np.asarray(real.to_numpy(), dtype=np.float64)
+    if not np.isfinite(found).all():
         raise Refusal(
             "E-FEATURE-FINITE",
-            Message(f"“{numeric.name}”列有非有限数。", f"Column {numeric.name!r} has numbers that are not finite."),
-            Message("请清理该列。", "Clean the column."),
+            Message(f"“{name}”列有非有限数。", f"Column {name!r} has numbers that are not finite."),
+            Message("请清理该列；缺失值应为空值而不是 NaN。", "Clean it; what is missing must be empty, not NaN."),
         )
+    return found
+
+
+def _standardised(table: pa.Table, numeric: Numeric) -> Vector:
+    values = numbers(table, numeric.name, fill=numeric.center if numeric.fill else None)
     return on_grid(np.clip((values - numeric.center) / numeric.scale, -numeric.clip, numeric.clip))
 
 
 def _buckets(table: pa.Table, categorical: Categorical) -> npt.NDArray[np.int64]:
-    coded = column(table, categorical.name).cast(pa.string()).combine_chunks().dictionary_encode()
+    """Return (rows,) buckets, -1 for an empty cell."""
+    values = column(table, categorical.name, empty=categorical.fill)
+    coded = values.cast(pa.string()).combine_chunks().dictionary_encode()
     words = [zlib.crc32(word.encode()) % categorical.buckets for word in coded.dictionary.to_pylist()]
-    return np.asarray(words, dtype=np.int64)[np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)]
+    places = np.asarray(coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray([*words, -1], dtype=np.int64)[places]
+
+
+def _stated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name != "fill" or value}

@@ -1,19 +1,32 @@
-"""Value and choose sources: a game from statistics, methods that value its players, selections of a set."""
+"""Value and choose sources: utilities make games of them, methods value the players, selections choose a set."""
 
 from headwater.valuation.methods import exact, permutation
 from headwater.valuation.selection import Selection, greedy
-from headwater.valuation.utility import GramUtility
-from headwater.valuation.valuation import METHODS, Game, Method, Valuation, choose
+from headwater.valuation.target import Target
+from headwater.valuation.utilities import GramUtility, Statistics
+from headwater.valuation.utility import UTILITIES, Asked, Play, Utility
+from headwater.valuation.valuation import METHODS, Exchange, Game, Method, Valuation, choose
+from headwater.valuation.value import Approach, approaches, value
 
 __all__ = [
+    "Approach",
+    "Asked",
+    "Exchange",
     "Game",
     "GramUtility",
     "METHODS",
     "Method",
+    "Play",
     "Selection",
+    "Statistics",
+    "Target",
+    "UTILITIES",
+    "Utility",
     "Valuation",
+    "approaches",
     "choose",
     "exact",
     "greedy",
     "permutation",
+    "value",
 ]

@@ -1,106 +1,88 @@
-r"""The utility of a coalition of sources to a target, from statistics alone.
-
-.. math:: v(S) = R^2(\hat\beta_{T \cup S}) - R^2(\hat\beta_T)
-
-with :math:`\hat\beta` the ridge solution on the merged statistics and :math:`R^2` on the validation statistic.
-"""
+"""Where games come from: a utility asks the sources and returns the game that those who answered play."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from headwater.errors import Message, Refusal
-from headwater.statistics.gram import Gram
-from headwater.statistics.statistic import Statistic
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation import Transport
+from headwater.registry import Registry
+from headwater.statistics.features import Features
 from headwater.types import Masks, SourceId, Vector
+from headwater.valuation.target import Target
+from headwater.valuation.valuation import Exchange, Game
 
-__all__ = ["GramUtility"]
-
-_CHUNK_BYTES = 1 << 23
+__all__ = ["Asked", "Play", "UTILITIES", "Utility", "require_sources"]
 
 
-@dataclass(frozen=True, eq=False)
-class GramUtility:
-    """The game that sources play: gain in R² on the target's validation records over the target alone.
+class Play(Protocol):
+    """A game of the sources that gave a usable answer.
 
-    Parameters
-    ----------
-    target : statistic of the target's own training records, in every coalition
-    sources : statistic of each source; their order is the order of the players
-    validation : statistic of the target's records that no one trains on
-    gram : the family that solves them
-    ridge : see ``Gram.solve``
+    A game may ask more while it is played: ``exchange`` is read when the method is done.
     """
-
-    target: Statistic
-    sources: Mapping[SourceId, Statistic]
-    validation: Statistic
-    gram: Gram
-    ridge: float
-    _parts: Vector = field(init=False, repr=False)
-    _base: float = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        packed = [self._pack(statistic) for statistic in (self.target, *self.sources.values())]
-        object.__setattr__(self, "_parts", np.stack(packed))
-        object.__setattr__(self, "_base", self.r2(np.zeros((1, len(self.sources)), dtype=np.bool_))[0])
 
     @property
     def players(self) -> tuple[SourceId, ...]:
         """The sources in the order of the masks' columns."""
-        return tuple(self.sources)
+        ...
+
+    @property
+    def exchange(self) -> Exchange:
+        """What was asked and answered until now."""
+        ...
+
+    @property
+    def refused(self) -> Mapping[SourceId, HeadwaterError]:
+        """Why each of the other sources is left out."""
+        ...
 
     def __call__(self, coalitions: Masks) -> Vector:
-        """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
-        return np.asarray(self.r2(coalitions) - self._base, dtype=np.float64)
-
-    def r2(self, coalitions: Masks) -> Vector:
-        """Return R² on the validation statistic of target + coalition, for each coalition."""
-        validation = self.gram.moments(self.validation)
-        variance = validation.yy / validation.n - (validation.y / validation.n) ** 2 if validation.n >= 1 else 0.0
-        if variance <= self.gram.encoding.resolution:
-            raise _no_validation()
-        # Coalitions are small systems: on a busy machine threads would only wait for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
-            coefficients = self._solve(coalitions)
-        fitted = np.einsum("md,md->m", coefficients @ validation.xx, coefficients)
-        squared = validation.yy - 2 * coefficients @ validation.xy + fitted
-        return np.asarray(1.0 - squared / validation.n / variance, dtype=np.float64)
-
-    def _solve(self, coalitions: Masks) -> Vector:
-        """Return (m, dim) coefficients, solved in chunks that stay in cache."""
-        dim = self.gram.dim
-        rows = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
-        out = np.empty((len(coalitions), dim))
-        for start in range(0, len(coalitions), rows):
-            chosen = coalitions[start : start + rows].astype(np.float64)
-            system = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim + 1)
-            out[start : start + rows] = _solved(system)
-        return out
-
-    def _pack(self, statistic: Statistic) -> Vector:
-        """Return XᵀX and Xᵀy side by side, the ridge in the target's."""
-        moments = self.gram.moments(statistic)
-        ridge = np.diag(self.gram.penalty(self.ridge)) if statistic is self.target else 0.0
-        return np.hstack([moments.xx + ridge, moments.xy[:, None]]).ravel()
+        """Return the (m,) utilities of (m, players) coalitions; the empty one's is 0."""
+        ...
 
 
-def _solved(system: Vector) -> Vector:
-    try:
-        return np.asarray(np.linalg.solve(system[:, :, :-1], system[:, :, -1:])[:, :, 0], dtype=np.float64)
-    except np.linalg.LinAlgError as error:
-        raise Refusal(
-            "E-GRAM-SINGULAR",
-            Message("某个组合的方程组无唯一解。", "The equations of a coalition have no unique solution."),
-            Message("请增大 ridge。", "Use a larger ridge."),
-        ) from error
+class Utility(Protocol):
+    """A way to tell what a coalition of sources gives to a target."""
+
+    def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Play:
+        """Ask the sources; the ones that cannot be used are refused by name, all of them with E-VALUE-SOURCES."""
+        ...
+
+    def method(self, players: int) -> str:
+        """Return the name of the method that suits this many players."""
+        ...
 
 
-def _no_validation() -> Refusal:
-    return Refusal(
-        "E-VALUE-VALIDATION",
-        Message("验证样本为空，或目标没有差异。", "The validation sample is empty, or its target does not vary."),
-        Message("请扩大目标方的验证样本。", "Enlarge the target's validation sample."),
+UTILITIES: Registry[Utility] = Registry("utility")
+"""Utilities that need nothing handed in, by the stem of their file."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A game whose asking is over."""
+
+    game: Game
+    players: tuple[SourceId, ...]
+    exchange: Exchange
+    refused: Mapping[SourceId, HeadwaterError] = field(default_factory=dict)
+
+    def __call__(self, coalitions: Masks) -> Vector:
+        """Return the utilities of the coalitions."""
+        return self.game(coalitions)
+
+
+def require_sources(usable: Mapping[SourceId, object], refused: Mapping[SourceId, HeadwaterError]) -> None:
+    """Refuse, with every reason, if no source can be used."""
+    if usable:
+        return
+    reasons = [error.reason for error in refused.values()]
+    raise Refusal(
+        "E-VALUE-SOURCES",
+        Message(
+            "没有可用的来源。" + "".join(reason.zh for reason in reasons),
+            " ".join(["No source can be used.", *(reason.en for reason in reasons)]),
+        ),
+        Message("请按各来源的原因逐一修正。", "Mend each source as its reason says."),
     )

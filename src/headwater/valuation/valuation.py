@@ -1,16 +1,17 @@
 """What a source is worth: the answer of every valuation method, and the choice of a method."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.registry import Registry
 from headwater.types import Masks, SourceId, Vector
 
 __all__ = [
+    "Exchange",
     "Game",
     "METHODS",
     "Method",
@@ -25,16 +26,49 @@ Game: TypeAlias = Callable[[Masks], Vector]
 _EXACT_UP_TO = 15
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """What left and reached each source, and what that reveals of it.
+
+    Parameters
+    ----------
+    asked, answered : bytes to and from each source, refused ones included
+    attributable : bytes of the answers that can be laid at one source's door; the rest is seen in sums alone
+    rounds : how many times the sources were asked
+    epsilon : largest privacy loss debited to a source; 0 where nothing was spent
+    leverage : largest share of one source in what was revealed (squared norm of its unit vector projected on the
+        revealed sums): 1 where every source answers for itself
+    """
+
+    asked: Mapping[SourceId, int] = field(default_factory=dict)
+    answered: Mapping[SourceId, int] = field(default_factory=dict)
+    attributable: Mapping[SourceId, int] = field(default_factory=dict)
+    rounds: int = 0
+    epsilon: float = 0.0
+    leverage: float = 0.0
+
+    def bytes_of(self, source: SourceId) -> int:
+        """Return the bytes exchanged with one source in both directions."""
+        return self.asked.get(source, 0) + self.answered.get(source, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Valuation:
-    """One value per player, with what it rests on.
+    """One value per player, with what it rests on. A method fills the first six; ``value`` adds the rest.
 
     Parameters
     ----------
     players : the sources, in the order of the arrays
-    values, low, high : (players,) Shapley values and the ends of their 95 % intervals, in the unit of the utility
+    values, low, high : (players,) values and the ends of their 95 % intervals, in the unit of the utility
     evaluations : coalitions whose utility was computed
-    method : name of the method in ``METHODS``
+    method : name of the method in ``METHODS``; from ``value`` with its utility, as ``utility/method``
+    ranks : (players, 2) first and last rank of each within its 95 % interval, 1 being the best
+    stability : (players,) probability that each has the rank that its value gives it
+    feature_map : the features' constants as JSON; empty where the game knows none
+    version : of headwater
+    exchange : what was asked and answered
+    seconds : wall time of asking and valuing
+    refused : why each of the other sources is left out
     """
 
     players: tuple[SourceId, ...]
@@ -43,6 +77,13 @@ class Valuation:
     high: Vector
     evaluations: int
     method: str
+    ranks: Vector | None = None
+    stability: Vector | None = None
+    feature_map: str = ""
+    version: str = ""
+    exchange: Exchange = Exchange()
+    seconds: float = 0.0
+    refused: Mapping[SourceId, HeadwaterError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for numbers in (self.values, self.low, self.high):

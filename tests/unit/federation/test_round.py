@@ -66,9 +66,13 @@ def test_failing_sources_are_named_and_left_out():
         "impossible": "E-GRAM-IMPOSSIBLE",
         "infinite": "E-FEATURE-FINITE",
         "missing": "E-FEATURE-COLUMN",
-        "nan": "E-FIXED-FINITE",
-        "text": "E-SOURCE-FAULT",
+        "nan": "E-FEATURE-FINITE",
+        "text": "E-FEATURE-NUMBER",
     }
+    for source, error in answers.refused.items():
+        assert source in error.reason.en
+        assert source in error.reason.zh
+        assert error.remedy.zh
 
 
 def test_bytes_are_question_plus_answer():
@@ -97,3 +101,17 @@ def test_asking_nobody_is_refused(sources):
     with pytest.raises(Refusal) as caught:
         ask(InProcess([]), QUESTION, sources=sources)
     assert caught.value.code == "E-ROUND-EMPTY"
+
+
+class Unreachable:
+    """A transport that breaks its promise: what goes wrong arrives as it happened."""
+
+    source_ids = ("far",)
+
+    def send(self, to, question):
+        raise TimeoutError("30 s")
+
+
+def test_a_transport_that_times_out_names_the_source():
+    error = ask(Unreachable(), QUESTION).refused["far"]
+    assert (error.code, "far gave no answer (30 s)" in error.reason.en) == ("E-SOURCE-FAULT", True)

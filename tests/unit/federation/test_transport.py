@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from headwater.errors import Message, Refusal
@@ -36,7 +38,10 @@ def test_answers_travel_as_bytes():
     assert Statistic.from_bytes(transport.send("a", QUESTION)) == statistic()
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("x"), KeyError("x"), OSError("x"), ValueError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("x"), KeyError("x"), OSError("x"), ValueError("x"), RuntimeError("x"), pa.ArrowTypeError("x")],
+)
 def test_breakdowns_become_faults_that_name_the_source(error):
     with pytest.raises(SourceFault, match="Source a: failed") as caught:
         InProcess([Fixed("a", error)]).send("a", QUESTION)
@@ -62,5 +67,19 @@ def test_unknown_sources_are_faults():
 
 
 def test_two_of_one_name_are_an_error():
-    with pytest.raises(ValueError, match="stands twice"):
+    with pytest.raises(Refusal, match="a stands twice"):
         InProcess([Fixed("a", statistic()), Fixed("a", statistic())])
+
+
+def test_an_answer_that_is_none_is_a_fault():
+    with pytest.raises(SourceFault, match="Source a: gave no statistic"):
+        InProcess([Fixed("a", None)]).send("a", QUESTION)
+
+
+def test_tables_and_data_frames_make_sources_by_name():
+    frames = {"a": pa.table({"age": [1.0, 2.0], "log_cost": [1.0, 2.0]}), 7: pd.DataFrame({"age": [1.0], "x": ["?"]})}
+    transport = InProcess.of(frames)
+    assert transport.source_ids == ("7", "a")
+    assert Gram(2).records(Statistic.from_bytes(transport.send("a", QUESTION))) == 2
+    with pytest.raises(Refusal, match="no column 'log_cost'"):
+        transport.send("7", QUESTION)

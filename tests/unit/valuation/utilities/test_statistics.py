@@ -8,7 +8,7 @@ import pytest
 from headwater.errors import Refusal
 from headwater.statistics import Gram, Statistic, on_grid
 from headwater.valuation import GramUtility, exact
-from headwater.valuation import utility as utility_module
+from headwater.valuation.utilities import statistics as utility_module
 
 DIM, RIDGE = 6, 1.5
 GRAM = Gram(DIM)

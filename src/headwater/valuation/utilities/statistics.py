@@ -1,0 +1,167 @@
+r"""The gain in R², from one statistic of each source.
+
+.. math:: v(S) = R^2(\hat\beta_{T \cup S}) - R^2(\hat\beta_T)
+
+with :math:`\hat\beta` the ridge solution on the merged statistics and :math:`R^2` on the validation statistic.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation import Answers, Question, Transport, ask
+from headwater.statistics.features import Features
+from headwater.statistics.gram import Gram
+from headwater.statistics.statistic import Statistic
+from headwater.types import Masks, SourceId, Vector
+from headwater.valuation.target import Target
+from headwater.valuation.utility import UTILITIES, Asked, require_sources
+from headwater.valuation.valuation import Exchange, choose
+
+__all__ = ["GramUtility", "Statistics", "exchanged", "usable"]
+
+_CHUNK_BYTES = 1 << 23
+_FEWEST_RECORDS = 2
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Every source answers one question with one Gram statistic; coalitions are solved from their sums."""
+
+    def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
+        """Ask every source once and return the game of the answers."""
+        question = target.asking(features)
+        answers = ask(federation, question)
+        statistics, refused = usable(answers, question)
+        game = GramUtility(
+            question.of(target.train), statistics, question.of(target.valid), question.family, target.ridge
+        )
+        return Asked(game, game.players, exchanged(answers, question), refused)
+
+    def method(self, players: int) -> str:
+        """Return ``exact`` while it takes seconds."""
+        return choose(players)
+
+
+UTILITIES.register("statistics")(Statistics())
+
+
+def usable(answers: Answers, question: Question) -> tuple[dict[SourceId, Statistic], Mapping[SourceId, HeadwaterError]]:
+    """Return the statistics that may be used, and why the others may not: the statistic of one record is that record.
+
+    No usable one at all is refused with every reason.
+    """
+    refused = dict(answers.refused)
+    for source, statistic in answers.statistics.items():
+        records = question.family.records(statistic)
+        if records < _FEWEST_RECORDS:
+            refused[source] = _too_few(source, records)
+    statistics = {source: found for source, found in answers.statistics.items() if source not in refused}
+    require_sources(statistics, refused)
+    return statistics, refused
+
+
+def exchanged(answers: Answers, question: Question) -> Exchange:
+    """Return what one question to every source exchanged: every answer is its source's own."""
+    asked = dict.fromkeys(answers.bytes_by_source, question.nbytes)
+    answered = {source: total - question.nbytes for source, total in answers.bytes_by_source.items()}
+    return Exchange(asked, answered, answered, rounds=1, leverage=1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class GramUtility:
+    """The game that sources play: gain in R² on the target's validation records over the target alone.
+
+    Parameters
+    ----------
+    target : statistic of the target's own training records, in every coalition
+    sources : statistic of each source; their order is the order of the players
+    validation : statistic of the target's records that no one trains on
+    gram : the family that solves them
+    ridge : see ``Gram.solve``
+    """
+
+    target: Statistic
+    sources: Mapping[SourceId, Statistic]
+    validation: Statistic
+    gram: Gram
+    ridge: float
+    _parts: Vector = field(init=False, repr=False)
+    _base: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        packed = [self._pack(statistic) for statistic in (self.target, *self.sources.values())]
+        object.__setattr__(self, "_parts", np.stack(packed))
+        object.__setattr__(self, "_base", self.r2(np.zeros((1, len(self.sources)), dtype=np.bool_))[0])
+
+    @property
+    def players(self) -> tuple[SourceId, ...]:
+        """The sources in the order of the masks' columns."""
+        return tuple(self.sources)
+
+    def __call__(self, coalitions: Masks) -> Vector:
+        """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
+        return np.asarray(self.r2(coalitions) - self._base, dtype=np.float64)
+
+    def r2(self, coalitions: Masks) -> Vector:
+        """Return R² on the validation statistic of target + coalition, for each coalition."""
+        validation = self.gram.moments(self.validation)
+        variance = validation.yy / validation.n - (validation.y / validation.n) ** 2 if validation.n >= 1 else 0.0
+        if variance <= self.gram.encoding.resolution:
+            raise _no_validation()
+        # Coalitions are small systems: on a busy machine threads would only wait for each other.
+        with threadpool_limits(limits=1, user_api="blas"):
+            coefficients = self._solve(coalitions)
+        fitted = np.einsum("md,md->m", coefficients @ validation.xx, coefficients)
+        squared = validation.yy - 2 * coefficients @ validation.xy + fitted
+        return np.asarray(1.0 - squared / validation.n / variance, dtype=np.float64)
+
+    def _solve(self, coalitions: Masks) -> Vector:
+        """Return (m, dim) coefficients, solved in chunks that stay in cache."""
+        dim = self.gram.dim
+        rows = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
+        out = np.empty((len(coalitions), dim))
+        for start in range(0, len(coalitions), rows):
+            chosen = coalitions[start : start + rows].astype(np.float64)
+            system = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim + 1)
+            out[start : start + rows] = _solved(system)
+        return out
+
+    def _pack(self, statistic: Statistic) -> Vector:
+        """Return XᵀX and Xᵀy side by side, the ridge in the target's."""
+        moments = self.gram.moments(statistic)
+        ridge = np.diag(self.gram.penalty(self.ridge)) if statistic is self.target else 0.0
+        return np.hstack([moments.xx + ridge, moments.xy[:, None]]).ravel()
+
+
+def _solved(system: Vector) -> Vector:
+    try:
+        return np.asarray(np.linalg.solve(system[:, :, :-1], system[:, :, -1:])[:, :, 0], dtype=np.float64)
+    except np.linalg.LinAlgError as error:
+        raise Refusal(
+            "E-GRAM-SINGULAR",
+            Message("某个组合的方程组无唯一解。", "The equations of a coalition have no unique solution."),
+            Message("请增大 ridge。", "Use a larger ridge."),
+        ) from error
+
+
+def _no_validation() -> Refusal:
+    return Refusal(
+        "E-VALUE-VALIDATION",
+        Message("验证样本为空，或目标没有差异。", "The validation sample is empty, or its target does not vary."),
+        Message("请扩大目标方的验证样本。", "Enlarge the target's validation sample."),
+    )
+
+
+def _too_few(source: SourceId, records: int) -> Refusal:
+    return Refusal(
+        "E-VALUE-RECORDS",
+        Message(
+            f"来源“{source}”只有 {records} 条记录，至少需要 {_FEWEST_RECORDS} 条。",
+            f"Source {source}: {records} of at least {_FEWEST_RECORDS} records.",
+        ),
+        Message("请补充记录；单条记录的统计量就是该记录。", "Add records: the statistic of one is that record."),
+    )

@@ -1,0 +1,79 @@
+"""A federation is asked, valued and accounted for, whatever some of its sources do."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headwater.errors import Refusal
+from headwater.federation import InProcess
+from headwater.statistics import FeatureMap, Numeric
+from headwater.valuation import Target, approaches, value
+
+
+def records(count: int, seed: int, *, noise: float = 0.5, sign: float = 1.0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, 3))
+    y = sign * (x @ [1.0, -2.0, 0.5]) + noise * rng.normal(size=count)
+    return pa.table({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y})
+
+
+TARGET = Target.of(records(60, 0, noise=2.0), label="y", rng=np.random.default_rng(0))
+TABLES = {
+    "good": records(80, 1),
+    "noisy": records(80, 2, noise=6.0),
+    "turned": records(80, 3, sign=-1.0),
+    "few": records(5, 4),
+}
+
+
+def valued(tables=TABLES, **options):
+    return value(InProcess.of(tables), TARGET, rng=np.random.default_rng(1), **options)
+
+
+def test_faults_show_and_everything_is_accounted_for():
+    found = valued()
+    assert found.ranked()[0] == "good"
+    assert found.ranked()[-1] == "turned"
+    assert found.of("turned") < 0 < found.of("good")
+    assert found.method == "statistics/exact"
+    question, answer = TARGET.question.nbytes, 8 * (4 * 5 // 2 + 4 + 3) + 16
+    assert found.exchange.asked == dict.fromkeys(TABLES, question)
+    assert found.exchange.answered == found.exchange.attributable == dict.fromkeys(TABLES, answer)
+    assert found.exchange.bytes_of("few") == question + answer
+    assert (found.exchange.rounds, found.exchange.epsilon, found.exchange.leverage) == (1, 0.0, 1.0)
+    assert found.seconds > 0
+    assert found.feature_map == TARGET.features.to_json()
+    np.testing.assert_array_equal(found.stability, 1.0)
+    np.testing.assert_array_equal(found.ranks[found.players.index("good")], [1, 1])
+
+
+def test_ranks_of_doubtful_values_are_doubtful():
+    twins = {name: records(40, 9) for name in "abc"} | {"far": records(80, 3, sign=-1.0)}
+    found = valued(twins, method="permutation", budget=4 * 8)
+    assert found.ranks.shape == (4, 2)
+    assert found.stability[3] == 1.0
+    assert (found.ranks[:, 0] <= found.ranks[:, 1]).all()
+
+
+def test_features_can_be_given():
+    features = FeatureMap((Numeric("a", 0.0, 1.0),))
+    assert valued(feature_map=features).feature_map == features.to_json()
+    assert valued(feature_map="linear").feature_map == TARGET.features.to_json()
+
+
+@pytest.mark.parametrize("options", [{"method": "guess"}, {"method": "statistics/guess"}, {"feature_map": "guess"}])
+def test_unknown_names_are_refused_with_the_known_ones(options):
+    with pytest.raises(Refusal, match="E-UNKNOWN-NAME.*Known"):
+        valued(**options)
+
+
+def test_every_short_name_is_read():
+    assert {"auto", "exact", "permutation", "statistics"} <= set(approaches())
+    assert valued(method="statistics/permutation").method == "statistics/permutation"
+
+
+def test_all_refused_is_refused_with_every_reason():
+    with pytest.raises(Refusal) as caught:
+        valued({"h1": TABLES["good"].drop_columns(["a"]), "h2": TABLES["good"].slice(0, 1)})
+    assert caught.value.code == "E-VALUE-SOURCES"
+    assert all(source in caught.value.reason.en and source in caught.value.reason.zh for source in ("h1", "h2"))
