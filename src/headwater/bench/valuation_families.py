@@ -22,7 +22,7 @@ from headwater.simulation.reference import diseases
 from headwater.simulation.stays import blocks, draw
 from headwater.types import Vector
 
-__all__ = ["FAMILIES", "SOURCES", "Family", "Pools", "available"]
+__all__ = ["FAMILIES", "Family", "Pools", "SOURCES", "available"]
 
 SOURCES = 10
 _LABEL = "label"
@@ -76,7 +76,8 @@ def available(data: Path | None) -> tuple[str, ...]:
 
 _HEART = ("cleveland", "hungarian", "va", "switzerland")
 _HEART_PIECES = {"cleveland": 3, "hungarian": 3, "va": 2, "switzerland": 2}
-_HEART_COLUMNS = "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal num".split()
+_HEART_COLUMNS = ["age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak"]
+_HEART_COLUMNS += ["slope", "ca", "thal", "num"]
 _HEART_USUAL = {"trestbps": 130.0, "chol": 240.0, "fbs": 0.0, "restecg": 0.0, "thalach": 140.0, "exang": 0.0}
 """Public constants for missing measurements; a cholesterol of 0 is a missing one."""
 

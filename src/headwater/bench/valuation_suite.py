@@ -24,27 +24,16 @@ from headwater.bench.valuation_learners import LEARNERS, VERSION, Records, predi
 from headwater.bench.valuation_regimes import REGIMES
 from headwater.statistics.features import Categorical, FeatureMap, Numeric
 from headwater.types import Masks, SourceId, Vector
+from headwater.valuation import Target
 from headwater.valuation.methods.exact import shapley_of_table
 
-__all__ = ["Case", "Reference", "Target", "all_coalitions", "cases", "gains", "reference", "training_records"]
+__all__ = ["Case", "Reference", "all_coalitions", "cases", "gains", "reference", "training_records"]
 
 _FROZEN = 20260601
 _SEEDS = 5
 _TRAIN = 50
 _TIMED = 3
 _CI_SEED = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """The bureau's own labelled records and the recipe of its features; see ``headwater.valuation.Target``."""
-
-    train: pa.Table
-    valid: pa.Table
-    label: str
-    features: FeatureMap
-    learner: str = "linear"
-    ridge: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
