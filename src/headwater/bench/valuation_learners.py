@@ -120,7 +120,7 @@ def _network(records: Records, weights: Vector, held: Vector) -> Vector:
 
 
 def _forward(parameters: list[torch.Tensor], features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (coalitions, units, records) rectified units and (coalitions, 1, records) outputs. Records come last: it is faster."""
+    """Return (coalitions, units, records) units and (coalitions, 1, records) outputs: records last is fast."""
     first, last, bias = parameters
     hidden = torch.relu_(first.reshape(-1, len(features)) @ features).view(*first.shape[:2], -1)
     return hidden, last @ hidden + bias
