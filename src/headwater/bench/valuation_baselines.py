@@ -18,7 +18,7 @@ from headwater.valuation.methods.exact import shapley_of_table
 __all__ = ["gtg", "knn_shapley", "leave_one_out", "permutations"]
 
 _NEIGHBOURS = 5
-_ROUNDS, _LOCAL_STEPS, _RATE, _HIDDEN = 10, 5, 0.1, 12
+_ROUNDS, _LOCAL_STEPS, _RATE, _HIDDEN = 10, 20, 0.1, 12
 
 Game = Callable[[Masks], Vector]
 

@@ -210,10 +210,10 @@ def _note(size: Size, each: pd.DataFrame) -> str:
     part = "the whole suite" if size == "full" else "one seed of two families"
     return (
         f"{part}: {', '.join(each['family'].unique())} (heart_disease and sih are real, desynpuf, region and waves "
-        "synthetic); reference: retraining on all 1,024 coalitions; a task is a family, learner and regime; ceiling: the "
-        "same on the target's other records; permutations: an own sampler as pyDVL's (which needs numpy < 2), tmc50 "
-        "the same broken off near the end; retrainings are looked up and timed as distinct coalitions x the time of "
-        "one; GTG on networks only"
+        "synthetic); reference: retraining on all 1,024 coalitions; a task is a family, learner and regime; ceiling: "
+        "the same on the target's other records; permutations: an own sampler as pyDVL's (which needs numpy < 2), "
+        "tmc50 the same broken off near the end; retrainings are looked up and timed as distinct coalitions x the time "
+        "of one; GTG on networks only"
     )
 
 
