@@ -18,7 +18,7 @@ from headwater.security import CLEAR, MASKED
 from headwater.security.masked import Masked
 from headwater.security.protection import require_group
 from headwater.statistics import Gram, Statistic
-from headwater.valuation import Valuation, exact, permutation
+from headwater.valuation import METHODS, Valuation, exact
 
 
 # --- statistics ------------------------------------------------------------------------------------------------------
@@ -415,8 +415,7 @@ def test_a_twin_for_every_check():
     ("suite", "sound"),
     [
         (STATISTIC_SUITE, _Family(Statistic)),
-        (METHOD_SUITE, exact),
-        (METHOD_SUITE, permutation),
+        *((METHOD_SUITE, METHODS[name]) for name in METHODS),
         (PROTECTION_SUITE, _Protection()),
         (PROTECTION_SUITE, CLEAR),
         (DETECTOR_SUITE, Glr),

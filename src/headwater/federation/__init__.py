@@ -1,5 +1,6 @@
 """The round between the bureau and its sources, over any transport."""
 
+from headwater.federation.ledger import Ledger
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
     Description,
@@ -9,14 +10,16 @@ from headwater.federation.source import (
     TableSource,
     UpdateQuestion,
 )
-from headwater.federation.transport import InProcess, SourceFault, Transport
+from headwater.federation.transport import InProcess, Remembering, SourceFault, Transport
 
 __all__ = [
     "Answers",
     "Description",
     "GramQuestion",
     "InProcess",
+    "Ledger",
     "Question",
+    "Remembering",
     "Source",
     "SourceFault",
     "TableSource",

@@ -51,8 +51,11 @@ class GramQuestion:
 
     def of(self, table: pa.Table) -> Statistic:
         """Return the statistic of the records of ``table``."""
-        y = (numbers(table, self.target) - self.center) / self.scale
-        return self.family.statistic(self.feature_map.transform(table), on_grid(y))
+        return self.family.statistic(self.feature_map.transform(table), self.labels(table))
+
+    def labels(self, table: pa.Table) -> Vector:
+        """Return the (rows,) targets, standardised and on the grid."""
+        return on_grid((numbers(table, self.target) - self.center) / self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,5 +181,5 @@ def as_table(table: pa.Table | pd.DataFrame) -> pa.Table:
 def _as_array(series: "pd.Series[Any]") -> pa.Array:
     try:
         return pa.Array.from_pandas(series)
-    except pa.ArrowException:
+    except (pa.ArrowException, OverflowError):
         return pa.Array.from_pandas(series.astype(str).where(series.notna(), None))

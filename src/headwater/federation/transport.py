@@ -12,7 +12,7 @@ from headwater.federation.source import Question, Source, TableSource, as_table
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["InProcess", "SourceFault", "Transport"]
+__all__ = ["InProcess", "Remembering", "SourceFault", "Transport"]
 
 _BREAKDOWNS = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError, pa.ArrowException)
 
@@ -57,6 +57,13 @@ class InProcess:
         """The sources, by name."""
         return tuple(sorted(self._by_id))
 
+    def records(self, source: SourceId) -> pa.Table:
+        """Return the records of a source that holds a table: for references, which no real federation has."""
+        found = self._by_id.get(source)
+        if not isinstance(found, TableSource):
+            raise _fault(source, "没有在手的表", "has no table at hand")
+        return found.table
+
     def send(self, to: SourceId, question: Question) -> bytes:
         """Let the source answer; a breakdown of its code becomes a ``SourceFault`` that names it."""
         if to not in self._by_id:
@@ -68,6 +75,25 @@ class InProcess:
         if not isinstance(answer, Statistic):
             raise _fault(to, "没有给出统计量", "gave no statistic")
         return answer.to_bytes()
+
+
+@dataclass(frozen=True, eq=False)
+class Remembering:
+    """Asks each source each question once and answers the same question from memory afterwards."""
+
+    transport: Transport
+    _answers: dict[tuple[SourceId, Question], bytes] = field(init=False, repr=False, default_factory=dict)
+
+    @property
+    def source_ids(self) -> tuple[SourceId, ...]:
+        """The sources that can be asked."""
+        return self.transport.source_ids
+
+    def send(self, to: SourceId, question: Question) -> bytes:
+        """Return the answer; a failure is not remembered."""
+        if (to, question) not in self._answers:
+            self._answers[to, question] = self.transport.send(to, question)
+        return self._answers[to, question]
 
 
 def _fault(source: SourceId, zh: str, en: str) -> SourceFault:

@@ -121,14 +121,22 @@ class Gram:
         return 1.0 - self.loss(statistic, coefficients) / variance
 
     def check(self, statistic: Statistic) -> None:
-        """Refuse what no set of records can give: a wrong form, a false count, a negative square."""
+        """Refuse what no set of records can give: a wrong form, a false count, a negative square, an overflow."""
         moments = self.moments(statistic)
+        self.encoding.encode(self.encoding.decode(statistic.values))
         whole = np.block([[moments.xx, moments.xy[:, None]], [moments.xy[None, :], np.array([[moments.yy]])]])
         spectrum = np.linalg.eigvalsh(whole)
         slack = 1e-9 * max(float(spectrum[-1]), 0.0) + self.encoding.resolution * (self.dim + 1) * (moments.n + 1)
         spread = moments.y**2 - moments.n * moments.yy
-        if moments.n < 0 or moments.n != round(moments.n) or spectrum[0] < -slack or spread > slack * (moments.n + 1):
+        if not self._counts(moments) or spectrum[0] < -slack or spread > slack * (moments.n + 1):
             raise _impossible()
+
+    def _counts(self, moments: Moments) -> bool:
+        """Tell whether n is a count, and the one that the constant feature gives too."""
+        is_count = moments.n >= 0 and moments.n == round(moments.n)
+        if not self.intercept:
+            return is_count
+        return is_count and float(moments.xx[0, 0]) == moments.n and float(moments.xy[0]) == moments.y
 
     def sample(self, rng: np.random.Generator) -> Statistic:
         """Return the statistic of 50 standard normal records."""

@@ -1,9 +1,9 @@
 """Value and choose sources: utilities make games of them, methods value the players, selections choose a set."""
 
-from headwater.valuation.methods import exact, permutation
+from headwater.valuation.methods import banzhaf, exact, leave_one_out, permutation, stratified, truncated
 from headwater.valuation.selection import Selection, greedy
 from headwater.valuation.target import Target
-from headwater.valuation.utilities import GramUtility, Statistics
+from headwater.valuation.utilities import GramUtility, Information, Retraining, Statistics, Updates
 from headwater.valuation.utility import UTILITIES, Asked, Play, Utility
 from headwater.valuation.valuation import METHODS, Exchange, Game, Method, Valuation, choose
 from headwater.valuation.value import Approach, approaches, value
@@ -14,19 +14,26 @@ __all__ = [
     "Exchange",
     "Game",
     "GramUtility",
+    "Information",
     "METHODS",
     "Method",
     "Play",
+    "Retraining",
     "Selection",
     "Statistics",
     "Target",
     "UTILITIES",
+    "Updates",
     "Utility",
     "Valuation",
     "approaches",
+    "banzhaf",
     "choose",
     "exact",
     "greedy",
+    "leave_one_out",
     "permutation",
+    "stratified",
+    "truncated",
     "value",
 ]

@@ -1,6 +1,7 @@
-"""Games whose Shapley values are known in closed form: the oracles of every valuation method."""
+"""Games whose values are known in closed form, by every concept: the oracles of the valuation methods."""
 
 from dataclasses import dataclass
+from math import comb
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = [
 
 
 class Oracle(Protocol):
-    """A game that knows its own Shapley values."""
+    """A game that knows its own values."""
 
     @property
     def size(self) -> int:
@@ -32,7 +33,15 @@ class Oracle(Protocol):
         ...
 
     def shapley(self) -> Vector:
-        """Return the (players,) Shapley values."""
+        """Return the (players,) Shapley values: the mean marginal over orders of arrival."""
+        ...
+
+    def banzhaf(self) -> Vector:
+        """Return the (players,) Banzhaf values: the mean marginal over coalitions of the others."""
+        ...
+
+    def leave_one_out(self) -> Vector:
+        """Return the (players,) marginals to all the others."""
         ...
 
 
@@ -55,6 +64,14 @@ class Additive:
         """Return w."""
         return np.array(self.weights)
 
+    def banzhaf(self) -> Vector:
+        """Return w."""
+        return self.shapley()
+
+    def leave_one_out(self) -> Vector:
+        """Return w."""
+        return self.shapley()
+
 
 @dataclass(frozen=True)
 class Square:
@@ -76,6 +93,15 @@ class Square:
         weights = np.array(self.weights)
         return np.asarray(weights * weights.sum(), dtype=np.float64)
 
+    def banzhaf(self) -> Vector:
+        """Return w Σw: where no more than two players interact, both concepts agree."""
+        return self.shapley()
+
+    def leave_one_out(self) -> Vector:
+        """Return (Σw)² − (Σw − w)²."""
+        weights = np.array(self.weights)
+        return np.asarray(2 * weights * weights.sum() - weights**2, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Unanimity:
@@ -90,9 +116,18 @@ class Unanimity:
 
     def shapley(self) -> Vector:
         """Return 1/carriers for each carrier."""
-        values = np.zeros(self.size)
-        values[: self.carriers] = 1.0 / self.carriers
-        return values
+        return self._carried(1.0 / self.carriers)
+
+    def banzhaf(self) -> Vector:
+        """Return 2^(1 - carriers) for each carrier: how often the others are all there."""
+        return self._carried(2.0 ** (1 - self.carriers))
+
+    def leave_one_out(self) -> Vector:
+        """Return 1 for each carrier."""
+        return self._carried(1.0)
+
+    def _carried(self, value: float) -> Vector:
+        return np.where(np.arange(self.size) < self.carriers, value, 0.0)
 
 
 @dataclass(frozen=True)
@@ -111,6 +146,15 @@ class Glove:
         values = np.full(self.size, 1.0 / (right * (right + 1)))
         values[0] = right / (right + 1)
         return values
+
+    def banzhaf(self) -> Vector:
+        """Return 1 − 2^-r for the left glove and 2^-r for each right one."""
+        share = 2.0 ** (1 - self.size)
+        return np.where(np.arange(self.size) == 0, 1.0 - share, share)
+
+    def leave_one_out(self) -> Vector:
+        """Return 1 for the left glove, and nothing for a right one that another replaces."""
+        return np.where(np.arange(self.size) == 0, 1.0, float(self.size == 2))
 
 
 @dataclass(frozen=True)
@@ -140,6 +184,22 @@ class Airport:
         values[order] = np.cumsum(stretches)
         return values
 
+    def banzhaf(self) -> Vector:
+        """Return what each adds to the largest of a random set of the others: the k-th largest with chance 2^-k."""
+        costs = np.array(self.costs)
+        values = np.empty(self.size)
+        for player, cost in enumerate(costs):
+            largest = np.append(np.sort(np.delete(costs, player))[::-1], 0.0)
+            chance = 0.5 ** np.minimum(np.arange(1, self.size + 1), self.size - 1)
+            values[player] = chance @ np.maximum(cost - largest, 0.0)
+        return values
+
+    def leave_one_out(self) -> Vector:
+        """Return the stretch that nobody else needs."""
+        costs = np.array(self.costs)
+        others = [np.delete(costs, player).max(initial=0.0) for player in range(self.size)]
+        return np.asarray(costs.max() - np.minimum(costs.max(), others), dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Majority:
@@ -154,6 +214,14 @@ class Majority:
     def shapley(self) -> Vector:
         """Return 1/n."""
         return np.full(self.size, 1.0 / self.size)
+
+    def banzhaf(self) -> Vector:
+        """Return how often the others lack exactly one vote."""
+        return np.full(self.size, comb(self.size - 1, self.size // 2) / 2.0 ** (self.size - 1))
+
+    def leave_one_out(self) -> Vector:
+        """Return 1 while two or fewer play, for then everyone is needed."""
+        return np.full(self.size, float(self.size <= 2))
 
 
 ORACLES: dict[str, Oracle] = {

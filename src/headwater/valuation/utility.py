@@ -61,12 +61,18 @@ UTILITIES: Registry[Utility] = Registry("utility")
 
 @dataclass(frozen=True)
 class Asked:
-    """A game whose asking is over."""
+    """A game whose asking is over.
+
+    Parameters
+    ----------
+    tolerance : gain below which an order of arrival need not go on, see ``methods/truncated.py``
+    """
 
     game: Game
     players: tuple[SourceId, ...]
     exchange: Exchange
     refused: Mapping[SourceId, HeadwaterError] = field(default_factory=dict)
+    tolerance: float = 0.0
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the utilities of the coalitions."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -11,17 +11,21 @@ from headwater.registry import Registry
 from headwater.types import Masks, SourceId, Vector
 
 __all__ = [
+    "Concept",
     "Exchange",
     "Game",
     "METHODS",
     "Method",
     "Valuation",
     "choose",
+    "require_budget",
     "require_players",
 ]
 
 Game: TypeAlias = Callable[[Masks], Vector]
 """A cooperative game: coalitions (m, players) to their utilities (m,)."""
+
+Concept: TypeAlias = Literal["shapley", "banzhaf", "leave_one_out"]
 
 _EXACT_UP_TO = 15
 
@@ -62,6 +66,7 @@ class Valuation:
     values, low, high : (players,) values and the ends of their 95 % intervals, in the unit of the utility
     evaluations : coalitions whose utility was computed
     method : name of the method in ``METHODS``; from ``value`` with its utility, as ``utility/method``
+    concept : what the values are: ``shapley``, ``banzhaf`` or ``leave_one_out``; only the first share out v(N)
     ranks : (players, 2) first and last rank of each within its 95 % interval, 1 being the best
     stability : (players,) probability that each has the rank that its value gives it
     feature_map : the features' constants as JSON; empty where the game knows none
@@ -77,6 +82,7 @@ class Valuation:
     high: Vector
     evaluations: int
     method: str
+    concept: Concept = "shapley"
     ranks: Vector | None = None
     stability: Vector | None = None
     feature_map: str = ""
@@ -134,3 +140,16 @@ def require_players(players: Sequence[SourceId]) -> tuple[SourceId, ...]:
             Message("请给出互不相同的来源。", "Give distinct sources."),
         )
     return tuple(players)
+
+
+def require_budget(budget: int | None, needed: int) -> None:
+    """Refuse a budget below the evaluations that an answer needs."""
+    if budget is not None and budget < needed:
+        raise Refusal(
+            "E-VALUE-BUDGET",
+            Message(
+                f"预算 {budget} 次评估太少，至少需要 {needed} 次。",
+                f"A budget of {budget} evaluations is below {needed}.",
+            ),
+            Message("请增大预算，或改用别的方法。", "Raise the budget, or use another method."),
+        )

@@ -1,6 +1,6 @@
 """The oracles' closed forms agree with brute force over all orders of arrival."""
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -21,9 +21,31 @@ def by_orders(game) -> np.ndarray:
     return values / len(orders)
 
 
+def by_coalitions(game) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean marginals over all coalitions of the others, and those to all of the others."""
+    coalitions = np.array(list(product([False, True], repeat=game.size)))
+    utilities = {tuple(coalition): utility for coalition, utility in zip(coalitions, game(coalitions), strict=True)}
+    mean, last = np.zeros(game.size), np.zeros(game.size)
+    for player in range(game.size):
+        gains = [
+            utilities[(*others[:player], True, *others[player:])]
+            - utilities[(*others[:player], False, *others[player:])]
+            for others in product([False, True], repeat=game.size - 1)
+        ]
+        mean[player], last[player] = np.mean(gains), gains[-1]
+    return mean, last
+
+
+def assert_closed_forms(game, atol):
+    np.testing.assert_allclose(game.shapley(), by_orders(game), atol=atol)
+    mean, last = by_coalitions(game)
+    np.testing.assert_allclose(game.banzhaf(), mean, atol=atol)
+    np.testing.assert_allclose(game.leave_one_out(), last, atol=atol)
+
+
 @pytest.mark.parametrize("name", ORACLES)
 def test_closed_form(name):
-    np.testing.assert_allclose(ORACLES[name].shapley(), by_orders(ORACLES[name]), atol=1e-12)
+    assert_closed_forms(ORACLES[name], 1e-12)
 
 
 weights = st.lists(st.floats(-5, 5), min_size=1, max_size=5).map(tuple)
@@ -35,4 +57,4 @@ costs = st.lists(st.floats(0, 5), min_size=1, max_size=5).map(tuple)
 def test_closed_forms_of_any_size(some_weights, some_costs, size, carriers):
     games = [Additive(some_weights), Square(some_weights), Airport(some_costs), Glove(size), Majority(size)]
     for game in (*games, Unanimity(max(size, carriers), carriers)):
-        np.testing.assert_allclose(game.shapley(), by_orders(game), atol=1e-9)
+        assert_closed_forms(game, 1e-9)

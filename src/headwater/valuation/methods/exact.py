@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from headwater.errors import Message, Refusal
 from headwater.types import Masks, SourceId, Vector
-from headwater.valuation.valuation import METHODS, Game, Valuation, require_players
+from headwater.valuation.valuation import METHODS, Game, Valuation, require_budget, require_players
 
 __all__ = ["exact", "shapley_of_table"]
 
@@ -33,8 +33,7 @@ def exact(game: Game, players: Sequence[SourceId], *, rng: np.random.Generator, 
     size = len(names)
     if size > _LARGEST:
         raise _too_many(size)
-    if budget is not None and budget < 2**size:
-        raise _too_small(size, budget)
+    require_budget(budget, 2**size)
     table = np.concatenate([game(_coalitions(start, size)) for start in range(0, 2**size, _CHUNK)])
     values = shapley_of_table(table)
     return Valuation(names, values, values.copy(), values.copy(), len(table), "exact")
@@ -65,15 +64,4 @@ def _too_many(size: int) -> Refusal:
             f"Exact valuation takes at most {_LARGEST} sources, not {size}.",
         ),
         Message("请改用 permutation 方法。", "Use the method permutation."),
-    )
-
-
-def _too_small(size: int, budget: int) -> Refusal:
-    return Refusal(
-        "E-VALUE-BUDGET",
-        Message(
-            f"{size} 个来源的精确估值需要 {2**size} 次评估，预算只有 {budget} 次。",
-            f"Exact valuation of {size} sources takes {2**size} evaluations, the budget is {budget}.",
-        ),
-        Message("请增大预算，或改用 permutation 方法。", "Raise the budget, or use the method permutation."),
     )

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from headwater.errors import Message, Refusal
 from headwater.types import Masks, SourceId, Vector
-from headwater.valuation.valuation import METHODS, Game, Valuation, require_players
+from headwater.valuation.valuation import METHODS, Game, Valuation, require_budget, require_players
 
-__all__ = ["permutation"]
+__all__ = ["permutation", "student_reach"]
 
 _DEFAULT_PAIRS = 128
 _FEWEST_PAIRS = 2
@@ -30,8 +29,7 @@ def permutation(
     names = require_players(players)
     size = len(names)
     pairs = _DEFAULT_PAIRS if budget is None else budget // (2 * size)
-    if pairs < _FEWEST_PAIRS:
-        raise _too_small(4 * size, budget)
+    require_budget(budget, 2 * _FEWEST_PAIRS * size)
     marginals = np.empty((pairs, size))
     evaluations, at_once = 0, max(1, _COALITIONS_AT_ONCE // (2 * size + 2))
     for start in range(0, pairs, at_once):
@@ -39,8 +37,14 @@ def permutation(
         marginals[start : start + chunk], seen = _pair_marginals(game, size, chunk, rng)
         evaluations += seen
     values = marginals.mean(axis=0)
-    reach = stats.t.ppf(0.975, pairs - 1) * marginals.std(axis=0, ddof=1) / np.sqrt(pairs)
+    reach = student_reach(marginals)
     return Valuation(names, values, values - reach, values + reach, evaluations, "permutation")
+
+
+def student_reach(samples: Vector) -> Vector:
+    """Return half the width (players,) of the 95 % interval of the mean of (samples, players) independent samples."""
+    count = len(samples)
+    return np.asarray(stats.t.ppf(0.975, count - 1) * samples.std(axis=0, ddof=1) / np.sqrt(count))
 
 
 def _pair_marginals(game: Game, size: int, pairs: int, rng: np.random.Generator) -> tuple[Vector, int]:
@@ -54,13 +58,3 @@ def _pair_marginals(game: Game, size: int, pairs: int, rng: np.random.Generator)
     steps = np.diff(utilities[place.reshape(-1, size + 1)], axis=1)
     marginals = np.take_along_axis(steps, arrival, axis=1)
     return (marginals[:pairs] + marginals[pairs:]) / 2, len(distinct)
-
-
-def _too_small(needed: int, budget: int | None) -> Refusal:
-    return Refusal(
-        "E-VALUE-BUDGET",
-        Message(
-            f"预算 {budget} 次评估太少，至少需要 {needed} 次。", f"A budget of {budget} evaluations is below {needed}."
-        ),
-        Message("请增大预算。", "Raise the budget."),
-    )

@@ -1,5 +1,17 @@
 """Utilities, one a file; importing this package registers those that need nothing handed in."""
 
+from headwater.valuation.utilities.information import Information, LogDeterminant
+from headwater.valuation.utilities.retraining import RetrainedUtility, Retraining
 from headwater.valuation.utilities.statistics import GramUtility, Statistics
+from headwater.valuation.utilities.updates import Updates, UpdateUtility
 
-__all__ = ["GramUtility", "Statistics"]
+__all__ = [
+    "GramUtility",
+    "Information",
+    "LogDeterminant",
+    "RetrainedUtility",
+    "Retraining",
+    "Statistics",
+    "UpdateUtility",
+    "Updates",
+]
