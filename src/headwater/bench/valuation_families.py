@@ -101,8 +101,8 @@ def _heart_records(folder: Path) -> dict[str, pd.DataFrame]:
 def _heart(rng: np.random.Generator, data: Path | None) -> Pools:
     """Return a target within one of the three hospitals that have both outcomes, and ten pieces of what is left."""
     assert data is not None
-    numeric, flags = ("age", "trestbps", "chol", "thalach", "oldpeak"), ("sex", "fbs", "exang", "restecg")
-    flags += ("cp2", "cp3", "cp4")
+    numeric = ("age", "trestbps", "chol", "thalach", "oldpeak")
+    flags = ("sex", "fbs", "exang", "restecg", "cp2", "cp3", "cp4")
     own = _HEART[rng.integers(3)]
     columns = [*numeric, *flags, _LABEL]
     left = {name: _shuffled(rng, frame[columns]) for name, frame in _heart_records(data / "heart_disease").items()}
@@ -244,7 +244,7 @@ FAMILIES: Mapping[str, Family] = {
     "heart_disease": Family(_heart, "heart_disease", test=70),
     "sih": Family(_sih, "sih_rs_2019"),
     "desynpuf": Family(_desynpuf, "desynpuf"),
-    "region": Family(_region, None),
     "waves": Family(_waves, None),
+    "region": Family(_region, None),
 }
 """Every family by its name."""

@@ -34,7 +34,7 @@ def _tiny(learner: str, *, binary: bool = False) -> Case:
 
 @pytest.fixture(scope="module")
 def made_up() -> dict[str, Case]:
-    """The first seed of the made-up families."""
+    """The first seed of the family that needs no files."""
     return {case.name: case for case in cases("ci", None)}
 
 
@@ -57,7 +57,7 @@ def test_the_suite_is_what_the_goal_asks_for(made_up: dict[str, Case]) -> None:
 
 
 def test_families_whose_records_are_missing_are_left_out(tmp_path: Path) -> None:
-    assert available(None) == available(tmp_path) == ("region", "waves")
+    assert available(None) == available(tmp_path) == ("waves", "region")
     (tmp_path / "sih_rs_2019").mkdir()
     assert "sih" in available(tmp_path)
 
