@@ -105,7 +105,7 @@ class _Moody(Degree2):
 
     @classmethod
     def fit(cls, base, x, y, *, dim, seed):
-        return super().fit(base, x, y, dim=dim - next(cls.turn) % 2, seed=seed)
+        return super().fit(base, x, y, dim=base.dim + 1 + next(cls.turn) % 2, seed=seed)
 
 
 class _Silent(Degree2):
