@@ -10,7 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater.checks import CODING_SUITE, DETECTOR_SUITE, FEATURE_MAP_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.checks import (
+    CODING_SUITE,
+    DETECTOR_SUITE,
+    FEATURE_MAP_SUITE,
+    METHOD_SUITE,
+    PROTECTION_SUITE,
+    STATISTIC_SUITE,
+)
 from headwater.claims.coding import Matcher
 from headwater.errors import Message, Refusal
 from headwater.evolution import Change, Glr
