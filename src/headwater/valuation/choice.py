@@ -1,8 +1,8 @@
 """Which features stand for a learner: the statistic that predicts its retraining best, within a message's bytes.
 
 A ridge is exact on the target's own features. No single map stands for networks or trees, but the mean of two games
-from maps that err differently ranks sources better than either (measured on the tuning seeds of the valuation suite, see
-``docs/feature-maps.md``). Each part is fitted to the target's own training records; the message holds them all.
+from maps that err differently ranks sources better than either, see ``docs/feature-maps.md``. Each part is fitted to the
+target's own training records, and all their questions and answers together stay within a limit of bytes.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Choice:
 
     Parameters
     ----------
-    parts : every source answers one question for each, all in one round
+    parts : every source answers one question for each; none needs the answers to another
     why : a sentence that says what was chosen and on what grounds
     scores : R² on the target's validation records of a ridge on each part, and on its own features
     """
@@ -149,7 +149,7 @@ def _together(exchanges: list[Exchange]) -> Exchange:
         counts = [getattr(exchange, kind) for exchange in exchanges]
         return {source: sum(count.get(source, 0) for count in counts) for source in counts[0]}
 
-    return Exchange(summed("asked"), summed("answered"), summed("attributable"), rounds=1, leverage=1.0)
+    return Exchange(summed("asked"), summed("answered"), summed("attributable"), rounds=len(exchanges), leverage=1.0)
 
 
 def _kept(target: Target) -> Message:

@@ -64,7 +64,7 @@ class LastLayer:
 
     @classmethod
     def fit(cls, base: FeatureMap, x: Vector, y: Vector, *, dim: int, seed: int) -> Self:
-        """Take as many networks as fill ``dim``, each from its own start, and scale units to a root mean square of 1."""
+        """Take as many networks as fill ``dim``, each from its own start, and scale units to a mean square of 1."""
         room = max(1, dim - base.dim)
         steps = 0 if len(y) < _FEW else 150
         seeds = range(seed, seed - (-room // _HIDDEN))
