@@ -10,7 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater.checks import CODING_SUITE, DETECTOR_SUITE, FEATURE_MAP_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.checks import (
+    CODING_SUITE,
+    DETECTOR_SUITE,
+    FEATURE_MAP_SUITE,
+    METHOD_SUITE,
+    PROTECTION_SUITE,
+    STATISTIC_SUITE,
+)
 from headwater.claims.coding import Matcher
 from headwater.errors import Message, Refusal
 from headwater.evolution import Change, Glr
@@ -105,7 +112,7 @@ class _Moody(Degree2):
 
     @classmethod
     def fit(cls, base, x, y, *, dim, seed):
-        return super().fit(base, x, y, dim=dim - next(cls.turn) % 2, seed=seed)
+        return super().fit(base, x, y, dim=base.dim + 1 + next(cls.turn) % 2, seed=seed)
 
 
 class _Silent(Degree2):

@@ -78,7 +78,7 @@ def check_same_seed_same_map(kind: type[Lifted]) -> None:
 def check_constants_are_json(kind: type[Lifted]) -> None:
     """Require that the constants are JSON that names its kind and holds the base map: they are what travels."""
     told = json.loads(_fitted(kind).to_json())
-    require(told.get("kind") in kind.__module__, "the constants do not name their kind")
+    require(told.get("kind") == kind.__module__.rpartition(".")[2], "the constants do not name their kind")
     require(told.get("base") == json.loads(_BASE.to_json()), "the constants do not hold the base map")
 
 

@@ -23,7 +23,7 @@ class Degree2:
 
     Parameters
     ----------
-    pairs : places of two base features, bias excluded, counted from 0; factors are clipped so that products stay bounded
+    pairs : places of two base features, bias excluded, counted from 0; clipped, so that products stay bounded
 
     >>> from headwater.statistics import Numeric
     >>> Degree2(FeatureMap((Numeric("age", 60, 20),)), ((0, 0),)).transform(pa.table({"age": [100.0]}))

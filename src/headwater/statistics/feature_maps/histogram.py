@@ -1,4 +1,4 @@
-"""Bins of the features and corners where two bins meet: for learners that are trees, which see records by cuts alone."""
+"""Bins of the features and corners where two of them meet: for trees, which see records by cuts alone."""
 
 from dataclasses import dataclass
 from functools import cached_property

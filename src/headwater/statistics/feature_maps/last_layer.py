@@ -1,4 +1,4 @@
-"""The last hidden layer of a small network that the target trained on its own records: for learners that are networks."""
+"""The last hidden layer of small networks that the target starts, and trains where its own records suffice."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,9 @@ from headwater.types import Vector
 __all__ = ["LastLayer"]
 
 _HIDDEN = 16
+
+_FEW = 500
+"""Below so many records training narrows the layer to what those records show: its start predicts others better."""
 
 
 @FEATURE_MAPS.register("last_layer")
@@ -61,9 +64,11 @@ class LastLayer:
 
     @classmethod
     def fit(cls, base: FeatureMap, x: Vector, y: Vector, *, dim: int, seed: int) -> Self:
-        """Train as many networks as fill ``dim``, each from its own start; units are scaled to a root mean square of 1."""
+        """Take as many networks as fill ``dim``, each from its own start, and scale units to a mean square of 1."""
         room = max(1, dim - base.dim)
-        first = [Network.fit(x, y, hidden=_HIDDEN, seed=seed + number).first for number in range(-(-room // _HIDDEN))]
+        steps = 0 if len(y) < _FEW else 150
+        seeds = range(seed, seed - (-room // _HIDDEN))
+        first = [Network.fit(x, y, hidden=_HIDDEN, seed=one, steps=steps).first for one in seeds]
         weights = np.hstack(first)[:, :room]
         size = np.sqrt((np.maximum(x @ weights, 0.0) ** 2).mean(axis=0))
         return cls(base, in_units(weights / np.maximum(size, 0.05)))

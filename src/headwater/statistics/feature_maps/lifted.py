@@ -1,8 +1,8 @@
 """What all lifted feature maps share: a recipe fitted to the target's own records, computed alike at every source.
 
-The bits must not depend on the machine or on which rows stand together. So the constants are integers in units of a grid
-on which every sum of products is exact in float64 in any order, and what follows is one rounded operation after another,
-never a library's sine or tangent.
+The bits must not depend on the machine or on which rows stand together. So the constants are integers in units of a
+grid on which every sum of products is exact in float64 in any order, and what follows is one rounded operation after
+another, never a library's sine or tangent.
 """
 
 import json

@@ -1,6 +1,6 @@
 r"""The slopes of a small network by its weights: for learners that are networks and move far from where they start.
 
-.. math:: x \mapsto \partial f / \partial(\text{last}, \text{first}) = (\max(0, z), \; a_h 1[z_h > 0] \, x), \quad z = W^T x
+.. math:: x \mapsto (\max(0, z_h), \; a_h 1[z_h > 0] \, x)_h, \quad z = W^T x
 
 A linear model in them is the network to first order (Jacot et al. 2018). They are many, so they travel projected on
 random signs, which keeps their inner products (Achlioptas 2003).
@@ -75,7 +75,7 @@ class Ntk:
 
     @classmethod
     def fit(cls, base: FeatureMap, x: Vector, y: Vector, *, dim: int, seed: int) -> Self:
-        """Train a network for a few steps: slopes of one that has learnt its few records by heart say nothing of others."""
+        """Train a network for a few steps: one that knows its few records by heart says nothing of others."""
         network = Network.fit(x, y, hidden=_HIDDEN, seed=seed, steps=_STEPS)
         last = in_units(network.last[None, :])[0]
         raw = cls(base, in_units(network.first), last, max(0, dim - base.dim), 1, seed)
