@@ -21,6 +21,11 @@ from airflow.sdk import Param, dag, task
 
 from headwater.adapters.airflow import DEFAULTS, QUALITY, VALUATION, Tag, announce, occasion
 
+METHODS = [
+    *("auto", "banzhaf", "exact", "information", "leave_one_out", "permutation", "statistics", "stratified"),
+    "truncated",
+]
+
 PARAMS = {
     "task": Param(
         "stay_cost",
@@ -40,9 +45,12 @@ PARAMS = {
     "method": Param(
         "auto",
         type="string",
-        enum=["auto", "exact", "permutation"],
+        enum=METHODS,
         title="估值方法 / Valuation method",
-        description="auto：15 家以内精确，以上排列估计。/ auto: exact up to 15 sources, permutations above.",
+        description=(
+            "auto：15 家以内精确，以上排列估计；information：信息量；banzhaf、leave_one_out：其他价值概念。/ "
+            "auto: exact up to 15 sources, permutations above; information: in nats; the others: by their concepts."
+        ),
     ),
     "region": Param(
         None,

@@ -17,6 +17,7 @@ from headwater.adapters.chain import CHAIN
 from headwater.adapters.stack import POOLS
 from headwater.steps.decide import CHOICES
 from headwater.steps.deliveries import option as option_of
+from headwater.valuation import approaches
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -248,6 +249,11 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
             assert {"minimum", "maximum"} <= set(field), (dag_id, name)
         if "string" in field["type"]:
             assert {"enum", "pattern", "maxLength"} & set(field), (dag_id, name)
+
+
+def test_every_way_to_value_is_offered_but_the_one_that_needs_the_records(dags: dict[str, Any]) -> None:
+    field = next(field for dag_id, name, field in forms(dags) if (dag_id, name) == ("value_sources", "method"))
+    assert set(field["enum"]) == set(approaches()) - {"retraining"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Value: what each hospital's records are worth to the bureau's task, and which set to use."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -13,10 +13,11 @@ from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Ridge
 from headwater.content import models
 from headwater.errors import Message, Refusal
-from headwater.federation import Answers, InProcess, ask
+from headwater.federation import InProcess, Remembering, ask
 from headwater.statistics import Statistic
 from headwater.types import Masks, SourceId, Vector
-from headwater.valuation import METHODS, GramUtility, Valuation, choose, greedy
+from headwater.valuation import Exchange, GramUtility, Target, Valuation, greedy
+from headwater.valuation import value as valued
 
 __all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "select", "value"]
 
@@ -100,7 +101,6 @@ class _Found:
     """What the game gave, before it is written down."""
 
     region: Region
-    answers: Answers
     valuation: Valuation
     lines: tuple[SourceValue, ...]
     r2: Mapping[str, float]
@@ -114,7 +114,7 @@ def value(
     Parameters
     ----------
     budget : most sources to choose; one whose value is not above 0 beyond its interval is never chosen
-    method : a valuation method by name, or ``auto``: exact up to 15 sources, sampled above
+    method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above
     min_stays : fewer stays make no source
     """
     learner = ridge_of(home, task)
@@ -133,7 +133,7 @@ def value(
         data=region.data,
         method=found.valuation.method,
         sources=found.lines,
-        refused={source: error.reason for source, error in found.answers.refused.items()},
+        refused={source: error.reason for source, error in found.valuation.refused.items()},
         small=region.small,
         r2=found.r2,
         evaluations=found.valuation.evaluations,
@@ -155,15 +155,11 @@ def ridge_of(home: Home, task: str) -> Ridge:
     )
 
 
-def game_of(region: Region, learner: Ridge, answers: Answers) -> GramUtility:
-    """Return the game that the sources who answered play for the bureau's validation records."""
-    question = learner.asked()
+def game_of(target: Target, statistics: Mapping[SourceId, Statistic]) -> GramUtility:
+    """Return the game in R² that sources play with their statistics for the target's validation records."""
+    question = target.question
     return GramUtility(
-        target=question.of(region.target.train),
-        sources=answers.statistics,
-        validation=question.of(region.target.valid),
-        gram=learner.gram,
-        ridge=learner.model.spec.ridge,
+        question.of(target.train), statistics, question.of(target.valid), question.family, ridge=target.ridge
     )
 
 
@@ -199,13 +195,14 @@ def select(game: GramUtility, valuation: Valuation, squared: Squared, *, budget:
     return tuple(chosen)
 
 
-def _squared(region: Region, learner: Ridge, game: GramUtility) -> Squared:
-    valid, spec = region.target.valid, learner.model.spec
-    x, y = spec.features.transform(valid), np.asarray(valid.column(spec.target).to_numpy(), dtype=np.float64)
+def _squared(target: Target, game: GramUtility) -> Squared:
+    question = target.question
+    x, y = question.feature_map.transform(target.valid), question.labels(target.valid) * question.scale
 
     def squared(sources: Sequence[SourceId]) -> Vector:
         total = Statistic.total([game.target, *(game.sources[source] for source in sources)])
-        return np.asarray((y - learner.predict(learner.solve(total), x)) ** 2, dtype=np.float64)
+        fitted = x @ game.gram.solve(total, ridge=target.ridge) * question.scale
+        return np.asarray((y - fitted) ** 2, dtype=np.float64)
 
     return squared
 
@@ -213,22 +210,21 @@ def _squared(region: Region, learner: Ridge, game: GramUtility) -> Squared:
 def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
     if not region.sources:
         raise _no_sources(region)
-    answers = ask(InProcess(region.sources), learner.asked())
-    if not answers.statistics:
-        raise _no_sources(region)
-    game = game_of(region, learner, answers)
-    name = choose(len(game.players)) if method == "auto" else method
-    valuation = METHODS[name](game, game.players, rng=np.random.default_rng(seed))
-    chosen = select(game, valuation, _squared(region, learner, game), budget=budget)
-    lines = tuple(_line(region, answers, valuation, source, chosen) for source in valuation.ranked())
+    spec, own = learner.model.spec, region.target
+    target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
+    # Whatever the utility that values, a set is chosen by R²; for that no source is asked the same thing twice.
+    federation = Remembering(InProcess(region.sources))
+    valuation = valued(federation, target, method=method, feature_map="linear", rng=np.random.default_rng(seed))
+    game = game_of(target, ask(federation, target.question, sources=valuation.players).statistics)
+    chosen = select(game, valuation, _squared(target, game), budget=budget)
+    lines = tuple(_line(region, valuation, source, chosen) for source in valuation.ranked())
     absolute = game.r2(np.stack([np.isin(game.players, group) for group in ((), chosen, game.players)]))
     r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))
-    return _Found(region, answers, valuation, lines, r2)
+    # The lake has always called the methods over statistics by their own names.
+    return _Found(region, replace(valuation, method=valuation.method.removeprefix("statistics/")), lines, r2)
 
 
-def _line(
-    region: Region, answers: Answers, valuation: Valuation, source: SourceId, chosen: tuple[SourceId, ...]
-) -> SourceValue:
+def _line(region: Region, valuation: Valuation, source: SourceId, chosen: tuple[SourceId, ...]) -> SourceValue:
     place = valuation.players.index(source)
     return SourceValue(
         source=source,
@@ -238,7 +234,7 @@ def _line(
         low=float(valuation.low[place]),
         high=float(valuation.high[place]),
         selected=source in chosen,
-        bytes=answers.bytes_by_source[source],
+        bytes=valuation.exchange.bytes_of(source),
     )
 
 
@@ -249,7 +245,7 @@ def _rows(run: Run, found: _Found) -> list[dict[str, object]]:
 
 def _entry(run: Run, task: str, found: _Found, *, budget: int) -> mlflow.Entry:
     lines, region = found.lines, found.region
-    refused = {source: asdict(error.reason) for source, error in found.answers.refused.items()}
+    refused = {source: asdict(error.reason) for source, error in found.valuation.refused.items()}
     return mlflow.Entry(
         experiment=f"{task}_value",
         title=f"{region.name} {run.name}",
@@ -272,12 +268,29 @@ def _entry(run: Run, task: str, found: _Found, *, budget: int) -> mlflow.Entry:
         },
         artifacts={
             "sources.json": {
-                "sources": [asdict(line) for line in lines],
+                "sources": [asdict(line) | _certainty(found.valuation, line.source) for line in lines],
+                "exchange": _totals(found.valuation.exchange),
                 "refused": refused,
                 "small": dict(region.small),
             }
         },
     )
+
+
+def _certainty(valuation: Valuation, source: SourceId) -> dict[str, object]:
+    """Return how sure a source's rank is."""
+    place = valuation.players.index(source)
+    if valuation.ranks is None or valuation.stability is None:
+        return {}
+    return {"ranks": valuation.ranks[place].tolist(), "rank_stability": float(valuation.stability[place])}
+
+
+def _totals(exchange: Exchange) -> dict[str, object]:
+    return {
+        "bytes": sum(exchange.bytes_of(source) for source in exchange.asked),
+        "attributable": sum(exchange.attributable.values()),
+        **{name: getattr(exchange, name) for name in ("rounds", "epsilon", "leverage")},
+    }
 
 
 def _no_sources(region: Region) -> Refusal:

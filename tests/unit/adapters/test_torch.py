@@ -1,8 +1,10 @@
 """The network learner: parameters go in and come out as one vector."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from headwater.content import models
 from headwater.errors import Refusal
 from headwater.federation import InProcess, TableSource, ask
 from headwater.statistics import Statistic
+from headwater.valuation import Approach, Target, Updates, value
 
 ROOM = Path(__file__).resolve().parents[3] / "models"
 
@@ -106,3 +109,22 @@ def test_parameters_of_another_network_are_refused(network, table):
     with pytest.raises(Refusal) as refusal:
         predict(network, parameters, table)
     assert refusal.value.code == "E-MODEL-PARAMETERS"
+
+
+def test_sources_of_a_network_are_valued_by_what_they_sent(network, table):
+    spec = network.model.spec
+    short = replace(spec, training=replace(spec.training, rounds=2, epochs=1))
+    network = Network(replace(network.model, spec=short))
+    parts = {name: table.slice(start, 60) for name, start in {"h1": 200, "h2": 400}.items()}
+    turned = parts["h1"].set_column(
+        parts["h1"].column_names.index("log_cost"), "log_cost", pc.subtract(18.0, parts["h1"]["log_cost"])
+    )
+    sources = [TableSource(name, part, network.train) for name, part in (parts | {"turned": turned}).items()]
+    target = Target(table.slice(0, 60), table.slice(60, 60), spec.target, spec.features, "network")
+    found = value(
+        InProcess(sources), target, method=Approach(Updates(network, between=0.0)), rng=np.random.default_rng(0)
+    )
+    assert found.method == "updates/exact"
+    assert found.exchange.rounds == network.rounds
+    assert np.isfinite(found.values).all()
+    assert found.exchange.answered["h1"] > 8 * network.dim * network.rounds

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import Message, Refusal
-from headwater.federation import Description, GramQuestion, InProcess, SourceFault
+from headwater.federation import Description, GramQuestion, InProcess, Remembering, SourceFault
 from headwater.statistics import FeatureMap, Gram, Numeric, Statistic
 
 QUESTION = GramQuestion(FeatureMap((Numeric("age", 0.0, 1.0),)))
@@ -83,3 +83,31 @@ def test_tables_and_data_frames_make_sources_by_name():
     assert Gram(2).records(Statistic.from_bytes(transport.send("a", QUESTION))) == 2
     with pytest.raises(Refusal, match="no column 'log_cost'"):
         transport.send("7", QUESTION)
+
+
+def test_records_are_had_of_tables_alone():
+    table = pa.table({"age": [1.0]})
+    assert InProcess.of({"a": table}).records("a") is table
+    for name in ("a", "b"):
+        with pytest.raises(SourceFault, match=f"Source {name}: has no table"):
+            InProcess([Fixed("a", statistic())]).records(name)
+
+
+def test_a_question_is_asked_once_and_a_failure_again():
+    asked = []
+
+    class Moody(Fixed):
+        def answer(self, question):
+            asked.append(question.target)
+            if len(asked) == 1:
+                raise OSError("busy")
+            return super().answer(question)
+
+    transport = Remembering(InProcess([Moody("a", statistic())]))
+    with pytest.raises(SourceFault):
+        transport.send("a", QUESTION)
+    other = GramQuestion(QUESTION.feature_map, target="days")
+    answers = [transport.send("a", question) for question in (QUESTION, QUESTION, other)]
+    assert transport.source_ids == ("a",)
+    assert asked == ["log_cost", "log_cost", "days"]
+    assert answers[0] == answers[1]

@@ -106,3 +106,13 @@ def test_json_is_canonical():
     assert FeatureMap((Numeric("年龄", 60, 20),)).to_json() == (
         '{"categorical":[],"numeric":[{"center":60,"clip":8.0,"name":"年龄","scale":20}]}'
     )
+
+
+def test_empty_cells_have_a_place_where_the_recipe_gives_them_one():
+    features = FeatureMap((Numeric("age", 60, 20, fill=True),), (Categorical("sex", 2, fill=True),))
+    table = pa.table({"age": pa.array([None, 80.0]), "sex": pa.array([None, "1"])})
+    np.testing.assert_array_equal(features.transform(table).sum(axis=1), [1.0, 3.0])
+    assert features.to_json().count('"fill":true') == 2
+    assert "fill" not in FeatureMap((Numeric("age", 60, 20),)).to_json()
+    with pytest.raises(Refusal, match="E-FEATURE-FINITE"):
+        features.transform(pa.table({"age": [np.nan], "sex": ["1"]}))

@@ -91,6 +91,14 @@ def test_the_budget_and_the_method_are_obeyed(home):
     assert all(line.low < line.value < line.high for line in report.sources)
 
 
+def test_another_utility_values_and_the_set_is_still_chosen_by_r2(home, report):
+    found = value(home, run=occasion("told"), method="information", min_stays=50)
+    assert found.method == "information/exact"
+    assert all(line.value > 0 for line in found.sources)
+    assert found.r2["all"] == report.r2["all"]
+    assert {line.source: line.bytes for line in found.sources} == {line.source: line.bytes for line in report.sources}
+
+
 def test_a_source_that_fails_is_named_and_the_others_are_valued(home):
     report = value(home, run=occasion("nan", region="缺"), min_stays=50)
     assert set(report.refused) == {"H07"}

@@ -16,7 +16,7 @@ from headwater.valuation.utilities.statistics import usable
 from headwater.valuation.utility import UTILITIES, Asked, require_sources
 from headwater.valuation.valuation import Exchange
 
-__all__ = ["Fit", "Predict", "Retraining", "RetrainedUtility"]
+__all__ = ["Fit", "Predict", "RetrainedUtility", "Retraining", "r2", "ridge"]
 
 Predict: TypeAlias = Callable[[pa.Table], Vector]
 """From a table to its (rows,) predictions, in the unit of the label."""
