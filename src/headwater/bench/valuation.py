@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import valuation_fidelity
+from headwater.bench import valuation_exact, valuation_fidelity
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["run"]
 
-_PARTS: tuple[Callable[[Size, Path | None], dict[str, Figure]], ...] = (valuation_fidelity.figures,)
+_PARTS: tuple[Callable[[Size, Path | None], dict[str, Figure]], ...] = (
+    valuation_fidelity.figures,
+    valuation_exact.figures,
+)
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from headwater.bench.valuation_baselines import gtg, knn_shapley, leave_one_out,
 from headwater.bench.valuation_suite import Case, Reference, cases, reference
 from headwater.federation import InProcess, TableSource
 from headwater.types import Vector
-from headwater.valuation import UTILITIES, value
+from headwater.valuation import Approach, value
+from headwater.valuation.choice import choose_features
 from headwater.valuation.probes import probed
 
 __all__ = ["BASELINES", "BUDGETS", "Estimate", "figures", "scores", "summary", "table"]
@@ -56,18 +57,19 @@ Estimator = Callable[[Case, Reference, np.random.Generator], Estimate]
 def _message(case: Case, truth: Reference, rng: np.random.Generator) -> Estimate:
     """Value by one statistic of each source, its features chosen on the target's own records."""
     begun = time.perf_counter()
-    found = value(_federation(case), case.target, rng=rng)
+    found = value(_federation(case), case.target, method=Approach(choose_features(case.target)), rng=rng)
     seconds = time.perf_counter() - begun
     values = np.asarray([found.of(source) for source in case.sources])
     return Estimate(values, max(found.exchange.bytes_of(source) for source in case.sources), 0, seconds)
 
 
 def _probed(count: int) -> Estimator:
-    """Return the estimator that mends the same statistic's game with that many retrained coalitions."""
+    """Return the estimator that mends the game of the same statistic with that many retrained coalitions."""
 
     def estimate(case: Case, truth: Reference, rng: np.random.Generator) -> Estimate:
         begun = time.perf_counter()
-        play = UTILITIES["statistics"].play(_federation(case), case.target, case.target.features, rng=rng)
+        chosen = choose_features(case.target)
+        play = chosen.play(_federation(case), case.target, case.target.features, rng=rng)
         found = probed(play, truth.lookup, play.players, probes=count, rng=rng)
         seconds = time.perf_counter() - begun
         values = np.asarray([found.of(source) for source in case.sources])
@@ -127,7 +129,7 @@ BASELINES: Mapping[str, Estimator] = {
 def figures(size: Size, data: Path | None, *, cache: Path | None = None) -> dict[str, Figure]:
     """Return V1; references are kept in ``cache``, by default in the installation's home, and found there again."""
     kept = Home.from_environment().root / "cache" / "valuation-references" if cache is None else cache
-    every = scores(cases(size, data), BUDGETS | BASELINES, cache=kept)
+    every = scores(cases(size, data), {**BUDGETS, **BASELINES}, cache=kept)
     return {"V1": judged(every, size)}
 
 
@@ -136,13 +138,18 @@ def scores(every: Iterable[Case], estimators: Mapping[str, Estimator], *, cache:
     rows: list[dict[str, object]] = []
     for case in every:
         truth = reference(case, cache)
-        of_case = {"case": case.name, "task": case.task, "family": case.family, "learner": case.learner}
+        of_case: dict[str, object] = {
+            "case": case.name,
+            "task": case.task,
+            "family": case.family,
+            "learner": case.learner,
+        }
         of_case |= {"regime": case.regime, "ceiling": truth.ceiling}
         for at, (name, estimator) in enumerate(estimators.items()):
             if name == "gtg" and case.learner != "network":
                 continue
             estimate = estimator(case, truth, np.random.default_rng([case.seed, at]))
-            rows.append(of_case | {"estimator": name} | _scored(estimate, truth))
+            rows.append({**of_case, "estimator": name, **_scored(estimate, truth)})
     return pd.DataFrame(rows)
 
 

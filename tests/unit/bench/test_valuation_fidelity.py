@@ -53,7 +53,7 @@ def test_a_budget_that_was_not_run_fails(linear: list[Case], tmp_path: Path) -> 
 
 
 def test_the_product_is_scored_beside_the_baselines(linear: list[Case], tmp_path: Path) -> None:
-    every = scores(linear, BUDGETS | BASELINES, cache=tmp_path)
+    every = scores(linear, {**BUDGETS, **BASELINES}, cache=tmp_path)
     found = summary(every)
     assert set(BUDGETS) <= set(found)
     assert "gtg" not in found
