@@ -65,7 +65,8 @@ def knn_shapley(case: Case) -> Vector:
     values = knn_values(near, labels - centre, neighbours=_NEIGHBOURS)
     by_record = np.zeros_like(values)
     np.put_along_axis(by_record, distances, values, axis=1)
-    return np.bincount(records.owner + 1, by_record.mean(axis=0), minlength=len(case.sources) + 1)[1:]
+    summed = np.bincount(records.owner + 1, by_record.mean(axis=0), minlength=len(case.sources) + 1)[1:]
+    return np.asarray(summed, dtype=np.float64)
 
 
 def knn_values(near: Vector, label: Vector, *, neighbours: int) -> Vector:

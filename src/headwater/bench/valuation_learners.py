@@ -15,6 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.types import Masks, Vector
+from headwater.valuation.target import Learner
 
 __all__ = ["LEARNERS", "Records", "predictions"]
 
@@ -23,7 +24,7 @@ Floats = npt.NDArray[np.float32]
 VERSION = 1
 """Raised when a learner learns otherwise: references of the old one are not used again."""
 
-_AT_ONCE = {"linear": 256, "network": 16, "trees": 128}
+_AT_ONCE: Mapping[Learner, int] = {"linear": 256, "network": 16, "trees": 128}
 _RIDGE = 1.0
 _NEWTON_STEPS = 12
 _HIDDEN, _STEPS, _RATE, _DECAY = 12, 80, 0.02, 1.0
@@ -57,7 +58,7 @@ class Records:
         return everyone[:, self.owner].astype(np.float64)
 
 
-def predictions(learner: str, records: Records, coalitions: Masks, held: Vector) -> Vector:
+def predictions(learner: Learner, records: Records, coalitions: Masks, held: Vector) -> Vector:
     """Return (coalitions, held records): what the learner, trained on target + coalition, predicts for them.
 
     >>> records = Records(np.ones((3, 1)), np.array([0.0, 3.0, 6.0]), np.array([-1, 0, 1]))
@@ -202,7 +203,7 @@ def _tensor(values: Vector) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-LEARNERS: Mapping[str, Callable[[Records, Vector, Vector], Vector]] = {
+LEARNERS: Mapping[Learner, Callable[[Records, Vector, Vector], Vector]] = {
     "linear": _linear,
     "network": _network,
     "trees": _trees,

@@ -26,6 +26,7 @@ from headwater.statistics.features import Categorical, FeatureMap, Numeric
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import Target
 from headwater.valuation.methods.exact import shapley_of_table
+from headwater.valuation.target import Learner
 
 __all__ = ["Case", "Reference", "all_coalitions", "cases", "gains", "reference", "training_records"]
 
@@ -49,7 +50,7 @@ class Case:
 
     name: str
     family: str
-    learner: str
+    learner: Learner
     regime: str
     seed: int
     target: Target
