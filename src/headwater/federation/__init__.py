@@ -1,8 +1,10 @@
 """The round between the bureau and its sources, over any transport."""
 
+from headwater.federation.cohorts import CohortSums
 from headwater.federation.ledger import Ledger
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
+    Computed,
     Description,
     GramQuestion,
     Question,
@@ -14,6 +16,8 @@ from headwater.federation.transport import InProcess, Remembering, SourceFault, 
 
 __all__ = [
     "Answers",
+    "CohortSums",
+    "Computed",
     "Description",
     "GramQuestion",
     "InProcess",

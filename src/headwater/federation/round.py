@@ -9,7 +9,7 @@ from headwater.federation.transport import SourceFault, Transport
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Answers", "ask"]
+__all__ = ["Answers", "ask", "naming"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def ask(transport: Transport, question: Question, *, sources: Sequence[SourceId]
             statistic = Statistic.from_bytes(message)
             question.family.check(statistic)
         except HeadwaterError as error:
-            refused[source] = _naming(source, error)
+            refused[source] = naming(source, error)
         except OSError as error:
             refused[source] = _unreachable(source, error)
         else:
@@ -55,7 +55,7 @@ def ask(transport: Transport, question: Question, *, sources: Sequence[SourceId]
     return Answers(statistics, bytes_by_source, refused)
 
 
-def _naming(source: SourceId, error: HeadwaterError) -> HeadwaterError:
+def naming(source: SourceId, error: HeadwaterError) -> HeadwaterError:
     """Return the error with the source's name in its reason."""
     if source in error.reason.en:
         return error

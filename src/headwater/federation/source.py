@@ -17,7 +17,17 @@ from headwater.statistics.statistic import Statistic
 from headwater.statistics.update import Update
 from headwater.types import SourceId, Vector
 
-__all__ = ["Description", "GramQuestion", "Question", "Source", "TableSource", "Trainer", "UpdateQuestion", "as_table"]
+__all__ = [
+    "Computed",
+    "Description",
+    "GramQuestion",
+    "Question",
+    "Source",
+    "TableSource",
+    "Trainer",
+    "UpdateQuestion",
+    "as_table",
+]
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,26 @@ class UpdateQuestion:
         return int(self.parameters.nbytes) + len(self.feature_map.to_json().encode())
 
 
+class Computed(Protocol):
+    """A question that carries its own computation: a source hands it the records and learns nothing else of it."""
+
+    @property
+    def months(self) -> tuple[date, ...] | None:
+        """First days of the months to use; None for all."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question on its way to a source."""
+        ...
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return the answer over the records of ``table``."""
+        ...
+
+
 Question: TypeAlias = GramQuestion | UpdateQuestion
+"""What every source can be asked alike: its statistics are checked by the question's family."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +144,7 @@ class Source(Protocol):
         """Return what there is."""
         ...
 
-    def answer(self, question: Question) -> Statistic:
+    def answer(self, question: Question | Computed) -> Statistic:
         """Return the statistic that the question asks for, or refuse."""
         ...
 
@@ -145,7 +174,7 @@ class TableSource:
         months = pc.unique(self.table.column("month")).drop_null().to_pylist()
         return Description(self.source_id, self.table.num_rows, tuple(sorted(months)))
 
-    def answer(self, question: Question) -> Statistic:
+    def answer(self, question: Question | Computed) -> Statistic:
         """Compute the statistic over the months asked for; no record there is refused."""
         table = self.table
         if question.months is not None:
@@ -153,7 +182,7 @@ class TableSource:
             table = table.filter(pc.is_in(table.column("month"), value_set=wanted))
         if table.num_rows == 0:
             raise self._refuse("E-SOURCE-EMPTY", "没有所问月份的记录", "has no records in the months asked for")
-        if isinstance(question, GramQuestion):
+        if not isinstance(question, UpdateQuestion):
             return question.of(table)
         if self.trainer is None:
             raise self._refuse("E-SOURCE-TRAINER", "不训练网络", "does not train networks")

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation.source import Question, Source, TableSource, as_table
+from headwater.federation.source import Computed, Question, Source, TableSource, as_table
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
@@ -29,7 +29,7 @@ class Transport(Protocol):
         """The sources that can be asked."""
         ...
 
-    def send(self, to: SourceId, question: Question) -> bytes:
+    def send(self, to: SourceId, question: Question | Computed) -> bytes:
         """Carry the question and return the answer as ``Statistic.to_bytes`` wrote it."""
         ...
 
@@ -64,7 +64,7 @@ class InProcess:
             raise _fault(source, "没有在手的表", "has no table at hand")
         return found.table
 
-    def send(self, to: SourceId, question: Question) -> bytes:
+    def send(self, to: SourceId, question: Question | Computed) -> bytes:
         """Let the source answer; a breakdown of its code becomes a ``SourceFault`` that names it."""
         if to not in self._by_id:
             raise _fault(to, "没有这个来源", "there is no such source")

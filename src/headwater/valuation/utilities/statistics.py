@@ -18,6 +18,7 @@ from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
+from headwater.valuation.utilities.marginals import RidgeMarginals
 from headwater.valuation.utility import UTILITIES, Asked, require_sources
 from headwater.valuation.valuation import Exchange, choose
 
@@ -91,6 +92,7 @@ class GramUtility:
     ridge: float
     _parts: Vector = field(init=False, repr=False)
     _base: float = field(init=False, repr=False)
+    _marginals: list[RidgeMarginals] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
         packed = [self._pack(statistic) for statistic in (self.target, *self.sources.values())]
@@ -105,6 +107,19 @@ class GramUtility:
     def __call__(self, coalitions: Masks) -> Vector:
         """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
         return np.asarray(self.r2(coalitions) - self._base, dtype=np.float64)
+
+    def marginals(self, coalitions: Masks) -> Vector:
+        """Return (m, sources): what each source adds to each coalition, or would take with it when it left."""
+        if not self._marginals:
+            self._marginals.append(self._laid_out())
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._marginals[0](coalitions)
+
+    def _laid_out(self) -> RidgeMarginals:
+        moments = self.gram.moments(self.validation)
+        scale = moments.yy - moments.y**2 / moments.n
+        base = self._parts[0].reshape(self.gram.dim, self.gram.dim + 1)
+        return RidgeMarginals.of(base, self._parts[1:], moments.xx / scale, moments.xy / scale)
 
     def r2(self, coalitions: Masks) -> Vector:
         """Return R² on the validation statistic of target + coalition, for each coalition."""

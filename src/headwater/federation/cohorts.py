@@ -1,0 +1,336 @@
+r"""Sums of cohorts of sources, and one number back from each: nothing else that can be laid at one source's door.
+
+The leverage of a source in what was revealed is the squared norm of its unit vector projected on the span of all
+revealed masks: 1 when some combination of the sums is that source alone. It is kept over the object's life, and a
+request that would lift any source's above the limit is refused before anybody is asked.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation.averaging import Told
+from headwater.federation.round import naming
+from headwater.federation.source import Computed, GramQuestion
+from headwater.federation.transport import Transport
+from headwater.statistics.gram import Gram
+from headwater.statistics.statistic import Statistic
+from headwater.types import Fixed, Masks, SourceId, Vector
+
+__all__ = ["CohortSums", "Hiding", "leverage"]
+
+_FEWEST_RECORDS = 2
+SCALAR_BYTES = 4
+
+
+class Summed(Computed, Protocol):
+    """A question whose answers are added up."""
+
+    @property
+    def family(self) -> Gram:
+        """The family that solves the sum."""
+        ...
+
+
+class HidingMember(Protocol):
+    """One member's side of a sum, as in ``security.Member``."""
+
+    def public(self) -> bytes:
+        """Return what the other members must receive."""
+        ...
+
+    def protect(self, values: Fixed, publics: Mapping[str, bytes]) -> bytes:
+        """Return the message to the server."""
+        ...
+
+
+class Hiding(Protocol):
+    """A way to add vectors unseen: the shape of ``security.Protection``, handed in as a value."""
+
+    @property
+    def reveals(self) -> Literal["each", "sum"]:
+        """What whoever adds learns."""
+        ...
+
+    def join(self, name: str, group: Sequence[str], round_id: str, entropy: Callable[[int], bytes]) -> HidingMember:
+        """Return the member called ``name``."""
+        ...
+
+    def combine(self, messages: Mapping[str, bytes], group: Sequence[str], *, round_id: str) -> Fixed:
+        """Return the sum, or refuse."""
+        ...
+
+
+def leverage(masks: Masks) -> Vector:
+    """Return the (sources,) squared norms of unit vectors projected on the span of (m, sources) masks.
+
+    >>> leverage(np.array([[1, 1, 0, 0], [0, 1, 1, 0]], dtype=bool)).round(3)
+    array([0.667, 0.667, 0.667, 0.   ])
+    """
+    if not len(masks):
+        return np.zeros(masks.shape[1])
+    _, scale, rows = np.linalg.svd(masks.astype(np.float64), full_matrices=False)
+    return np.asarray(np.square(rows[scale > scale[0] * 1e-10]).sum(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Ask whether a source could answer, so that no sum fails for want of one member; nothing comes back but yes.
+
+    Parameters
+    ----------
+    counted : the number of records comes back too
+    """
+
+    question: GramQuestion
+    counted: bool = False
+
+    @property
+    def months(self) -> tuple[date, ...] | None:
+        """As in the question itself."""
+        return self.question.months
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question."""
+        return self.question.nbytes
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return an empty statistic or the number of records, or refuse."""
+        statistic = self.question.of(table)
+        self.question.family.check(statistic)
+        records = self.question.family.records(statistic)
+        if records < _FEWEST_RECORDS:
+            raise _too_few_records()
+        return Statistic("ready", (), np.array([records] if self.counted else [], dtype=np.uint64))
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """Ask for a statistic under a protection.
+
+    In one process the question carries the member; a node of its own makes its member itself and sends its public part.
+    """
+
+    question: Summed
+    member: HidingMember
+    publics: Mapping[str, bytes]
+
+    @property
+    def months(self) -> tuple[date, ...] | None:
+        """As in the question itself."""
+        return self.question.months
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question and of the other members' public parts."""
+        return self.question.nbytes + sum(map(len, self.publics.values()))
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return the protected message, its bytes as integers."""
+        message = self.member.protect(self.question.of(table).values, self.publics)
+        return Statistic("share", (len(message),), np.frombuffer(message, dtype=np.uint64).copy())
+
+
+@dataclass(frozen=True, eq=False)
+class OwnValue:
+    """Tell a source the sums and ask for the value that it works out for itself, a float32."""
+
+    question: GramQuestion
+    told: Told
+    cohorts: tuple[int, ...]
+
+    @property
+    def months(self) -> tuple[date, ...] | None:
+        """As in the question itself."""
+        return self.question.months
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question with the sums."""
+        return self.question.nbytes + self.told.nbytes + 2 * len(self.cohorts)
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return the bits of one float32."""
+        value = np.float32(self.told.average(self.question.of(table), self.cohorts))
+        return Statistic("value", (1,), np.array([value.view(np.uint32)], dtype=np.uint64))
+
+
+@dataclass(eq=False)
+class CohortSums:
+    """Reveals sums of cohorts, and remembers what it revealed.
+
+    Parameters
+    ----------
+    transport : reaches the sources
+    question : what sources must be able to answer; it is summed unless ``summed`` is given
+    protection : how sums are hidden while they are added; None adds in this process, which is no protection
+    floor : fewest members of a cohort, and fewest sources outside it
+    limit : largest leverage of any source over all that this object reveals
+    entropy : of the members' keys
+    summed : what is summed in the question's place, e.g. with noise; one object sums one thing
+    """
+
+    transport: Transport
+    question: GramQuestion
+    protection: Hiding | None = None
+    floor: int = 5
+    limit: float = 0.5
+    entropy: Callable[[int], bytes] = secrets.token_bytes
+    summed: Summed | None = None
+    sources: tuple[SourceId, ...] = field(init=False)
+    refused: dict[SourceId, HeadwaterError] = field(init=False, default_factory=dict)
+    asked: dict[SourceId, int] = field(init=False, default_factory=dict)
+    answered: dict[SourceId, int] = field(init=False, default_factory=dict)
+    attributable: dict[SourceId, int] = field(init=False, default_factory=dict)
+    rounds: int = field(init=False, default=0)
+    revealed: Masks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sources = tuple(self.transport.source_ids)
+        ready = self._put({source: Ready(self.question) for source in self.sources})
+        self.sources = tuple(source for source in self.sources if source in ready)
+        self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
+
+    def sizes(self) -> dict[SourceId, int]:
+        """Return every source's number of records, which is attributable."""
+        answers = self._put({source: Ready(self.question, counted=True) for source in self.sources})
+        for source, answer in answers.items():
+            self.attributable[source] = self.attributable.get(source, 0) + answer.values.nbytes
+        return {source: int(answer.values[0]) for source, answer in answers.items()}
+
+    def keep(self, sources: Sequence[SourceId]) -> None:
+        """Go on with some of the sources; only before anything is revealed."""
+        if len(self.revealed):
+            raise ValueError("sums have been revealed")
+        self.sources = tuple(source for source in self.sources if source in set(sources))
+        self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
+
+    @property
+    def leverage(self) -> float:
+        """The largest leverage of a source in all that was revealed."""
+        return float(leverage(self.revealed).max(initial=0.0))
+
+    def reveal(self, masks: Masks) -> tuple[Statistic, ...]:
+        """Return the sum of each cohort of (cohorts, sources) ``masks``.
+
+        Raises
+        ------
+        Refusal
+            ``E-COHORT-SMALL`` for a cohort of fewer than ``floor`` members or with fewer outside it,
+            ``E-COHORT-LEVERAGE`` if a source's would exceed ``limit``, ``E-COHORT-INCOMPLETE`` if a member breaks down
+        """
+        self._require(masks)
+        self.revealed = np.concatenate([self.revealed, masks])
+        self.rounds += 1
+        return tuple(self._sum([self.sources[place] for place in np.flatnonzero(mask)]) for mask in masks)
+
+    def own_values(self, told: Told, masks: Masks) -> Vector:
+        """Tell every source the sums of ``masks`` and return the (sources,) values that they give themselves."""
+        return self.scalars(
+            {
+                source: OwnValue(self.question, told, tuple(np.flatnonzero(masks[:, place]).tolist()))
+                for place, source in enumerate(self.sources)
+            }
+        )
+
+    def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
+        """Put to each source its question and return the (sources,) float32 numbers that come back."""
+        self.rounds += 1
+        answers = self._put(questions)
+        for source in answers:
+            self.attributable[source] = self.attributable.get(source, 0) + SCALAR_BYTES
+        missing = [source for source in self.sources if source not in answers]
+        if missing:
+            raise _incomplete(missing)
+        bits = np.array([answers[source].values[0] for source in self.sources], dtype=np.uint32)
+        return bits.view(np.float32).astype(np.float64)
+
+    def _require(self, masks: Masks) -> None:
+        for members in masks.sum(axis=1).tolist():
+            if not self.floor <= members <= len(self.sources) - self.floor:
+                raise _small(members, len(self.sources), self.floor)
+        reached = leverage(np.concatenate([self.revealed, masks]))
+        if reached.max(initial=0.0) > self.limit + 1e-9:
+            raise _exposed(self.sources[int(reached.argmax())], float(reached.max()), self.limit)
+
+    def _sum(self, group: list[SourceId]) -> Statistic:
+        summed = self.summed or self.question
+        if self.protection is None:
+            answers = self._put(dict.fromkeys(group, summed))
+            self._complete(group, answers)
+            return Statistic.total(answers.values())
+        round_id = self.entropy(16).hex()
+        members = {source: self.protection.join(source, group, round_id, self.entropy) for source in group}
+        publics = {source: member.public() for source, member in members.items()}
+        shares = self._put({source: Share(summed, member, publics) for source, member in members.items()})
+        self._complete(group, shares)
+        messages = {source: share.values.tobytes() for source, share in shares.items()}
+        family = summed.family
+        return Statistic(family.kind, (family.dim,), self.protection.combine(messages, group, round_id=round_id))
+
+    def _complete(self, group: Sequence[SourceId], answers: Mapping[SourceId, Statistic]) -> None:
+        missing = [source for source in group if source not in answers]
+        if missing:
+            raise _incomplete(missing)
+        if self.protection is None or self.protection.reveals == "each":
+            for source, answer in answers.items():
+                self.attributable[source] = self.attributable.get(source, 0) + answer.nbytes
+
+    def _put(self, questions: Mapping[SourceId, Computed]) -> dict[SourceId, Statistic]:
+        """Ask each source its own question; who fails is named in ``refused``."""
+        answers: dict[SourceId, Statistic] = {}
+        for source, question in questions.items():
+            self.asked[source] = self.asked.get(source, 0) + question.nbytes
+            try:
+                message = self.transport.send(source, question)
+                answers[source] = Statistic.from_bytes(message)
+            except HeadwaterError as error:
+                self.refused[source] = naming(source, error)
+            else:
+                self.answered[source] = self.answered.get(source, 0) + len(message)
+        return answers
+
+
+def _small(members: int, sources: int, floor: int) -> Refusal:
+    return Refusal(
+        "E-COHORT-SMALL",
+        Message(
+            f"群组有 {members} 个来源（共 {sources} 个），组内和组外都须至少 {floor} 个。",
+            f"A cohort holds {members} of {sources} sources; at least {floor} must be in it and {floor} outside.",
+        ),
+        Message("请合并群组，或登记更多来源。", "Join cohorts, or register more sources."),
+    )
+
+
+def _exposed(source: SourceId, reached: float, limit: float) -> Refusal:
+    return Refusal(
+        "E-COHORT-LEVERAGE",
+        Message(
+            f"来源“{source}”的杠杆值将达 {reached:.3f}，超过上限 {limit:.3f}。",
+            f"The leverage of source {source} would reach {reached:.3f}, above {limit:.3f}.",
+        ),
+        Message("请求和数更少，或群组更大。", "Ask for fewer sums, or larger cohorts."),
+    )
+
+
+def _incomplete(missing: Sequence[SourceId]) -> Refusal:
+    return Refusal(
+        "E-COHORT-INCOMPLETE",
+        Message(f"来源 {missing} 中途没有回答。", f"Sources {list(missing)} gave no answer half-way."),
+        Message("请重新开始；已公开的和数仍计入杠杆值。", "Begin anew; what was revealed still counts in leverage."),
+    )
+
+
+def _too_few_records() -> Refusal:
+    return Refusal(
+        "E-VALUE-RECORDS",
+        Message(f"记录少于 {_FEWEST_RECORDS} 条。", f"Fewer than {_FEWEST_RECORDS} records."),
+        Message("请补充记录。", "Add records."),
+    )

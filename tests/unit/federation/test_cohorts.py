@@ -1,0 +1,111 @@
+"""Nothing but sums of cohorts leaves, and no combination of them is one source."""
+
+import hashlib
+import itertools
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headwater.errors import Refusal
+from headwater.federation import CohortSums, GramQuestion, InProcess, TableSource
+from headwater.federation.cohorts import leverage
+from headwater.security import CLEAR, MASKED
+from headwater.statistics import FeatureMap, Numeric, Statistic
+
+QUESTION = GramQuestion(FeatureMap(numeric=(Numeric("age", 50, 20),)), target="cost")
+SOURCES = 12
+
+
+def _table(seed, rows=20):
+    rng = np.random.default_rng(seed)
+    return pa.table({"age": rng.normal(50, 20, rows), "cost": rng.normal(size=rows)})
+
+
+TABLES = {f"h{place:02d}": _table(place) for place in range(SOURCES)}
+
+
+def _entropy():
+    count = itertools.count()
+    return lambda size: hashlib.shake_256(str(next(count)).encode()).digest(size)
+
+
+def _sums(protection=MASKED, tables=TABLES, **options):
+    sources = [TableSource(name, table) for name, table in tables.items()]
+    return CohortSums(InProcess(sources), QUESTION, protection, entropy=_entropy(), **options)
+
+
+def _mask(*members):
+    return np.isin(np.arange(SOURCES), members)
+
+
+HALVES = np.stack([_mask(*range(6)), _mask(*range(6, 12))])
+
+
+@pytest.mark.parametrize("protection", [None, CLEAR, MASKED], ids=["none", "clear", "masked"])
+def test_sums_are_those_of_the_members(protection):
+    first, second = _sums(protection).reveal(HALVES)
+    own = [QUESTION.of(table) for table in TABLES.values()]
+    assert first == Statistic.total(own[:6])
+    assert second == Statistic.total(own[6:])
+
+
+def test_only_what_travels_under_masks_is_nobodys():
+    masked, clear = _sums(MASKED), _sums(CLEAR)
+    masked.reveal(HALVES)
+    clear.reveal(HALVES)
+    assert masked.attributable == {}
+    assert min(clear.attributable.values()) >= 8 * QUESTION.family.length
+
+
+@pytest.mark.parametrize("members", [1, 4, 8, 11, 12])
+def test_a_cohort_too_small_or_with_too_few_outside_is_refused(members):
+    with pytest.raises(Refusal, match="E-COHORT-SMALL") as refusal:
+        _sums().reveal(_mask(*range(members))[None])
+    assert f"{members} of 12" in refusal.value.reason.en
+
+
+def test_sums_whose_difference_is_a_source_are_refused_before_anyone_is_asked():
+    sums = _sums()
+    sums.reveal(_mask(*range(6))[None])
+    before = dict(sums.asked)
+    with pytest.raises(Refusal, match="E-COHORT-LEVERAGE") as refusal:
+        sums.reveal(_mask(*range(7))[None])
+    assert "h06" in refusal.value.reason.en
+    assert "1.000" in refusal.value.reason.en
+    assert sums.asked == before
+    assert sums.leverage == pytest.approx(1 / 6)
+
+
+def test_the_account_of_leverage_is_what_refuses():
+    """The broken twin: an account that forgets what was revealed lets one source be computed."""
+    sums = _sums()
+    first = sums.reveal(_mask(*range(6))[None])[0]
+    sums.revealed = sums.revealed[:0]
+    second = sums.reveal(_mask(*range(7))[None])[0]
+    assert second.subtract(first) == QUESTION.of(TABLES["h06"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
+def test_leverage_is_one_exactly_where_a_combination_is_one_source(seed, count):
+    masks = np.random.default_rng(seed).random((count, 6)) < 0.5
+    found = leverage(masks)
+    assert found.sum() == pytest.approx(np.linalg.matrix_rank(masks.astype(float)))
+    for place, unit in enumerate(np.eye(6)):
+        weights = np.linalg.lstsq(masks.T.astype(float), unit, rcond=None)[0]
+        misses = np.square(weights @ masks - unit).sum()
+        assert found[place] == pytest.approx(1 - misses, abs=1e-8)
+
+
+def test_who_cannot_answer_is_named_before_anything_is_summed():
+    poor = {**TABLES, "h03": _table(3).drop_columns(["age"]), "h07": _table(7, rows=1)}
+    sums = _sums(tables=poor)
+    assert {name: error.code for name, error in sums.refused.items()} == {
+        "h03": "E-FEATURE-COLUMN",
+        "h07": "E-VALUE-RECORDS",
+    }
+    assert "h03" in sums.refused["h03"].reason.en
+    assert set(sums.sources) == set(TABLES) - {"h03", "h07"}
