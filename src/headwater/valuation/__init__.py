@@ -1,7 +1,7 @@
 """Value and choose sources: utilities make games of them, methods value the players, selections choose a set."""
 
 from headwater.valuation.methods import exact, permutation
-from headwater.valuation.selection import Selection, greedy
+from headwater.valuation.selection import Budget, CautiousUtility, Selection, cautious, select
 from headwater.valuation.target import Target
 from headwater.valuation.utilities import GramUtility, Statistics
 from headwater.valuation.utility import UTILITIES, Asked, Play, Utility
@@ -11,6 +11,8 @@ from headwater.valuation.value import Approach, approaches, value
 __all__ = [
     "Approach",
     "Asked",
+    "Budget",
+    "CautiousUtility",
     "Exchange",
     "Game",
     "GramUtility",
@@ -24,9 +26,10 @@ __all__ = [
     "Utility",
     "Valuation",
     "approaches",
+    "cautious",
     "choose",
     "exact",
-    "greedy",
     "permutation",
+    "select",
     "value",
 ]
