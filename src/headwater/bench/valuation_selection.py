@@ -1,7 +1,7 @@
-"""Part of bench ``valuation``: chosen sets against the best ones, held out, among thousands, and among bad sources (V5).
+"""Part of bench ``valuation``: chosen sets against the best, held out, among thousands, and among bad sources (V5).
 
-Federations are simulated here with a known population, so that what a choice is truly worth needs no further sample; the
-frozen suite's real and simulated cases give the utilities by retraining.
+Federations are simulated here with a known population, so that what a choice is truly worth needs no further sample;
+the frozen suite's real and simulated cases give the utilities by retraining.
 """
 
 import time
@@ -27,7 +27,7 @@ _BAD = 0.4
 _KINDS = ("shuffled labels", "turned sign", "other coefficients")
 _WANTED = (3, 5)
 _HARM = 0.001
-"""R² that a chosen source must cost to count as harmful: a hundredth of what the choices gain, and far below its interval."""
+"""R² that a chosen source must cost to count as harmful; what it gains is known no better than that."""
 _EMPTY = 0.005
 """Where the best set gains less R² than this there is nothing to find, and shares of it mean nothing."""
 

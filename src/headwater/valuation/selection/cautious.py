@@ -1,15 +1,15 @@
 r"""The game as a target with few records should see it, so that a choice among many does not fit its noise.
 
-A target of 200 records that chooses 100 of 10,000 sources finds a set that fits its validation records and nothing else.
-Three things keep it honest, all from statistics that are at hand:
+A target of 200 records that chooses 100 of 10,000 sources finds a set that fits its validation records and nothing
+else. Three things keep it honest, all from statistics that are at hand:
 
 - a source joins only if its relation between features and label may be the target's (Chow 1960: the gradient of its
   errors at the common coefficients against what sampling allows), the common coefficients being those of all that pass;
-- the judge is not the validation sample but those coefficients :math:`\tilde\beta`, drawn towards the target's own only as
-  far as the two differ beyond chance (positive-part shrinkage after James and Stein 1961, at the 95 % point);
+- the judge is not the validation sample but those coefficients :math:`\tilde\beta`, drawn towards the target's own only
+  as far as the two differ beyond chance (positive-part shrinkage after James and Stein 1961, at the 95 % point);
 - no coalition is credited with a fit closer than its own records allow:
 
-.. math:: \mathrm{risk}(S) = \max\bigl(\lVert\hat\beta_S-\tilde\beta\rVert^2_\Sigma,\; s^2\,\mathrm{tr}(\Sigma A_S^{-1})\bigr)
+.. math:: r(S) = \max\bigl(\lVert\hat\beta_S-\tilde\beta\rVert^2_\Sigma,\; s^2\,\mathrm{tr}(\Sigma A_S^{-1})\bigr)
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ class CautiousUtility:
         return self._gains(self._sum(inside.astype(np.float64)).ravel() + flat[1 + places])
 
     def slopes(self, weights: Vector) -> Vector:
-        """Return the (sources,) gradient of the gain at fractional membership, of the part of the risk that is larger."""
+        """Return the (sources,) gradient of the gain at fractional membership, of the larger part of the risk."""
         system = self._sum(weights)
         inverse = np.linalg.inv(system[:, :-1])
         away = inverse @ system[:, -1] - self.centre
@@ -108,12 +108,11 @@ class CautiousUtility:
 def cautious(game: GramUtility) -> CautiousUtility:
     """Return the cautious form of a game of Gram statistics."""
     systems = game.systems
-    parts = [game.gram.moments(statistic) for statistic in (game.target, game.validation)]
-    own = np.hstack([sum(part.xx for part in parts), sum(part.xy for part in parts)[:, None]])
-    records, yy, total = (sum(getattr(part, name) for part in parts) for name in ("n", "yy", "y"))
-    variance = max(yy / records - (total / records) ** 2, game.gram.encoding.resolution)
+    both = game.gram.moments(game.target.merge(game.validation))
+    own, records = np.hstack([both.xx, both.xy[:, None]]), both.n
+    variance = max(both.yy / records - (both.y / records) ** 2, game.gram.encoding.resolution)
     alone = _solved(own)
-    noise = (yy - 2 * alone @ own[:, -1] + alone @ own[:, :-1] @ alone) / max(1.0, records - len(alone))
+    noise = (both.yy - 2 * alone @ own[:, -1] + alone @ own[:, :-1] @ alone) / max(1.0, records - len(alone))
     noise = min(max(noise, 1e-6 * variance), variance)
     allowed, centre, weight = _kin(systems[1:], own, noise)
     counts = float(records + systems[1:][allowed, 0, 0].sum()) if game.gram.intercept else records
@@ -136,7 +135,7 @@ def _kin(sources: Vector, own: Vector, noise: float) -> tuple[npt.NDArray[np.boo
 
 
 def _shrunk(alone: Vector, joint: Vector, squares: Vector, noise: float) -> tuple[Vector, float]:
-    """Return the joint coefficients, moved towards the target's own as far as chance does not explain the difference."""
+    """Return the joint coefficients, moved towards the target's own as far as chance does not explain."""
     away = alone - joint
     distance = float(away @ squares @ away) / noise
     # Without anyone to share with, the target's own coefficients are all there is.

@@ -67,7 +67,7 @@ def certify(problem: Problem, inside: npt.NDArray[np.bool_], found: Returns, *, 
 
 
 def _diminishing(problem: Problem, inside: npt.NDArray[np.bool_], found: Returns) -> float:
-    """Return utility + the best fractional purchase of what each source adds: to nobody and, if monotone, to the choice.
+    """Return utility + the best fractional purchase of what each adds: to nobody and, if monotone, to the choice.
 
     Sources: Nemhauser, Wolsey and Fisher 1978; the data-dependent bound of Leskovec et al. 2007.
     """

@@ -1,9 +1,10 @@
 r"""Choose by gradient: let every source stand in with a weight between 0 and 1, climb, then round.
 
-.. math:: F(x) = \mathbb{E}_{S \sim x}\,[v(S)], \qquad \partial F / \partial x_i = \mathbb{E}[v(S \cup i) - v(S \setminus i)]
+.. math:: F(x) = \mathbb{E}_{S \sim x}\,[v(S)], \qquad
+          \partial F / \partial x_i = \mathbb{E}[v(S \cup i) - v(S \setminus i)]
 
-Source: continuous greedy on the multilinear extension, Vondrák 2008; gradients from sampled coalitions. A game that knows
-its own gradient at fractional membership (``slopes``) is asked for it instead.
+Source: continuous greedy on the multilinear extension, Vondrák 2008; gradients from sampled coalitions. A game that
+knows its own gradient at fractional membership (``slopes``) is asked for it instead.
 """
 
 import numpy as np

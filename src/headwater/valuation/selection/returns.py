@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from headwater.types import Masks, Vector
-from headwater.valuation.selection.problem import Problem
+from headwater.valuation.selection.problem import Places, Problem
 
 __all__ = ["Returns", "returns"]
 
@@ -64,7 +64,7 @@ def returns(problem: Problem, rng: np.random.Generator) -> Returns:
     return Returns(ratio, low, high, share, exact.low, exact.high, bool((gains >= -scale).all()))
 
 
-def _nested(problem: Problem, members: Vector, rng: np.random.Generator) -> tuple[Masks, Masks, Vector]:
+def _nested(problem: Problem, members: Places, rng: np.random.Generator) -> tuple[Masks, Masks, Places]:
     """Return coalitions S ⊂ T and a source outside T, of every size alike."""
     inner = np.zeros((_PAIRS, len(problem.players)), dtype=np.bool_)
     outer, added = inner.copy(), np.empty(_PAIRS, dtype=np.int64)
@@ -78,13 +78,13 @@ def _nested(problem: Problem, members: Vector, rng: np.random.Generator) -> tupl
     return inner, outer, added
 
 
-def _gains(problem: Problem, coalitions: Masks, added: Vector) -> Vector:
+def _gains(problem: Problem, coalitions: Masks, added: Places) -> Vector:
     more = coalitions.copy()
     more[np.arange(len(added)), added] = True
     return problem.utilities(more) - problem.utilities(coalitions)
 
 
-def _ratio(problem: Problem, members: Vector, rng: np.random.Generator) -> tuple[float, float, float]:
+def _ratio(problem: Problem, members: Places, rng: np.random.Generator) -> tuple[float, float, float]:
     alone, together = np.empty(_CHAINS), np.empty(_CHAINS)
     for row in range(_CHAINS):
         order = rng.permutation(members)

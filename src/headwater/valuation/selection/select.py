@@ -1,4 +1,4 @@
-"""Which sources to use: the best set that the budget pays for, how good it can be at most, and why each is in or out."""
+"""Which sources to use: the best set that the budget pays for, how far it can be from the best, and why."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
