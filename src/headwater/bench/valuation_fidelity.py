@@ -16,7 +16,7 @@ from headwater.bench.valuation_suite import Case, Reference, cases, reference
 from headwater.federation import InProcess, TableSource
 from headwater.types import Vector
 from headwater.valuation import Approach, value
-from headwater.valuation.choice import choose_features
+from headwater.valuation.choice import Mean, choose_features
 from headwater.valuation.probes import probed
 
 __all__ = ["BASELINES", "BUDGETS", "Estimate", "figures", "scores", "summary", "table"]
@@ -70,7 +70,8 @@ def _probed(count: int) -> Estimator:
         begun = time.perf_counter()
         chosen = choose_features(case.target)
         play = chosen.play(_federation(case), case.target, case.target.features, rng=rng)
-        found = probed(play, truth.lookup, play.players, probes=count, rng=rng)
+        assert isinstance(play.game, Mean)
+        found = probed(play, truth.lookup, play.players, probes=count, rng=rng, others=play.game.others)
         seconds = time.perf_counter() - begun
         values = np.asarray([found.of(source) for source in case.sources])
         return Estimate(values, max(play.exchange.bytes_of(source) for source in case.sources), count, seconds)

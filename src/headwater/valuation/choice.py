@@ -16,13 +16,14 @@ from headwater.statistics.feature_maps import FEATURE_MAPS
 from headwater.statistics.features import FeatureMap, Features, numbers
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utilities.statistics import Statistics
+from headwater.valuation.utilities.statistics import GramUtility, Statistics
 from headwater.valuation.utility import Asked, require_sources
-from headwater.valuation.valuation import Exchange, choose
+from headwater.valuation.valuation import Exchange, Game, choose
 
-__all__ = ["Choice", "Part", "choose_features"]
+__all__ = ["Choice", "Mean", "Part", "choose_features"]
 
 _LIMIT = 20_000
+_STIFFER = 3.0
 _HEAD = 24
 """Bytes of a message's head: magic, kind and shape."""
 
@@ -43,6 +44,35 @@ class Part:
     ridge: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A game of ``all_players`` in which only ``players`` may join."""
+
+    game: Game
+    players: tuple[SourceId, ...]
+    all_players: tuple[SourceId, ...]
+
+    def __call__(self, coalitions: Masks) -> Vector:
+        return self.game(_placed(coalitions, self.players, self.all_players))
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """The mean of some games.
+
+    Parameters
+    ----------
+    others : further surrogates from the same answers, for probes to weigh: every game, and each with a larger ridge
+    """
+
+    games: tuple[Game, ...]
+    others: tuple[Game, ...]
+
+    def __call__(self, coalitions: Masks) -> Vector:
+        """Return the mean utility of each coalition."""
+        return np.asarray(np.mean([game(coalitions) for game in self.games], axis=0), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Choice:
     """The features that stand for a target's learner; a utility: its game is the mean of the games of its parts.
@@ -60,20 +90,15 @@ class Choice:
 
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
         """Ask every source for every part; a source that cannot answer one of them is left out of all."""
-        plays = [
-            Statistics().play(federation, replace(target, ridge=part.ridge), part.features, rng=rng)
-            for part in self.parts
-        ]
+        plays = [Statistics().play(federation, replace(target, ridge=p.ridge), p.features, rng=rng) for p in self.parts]
         refused: dict[SourceId, HeadwaterError] = {}
         for play in plays:
             refused = {**play.refused, **refused}
         players = tuple(player for player in plays[0].players if player not in refused)
         require_sources(dict.fromkeys(players), refused)
-
-        def mean(coalitions: Masks) -> Vector:
-            gains = [play.game(_placed(coalitions, players, play.players)) for play in plays]
-            return np.asarray(np.mean(gains, axis=0), dtype=np.float64)
-
+        games = tuple(_Placed(play.game, players, play.players) for play in plays)
+        stiffer = (replace(game, game=_stiffer(game.game)) for game in games)
+        mean = Mean(games, (*(games if len(games) > 1 else ()), *stiffer))
         return Asked(mean, players, _together([play.exchange for play in plays]), refused)
 
     def method(self, players: int) -> str:
@@ -101,6 +126,12 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
         return Choice((own,), _no_room(target, limit), _scores(target, (own,)))
     scores = _scores(target, (own, *parts))
     return Choice(parts, _lifted(target, parts, scores), scores)
+
+
+def _stiffer(game: Game) -> Game:
+    """Return the game of the same answers with a larger ridge."""
+    assert isinstance(game, GramUtility)
+    return replace(game, ridge=_STIFFER * game.ridge)
 
 
 def _part(target: Target, base: FeatureMap, name: str, ridge: float, limit: int) -> Part:

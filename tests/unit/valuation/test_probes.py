@@ -8,7 +8,7 @@ import pytest
 from headwater.errors import Refusal
 from headwater.valuation.games import Square
 from headwater.valuation.methods.exact import shapley_of_table
-from headwater.valuation.probes import Mend, _shares, _terms, design, probed
+from headwater.valuation.probes import _USUAL, Mend, _shares, _terms, design, probed
 
 PLAYERS = tuple("abcdef")
 WEIGHTS = np.array([0.3, -0.1, 0.2, 0.05, 0.0, 0.4])
@@ -32,6 +32,26 @@ def test_a_difference_of_the_assumed_form_is_found():
     before = np.abs(SURROGATE.shapley() - expected).max()
     assert np.abs(mended.values - expected).max() < 0.25 * before
     assert ((mended.low <= expected) & (expected <= mended.high)).all()
+
+
+def test_the_better_of_two_surrogates_is_found():
+    wrong = Square((0.1, 0.5, 0.4, 0.0, 0.3, 0.2))
+    expected = SURROGATE.shapley()
+
+    def error(others):
+        options = {"probes": 12, "rng": np.random.default_rng(0), "others": others}
+        return np.abs(probed(wrong, SURROGATE, PLAYERS, **options).values - expected).max()
+
+    assert error([SURROGATE]) < 0.5 * error([])
+
+
+def test_values_of_blended_games_are_closed_forms():
+    others = [Square((0.1, 0.5, 0.4, 0.0, 0.3, 0.2))]
+    masks = design(SURROGATE, SURROGATE.shapley(), 20, rng=np.random.default_rng(0))
+    told = np.stack([other(masks) for other in others], axis=1)
+    mend = Mend.fit(masks, SURROGATE(masks), truth(masks), unit=1.0, others=told)
+    values = mend.values(SURROGATE.shapley(), others[0].shapley()[:, None])[0]
+    np.testing.assert_allclose(shapley_of_table(mend.game(SURROGATE, others)(ALL)), values, atol=1e-12)
 
 
 def test_more_probes_are_surer():
@@ -72,7 +92,9 @@ def test_each_probe_is_the_best_next_one():
     assert len(np.unique(masks, axis=0)) == 3
 
     def spread(chosen):
-        mend = Mend.fit(chosen, SURROGATE(chosen), SURROGATE(chosen), unit=float(np.abs(values).sum()))
+        mend = Mend.fit(
+            chosen, SURROGATE(chosen), SURROGATE(chosen), unit=float(np.abs(values).sum()), beliefs=[_USUAL]
+        )
         shares = _shares(values)
         return np.trace(shares @ mend.covariance @ shares.T)
 
