@@ -48,12 +48,17 @@ class Part:
 class _Placed:
     """A game of ``all_players`` in which only ``players`` may join."""
 
-    game: Game
+    game: GramUtility
     players: tuple[SourceId, ...]
     all_players: tuple[SourceId, ...]
 
     def __call__(self, coalitions: Masks) -> Vector:
         return self.game(_placed(coalitions, self.players, self.all_players))
+
+    def marginals(self, coalitions: Masks) -> Vector:
+        """Return (m, players): what each adds to each coalition, or would take with it."""
+        found = self.game.marginals(_placed(coalitions, self.players, self.all_players))
+        return found[:, [self.all_players.index(player) for player in self.players]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +70,16 @@ class Mean:
     others : further surrogates from the same answers, for probes to weigh: every game, and each with a larger ridge
     """
 
-    games: tuple[Game, ...]
+    games: tuple[_Placed, ...]
     others: tuple[Game, ...]
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the mean utility of each coalition."""
         return np.asarray(np.mean([game(coalitions) for game in self.games], axis=0), dtype=np.float64)
+
+    def marginals(self, coalitions: Masks) -> Vector:
+        """Return (m, players): what each player adds to each coalition, or would take with it."""
+        return np.asarray(np.mean([game.marginals(coalitions) for game in self.games], axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class Choice:
             refused = {**play.refused, **refused}
         players = tuple(player for player in plays[0].players if player not in refused)
         require_sources(dict.fromkeys(players), refused)
-        games = tuple(_Placed(play.game, players, play.players) for play in plays)
+        games = tuple(_Placed(_gram(play), players, play.players) for play in plays)
         stiffer = (replace(game, game=_stiffer(game.game)) for game in games)
         mean = Mean(games, (*(games if len(games) > 1 else ()), *stiffer))
         return Asked(mean, players, _together([play.exchange for play in plays]), refused)
@@ -128,9 +137,13 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
     return Choice(parts, _lifted(target, parts, scores), scores)
 
 
-def _stiffer(game: Game) -> Game:
+def _gram(play: Asked) -> GramUtility:
+    assert isinstance(play.game, GramUtility)
+    return play.game
+
+
+def _stiffer(game: GramUtility) -> GramUtility:
     """Return the game of the same answers with a larger ridge."""
-    assert isinstance(game, GramUtility)
     return replace(game, ridge=_STIFFER * game.ridge)
 
 

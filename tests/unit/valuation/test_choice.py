@@ -1,5 +1,6 @@
 """The choice keeps within its bytes, is the ridge's own game for linear learners, and loses no source in silence."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +51,32 @@ def test_values_rank_the_noisy_source_last():
     target = replace(TARGET, learner="network")
     found = value(InProcess.of(SOURCES), target, method=Approach(choose_features(target)), rng=RNG)
     assert found.ranked()[-1] == "h2"
+
+
+@pytest.mark.parametrize("learner", ["network", "trees"])
+def test_values_are_by_the_choice_unless_features_are_named(learner):
+    target, sources = replace(TARGET, learner=learner), InProcess.of(SOURCES)
+    found, chosen = (
+        value(sources, target, rng=RNG),
+        value(sources, target, method=Approach(choose_features(target)), rng=RNG),
+    )
+    own, linear = value(sources, target, feature_map="linear", rng=RNG), value(sources, TARGET, rng=RNG)
+    np.testing.assert_array_equal(found.values, chosen.values)
+    np.testing.assert_array_equal(own.values, linear.values)
+    assert [json.loads(line)["kind"] for line in found.feature_map.splitlines()] == [
+        part.name for part in choose_features(target).parts
+    ]
+
+
+def test_marginals_are_differences_of_the_game():
+    target = replace(TARGET, learner="trees")
+    game = choose_features(target).play(InProcess.of(SOURCES), target, target.features, rng=RNG).game
+    masks = np.array([[True, False, True], [False, False, True]])
+    flipped = masks[:, None, :] ^ np.eye(3, dtype=bool)
+    steps = [
+        (game(flips) - game(mask[None])) * np.where(mask, -1, 1) for mask, flips in zip(masks, flipped, strict=True)
+    ]
+    np.testing.assert_allclose(game.marginals(masks), steps, atol=1e-6)
 
 
 def test_without_room_the_own_features_are_kept_and_told():
