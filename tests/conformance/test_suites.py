@@ -10,10 +10,12 @@ import pytest
 import headwater.claims.coding.kinds
 import headwater.evolution.detectors
 import headwater.security
+import headwater.statistics.feature_maps
 import headwater.valuation.methods
 from headwater.checks import (
     CODING_SUITE,
     DETECTOR_SUITE,
+    FEATURE_MAP_SUITE,
     GROUPING_SUITE,
     METHOD_SUITE,
     PROTECTION_SUITE,
@@ -25,6 +27,7 @@ from headwater.claims.grouping import load_plan
 from headwater.evolution import DETECTORS
 from headwater.security import PROTECTIONS
 from headwater.statistics import STATISTICS
+from headwater.statistics.feature_maps import FEATURE_MAPS
 from headwater.valuation import METHODS
 
 MATCHERS = {kind: partial(Matcher.fit, kind=kind) for kind in KINDS}
@@ -35,6 +38,7 @@ PLANS = {
 }
 PAIRS = (
     (STATISTIC_SUITE, STATISTICS),
+    (FEATURE_MAP_SUITE, FEATURE_MAPS),
     (METHOD_SUITE, METHODS),
     (PROTECTION_SUITE, PROTECTIONS),
     (DETECTOR_SUITE, DETECTORS),
@@ -57,13 +61,14 @@ def test_nothing_is_left_out():
     counts = {suite.kind: (len(registry), len(suite.checks)) for suite, registry in PAIRS}
     assert counts == {
         "statistic": (2, 9),
+        "feature map": (5, 9),
         "valuation method": (7, 10),
         "protection": (2, 11),
         "detector": (1, 9),
         "matcher": (5, 11),
         "grouping plan": (1, 12),
     }
-    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 186
+    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 231
 
 
 @pytest.mark.parametrize("suite", [suite for suite, _ in PAIRS], ids=lambda suite: suite.kind)
@@ -77,12 +82,13 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
 @pytest.mark.parametrize(
     ("package", "registry", "base"),
     [
+        (headwater.statistics.feature_maps, FEATURE_MAPS, {"lifted"}),
         (headwater.valuation.methods, METHODS, set()),
         (headwater.security, PROTECTIONS, {"protection"}),
         (headwater.evolution.detectors, DETECTORS, set()),
         (headwater.claims.coding.kinds, KINDS, {"clinical", "common", "contrasts", "kind", "telling"}),
     ],
-    ids=["methods", "protections", "detectors", "kinds"],
+    ids=["feature_maps", "methods", "protections", "detectors", "kinds"],
 )
 def test_every_file_registers_its_stem(package, registry, base):
     stems = {module.name for module in pkgutil.iter_modules(package.__path__)} - base

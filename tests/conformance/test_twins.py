@@ -10,14 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater.checks import CODING_SUITE, DETECTOR_SUITE, METHOD_SUITE, PROTECTION_SUITE, STATISTIC_SUITE
+from headwater.checks import (
+    CODING_SUITE,
+    DETECTOR_SUITE,
+    FEATURE_MAP_SUITE,
+    METHOD_SUITE,
+    PROTECTION_SUITE,
+    STATISTIC_SUITE,
+)
 from headwater.claims.coding import Matcher
-from headwater.errors import Refusal
+from headwater.errors import Message, Refusal
 from headwater.evolution import Change, Glr
 from headwater.security import CLEAR, MASKED
 from headwater.security.masked import Masked
 from headwater.security.protection import require_group
-from headwater.statistics import Gram, Statistic
+from headwater.statistics import Gram, Statistic, on_grid
+from headwater.statistics.feature_maps import Degree2, RandomFourier
 from headwater.valuation import METHODS, Valuation, exact
 
 
@@ -78,6 +86,71 @@ STATISTIC_TWINS = {
     "check_overflow_refused": _Family(_twin(merge=_wraps)),
     "check_cannot_be_changed": _Family(_Writable),
     "check_same_records_same_bits": _Family(Statistic, rng=np.random.default_rng(0)),
+}
+
+
+# --- feature maps ----------------------------------------------------------------------------------------------------
+class _Nameless(Degree2):
+    @property
+    def names(self):
+        return super().names[:-1]
+
+
+class _OffTheGrid(Degree2):
+    def transform(self, table):
+        return super().transform(table) * (1 + 2.0**-20)
+
+
+class _Centred(Degree2):
+    def transform(self, table):
+        x = super().transform(table)
+        return x - on_grid(x.mean(axis=0)) * (np.arange(self.dim) > 0) if len(x) else x
+
+
+class _Moody(Degree2):
+    turn = count()
+
+    @classmethod
+    def fit(cls, base, x, y, *, dim, seed):
+        return super().fit(base, x, y, dim=base.dim + 1 + next(cls.turn) % 2, seed=seed)
+
+
+class _Silent(Degree2):
+    def to_json(self):
+        return "{}"
+
+
+class _Narrow(Degree2):
+    def transform(self, table):
+        if "新" in table["c"].to_pylist():
+            raise Refusal("E-DUMMY", Message("不认识", "unknown"), Message("", ""))
+        return super().transform(table)
+
+
+class _Guessing(Degree2):
+    def transform(self, table):
+        missing = [name for name in self.base.columns if name not in table.column_names]
+        for name in missing:
+            table = table.append_column(name, pa.array(np.zeros(table.num_rows)))
+        return super().transform(table)
+
+
+class _Wide(Degree2):
+    @classmethod
+    def fit(cls, base, x, y, *, dim, seed):
+        return super().fit(base, x, y, dim=base.dim + 3, seed=seed)
+
+
+FEATURE_MAP_TWINS = {
+    "check_layout": _Nameless,
+    "check_on_the_grid_and_bounded": _OffTheGrid,
+    "check_a_record_stands_alone": _Centred,
+    "check_additive": _Centred,
+    "check_same_seed_same_map": _Moody,
+    "check_constants_are_json": _Silent,
+    "check_unseen_codes_and_empty_tables": _Narrow,
+    "check_missing_columns_refused": _Guessing,
+    "check_small_dimensions": _Wide,
 }
 
 
@@ -387,6 +460,7 @@ CODING_TWINS = {
 
 SUITES = (
     (STATISTIC_SUITE, STATISTIC_TWINS),
+    (FEATURE_MAP_SUITE, FEATURE_MAP_TWINS),
     (METHOD_SUITE, METHOD_TWINS),
     (PROTECTION_SUITE, PROTECTION_TWINS),
     (DETECTOR_SUITE, DETECTOR_TWINS),
@@ -408,13 +482,14 @@ def test_the_check_catches_its_twin(suite, check, twin):
 
 
 def test_a_twin_for_every_check():
-    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 50
+    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 59
 
 
 @pytest.mark.parametrize(
     ("suite", "sound"),
     [
         (STATISTIC_SUITE, _Family(Statistic)),
+        (FEATURE_MAP_SUITE, RandomFourier),
         *((METHOD_SUITE, METHODS[name]) for name in METHODS),
         (PROTECTION_SUITE, _Protection()),
         (PROTECTION_SUITE, CLEAR),

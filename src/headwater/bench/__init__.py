@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, faults, grouping, quality
+from headwater.bench import claims, coding, faults, grouping, quality, valuation
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -16,3 +16,4 @@ BENCHES.register("coding")(coding.run)
 BENCHES.register("faults")(faults.run)
 BENCHES.register("grouping")(grouping.run)
 BENCHES.register("quality")(quality.run)
+BENCHES.register("valuation")(valuation.run)

@@ -2,6 +2,7 @@
 
 from headwater.checks.coding import CODING_SUITE
 from headwater.checks.detectors import DETECTOR_SUITE
+from headwater.checks.feature_maps import FEATURE_MAP_SUITE
 from headwater.checks.grouping import GROUPING_SUITE
 from headwater.checks.methods import METHOD_SUITE
 from headwater.checks.protections import PROTECTION_SUITE
@@ -12,6 +13,7 @@ __all__ = [
     "CODING_SUITE",
     "CheckFailure",
     "DETECTOR_SUITE",
+    "FEATURE_MAP_SUITE",
     "GROUPING_SUITE",
     "METHOD_SUITE",
     "PROTECTION_SUITE",

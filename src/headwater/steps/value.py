@@ -1,8 +1,7 @@
 """Value: what each hospital's records are worth to the bureau's task, and which set to use."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
@@ -15,14 +14,11 @@ from headwater.content import models
 from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, Remembering, ask
 from headwater.statistics import Statistic
-from headwater.types import Masks, SourceId, Vector
-from headwater.valuation import Exchange, GramUtility, Target, Valuation, greedy
+from headwater.types import SourceId
+from headwater.valuation import Exchange, GramUtility, Target, Valuation, cautious, select
 from headwater.valuation import value as valued
 
-__all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "select", "value"]
-
-Squared: TypeAlias = Callable[[Sequence[SourceId]], Vector]
-"""From sources to the squared errors of a model with them, record by record."""
+__all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "value"]
 
 
 @dataclass(frozen=True)
@@ -163,50 +159,6 @@ def game_of(target: Target, statistics: Mapping[SourceId, Statistic]) -> GramUti
     )
 
 
-def select(game: GramUtility, valuation: Valuation, squared: Squared, *, budget: int) -> tuple[SourceId, ...]:
-    """Choose up to ``budget`` sources among those whose value is above 0 beyond its interval.
-
-    First greedily, until no source adds anything on the validation records. Then, because these records cannot tell
-    small gains from none and more sources generalise better, sources join whose loss stays within one standard error.
-    Source of the second rule: Breiman et al. 1984, the one-standard-error rule, turned towards the larger model.
-
-    Parameters
-    ----------
-    squared : from sources to the (records,) squared errors on the validation records of a model with them
-    """
-    useful = np.flatnonzero(valuation.low > 0)
-    if not len(useful):
-        return ()
-
-    def among(coalitions: Masks) -> Vector:
-        whole = np.zeros((len(coalitions), len(game.players)), dtype=np.bool_)
-        whole[:, useful] = coalitions
-        return game(whole)
-
-    names = [game.players[place] for place in useful]
-    chosen = list(greedy(among, names, budget=budget).chosen)
-    while len(chosen) < min(budget, len(names)):
-        before = squared(chosen)
-        gains = {name: before - squared([*chosen, name]) for name in names if name not in chosen}
-        best = max(gains, key=lambda name: float(gains[name].mean()))
-        if gains[best].mean() < -gains[best].std() / np.sqrt(len(before)):
-            break
-        chosen.append(best)
-    return tuple(chosen)
-
-
-def _squared(target: Target, game: GramUtility) -> Squared:
-    question = target.question
-    x, y = question.feature_map.transform(target.valid), question.labels(target.valid) * question.scale
-
-    def squared(sources: Sequence[SourceId]) -> Vector:
-        total = Statistic.total([game.target, *(game.sources[source] for source in sources)])
-        fitted = x @ game.gram.solve(total, ridge=target.ridge) * question.scale
-        return np.asarray((y - fitted) ** 2, dtype=np.float64)
-
-    return squared
-
-
 def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
     if not region.sources:
         raise _no_sources(region)
@@ -216,7 +168,10 @@ def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int
     federation = Remembering(InProcess(region.sources))
     valuation = valued(federation, target, method=method, feature_map="linear", rng=np.random.default_rng(seed))
     game = game_of(target, ask(federation, target.question, sources=valuation.players).statistics)
-    chosen = select(game, valuation, _squared(target, game), budget=budget)
+    selection = select(
+        cautious(game), game.players, budget=budget, valuation=valuation, rng=np.random.default_rng(seed)
+    )
+    chosen = selection.chosen
     lines = tuple(_line(region, valuation, source, chosen) for source in valuation.ranked())
     absolute = game.r2(np.stack([np.isin(game.players, group) for group in ((), chosen, game.players)]))
     r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))

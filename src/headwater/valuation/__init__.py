@@ -1,7 +1,7 @@
 """Value and choose sources: utilities make games of them, methods value the players, selections choose a set."""
 
 from headwater.valuation.methods import banzhaf, exact, leave_one_out, permutation, stratified, truncated
-from headwater.valuation.selection import Selection, greedy
+from headwater.valuation.selection import Budget, CautiousUtility, Selection, cautious, select
 from headwater.valuation.target import Target
 from headwater.valuation.utilities import GramUtility, Information, Retraining, Statistics, Updates
 from headwater.valuation.utility import UTILITIES, Asked, Play, Utility
@@ -11,6 +11,8 @@ from headwater.valuation.value import Approach, approaches, value
 __all__ = [
     "Approach",
     "Asked",
+    "Budget",
+    "CautiousUtility",
     "Exchange",
     "Game",
     "GramUtility",
@@ -28,11 +30,12 @@ __all__ = [
     "Valuation",
     "approaches",
     "banzhaf",
+    "cautious",
     "choose",
     "exact",
-    "greedy",
     "leave_one_out",
     "permutation",
+    "select",
     "stratified",
     "truncated",
     "value",

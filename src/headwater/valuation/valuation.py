@@ -69,7 +69,7 @@ class Valuation:
     concept : what the values are: ``shapley``, ``banzhaf`` or ``leave_one_out``; only the first share out v(N)
     ranks : (players, 2) first and last rank of each within its 95 % interval, 1 being the best
     stability : (players,) probability that each has the rank that its value gives it
-    feature_map : the features' constants as JSON; empty where the game knows none
+    feature_map : the features' constants as JSON, a line for each question; empty where the game knows none
     version : of headwater
     exchange : what was asked and answered
     seconds : wall time of asking and valuing

@@ -10,7 +10,9 @@ from headwater.errors import Message, Refusal
 from headwater.federation import Transport
 from headwater.statistics.features import Features
 from headwater.types import Vector
+from headwater.valuation.choice import choose_features
 from headwater.valuation.target import Target
+from headwater.valuation.utilities.statistics import Statistics
 from headwater.valuation.utility import UTILITIES, Utility
 from headwater.valuation.valuation import METHODS, Valuation
 
@@ -64,7 +66,8 @@ def value(
     ----------
     federation : reaches the sources by name
     method : a name, see ``Approach.named``, or an approach made of objects
-    feature_map : ``auto`` or ``linear``: the target's own features; or any features
+    feature_map : ``auto``: what stands for the target's learner where statistics are asked for, see
+        ``choose_features``; ``linear``: the target's own features; or any features
     budget : largest number of coalitions to evaluate; None leaves it to the method
 
     Returns
@@ -80,7 +83,12 @@ def value(
     started = time.perf_counter()
     approach = Approach.named(method) if isinstance(method, str) else method
     features = _features(target, feature_map)
-    play = approach.utility.play(federation, target, features, rng=rng)
+    utility = approach.utility
+    told = features.to_json()
+    if feature_map == "auto" and isinstance(utility, Statistics) and target.learner != "linear":
+        utility = choose_features(target)
+        told = "\n".join(part.features.to_json() for part in utility.parts)
+    play = utility.play(federation, target, features, rng=rng)
     solver = approach.utility.method(len(play.players)) if approach.method == "auto" else approach.method
     found = METHODS[solver](play, play.players, rng=rng, budget=budget)
     ranks, stability = _ranks(found, rng)
@@ -89,7 +97,7 @@ def value(
         method=f"{_name(approach.utility)}/{found.method}",
         ranks=ranks,
         stability=stability,
-        feature_map=features.to_json(),
+        feature_map=told,
         version=__version__,
         exchange=play.exchange,
         seconds=time.perf_counter() - started,

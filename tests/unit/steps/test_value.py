@@ -4,15 +4,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from headwater.adapters import lake, mlflow
 from headwater.adapters.knowledge import Run, latest_valuation
 from headwater.errors import Refusal
-from headwater.steps.value import ridge_of, select, value
-from headwater.valuation import METHODS
-from headwater.valuation.games import Additive
+from headwater.steps.value import ridge_of, value
 
 FAULTY = {"H02", "H03", "H04"}
 
@@ -119,49 +116,3 @@ def test_without_sources_or_without_a_model_it_is_refused(home):
 
 def test_the_learner_that_values_is_the_tasks_ridge(home):
     assert ridge_of(home, "stay_cost").model.spec.name == "stay_cost_ridge"
-
-
-class Toy(Additive):
-    """An additive game that knows its players' names."""
-
-    players = ("a", "b", "c", "d")
-
-
-def chosen(weights: tuple[float, ...], gains: dict[str, float], *, budget: int = 4) -> tuple[str, ...]:
-    game = Toy(weights)
-    valuation = METHODS["exact"](game, game.players, rng=np.random.default_rng(0))
-    noise = np.random.default_rng(0).normal(0, 1, 100)
-
-    def squared(sources):
-        return 10.0 - sum(gains[source] for source in sources) + len(sources) * noise
-
-    return select(game, valuation, squared, budget=budget)
-
-
-def test_selection_takes_no_source_of_negative_value_and_none_at_all_if_all_are():
-    zero = dict.fromkeys("abcd", 0.0)
-    assert chosen((1.0, -1.0, 0.5, -0.1), zero) == ("a", "c")
-    assert chosen((-1.0, -1.0, -0.5, -0.1), zero) == ()
-    assert chosen((4.0, 3.0, 2.0, 1.0), zero, budget=2) == ("a", "b")
-
-
-class Rivals(Toy):
-    """``b`` adds nothing beside ``a``, ``c`` harms beside it; alone each is worth something."""
-
-    def __call__(self, coalitions):
-        a, b, c = coalitions[:, 0], coalitions[:, 1], coalitions[:, 2]
-        return np.maximum(1.0 * a, np.maximum(0.9 * b, 0.9 * c)) - 0.001 * (a & b) - 0.3 * (a & c)
-
-
-@pytest.mark.parametrize(("loss_of_b", "expected"), [(0.05, ("a", "b")), (0.5, ("a",))])
-def test_a_source_joins_while_its_loss_is_within_one_standard_error(loss_of_b, expected):
-    game = Rivals((0.0,) * 4)
-    valuation = METHODS["exact"](game, game.players, rng=np.random.default_rng(0))
-    noise = np.random.default_rng(1).normal(0, 1, 100)
-    noise -= noise.mean()
-    worse = {"a": -1.0, "b": loss_of_b, "c": 5.0, "d": 0.0}
-
-    def squared(sources):
-        return 10.0 + sum(worse[source] for source in sources) + len(sources) * noise
-
-    assert select(game, valuation, squared, budget=4) == expected

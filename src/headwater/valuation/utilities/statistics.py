@@ -104,6 +104,11 @@ class GramUtility:
         """The sources in the order of the masks' columns."""
         return tuple(self.sources)
 
+    @property
+    def systems(self) -> Vector:
+        """XᵀX and Xᵀy side by side, (1 + sources, dim, dim + 1): the target's with its ridge first."""
+        return self._parts.reshape(len(self._parts), self.gram.dim, self.gram.dim + 1)
+
     def __call__(self, coalitions: Masks) -> Vector:
         """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
         return np.asarray(self.r2(coalitions) - self._base, dtype=np.float64)

@@ -1,0 +1,93 @@
+"""The choice keeps within its bytes, is the ridge's own game for linear learners, and loses no source in silence."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headwater.federation import InProcess
+from headwater.valuation import Target
+from headwater.valuation.choice import choose_features
+from headwater.valuation.utilities.statistics import Statistics
+from headwater.valuation.value import Approach, value
+
+
+def table(rng: np.random.Generator, rows: int, noise: float = 0.3) -> pa.Table:
+    x = rng.normal(size=(rows, 4))
+    y = x[:, 0] * x[:, 1] + np.abs(x[:, 2]) + noise * rng.normal(size=rows)
+    return pa.table({**{f"x{at}": x[:, at] for at in range(4)}, "y": y})
+
+
+RNG = np.random.default_rng(0)
+OWN = table(RNG, 120)
+SOURCES = {f"h{at}": table(RNG, 60, noise) for at, noise in enumerate((0.1, 0.3, 4.0))}
+TARGET = Target.of(OWN, label="y", rng=np.random.default_rng(1))
+
+
+def test_linear_learners_keep_their_own_game():
+    choice = choose_features(TARGET)
+    play = choice.play(InProcess.of(SOURCES), TARGET, TARGET.features, rng=RNG)
+    own = Statistics().play(InProcess.of(SOURCES), TARGET, TARGET.features, rng=RNG)
+    masks = np.array([[True, False, True], [True, True, True]])
+    np.testing.assert_array_equal(play(masks), own(masks))
+
+
+@pytest.mark.parametrize("learner", ["network", "trees"])
+def test_lifted_choices_keep_within_their_bytes(learner):
+    target = replace(TARGET, learner=learner)
+    choice = choose_features(target)
+    play = choice.play(InProcess.of(SOURCES), target, target.features, rng=RNG)
+    assert len(choice.parts) == 2
+    assert all(1_000 < play.exchange.bytes_of(source) <= 20_000 for source in SOURCES)
+    assert play(np.zeros((1, 3), dtype=bool)) == 0.0
+    assert choice.scores[choice.parts[0].name] > choice.scores["linear"]
+    assert choice.parts[0].name in choice.why.en
+    assert choice.parts[0].name in choice.why.zh
+
+
+def test_values_rank_the_noisy_source_last():
+    target = replace(TARGET, learner="network")
+    found = value(InProcess.of(SOURCES), target, method=Approach(choose_features(target)), rng=RNG)
+    assert found.ranked()[-1] == "h2"
+
+
+@pytest.mark.parametrize("learner", ["network", "trees"])
+def test_values_are_by_the_choice_unless_features_are_named(learner):
+    target, sources = replace(TARGET, learner=learner), InProcess.of(SOURCES)
+    found, chosen = (
+        value(sources, target, rng=RNG),
+        value(sources, target, method=Approach(choose_features(target)), rng=RNG),
+    )
+    own, linear = value(sources, target, feature_map="linear", rng=RNG), value(sources, TARGET, rng=RNG)
+    np.testing.assert_array_equal(found.values, chosen.values)
+    np.testing.assert_array_equal(own.values, linear.values)
+    assert [json.loads(line)["kind"] for line in found.feature_map.splitlines()] == [
+        part.name for part in choose_features(target).parts
+    ]
+
+
+def test_marginals_are_differences_of_the_game():
+    target = replace(TARGET, learner="trees")
+    game = choose_features(target).play(InProcess.of(SOURCES), target, target.features, rng=RNG).game
+    masks = np.array([[True, False, True], [False, False, True]])
+    flipped = masks[:, None, :] ^ np.eye(3, dtype=bool)
+    steps = [
+        (game(flips) - game(mask[None])) * np.where(mask, -1, 1) for mask, flips in zip(masks, flipped, strict=True)
+    ]
+    np.testing.assert_allclose(game.marginals(masks), steps, atol=1e-6)
+
+
+def test_without_room_the_own_features_are_kept_and_told():
+    choice = choose_features(replace(TARGET, learner="trees"), limit=400)
+    assert [part.name for part in choice.parts] == ["linear"]
+    assert "400" in choice.why.en
+
+
+def test_a_source_that_fails_is_left_out_by_name():
+    target = replace(TARGET, learner="network")
+    spoilt = {**SOURCES, "h3": SOURCES["h0"].drop_columns(["x3"])}
+    play = choose_features(target).play(InProcess.of(spoilt), target, target.features, rng=RNG)
+    assert play.players == ("h0", "h1", "h2")
+    assert set(play.refused) == {"h3"}
