@@ -73,7 +73,7 @@ def _part(rng: np.random.Generator, table: pa.Table, count: int) -> pa.Table:
 
 
 def _share(table: pa.Table, strength: float) -> int:
-    return max(1, round(strength * table.num_rows))
+    return max(1, int(strength * table.num_rows + 0.5))
 
 
 def _moved(rng: np.random.Generator, table: pa.Table, scale: float) -> pa.Table:
