@@ -1,8 +1,8 @@
 """Which features stand for a learner: the statistic that predicts its retraining best, within a message's bytes.
 
 A ridge is exact on the target's own features. No single map stands for networks or trees, but the mean of two games
-from maps that err differently ranks sources better than either, see ``docs/feature-maps.md``. Each part is fitted to the
-target's own training records, and all their questions and answers together stay within a limit of bytes.
+from maps that err differently ranks sources better than either, see ``docs/feature-maps.md``. Each part is fitted to
+the target's own training records, and all their questions and answers together stay within a limit of bytes.
 """
 
 from collections.abc import Mapping
