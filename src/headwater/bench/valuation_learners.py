@@ -190,7 +190,7 @@ def _best_cut(slope: Floats, bend: Floats, below: Floats) -> npt.NDArray[np.int6
 
 
 def _chance(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30))))
 
 
 def _label_scale(records: Records) -> tuple[float, float]:

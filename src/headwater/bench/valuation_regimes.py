@@ -1,6 +1,7 @@
 """What makes ten sources unequal: faults, small shifts of their covariates, another relation of label to features."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -37,14 +38,12 @@ def _fault(rng: np.random.Generator, pools: Pools) -> tuple[pa.Table, ...]:
 
     Two have noise on labels, two on features, one is large, one small, and one has labels of no relation.
     """
-    made: list[Callable[[pa.Table], pa.Table]] = [lambda table: table.slice(0, _RECORDS)] * 3
-    made += [lambda table, share=share: _relabelled(rng, table.slice(0, _RECORDS), share) for share in _NOISY_LABELS]
-    made += [
-        lambda table, scale=scale: _blurred(rng, table.slice(0, _RECORDS), pools, scale) for scale in _NOISY_FEATURES
-    ]
-    made += [lambda table: table.slice(0, _LARGE), lambda table: table.slice(0, _SMALL)]
-    made += [lambda table: _relabelled(rng, table.slice(0, _RECORDS), 1.0)]
-    return tuple(made[role](table) for role, table in zip(rng.permutation(10), pools.sources, strict=True))
+    roles: list[tuple[int, Callable[[pa.Table], pa.Table]]] = [(_RECORDS, _untouched)] * 3
+    roles += [(_RECORDS, partial(_relabelled, rng, share=share)) for share in _NOISY_LABELS]
+    roles += [(_RECORDS, partial(_blurred, rng, pools, scale=scale)) for scale in _NOISY_FEATURES]
+    roles += [(_LARGE, _untouched), (_SMALL, _untouched), (_RECORDS, partial(_relabelled, rng, share=1.0))]
+    chosen = (roles[role] for role in rng.permutation(len(roles)))
+    return tuple(fault(table.slice(0, size)) for (size, fault), table in zip(chosen, pools.sources, strict=True))
 
 
 def _concept(rng: np.random.Generator, pools: Pools) -> tuple[pa.Table, ...]:
@@ -59,7 +58,11 @@ def _concept(rng: np.random.Generator, pools: Pools) -> tuple[pa.Table, ...]:
     return tuple(tables)
 
 
-def _relabelled(rng: np.random.Generator, table: pa.Table, share: float) -> pa.Table:
+def _untouched(table: pa.Table) -> pa.Table:
+    return table
+
+
+def _relabelled(rng: np.random.Generator, table: pa.Table, *, share: float) -> pa.Table:
     """Return the table with that share of its labels permuted among themselves."""
     labels = np.asarray(table["label"].to_numpy()).copy()
     touched = rng.permutation(len(labels))[: round(share * len(labels))]
@@ -67,7 +70,7 @@ def _relabelled(rng: np.random.Generator, table: pa.Table, share: float) -> pa.T
     return _with(table, "label", labels)
 
 
-def _blurred(rng: np.random.Generator, table: pa.Table, pools: Pools, scale: float) -> pa.Table:
+def _blurred(rng: np.random.Generator, pools: Pools, table: pa.Table, *, scale: float) -> pa.Table:
     """Return the table with noise of ``scale`` standard deviations of the target's on every numeric column."""
     for name in pools.numeric:
         spread = scale * float(np.std(pools.target[name].to_numpy()))
