@@ -74,7 +74,7 @@ def detection(blocks: int, bad: int, opened: int) -> float:
     """Return the probability that at least one of ``bad`` blocks is among ``opened`` of ``blocks`` drawn.
 
     >>> detection(10, 1, 5), round(detection(100, 10, 36), 3)
-    (0.5, 0.992)
+    (0.5, 0.991)
     """
     return 1.0 - comb(blocks - bad, opened) / comb(blocks, opened)
 
@@ -83,7 +83,7 @@ def needed(blocks: int, bad: int, probability: float = 0.99) -> int:
     """Return the fewest blocks to open to meet one of ``bad`` with that probability.
 
     >>> needed(1000, 50), needed(100, 5), needed(10, 1)
-    (87, 59, 10)
+    (86, 59, 10)
     """
     return next(opened for opened in range(blocks + 1) if detection(blocks, bad, opened) >= probability)
 
