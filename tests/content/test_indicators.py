@@ -48,7 +48,7 @@ def test_an_indicator_says_what_it_is(name: str) -> None:
 
 def test_every_mart_of_an_indicator_is_among_them() -> None:
     assert set(MODELS) == {file.stem for file in MARTS.rglob("ind_*.sql")}
-    assert len(MODELS) == 34
+    assert len(MODELS) == 38
 
 
 def test_values_of_a_hospitals_month_say_of_how_many_stays_they_are() -> None:

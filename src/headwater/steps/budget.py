@@ -66,7 +66,7 @@ def find_budget(home: Home, name: str, *, on: date) -> Policy:
     Parameters
     ----------
     name : as :func:`find_policy` takes it, but of a policy's plain name not the newest version: the newest under which
-        a stay of the year was paid, as :func:`write_budgets` has it, or, where none was, the newest that holds on the day
+        a stay of the year was paid, as :func:`write_budgets` has it, or, where none was, the newest that had begun
     """
     versions = [one for one in known_policies(home) if one.name == name and one.budget is not None]
     with lake.connect(home) as connection:
