@@ -22,8 +22,8 @@ from airflow.sdk import Param, dag, task
 from headwater.adapters.airflow import DEFAULTS, QUALITY, VALUATION, Tag, announce, occasion
 
 METHODS = [
-    *("auto", "banzhaf", "exact", "information", "leave_one_out", "permutation", "statistics", "stratified"),
-    "truncated",
+    *("auto", "banzhaf", "exact", "information", "leave_one_out", "mean_field", "permutation"),
+    *("statistics", "stratified", "truncated"),
 ]
 
 PARAMS = {

@@ -695,6 +695,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
         "ind_common_disease",
         "ind_comparison",
         "ind_consumable_share",
+        "ind_consumable_use",
         "ind_cost_consumption",
         "ind_cost_difference",
         "ind_disease_spectrum",

@@ -101,7 +101,7 @@ def periods(connection: psycopg.Connection, *, on: date) -> list[tuple[Months, K
     every, now = versions(connection), in_force(connection, on=on)
     held = [one for one in every if one.indicator.name in now and one.indicator.valid_from <= on]
     begins = sorted({_month(one.indicator.valid_from) for one in held})
-    ends = [*begins[1:], None]
+    ends = [*begins[1:], None][: len(begins)]
     return [
         ((None if begin == date.min else begin, end), _in_force(held, begin))
         for begin, end in zip(begins, ends, strict=True)

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import valuation_exact, valuation_fidelity
+from headwater.bench import (
+    valuation_exact,
+    valuation_fidelity,
+    valuation_liars,
+    valuation_privacy,
+    valuation_scale,
+    valuation_selection,
+)
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["run"]
@@ -13,6 +20,10 @@ __all__ = ["run"]
 _PARTS: tuple[Callable[[Size, Path | None], dict[str, Figure]], ...] = (
     valuation_fidelity.figures,
     valuation_exact.figures,
+    valuation_scale.figures,
+    valuation_selection.figures,
+    valuation_privacy.figures,
+    valuation_liars.figures,
 )
 
 

@@ -81,7 +81,7 @@ def test_what_is_refused_is_refused_every_time_and_what_is_gone_is_not_remembere
 
 def test_policies_and_plans_are_compiled_once(tmp_path: Path) -> None:
     home = Home(tmp_path, PROJECT)
-    file = tmp_path / "policies" / "trial" / "2031-01-01.yml"
+    file = tmp_path / "policies" / "trial" / "2025-01-01.yml"
     file.parent.mkdir(parents=True)
     text = (PROJECT / "dbt_project/policies/headwater_demo/2025-01-01.yml").read_text(encoding="utf-8")
     text = text.replace("policy: headwater_demo", "policy: trial").replace("[楚源省]", "[别省]")

@@ -250,6 +250,10 @@ def test_what_is_retired_is_computed_no_more_and_kept(marts: Home) -> None:
     assert [one.retirement is None for one in indicators.history(marts, "old")] == [True, False]
 
 
+def test_without_definitions_nothing_is_computed(marts: Home) -> None:
+    assert indicators.compute(marts, on=date(2026, 12, 31)).defined == 0
+
+
 def test_a_month_keeps_the_version_that_was_in_force_on_its_first_day(marts: Home) -> None:
     days = {**COST, "name": "days", "formula": "avg(stay_days)", "unit": "day"}
     with lake.connect(marts) as connection:

@@ -110,10 +110,10 @@ def cautious(game: GramUtility) -> CautiousUtility:
     systems = game.systems
     both = game.gram.moments(game.target.merge(game.validation))
     own, records = np.hstack([both.xx, both.xy[:, None]]), both.n
-    variance = max(both.yy / records - (both.y / records) ** 2, game.gram.encoding.resolution)
+    variance = max(float(both.yy / records - (both.y / records) ** 2), game.gram.encoding.resolution)
     alone = _solved(own)
-    noise = (both.yy - 2 * alone @ own[:, -1] + alone @ own[:, :-1] @ alone) / max(1.0, records - len(alone))
-    noise = min(max(noise, 1e-6 * variance), variance)
+    squares = float(both.yy - 2 * alone @ own[:, -1] + alone @ own[:, :-1] @ alone)
+    noise = min(max(squares / max(1.0, records - len(alone)), 1e-6 * variance), variance)
     allowed, centre, weight = _kin(systems[1:], own, noise)
     counts = float(records + systems[1:][allowed, 0, 0].sum()) if game.gram.intercept else records
     spread = (own[:, :-1] + systems[1:][allowed, :, :-1].sum(axis=0)) / counts

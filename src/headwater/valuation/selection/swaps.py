@@ -53,20 +53,21 @@ def pruned(problem: Problem, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bo
 def _near(problem: Problem, inside: npt.NDArray[np.bool_]) -> Masks:
     """Return the choices one addition, one removal or one exchange away."""
     out, into = np.flatnonzero(inside), np.flatnonzero(~inside & problem.allowed)
-    moves = [(place,) for place in (*out, *into)] + [(one, two) for one in out for two in into]
+    moves: list[tuple[int, ...]] = [(int(place),) for place in (*out, *into)]
+    moves += [(int(one), int(two)) for one in out for two in into]
     return _flipped(inside, moves)
 
 
 def _two_away(problem: Problem, inside: npt.NDArray[np.bool_]) -> Masks:
     """Return the choices with two more, two fewer, or two exchanged for two."""
     out, into = np.flatnonzero(inside), np.flatnonzero(~inside & problem.allowed)
-    leave, join = list(combinations(out, 2)), list(combinations(into, 2))
+    leave, join = (list(combinations(map(int, places), 2)) for places in (out, into))
     exchanges = len(leave) * len(join)
     moves = [*leave, *join, *((*one, *two) for one in leave for two in join)] if exchanges <= _PAIRS_UP_TO else []
     return _flipped(inside, moves)
 
 
-def _flipped(inside: npt.NDArray[np.bool_], moves: list[tuple[np.int64, ...]]) -> Masks:
+def _flipped(inside: npt.NDArray[np.bool_], moves: list[tuple[int, ...]]) -> Masks:
     masks = np.repeat(inside[None, :], len(moves), axis=0)
     for mask, move in zip(masks, moves, strict=True):
         mask[list(move)] ^= True

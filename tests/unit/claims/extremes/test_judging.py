@@ -50,7 +50,8 @@ def test_every_reason_is_told_in_both_languages():
         told = explain(reason(row), row)
         assert "{" not in told.zh + told.en
     assert explain("model_high", judged[0]).en.startswith("It cost 90,000.00 where 3,000.00 was expected")
-    values = {name: 1 for name in ("amount", "usual", "bound", "cases", "score", "days", "usual_days", "name", "basis")}
+    told = ("amount", "usual", "bound", "cases", "score", "days", "usual_days", "name", "basis", "gap", "other")
+    values = dict.fromkeys(told, 1)
     for code in REASONS:
         assert "{" not in explain(code, values).zh
     assert "as its DRG has too few" in explain("rule_high", {**values, "basis": "adrg"}).en
