@@ -14,6 +14,7 @@ final as (
         month.hosp_lv,
         month.currency,
         month.origin,
+        month.stay_count,
         month.{{ whole }},
         month.{{ part }},
         cast(month.{{ part }} as double) / cast(nullif(month.{{ whole }}, 0) as double) as {{ share }}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
@@ -27,7 +28,7 @@ class PageRoute(APIRoute):
                 return await handler(request)
             except HeadwaterError as error:
                 return _refused(request, error)
-            except ValidationError as error:
+            except (RequestValidationError, ValidationError) as error:
                 return _refused(request, senseless(error))
 
         return handle
@@ -37,7 +38,7 @@ def _refused(request: Request, error: HeadwaterError) -> HTMLResponse:
     return request.app.state.views.page(request, "refused.html", here="", refused=error, status=status_of(error))
 
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 unknown = APIRouter()
 
 _Short = Annotated[str, Query(max_length=100)]

@@ -128,7 +128,10 @@ def values(
     """List the values of an indicator."""
     one = _indicator(request, name)
     chosen = {"hospital_id": hospital_id, "drg": drg, "discharge_month": month.isoformat() if month else None}
-    where = {column: value for column, value in chosen.items() if value is not None and column in one.columns}
+    where = {column: value for column, value in chosen.items() if value is not None}
+    # All rows would pass for those that were asked for.
+    if lacking := sorted(set(where) - set(one.columns)):
+        raise _no_column(one, ", ".join(lacking))
     return _page(request, one.name, one.key, where=where, asked=asked, shown=_without_few)
 
 
@@ -139,6 +142,14 @@ def _without_few(row: dict[str, Any]) -> dict[str, Any]:
         return {**row, "withheld": None}
     kept = {name: None if isinstance(value, int | float | Decimal) else value for name, value in row.items()}
     return {**kept, "withheld": "small"}
+
+
+def _no_column(one: National, lacking: str) -> Refusal:
+    return Refusal(
+        "E-REQUEST",
+        Message(f"{one.name} 没有 {lacking}，不能据此筛选。", f"{one.name} has no {lacking} to filter by."),
+        Message("去掉这一条件。", "Leave that condition out."),
+    )
 
 
 def _indicator(request: Request, name: str) -> National:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from headwater.adapters.policies import Entry
 from headwater.errors import Message, Refusal
 from headwater.steps.write_policy import add, find, judge, preview
-from headwater_console.exchange import LongBody, name, sent
+from headwater_console.exchange import LongBody, name, sent, spanned
 from headwater_console.problems import ProblemRoute
 
 __all__ = ["Draft", "Named", "Trial", "changing", "reading"]
@@ -44,9 +44,9 @@ class Trial(Draft):
     @property
     def period(self) -> tuple[date, date] | None:
         """Return the days, None where none are named."""
-        if self.first is None or self.last is None:
+        if self.first is None and self.last is None:
             return None
-        return self.first, self.last
+        return spanned(self.first, self.last)
 
 
 class _Signed(Draft):

@@ -97,5 +97,5 @@ def senseless(error: RequestValidationError | ValidationError) -> Refusal:
     return Refusal(
         "E-REQUEST",
         Message(f"请求中有误：{wrong}。", f"The request is wrong in {wrong}."),
-        Message("按 docs/reviewing-codes.md 改正。", "Mend it as docs/reviewing-codes.md says."),
+        Message("改正所列各项后重发。", "Mend what is named and send it again."),
     )

@@ -155,6 +155,7 @@ PERIOD = {"from": "2025-01-01", "to": "2025-02-01"}
         ("payments", {"limit": 0}, 422, "E-REQUEST"),
         ("payments", {"month": "' or 1=1"}, 422, "E-REQUEST"),
         ("indicators/ind_payment_balance", {}, 409, "E-NOT-PUBLISHED"),
+        ("indicators/ind_drug_share", {"drg": "ES13"}, 422, "E-REQUEST"),
         ("indicators/absent", {}, 404, "E-INDICATOR-UNKNOWN"),
         ("stays/h9:1/payment", {}, 422, "E-GROUP-MART"),
         ("what-if", {"before": "absent", "after": "absent", **PERIOD}, 404, "E-POLICY-UNKNOWN"),

@@ -138,6 +138,9 @@ def test_a_text_is_checked_and_tried_out_without_being_put_down(client: TestClie
     # One of the two stays ends within these days.
     assert (tried.json()["total"]["stays"], tried.json()["total"]["change"]) == (1, "1000.00")
     assert client.get(ONE).json()["text"] == text
+    for days in ({"from": "2025-03-01"}, {"from": "2025-03-08", "to": "2025-03-01"}, {"to": "0001-01-01"}):
+        refused = client.post("/api/v1/policies/preview", json={"text": dearer, **days})
+        assert (refused.status_code, refused.json()["code"]) == (422, "E-REQUEST-PERIOD")
 
 
 def test_pages_tell_one_payment_and_who_gains(client: TestClient) -> None:
@@ -153,6 +156,9 @@ def test_pages_tell_one_payment_and_who_gains(client: TestClient) -> None:
     assert "base period 2025-03-01 to 2025-03-08" in page
     assert client.get("/what-if", params={**asked, "to": "2025-13-01"}).status_code == 422
     assert client.get("/policies/trial/2030-01-01").status_code == 404
+    for senseless in ("/policies/trial/2030-13-01", "/payment?stay=" + "a" * 201):
+        refused = client.get(senseless)
+        assert (refused.status_code, refused.headers["content-type"][:9]) == (422, "text/html")
 
 
 @pytest.mark.browser

@@ -51,6 +51,13 @@ def test_every_mart_of_an_indicator_is_among_them() -> None:
     assert len(MODELS) == 38
 
 
+def test_values_of_a_hospitals_month_say_of_how_many_stays_they_are() -> None:
+    # Without it nobody could withhold what few stays make.
+    for name, model in MODELS.items():
+        if set(model["config"]["meta"]["grain"]) == {"hospital_id", "discharge_month"}:
+            assert "stay_count" in {column["name"] for column in model["columns"]}, name
+
+
 def test_an_indicator_that_says_less_is_noticed() -> None:
     for key in SAID:
         model = copy.deepcopy(MODELS["ind_item_price"])

@@ -213,11 +213,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a policy to the register as a dated version; groups and payments follow it. / 加入付费政策的新版本."""
-    from headwater.claims.payment import read_alone
+    from headwater.claims.payment import load_policy, read_alone
     from headwater.steps.write_policy import add as run
     from headwater.steps.write_policy import judge
 
     with refusing():
+        # What is wrong is told at the line of the file itself, not of the text with its csv written into it.
+        load_policy(file)
         place, text = home(), read_alone(file)
         there = judge(place, text).over if supersede else None
         entry = run(place, text, signed=(by or whoami(), reason), over=there.tag if there else None)
@@ -305,11 +307,11 @@ def budget(
 ) -> None:
     """Tell what hospitals were prepaid, used and are settled in the year to a day. / 总额预算预付与清算."""
     from headwater.steps.budget import budget as run
-    from headwater.steps.what_if import find_policy
+    from headwater.steps.budget import find_budget
 
     with refusing():
         place = home()
-        report = run(place, find_policy(place, name), on=on.date())
+        report = run(place, find_budget(place, name, on=on.date()), on=on.date())
     if as_json:
         print_json(report.to_dict())
         return

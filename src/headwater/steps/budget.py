@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from headwater.adapters import lake, priced
 from headwater.adapters.home import Home
 from headwater.claims.payment import Holder, Policy, Priced, budget_months, budget_status
+from headwater.steps.holdings import known_policies
+from headwater.steps.what_if import find_policy
 
-__all__ = ["BudgetReport", "budget", "write_budgets"]
+__all__ = ["BudgetReport", "budget", "find_budget", "write_budgets"]
 
 _FORECAST = ("forecast_fen", "forecast_low_fen", "forecast_high_fen", "forecast_method")
 
@@ -58,6 +60,22 @@ def budget(home: Home, policy: Policy, *, on: date) -> BudgetReport:
     )
 
 
+def find_budget(home: Home, name: str, *, on: date) -> Policy:
+    """Return the version whose budget a year to a day is held against.
+
+    Parameters
+    ----------
+    name : as :func:`find_policy` takes it, but of a policy's plain name not the newest version: the newest under which
+        a stay of the year was paid, as :func:`write_budgets` has it, or, where none was, the newest that had begun
+    """
+    versions = [one for one in known_policies(home) if one.name == name and one.budget is not None]
+    with lake.connect(home) as connection:
+        priced.create_tables(home, connection)
+        held = _held(priced.read_funds(connection, policy=name), versions)
+    begun = [one for one in versions if one.valid_from <= on]
+    return held.get(on.year) or (begun[-1] if begun else find_policy(home, name))
+
+
 def write_budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy], *, snapshot_id: int) -> None:
     """Write where all budgets stood at the end of every month, from what is priced now.
 
@@ -71,18 +89,23 @@ def write_budgets(connection: duckdb.DuckDBPyConnection, policies: Sequence[Poli
 
 def _years(paid: pa.Table, policies: Sequence[Policy], name: str, by: Holder) -> Iterator[pa.Table]:
     """Yield the months of each year that has a budget."""
-    held: dict[int, Policy] = {}
-    versions = {(month.year, version) for month, version in zip(*_columns(paid), strict=True)}
-    for policy in sorted(policies, key=lambda one: one.valid_from):
-        if policy.name == name and policy.budget is not None:
-            held |= {year: policy for year, version in versions if version == policy.version}
-    for year, policy in sorted(held.items()):
+    mine = [one for one in policies if one.name == name and one.budget is not None]
+    for year, policy in sorted(_held(paid, mine).items()):
         end = date(year, 12, 31)
         known = paid.filter(pc.less_equal(paid["endtime"], pa.scalar(end)))
         months = budget_months(known, policy, on=end, by=by)
         for column, value in (("policy", policy.name), ("policy_version", policy.version)):
             months = months.append_column(column, pa.array([value] * len(months), pa.string()))
         yield months
+
+
+def _held(paid: pa.Table, versions: Sequence[Policy]) -> dict[int, Policy]:
+    """Return for each year the newest version under which a stay of it was paid."""
+    held: dict[int, Policy] = {}
+    used = {(day.year, version) for day, version in zip(*_columns(paid), strict=True)}
+    for policy in sorted(versions, key=lambda one: one.valid_from):
+        held |= {year: policy for year, version in used if version == policy.version}
+    return held
 
 
 def _columns(paid: pa.Table) -> tuple[list[date], list[str]]:

@@ -253,8 +253,8 @@ def _retired(name: str, said: Retirement) -> Refusal:
     return Refusal(
         "E-INDICATOR-RETIRED",
         Message(
-            f"指标“{name}”已由 {said.retired_by} 停用：{said.why}",
-            f"Indicator {name} was retired by {said.retired_by} already: {said.why}",
+            f"指标“{name}”已由 {said.retired_by} 停用：{said.why}。",
+            f"Indicator {name} was retired by {said.retired_by} already: {said.why}.",
         ),
         Message("如需恢复，重新定义即可。", "Define it again to bring it back."),
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -284,10 +285,14 @@ def test_what_no_longer_holds_is_refused_by_name_and_the_rest_is_computed(marts:
     # It held when it was defined, and then its field was published no longer.
     with postgres.connect(marts) as connection:
         register.store(connection, gone, by="a")
+        # Nor could a dimension that stands twice always be refused.
+        register.store(connection, replace(from_document(COST), name="twice", grain=("hospital_id",) * 2), by="a")
     report = indicators.compute(marts, on=date(2026, 12, 31))
     assert report.computed == 1
-    assert [one.name for one in report.refused] == ["gone"]
-    assert "vanished" in report.refused[0].reason.en
+    assert sorted(one.name for one in report.refused) == ["gone", "twice"]
+    said = {one.name: one.reason.en for one in report.refused}
+    assert "vanished" in said["gone"]
+    assert "hospital_id twice" in said["twice"]
 
 
 def test_the_command_line(marts: Home, tmp_path: Path) -> None:

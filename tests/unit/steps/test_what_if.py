@@ -13,7 +13,7 @@ from headwater.claims.payment import EFFECTS, Policy, decompose, load_policy, su
 from headwater.claims.payment import what_if as compare_stays
 from headwater.cli.main import app
 from headwater.errors import Refusal
-from headwater.steps.budget import budget
+from headwater.steps.budget import budget, find_budget
 from headwater.steps.holdings import find_plan
 from headwater.steps.what_if import BY, find_policy, what_if
 
@@ -206,6 +206,16 @@ def test_a_budget_is_prepaid_used_and_settled(paid, monkeypatch):
     assert row["forecast_method"] == "run_rate"
     assert row["forecast_low"] < row["forecast"] == used * 5 < row["forecast_high"]
     assert f"{row['forecast']:,.0f}" in done.output
+
+
+def test_a_year_is_held_against_the_budget_under_which_it_was_paid(paid, monkeypatch):
+    monkeypatch.setenv("HEADWATER_HOME", str(paid.home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(paid.home.project))
+    older, newer = sides(paid.home)
+    assert [find_budget(paid.home, "trial", on=date(year, 4, 30)) for year in (2025, 2026)] == [older, newer]
+    assert find_budget(paid.home, "trial/2026-01-01", on=APRIL[1]) == newer
+    done = CliRunner().invoke(app, ["policy", "budget", "trial", "--on", "2025-04-30"])
+    assert f"trial/2025-01-01 {older.version}" in done.output
 
 
 def test_commands_tell_it_in_both_languages(paid, monkeypatch):

@@ -173,6 +173,10 @@ def test_a_policy_is_added_by_command_with_its_csv_written_into_it(ruled, tmp_pa
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, "E-POLICY-CHANGED" in again.output) == (2, True)
     assert CliRunner().invoke(app, [*words, "--supersede"]).exit_code == 0
+    draft.write_text(draft.read_text(encoding="utf-8").replace("by_cost: 1", "by_cost: 2"), encoding="utf-8")
+    line = draft.read_text(encoding="utf-8").splitlines().index("by_cost: 2") + 1
+    # A text with the csv in it has other lines than the file that the clerk looks at.
+    assert f"draft.yml:{line} by_cost" in CliRunner().invoke(app, words).output
 
 
 MISPLACED = [

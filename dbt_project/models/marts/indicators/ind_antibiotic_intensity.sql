@@ -26,6 +26,7 @@ counted as (
         month.hosp_lv,
         month.currency,
         month.origin,
+        month.stay_count,
         month.stay_days,
         cast(coalesce(antibiotic.ddd, 0) as decimal(38, 4)) as ddd,
         cast(coalesce(antibiotic.amount, 0) as decimal(38, 2)) as antibiotic_amount,

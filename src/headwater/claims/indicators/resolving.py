@@ -50,7 +50,7 @@ def check(indicator: Indicator, catalogue: Catalogue, known: Mapping[str, Indica
     FormulaRefusal
         at the place of the fault
     Refusal
-        where the grain is no dimension
+        where the grain is no dimension, or names one twice
     """
     others = {**(known or {}), indicator.name: indicator}
     return _Resolver(catalogue, others).checked(indicator, ())
@@ -69,6 +69,8 @@ class _Resolver:
         for name in indicator.grain:
             if name not in self._catalogue.dimensions:
                 raise _no_dimension(name, self._catalogue)
+            if indicator.grain.count(name) > 1:
+                raise _twice(name)
         formula = parse(indicator.formula)
         scope = parse(indicator.scope, part="scope") if indicator.scope else None
         currency = _currency(indicator, formula, scope)
@@ -163,6 +165,14 @@ def _currency(indicator: Indicator, formula: Formula, scope: Formula | None) -> 
                 raise FormulaRefusal("two_currencies", text.source, node.span, left=named, right=other)
             named = named or other
     return named
+
+
+def _twice(name: str) -> Refusal:
+    return Refusal(
+        "E-INDICATOR",
+        Message(f"分组维度“{name}”写了两次。", f"The grain names the dimension {name} twice."),
+        Message("每个维度只写一次。", "Name each dimension once."),
+    )
 
 
 def _no_dimension(name: str, catalogue: Catalogue) -> Refusal:

@@ -67,7 +67,7 @@ def test_a_number_is_told_how_to_get_its_unit(catalogue: Catalogue) -> None:
 
 
 def test_a_grain_is_of_published_dimensions(catalogue: Catalogue) -> None:
-    for grain in (("psn_no",), ("hospital_id; drop",), ("medfee_sumamt",)):
+    for grain in (("psn_no",), ("hospital_id; drop",), ("medfee_sumamt",), ("hospital_id", "hospital_id")):
         with pytest.raises(Refusal, match="E-INDICATOR"):
             check(replace(COUNT, grain=grain), catalogue)
 
