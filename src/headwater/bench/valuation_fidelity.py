@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from headwater.adapters.home import Home
 from headwater.bench.figures import Figure, Size
 from headwater.bench.valuation_baselines import gtg, knn_shapley, leave_one_out, permutations
+from headwater.bench.valuation_reference import folder_of
 from headwater.bench.valuation_suite import Case, Reference, cases, reference
 from headwater.federation import InProcess, TableSource
 from headwater.types import Vector
@@ -19,7 +19,7 @@ from headwater.valuation import Approach, value
 from headwater.valuation.choice import Mean, choose_features
 from headwater.valuation.probes import probed
 
-__all__ = ["BASELINES", "BUDGETS", "Estimate", "figures", "scores", "summary", "table"]
+__all__ = ["BASELINES", "BUDGETS", "Estimate", "figures", "scores", "summary"]
 
 _ORDERS = 50
 _MEAN = {"message": 0.90, "probes12": 0.93, "probes48": 0.95}
@@ -129,8 +129,7 @@ BASELINES: Mapping[str, Estimator] = {
 
 def figures(size: Size, data: Path | None, *, cache: Path | None = None) -> dict[str, Figure]:
     """Return V1; references are kept in ``cache``, by default in the installation's home, and found there again."""
-    kept = Home.from_environment().root / "cache" / "valuation-references" if cache is None else cache
-    every = scores(cases(size, data), {**BUDGETS, **BASELINES}, cache=kept)
+    every = scores(cases(size, data), {**BUDGETS, **BASELINES}, cache=folder_of(cache))
     return {"V1": judged(every, size)}
 
 
@@ -247,10 +246,3 @@ def _note(size: Size, each: pd.DataFrame) -> str:
         "tmc50 the same broken off near the end; retrainings are looked up and timed as distinct coalitions x the time "
         "of one; GTG on networks only"
     )
-
-
-def table(every: pd.DataFrame) -> str:
-    """Return the summary as text, one estimator a line."""
-    shown = pd.DataFrame(summary(every)).T
-    shown.loc["(ceiling)", "mean"] = every.drop_duplicates("case")["ceiling"].mean()
-    return str(shown.round(3).to_string(na_rep=""))

@@ -15,9 +15,9 @@ import pyarrow as pa
 from headwater.bench.figures import Figure, Size
 from headwater.bench.valuation_attacks import ATTACKS, KEY, Federation
 from headwater.federation import CohortSums, InProcess
-from headwater.federation.averaging import Told
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import GramUtility, Target, exact
+from headwater.valuation.averaging import Told, own_values
 from headwater.valuation.honesty import Report, Said, bounded, examine, recomputed
 
 __all__ = ["figures"]
@@ -176,7 +176,7 @@ def _scalar(seed: int) -> dict[str, float]:
         question.family, target.ridge, sums, tuple(masks.sum(axis=1).tolist()), (tuple(range(len(masks))),),
         question.of(target.train), question.of(target.valid), seed,
     )  # fmt: skip
-    values = cohorts.own_values(told, masks)
+    values = own_values(cohorts, told, masks)
     lied = values.copy()
     liar = int(np.argmin(values))
     lied[liar] = 2 * values.max()

@@ -7,7 +7,6 @@ of positions is taken, and the marginals of *all* players at that prefix instead
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
+from headwater.adapters.home import Home
 from headwater.types import Masks, Vector
 
-__all__ = ["Reference", "cached", "reference"]
+__all__ = ["Reference", "cached", "folder_of", "reference"]
 
 _GROWTH = 1.6
 _LATE = 100
@@ -55,9 +55,14 @@ def reference(
     return Reference(halves.mean(axis=0), reliability, permutations, time.perf_counter() - started)
 
 
+def folder_of(given: Path | None) -> Path:
+    """Return where references are kept from one run to the next: the folder given, or the installation's own."""
+    return given or Home.from_environment().root / "cache" / "valuation-references"
+
+
 def cached(key: bytes, compute: Callable[[], Reference], *, folder: Path | None = None) -> Reference:
     """Return the reference of a game whose content hashes to ``key``, computed once; its first seconds are kept."""
-    place = folder or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "headwater" / "references"
+    place = folder_of(folder)
     path = place / f"{hashlib.sha256(key).hexdigest()[:32]}.npz"
     if path.exists():
         with np.load(path) as kept:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headwater.bench.figures import Figure, Size
+from headwater.bench.valuation_reference import folder_of
 from headwater.bench.valuation_suite import Case, Reference, all_coalitions, cases, reference
 from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.gram import Gram
@@ -150,7 +151,7 @@ def _shares(size: Size, data: Path | None) -> tuple[dict[str, list[float]], bool
 def _references(size: Size, data: Path | None) -> Iterator[tuple[Case, Reference]]:
     for case in cases(size, data):
         if size == "full" or case.learner == "linear":
-            yield case, reference(case)
+            yield case, reference(case, folder_of(None))
 
 
 def _held_out(size: Size) -> tuple[int, float, int]:

@@ -33,7 +33,6 @@ __all__ = ["Case", "Reference", "all_coalitions", "cases", "gains", "reference",
 _FROZEN = 20260601
 _SEEDS = 5
 _TRAIN = 50
-_TIMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +147,7 @@ def _retrained(case: Case) -> tuple[Vector, Vector, Vector]:
     table, test_table = gains(case, coalitions)
     times = [time.perf_counter() - begun]
     single = []
-    for at in (len(coalitions) // 3, len(coalitions) // 2, len(coalitions) - 1)[:_TIMED]:
+    for at in (len(coalitions) // 3, len(coalitions) // 2, len(coalitions) - 1):
         begun = time.perf_counter()
         gains(case, coalitions[at : at + 1])
         single.append(time.perf_counter() - begun)

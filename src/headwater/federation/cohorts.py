@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation.averaging import Told
 from headwater.federation.round import naming
 from headwater.federation.source import Computed, GramQuestion
 from headwater.federation.transport import Transport
@@ -26,7 +25,7 @@ from headwater.types import Fixed, Masks, SourceId, Vector
 __all__ = ["CohortSums", "Hiding", "leverage"]
 
 _FEWEST_RECORDS = 2
-SCALAR_BYTES = 4
+_SCALAR_BYTES = 4
 
 
 class Summed(Computed, Protocol):
@@ -138,30 +137,6 @@ class Share:
         return Statistic("share", (len(message),), np.frombuffer(message, dtype=np.uint64).copy())
 
 
-@dataclass(frozen=True, eq=False)
-class OwnValue:
-    """Tell a source the sums and ask for the value that it works out for itself, a float32."""
-
-    question: GramQuestion
-    told: Told
-    cohorts: tuple[int, ...]
-
-    @property
-    def months(self) -> tuple[date, ...] | None:
-        """As in the question itself."""
-        return self.question.months
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the question with the sums."""
-        return self.question.nbytes + self.told.nbytes + 2 * len(self.cohorts)
-
-    def of(self, table: pa.Table) -> Statistic:
-        """Return the bits of one float32."""
-        value = np.float32(self.told.average(self.question.of(table), self.cohorts))
-        return Statistic("value", (1,), np.array([value.view(np.uint32)], dtype=np.uint64))
-
-
 @dataclass(eq=False)
 class CohortSums:
     """Reveals sums of cohorts, and remembers what it revealed.
@@ -231,26 +206,17 @@ class CohortSums:
         self.rounds += 1
         return tuple(self._sum([self.sources[place] for place in np.flatnonzero(mask)]) for mask in masks)
 
-    def own_values(self, told: Told, masks: Masks) -> Vector:
-        """Tell every source the sums of ``masks`` and return the (sources,) values that they give themselves."""
-        return self.scalars(
-            {
-                source: OwnValue(self.question, told, tuple(np.flatnonzero(masks[:, place]).tolist()))
-                for place, source in enumerate(self.sources)
-            }
-        )
-
     def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
         """Put to each source its question and return the (sources,) float32 numbers that come back."""
         self.rounds += 1
         answers = self._put(questions)
         for source in answers:
-            self.attributable[source] = self.attributable.get(source, 0) + SCALAR_BYTES
-        missing = [source for source in self.sources if source not in answers]
+            self.attributable[source] = self.attributable.get(source, 0) + _SCALAR_BYTES
+        told = {source: _number(answer) for source, answer in answers.items()}
+        missing = [source for source in self.sources if not np.isfinite(told.get(source, np.nan))]
         if missing:
             raise _incomplete(missing)
-        bits = np.array([answers[source].values[0] for source in self.sources], dtype=np.uint32)
-        return bits.view(np.float32).astype(np.float64)
+        return np.array([told[source] for source in self.sources])
 
     def _require(self, masks: Masks) -> None:
         for members in masks.sum(axis=1).tolist():
@@ -265,7 +231,7 @@ class CohortSums:
         if self.protection is None:
             answers = self._put(dict.fromkeys(group, summed))
             self._complete(group, answers)
-            return Statistic.total(answers.values())
+            return self._checked(group, Statistic.total(answers.values()))
         round_id = self.entropy(16).hex()
         members = {source: self.protection.join(source, group, round_id, self.entropy) for source in group}
         publics = {source: member.public() for source, member in members.items()}
@@ -273,7 +239,17 @@ class CohortSums:
         self._complete(group, shares)
         messages = {source: share.values.tobytes() for source, share in shares.items()}
         family = summed.family
-        return Statistic(family.kind, (family.dim,), self.protection.combine(messages, group, round_id=round_id))
+        values = self.protection.combine(messages, group, round_id=round_id)
+        return self._checked(group, Statistic(family.kind, (family.dim,), values))
+
+    def _checked(self, group: Sequence[SourceId], total: Statistic) -> Statistic:
+        """Refuse, with all its members, a sum that no records can give; one with noise is no such sum."""
+        if self.summed is None:
+            try:
+                self.question.family.check(total)
+            except HeadwaterError as error:
+                raise _impossible(group, error) from error
+        return total
 
     def _complete(self, group: Sequence[SourceId], answers: Mapping[SourceId, Statistic]) -> None:
         missing = [source for source in group if source not in answers]
@@ -296,6 +272,21 @@ class CohortSums:
             else:
                 self.answered[source] = self.answered.get(source, 0) + len(message)
         return answers
+
+
+def _number(answer: Statistic) -> float:
+    """Return the float32 whose bits an answer holds; NaN where it holds anything else."""
+    if len(answer.values) != 1 or answer.values[0] > np.iinfo(np.uint32).max:
+        return np.nan
+    return float(answer.values.astype(np.uint32).view(np.float32)[0])
+
+
+def _impossible(group: Sequence[SourceId], error: HeadwaterError) -> Refusal:
+    return Refusal(
+        "E-COHORT-IMPOSSIBLE",
+        Message(f"来源 {group} 的和：{error.reason.zh}", f"The sum of sources {list(group)}: {error.reason.en}"),
+        Message("请核查该组各来源后重新开始。", "Examine the sources of that cohort and begin anew."),
+    )
 
 
 def _small(members: int, sources: int, floor: int) -> Refusal:
@@ -323,7 +314,7 @@ def _exposed(source: SourceId, reached: float, limit: float) -> Refusal:
 def _incomplete(missing: Sequence[SourceId]) -> Refusal:
     return Refusal(
         "E-COHORT-INCOMPLETE",
-        Message(f"来源 {missing} 中途没有回答。", f"Sources {list(missing)} gave no answer half-way."),
+        Message(f"来源 {missing} 中途没有可用的回答。", f"Sources {list(missing)} gave no usable answer half-way."),
         Message("请重新开始；已公开的和数仍计入杠杆值。", "Begin anew; what was revealed still counts in leverage."),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from headwater.adapters import policies as register
@@ -93,11 +93,17 @@ def added(found: Sequence[register.Entry]) -> list[Added]:
         replaced.setdefault((one.name, one.valid_from), set()).update((one.replaces,) if one.replaces else ())
     return [
         Added(
-            parse_policy(one.body, file=f"{one.name}/{one.valid_from}"),
+            _parsed(one.body, f"{one.name}/{one.valid_from}"),
             frozenset(replaced[one.name, one.valid_from]),
         )
         for one in register.standing(found)
     ]
+
+
+@lru_cache(maxsize=128)
+def _parsed(body: str, file: str) -> Policy:
+    """Return the policy of a text, compiled once: what was added never changes."""
+    return parse_policy(body, file=file)
 
 
 def find_plan(home: Home, name: str) -> Plan:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headwater.bench import BENCHES
-from headwater.bench.valuation_fidelity import BASELINES, BUDGETS, Estimate, agreement, judged, scores, summary, table
+from headwater.bench.valuation_fidelity import BASELINES, BUDGETS, Estimate, agreement, judged, scores, summary
 from headwater.bench.valuation_suite import Case, Reference, cases
 
 ESTIMATORS = {name: BASELINES[name] for name in ("permutations50", "leave_one_out")}
@@ -59,8 +59,6 @@ def test_the_product_is_scored_beside_the_baselines(linear: list[Case], tmp_path
     assert "gtg" not in found
     assert found["message"]["largest_bytes"] <= 20_000
     assert found["message"]["mean"] > found["knn_shapley"]["mean"]
-    assert "permutations50" in table(every)
-    assert "(ceiling)" in table(every)
 
 
 def test_values_that_say_nothing_agree_with_nothing() -> None:

@@ -109,3 +109,42 @@ def test_who_cannot_answer_is_named_before_anything_is_summed():
     }
     assert "h03" in sums.refused["h03"].reason.en
     assert set(sums.sources) == set(TABLES) - {"h03", "h07"}
+
+
+class _Liar(TableSource):
+    """A source that is ready like any, and then adds what no records can give."""
+
+    def answer(self, question):
+        honest = super().answer(question)
+        if honest.kind != "gram":
+            return honest
+        return Statistic(honest.kind, honest.shape, np.zeros_like(honest.values) - 50 * honest.values)
+
+
+def test_a_sum_that_no_records_can_give_is_refused_with_its_members():
+    honest = [TableSource(name, table) for name, table in TABLES.items() if name != "h03"]
+    sums = CohortSums(InProcess([*honest, _Liar("h03", TABLES["h03"])]), QUESTION)
+    assert "h03" in sums.sources
+    with pytest.raises(Refusal, match="E-COHORT-IMPOSSIBLE.*h03"):
+        sums.reveal(HALVES)
+
+
+@pytest.mark.parametrize(
+    "bits", [[], [np.float32("nan").view(np.uint32)], [np.float32("inf").view(np.uint32)], [2**40], [1, 1]]
+)
+def test_a_number_that_is_none_is_no_answer_and_named(bits):
+    class Told:
+        months, nbytes = None, 1
+
+        def __init__(self, values):
+            self.values = values
+
+        def of(self, table):
+            return Statistic("value", (len(self.values),), np.array(self.values, dtype=np.uint64))
+
+    sums = _sums()
+    fine = [np.float32(0.5).view(np.uint32)]
+    assert sums.scalars({name: Told(fine) for name in TABLES}).tolist() == [0.5] * SOURCES
+    with pytest.raises(Refusal, match="E-COHORT-INCOMPLETE.*h05") as refused:
+        sums.scalars({name: Told(bits if name == "h05" else fine) for name in TABLES})
+    assert "h04" not in str(refused.value)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from headwater.errors import Message
-from headwater.federation.averaging import Told
 from headwater.statistics.statistic import Statistic
 from headwater.types import Vector
+from headwater.valuation.averaging import Told
 from headwater.valuation.honesty.finding import Finding
 
 __all__ = ["bounded", "recomputed"]

@@ -6,21 +6,47 @@ Mirzasoleiman et al. 2015 ("lazier than lazy greedy").
 """
 
 import heapq
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from headwater.types import Vector
 from headwater.valuation.selection.problem import Places, Problem
 
-__all__ = ["greedy", "lazy", "stochastic"]
+__all__ = ["climbed", "greedy", "lazy", "stochastic"]
+
+Trying: TypeAlias = Callable[[npt.NDArray[np.bool_], Places], Places]
 
 _MISSED = 0.05
 """A step of ``stochastic`` looks past the best candidates of a wanted set with this probability at most."""
 
 
+def climbed(problem: Problem, tried: Trying, *, costs: Vector) -> npt.NDArray[np.bool_]:
+    """Return the choice that takes, among those ``tried``, whoever adds most for ``costs``, until nobody adds anything.
+
+    Parameters
+    ----------
+    tried : from who is inside, and who may still join, to the places that are looked at
+    costs : (players,) by which gains are divided
+    """
+    inside, utility = problem.nobody, problem.utility(problem.nobody)
+    while len(places := problem.candidates(inside)):
+        trials = tried(inside, places)
+        utilities = problem.additions(inside, trials)
+        best = int(np.argmax((utilities - utility) / costs[trials]))
+        if not utilities[best] > utility:
+            break
+        inside[trials[best]] = True
+        utility = float(utilities[best])
+    return inside
+
+
 def greedy(problem: Problem) -> npt.NDArray[np.bool_]:
-    """Return the better of the choices by gain and by gain per cost; both stop when nobody adds anything."""
-    choices = [_by(problem, problem.costs**power) for power in ((0.0, 1.0) if np.ptp(problem.costs) > 0 else (0.0,))]
+    """Return the better of the choices by gain and by gain per cost."""
+    powers = (0.0, 1.0) if np.ptp(problem.costs) > 0 else (0.0,)
+    choices = [climbed(problem, lambda _, places: places, costs=problem.costs**power) for power in powers]
     return max(choices, key=problem.utility)
 
 
@@ -53,28 +79,7 @@ def stochastic(problem: Problem, rng: np.random.Generator) -> npt.NDArray[np.boo
     wanted = max(1, int(problem.limit / float(np.median(problem.costs))))
     size = max(1, int(np.ceil(len(problem.players) / wanted * np.log(1 / _MISSED))))
 
-    def some(places: Places) -> Places:
+    def some(inside: npt.NDArray[np.bool_], places: Places) -> Places:
         return np.asarray(rng.choice(places, size=min(size, len(places)), replace=False), dtype=np.int64)
 
-    inside, utility = problem.nobody, problem.utility(problem.nobody)
-    while len(places := problem.candidates(inside)):
-        trials = some(places)
-        gains = (problem.additions(inside, trials) - utility) / problem.costs[trials]
-        best = int(np.argmax(gains))
-        if not gains[best] > 0:
-            break
-        inside[trials[best]] = True
-        utility += float(gains[best] * problem.costs[trials[best]])
-    return inside
-
-
-def _by(problem: Problem, divisor: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    inside, utility = problem.nobody, problem.utility(problem.nobody)
-    while len(places := problem.candidates(inside)):
-        utilities = problem.additions(inside, places)
-        best = int(np.argmax((utilities - utility) / divisor[places]))
-        if not utilities[best] > utility:
-            break
-        inside[places[best]] = True
-        utility = float(utilities[best])
-    return inside
+    return climbed(problem, some, costs=problem.costs)

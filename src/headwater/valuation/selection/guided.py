@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from headwater.valuation.selection.greedy import climbed
 from headwater.valuation.selection.problem import Places, Problem
 
 __all__ = ["guided"]
@@ -12,20 +13,11 @@ _TRIED = 16
 
 def guided(problem: Problem) -> npt.NDArray[np.bool_]:
     """Return a choice by gain per cost for games that know their ``slopes``; n gradients and 16 trials a step."""
-    inside, utility = problem.nobody, problem.utility(problem.nobody)
-    while len(places := problem.candidates(inside)):
-        trials = _steepest(problem, inside, places)
-        gains = (problem.additions(inside, trials) - utility) / problem.costs[trials]
-        best = int(np.argmax(gains))
-        if not gains[best] > 0:
-            break
-        inside[trials[best]] = True
-        utility += float(gains[best] * problem.costs[trials[best]])
-    return inside
 
+    def steepest(inside: npt.NDArray[np.bool_], places: Places) -> Places:
+        if len(places) <= _TRIED:
+            return places
+        slopes = problem.game.slopes(inside.astype(np.float64))[places] / problem.costs[places]  # type: ignore[attr-defined]
+        return places[np.argpartition(-slopes, _TRIED)[:_TRIED]]
 
-def _steepest(problem: Problem, inside: npt.NDArray[np.bool_], places: Places) -> Places:
-    if len(places) <= _TRIED:
-        return places
-    slopes = problem.game.slopes(inside.astype(np.float64))[places] / problem.costs[places]  # type: ignore[attr-defined]
-    return places[np.argpartition(-slopes, _TRIED)[:_TRIED]]
+    return climbed(problem, steepest, costs=problem.costs)

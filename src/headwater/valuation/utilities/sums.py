@@ -1,15 +1,17 @@
 """The gain in R², from sums of cohorts and one number back from each source."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Transport
-from headwater.federation.averaging import Told
 from headwater.federation.cohorts import CohortSums, Hiding, leverage
 from headwater.statistics.features import Features
-from headwater.types import Masks, Vector
+from headwater.types import Masks, SourceId, Vector
+from headwater.valuation.averaging import Told, own_values
 from headwater.valuation.target import Target
 from headwater.valuation.utility import UTILITIES, require_sources
 from headwater.valuation.valuation import Exchange
@@ -28,13 +30,13 @@ class Reported:
     sums: CohortSums
     told: Told
     values: Vector
-    players: tuple[str, ...] = field(init=False)
+    players: tuple[SourceId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "players", self.sums.sources)
 
     @property
-    def refused(self):  # type: ignore[no-untyped-def]
+    def refused(self) -> Mapping[SourceId, HeadwaterError]:
         """Why each of the other sources is left out."""
         return self.sums.refused
 
@@ -87,7 +89,7 @@ class Sums:
             validation=question.of(target.valid),
             seed=int(rng.integers(2**31)),
         )
-        return Reported(sums, told, sums.own_values(told, masks))
+        return Reported(sums, told, own_values(sums, told, masks))
 
     def method(self, players: int) -> str:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
@@ -133,7 +135,7 @@ def partitioned(sources: int, floor: int, rng: np.random.Generator) -> Masks:
     return np.asarray(cohort[None, :] == np.arange(len(sizes))[:, None], dtype=np.bool_)
 
 
-def _even(total: int, parts: int):  # type: ignore[no-untyped-def]
+def _even(total: int, parts: int) -> npt.NDArray[np.int64]:
     return np.array([total // parts + (place < total % parts) for place in range(parts)])
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from headwater.errors import Refusal
 from headwater.federation import CohortSums, GramQuestion, InProcess
-from headwater.federation.averaging import Told
 from headwater.statistics import FeatureMap, Numeric, Statistic
 from headwater.valuation import Target
+from headwater.valuation.averaging import Told, own_values
 from headwater.valuation.honesty import (
     Books,
     Claims,
@@ -252,7 +252,7 @@ def test_an_inflated_scalar_is_recomputed_and_bounded():
     sums = cohorts.reveal(masks)
     own, valid = QUESTION.of(records(98, 60)), QUESTION.of(records(99, 200))
     told = Told(QUESTION.family, 1.0, sums, (5, 5, 5), ((0, 1, 2),), own, valid, 0)
-    values = cohorts.own_values(told, masks)
+    values = own_values(cohorts, told, masks)
     for at in (0, 7, 14):
         statistic = QUESTION.of(tables[f"h{at:02d}"])
         assert recomputed(values[at], told, statistic, [at // 5]) == ()

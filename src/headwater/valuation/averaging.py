@@ -9,16 +9,19 @@ marginal is interpolated over log(1 + s). The unions are the same for all source
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from headwater.federation import CohortSums, GramQuestion
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
-from headwater.types import Vector
+from headwater.types import Masks, Vector
 
-__all__ = ["Told"]
+__all__ = ["Told", "own_values"]
 
 _ORDERS = 24
 _SIZES_PER_ORDER = 12
@@ -113,6 +116,40 @@ class Told:
         beta = np.linalg.solve(systems[:, :, :-1], systems[:, :, -1:])[:, :, 0]
         error = np.einsum("md,md->m", beta @ valid.xx, beta) - 2 * beta @ valid.xy
         return np.asarray(-error / (valid.yy - valid.y**2 / valid.n))
+
+
+@dataclass(frozen=True, eq=False)
+class OwnValue:
+    """Tell a source the sums and ask for the value that it works out for itself, a float32."""
+
+    question: GramQuestion
+    told: Told
+    cohorts: tuple[int, ...]
+
+    @property
+    def months(self) -> tuple[date, ...] | None:
+        """As in the question itself."""
+        return self.question.months
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the question with the sums."""
+        return self.question.nbytes + self.told.nbytes + 2 * len(self.cohorts)
+
+    def of(self, table: pa.Table) -> Statistic:
+        """Return the bits of one float32."""
+        value = np.float32(self.told.average(self.question.of(table), self.cohorts))
+        return Statistic("value", (1,), np.array([value.view(np.uint32)], dtype=np.uint64))
+
+
+def own_values(sums: CohortSums, told: Told, masks: Masks) -> Vector:
+    """Tell every source the sums of ``masks`` and return the (sources,) values that they give themselves."""
+    return sums.scalars(
+        {
+            source: OwnValue(sums.question, told, tuple(np.flatnonzero(masks[:, place]).tolist()))
+            for place, source in enumerate(sums.sources)
+        }
+    )
 
 
 def _unions(partition: npt.NDArray[np.int64], cohorts: int, rng: np.random.Generator) -> Vector:
