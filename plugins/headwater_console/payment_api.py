@@ -18,6 +18,7 @@ from headwater.steps.near import near
 from headwater.steps.plans import plans
 from headwater.steps.policies import policies
 from headwater.steps.what_if import Period, find_policy, what_if
+from headwater.steps.write_policy import NAME
 from headwater_console.exchange import cursor_of, place, sent, spanned
 from headwater_console.problems import ProblemRoute
 
@@ -32,7 +33,7 @@ _SHOWN = 1000
 reading = APIRouter(prefix="/api/v1", route_class=ProblemRoute)
 
 _Filter = Annotated[str | None, Query(max_length=100)]
-_Policy = Annotated[str, Query(max_length=200, pattern=r"^[\w.-]+(/\d{4}-\d{2}-\d{2})?$")]
+_Policy = Annotated[str, Query(pattern=rf"^{NAME}(/\d{{4}}-\d{{2}}-\d{{2}})?$")]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from headwater.adapters.policies import Entry
 from headwater.errors import Message, Refusal
-from headwater.steps.write_policy import add, find, judge, preview
+from headwater.steps.write_policy import NAME, add, find, judge, preview
 from headwater_console.exchange import LongBody, name, sent, spanned
 from headwater_console.problems import ProblemRoute
 
@@ -22,7 +22,7 @@ reading = APIRouter(prefix=_PREFIX, route_class=ProblemRoute)
 changing = APIRouter(prefix=_PREFIX, route_class=ProblemRoute)
 """What changes something stands apart, as it takes more than a login."""
 
-Named = Annotated[str, InPath(pattern=r"^[\w-][\w.-]{0,99}$")]
+Named = Annotated[str, InPath(pattern=f"^{NAME}$")]
 _Tag = Annotated[str | None, Header(max_length=100)]
 
 

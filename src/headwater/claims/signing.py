@@ -34,13 +34,8 @@ def signed(given: tuple[str, str], *, code: str) -> tuple[str, str]:
         when either is missing, cannot be written, or the name can look like another person's
     """
     by, why = _spelled(given[0]), given[1].strip()
-    if (
-        not by
-        or not why
-        or _is_disguised(by)
-        or any(unicodedata.category(sign) == "Cs" for sign in why)
-        or "\x00" in why
-    ):
+    # A reason may have lines; signs that nobody sees could make it read otherwise than it is.
+    if not by or not why or _is_disguised(by) or any(_is_unseen(sign) for sign in why if sign not in "\r\n\t"):
         raise Refusal(
             code,
             Message("须写明决定人和理由。", "A decision needs a person and a reason."),
@@ -68,4 +63,8 @@ def _spelled(name: str) -> str:
 def _is_disguised(name: str) -> bool:
     """Return whether a name can look like that of another person: with unseen signs, or letters of two scripts."""
     scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in name if sign.isalpha()} & _LIKE
-    return len(scripts) > 1 or any(unicodedata.category(sign) in _UNSEEN for sign in name)
+    return len(scripts) > 1 or any(map(_is_unseen, name))
+
+
+def _is_unseen(sign: str) -> bool:
+    return unicodedata.category(sign) in _UNSEEN

@@ -93,7 +93,7 @@ def explain(home: Home, stay_id: str) -> ExplainedStay:
         paid = _paid(connection, rules, stay_id)
     told = _told(row, plan)
     values = row.to_pylist()[0]
-    names = dict(zip(*(plan.drgs[name].to_pylist() for name in ("code", "name")), strict=True)) if plan else {}
+    names = plan.names if plan else {}
     return ExplainedStay(
         stay_id=stay_id,
         **{name: values[name] for name in ("plan", "plan_version", "mdc", "adrg", "drg", "status")},

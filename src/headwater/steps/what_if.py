@@ -43,6 +43,7 @@ class WhatIfReport:
     effects : what the change of the fund from the base period is made of in the region: volume, mix, price and policy;
         None without a base period
     effects_by : column to the same for each of its values by itself, the greatest change first
+    names : of the DRGs, as the plan has them
     """
 
     before: str
@@ -55,6 +56,7 @@ class WhatIfReport:
     by: dict[str, Rows]
     effects: dict[str, Any] | None
     effects_by: dict[str, Rows]
+    names: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON has, days and money as they are."""
@@ -87,6 +89,7 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
     compared = both.only(_within(both.before.totals, period)) if base else both
     if not len(compared.before.totals):
         raise _nothing(period)
+    by = {name: _rows(compared.by(name)) for name in BY}
     return WhatIfReport(
         before=_named(before),
         after=_named(after),
@@ -95,9 +98,10 @@ def what_if(home: Home, before: Policy, after: Policy, *, period: Period, base: 
         period=period,
         base=base,
         total=_rows(compared.by())[0],
-        by={name: _rows(compared.by(name)) for name in BY},
+        by=by,
         effects=_effects(both, base, period)[0] if base else None,
         effects_by={name: _effects(both, base, period, name) for name in BY} if base else {},
+        names={drg: plan.names[drg] for drg in sorted({row["drg"] for row in by["drg"]} & plan.names.keys())},
     )
 
 

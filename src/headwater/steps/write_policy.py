@@ -18,9 +18,10 @@ from headwater.errors import Message, Refusal
 from headwater.steps.holdings import added, find_plan, known_policies, policy_folders
 from headwater.steps.what_if import Period, WhatIfReport, find_policy, what_if
 
-__all__ = ["Verdict", "Written", "add", "find", "judge", "preview", "usual_period"]
+__all__ = ["NAME", "Verdict", "Written", "add", "find", "judge", "preview", "usual_period"]
 
-_NAME = re.compile(r"[\w-][\w.-]{0,99}")
+NAME = r"[\w-][\w.-]{0,99}"
+"""Regular expression of the names of policies that are added: they stand in addresses and file names."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _add(home: Home, connection: postgres.Connection, text: str, *, signed: tupl
 
 def _read(text: str) -> Policy:
     policy = parse_policy(text, file="policy.yml")
-    if not _NAME.fullmatch(policy.name):
+    if not re.fullmatch(NAME, policy.name):
         raise Refusal(
             "E-POLICY-NAME",
             Message(f"政策名“{policy.name}”不可用。", f"{policy.name!r} cannot be a policy's name."),

@@ -16,12 +16,15 @@ def test_other_people_stay_others():
 
 
 def test_what_is_put_down_is_readable():
-    assert signed((" Ｌｉ  Wei", " 说明书 "), code="E-WHO") == ("Li Wei", "说明书")
+    assert signed((" Ｌｉ  Wei", " 说明书\n第二条\t全文 "), code="E-WHO") == ("Li Wei", "说明书\n第二条\t全文")
 
 
 @pytest.mark.parametrize(
     ("by", "why"),
-    [("", "w"), (" ", "w"), ("li", " "), ("l\u0456", "w"), ("l\u200bi", "w"), ("li", "\x00"), ("li", "\ud800")],
+    [
+        *[("", "w"), (" ", "w"), ("li", " "), ("l\u0456", "w"), ("l\u200bi", "w")],
+        *[("li", "\x00"), ("li", "\ud800"), ("li", "not\u202e paid"), ("li", "a\x1b[2Jb")],
+    ],
 )
 def test_what_cannot_be_told_apart_or_written_is_refused(by: str, why: str):
     with pytest.raises(Refusal, match="^E-WHO:"):
