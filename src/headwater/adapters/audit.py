@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.adapters.home import Home
 from headwater.claims.keys import key_at
-from headwater.security.audit import Head, Peaks, leaf, sign
+from headwater.security.audit import Peaks, leaf, sign
 
 __all__ = ["NONE", "Entry", "add", "entries", "key", "newest"]
 
@@ -50,7 +50,7 @@ class Entry:
 
 
 def key(home: Home) -> Ed25519PrivateKey:
-    """Return the key of this installation's log, made on the first call; it stands in the vault, not in the database."""
+    """Return the key of this installation's log, made on the first call; it stands in the vault, no database has it."""
     return Ed25519PrivateKey.from_private_bytes(key_at(home.vault / "audit.key"))
 
 

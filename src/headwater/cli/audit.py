@@ -59,9 +59,8 @@ def verify(kept: Kept = None, as_json: Json = False) -> None:
             f"[green]✓[/] {report.size:,} 条，均与签名一致。\n  {report.size:,} entries, all as they were signed."
         )
         if kept is None:
-            _out.print(
-                "[dim]尾部是否被截去，只有另存的日志头能证明：--head\nonly a head kept elsewhere shows a cut end: --head[/]"
-            )
+            _out.print("[dim]尾部是否被截去，只有另存的日志头能证明：--head[/]")
+            _out.print("[dim]Only a head that was kept elsewhere shows a cut end: --head[/]")
     else:
         _out.print(f"[red]✗[/] {report.fault.zh}\n  {report.fault.en}", highlight=False)
     raise typer.Exit(0 if report.fault is None else 1)

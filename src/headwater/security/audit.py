@@ -1,8 +1,9 @@
 r"""An append-only log as a tree of hashes: every head commits to all entries before it, and is signed.
 
 The tree is that of Certificate Transparency (RFC 9162, sections 2.1.1 to 2.1.4): a leaf is
-:math:`H(0 \| \text{entry})`, a node :math:`H(1 \| \text{left} \| \text{right})` with SHA-256. Whoever keeps one head can
-tell whether any earlier entry was changed, taken out or put in; one entry is proved by the hashes beside its path.
+:math:`H(0 \| \text{entry})`, a node :math:`H(1 \| \text{left} \| \text{right})` with SHA-256. Whoever keeps one
+head can tell whether any earlier entry was changed, taken out or put in; one entry is proved by the hashes beside its
+path.
 """
 
 import hashlib
