@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headwater.adapters.home import Home
-from headwater.adapters.report import LANGUAGES, Language, folder_name
+from headwater.adapters.report import LANGUAGES, ORIGINS, Language, own_folder_name
 from headwater.errors import Message
 
 __all__ = ["Line", "Panel", "Story", "Told", "folder", "panel", "render", "write"]
@@ -127,8 +127,8 @@ class Panel:
 
 
 def folder(home: Home, run: str) -> Path:
-    """Return where the report of a run lies; the digest tells runs apart whose names differ in Chinese only."""
-    return home.reports / "evolution" / f"{folder_name(run)}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+    """Return where the report of a run lies."""
+    return home.reports / "evolution" / own_folder_name(run)
 
 
 def write(home: Home, story: Story) -> Path:
@@ -162,15 +162,10 @@ def render(story: Story, language: Language) -> str:
         models=MODELS,
         states=_STATES,
         actions=_ACTIONS,
-        origins=[_ORIGINS[origin] for origin in story.origins],
+        origins=[ORIGINS[origin] for origin in story.origins],
     )
 
 
-_ORIGINS = {
-    "real": Message("真实数据", "real data"),
-    "synthetic": Message("合成数据", "synthetic data"),
-    "converted": Message("转换数据", "converted data"),
-}
 _STATES = {
     "member": Message("在用", "member"),
     "trial": Message("观察", "on trial"),

@@ -1,7 +1,10 @@
 """``headwater value``, ``aggregate``, ``evolve``: what sources are worth, the model they make, and how both change."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -17,12 +20,13 @@ if TYPE_CHECKING:
     from headwater.steps.aggregate import AggregateReport
     from headwater.steps.evolve import EvolveReport
     from headwater.steps.frontier import FrontierReport
+    from headwater.steps.frontier_private import Private
     from headwater.steps.value import SourceValue, ValueReport
 
-__all__ = ["aggregate", "evolve", "value"]
+__all__ = ["Asked", "aggregate", "evolve", "value"]
 
 _out = Console()
-_T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport")
+_T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport", "FrontierReport")
 _NAMED = 12
 """Small hospitals that are named; the count tells of the others."""
 _MODELS = {
@@ -40,7 +44,34 @@ Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
 Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What each of these commands is told besides its own options."""
+
+    task: Task = "stay_cost"
+    region: Region = None
+    seed: Seed = 20260101
+    as_json: Json = False
+
+
+def _asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with an option for each field of ``Asked`` in the place of its argument ``asked``."""
+    shared = inspect.signature(Asked).parameters
+    own = [one for name, one in inspect.signature(command).parameters.items() if name != "asked"]
+
+    @wraps(command)
+    def told(**given: object) -> None:
+        mine = {name: value for name, value in given.items() if name not in shared}
+        command(**mine, asked=Asked(**{name: given[name] for name in shared}))  # type: ignore[arg-type]
+
+    options = [*own, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shared.values())]
+    told.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    return told
+
+
+@_asking
 def value(
+    *,
     budget: Annotated[int, typer.Option(help="How many sources may be chosen. / 最多选几个数据源")] = 8,
     method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto",
     frontier: Annotated[
@@ -48,32 +79,28 @@ def value(
         typer.Option("--frontier", help="Instead, draw accuracy against bytes and ε. / 改为绘制精度与字节、ε 的前沿"),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the drawings; default: the reports. / 图的目录")] = None,
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
+    asked: Asked,
 ) -> None:
     """Value the sources and choose among them. / 来源价值评估与优选."""
     if frontier:
-        _measure(as_json, task, region, seed, out)
+        _measure(asked, out)
         return
     from headwater.steps.value import value as step
 
     def run(occasion: "Run") -> "ValueReport":
-        return step(home(), run=occasion, task=task, budget=budget, method=method)
+        return step(home(), run=occasion, task=asked.task, budget=budget, method=method)
 
-    _in_regions(as_json, task, region, seed, run, _tell_value)
+    _in_regions(asked, run, _tell_value)
 
 
+@_asking
 def aggregate(
+    *,
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
     protect: Annotated[
         tuple[str, str], typer.Option(help="Protections: hospital to city, city to region. / 两级保护方式")
     ] = ("masked", "clear"),
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
+    asked: Asked,
 ) -> None:
     """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
     from headwater.steps.aggregate import Protections
@@ -82,66 +109,52 @@ def aggregate(
     guards = Protections(city=protect[0], region=protect[1])
 
     def run(occasion: "Run") -> "AggregateReport":
-        return step(home(), run=occasion, task=task, model=model, protections=guards)
+        return step(home(), run=occasion, task=asked.task, model=model, protections=guards)
 
-    _in_regions(as_json, task, region, seed, run, _tell_aggregate)
+    _in_regions(asked, run, _tell_aggregate)
 
 
-def evolve(
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
-) -> None:
+@_asking
+def evolve(*, asked: Asked) -> None:
     """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
     from headwater.steps.evolve import evolve as step
 
     def run(occasion: "Run") -> "EvolveReport":
-        return step(home(), run=occasion, task=task)
+        return step(home(), run=occasion, task=asked.task)
 
-    _in_regions(as_json, task, region, seed, run, _tell_evolve)
+    _in_regions(asked, run, _tell_evolve)
 
 
-def _occasions(task: str, region: str | None, seed: int) -> "Iterable[Run]":
+def _occasions(asked: Asked) -> "Iterable[Run]":
     """Yield the occasion of each region."""
     from headwater.adapters.knowledge import Run
     from headwater.steps.regions import regions
 
     now = datetime.now(UTC)
-    for name in [region] if region else regions(home(), task=task).usable:
-        yield Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=seed, region=name)
+    for name in [asked.region] if asked.region else regions(home(), task=asked.task).usable:
+        yield Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=asked.seed, region=name)
 
 
-def _in_regions(
-    as_json: bool,
-    task: str,
-    region: str | None,
-    seed: int,
-    step: "Callable[[Run], _T]",
-    tell: "Callable[[_T], None]",
-) -> None:
+def _in_regions(asked: Asked, step: "Callable[[Run], _T]", tell: "Callable[[_T], None]") -> None:
     """Run a knowledge step once a region, and tell what it found."""
     with refusing():
-        for occasion in _occasions(task, region, seed):
+        for occasion in _occasions(asked):
             report = step(occasion)
-            if as_json:
+            if asked.as_json:
                 print_json(report.to_dict())
             else:
                 tell(report)
 
 
-def _measure(as_json: bool, task: str, region: str | None, seed: int, out: Path | None) -> None:
+def _measure(asked: Asked, out: Path | None) -> None:
     """Measure and draw the frontier of each region."""
     from headwater.steps.frontier import frontier as step
 
-    with refusing():
-        for occasion in _occasions(task, region, seed):
-            with bar(f"frontier 前沿 {occasion.region}") as advance:
-                report = step(home(), run=occasion, task=task, folder=out, progress=advance)
-            if as_json:
-                print_json(report.to_dict())
-            else:
-                _tell_frontier(report)
+    def run(occasion: "Run") -> "FrontierReport":
+        with bar(f"frontier 前沿 {occasion.region}") as advance:
+            return step(home(), run=occasion, task=asked.task, folder=out, progress=advance)
+
+    _in_regions(asked, run, _tell_frontier)
 
 
 def _tell_value(report: "ValueReport") -> None:
@@ -232,24 +245,39 @@ _ACTIONS = {"drop": "[red]drop 移除[/]", "add": "[green]add 加入[/]"}
 def _tell_frontier(report: "FrontierReport") -> None:
     _head(report.region, report.task, report.origins)
     for model in report.models:
-        _out.print(f"[bold]{shown(model.name)}[/] · ceiling 上限 {model.ceiling:.2f}", highlight=False)
-        table = listing(
-            "way 做法", "bytes 字节", "own 可归属", "trained 训练", "agrees 一致", "worst 最差", numbers=5
+        _out.print(
+            f"[bold]{shown(model.title.en)} {shown(model.title.zh)}[/] · ceiling 上限 {model.ceiling:.3f}",
+            highlight=False,
         )
+        table = listing("way 做法", "bytes 字节", "own 可归属", "trained 训练", "agrees 一致", "worst 最差", numbers=5)
         for point in model.points:
             numbers = (f"{point.bytes:,}", f"{point.attributable:,}", f"{point.trainings:,}")
             name = f"{shown(point.name.en)}\n[dim]{shown(point.name.zh)}[/]"
             table.add_row(name, *numbers, f"{point.spearman:.3f}", f"{point.worst:.3f}")
         _out.print(table)
-    table = listing("records 记录", *(f"ε {epsilon:g}" for epsilon in report.epsilons), numbers=len(report.epsilons))
-    for records in report.rows:
-        cells = (report.private[records, epsilon] for epsilon in report.epsilons)
-        table.add_row(f"{records:,}", *(f"{cell:.3f}" for cell in cells))
-    _out.print("[bold]differential privacy 差分隐私[/] (δ = 1e-5)", highlight=False)
-    _out.print(table)
-    _out.print(f"{shown(report.note.zh)}\n{shown(report.note.en)}\n{report.seconds:.0f} s", highlight=False)
+        _tell_left_out({source: error.reason for source, error in model.refused.items()})
+    if report.private:
+        _tell_private(report.private)
+    for note in report.notes:
+        _out.print(f"• {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
+    _out.print(f"{report.seconds:.0f} s", highlight=False)
     for file in report.files:
         _out.print(f"    {shown(str(file))}", highlight=False, soft_wrap=True)
+
+
+def _tell_private(cells: "Iterable[Private]") -> None:
+    found = {(cell.features, cell.records, cell.epsilon): cell.spearman for cell in cells}
+    epsilons = sorted({epsilon for _, _, epsilon in found})
+    headings = (f"ε {epsilon:g}" for epsilon in epsilons)
+    table = listing("features 特征", "records 每源记录", *headings, numbers=1 + len(epsilons))
+    for features, records in dict.fromkeys((features, records) for features, records, _ in sorted(found)):
+        agrees = (f"{found[features, records, epsilon]:.3f}" for epsilon in epsilons)
+        table.add_row(_FEATURES[features], f"{records:,}", *agrees)
+    _out.print("[bold]differential privacy 差分隐私[/] · δ = 1e-5", highlight=False)
+    _out.print(table)
+
+
+_FEATURES = {"all": "all 全部", "numbers": "numbers only 仅数值"}
 
 
 def _head(region: str, task: str, origins: Iterable[str]) -> None:
