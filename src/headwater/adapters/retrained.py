@@ -22,19 +22,17 @@ def retrained(network: Network, x: Vector, y: Vector, weights: Vector, held: Vec
 
     Parameters
     ----------
-    x, y : (records, dim) features and (records,) labels of everyone
+    x, y : (records, dim) features and (records,) labels of everyone, the labels around 0 and of about unit spread
     weights : (coalitions, records) of 0 and 1
     held : (held records, dim) features
     """
-    centre, scale = float(y.mean()), float(y.std()) or 1.0
-    inside, outside = _tensor(x), _tensor(held)
-    labels = _tensor((y - centre) / scale)
+    inside, labels, outside = _tensor(x), _tensor(y), _tensor(held)
     told = []
     with one_thread():
         for start in range(0, len(weights), _AT_ONCE):
             shares = _tensor(weights[start : start + _AT_ONCE])
             told.append(_together(network, inside, labels, shares / shares.sum(dim=1, keepdim=True), outside))
-    return np.asarray(centre + scale * np.concatenate(told), dtype=np.float64)
+    return np.concatenate(told)
 
 
 def _together(network: Network, x: torch.Tensor, y: torch.Tensor, shares: torch.Tensor, held: torch.Tensor) -> Vector:

@@ -259,7 +259,7 @@ def _tell_frontier(report: "FrontierReport") -> None:
     if report.private:
         _tell_private(report.private)
     for note in report.notes:
-        _out.print(f"• {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
+        _out.print(f"{shown(note.zh)}\n[dim]{shown(note.en)}[/]", highlight=False)
     _out.print(f"{report.seconds:.0f} s", highlight=False)
     for file in report.files:
         _out.print(f"    {shown(str(file))}", highlight=False, soft_wrap=True)

@@ -1,8 +1,9 @@
 """The ways to value sources of a region, each measured: what it exchanges, and how it ranks beside retraining."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
@@ -26,7 +27,7 @@ FAMILIES: Mapping[str, Message] = {
     "sums": Message("只公开和数", "sums only"),
     "linear": Message("线性统计量", "linear statistics"),
     "lifted": Message("升维统计量", "lifted statistics"),
-    "probes": Message("升维 + 试训", "lifted + probes"),
+    "probes": Message("所选统计量 + 试训", "chosen statistic + probes"),
     "leave_one_out": Message("留一重训", "leave one out"),
     "permutations": Message("排列重训", "permutations"),
 }
@@ -159,7 +160,9 @@ def measure(region: Region, learner: Learner, *, records: int, seed: int, advanc
     sample = sampled(region, spec, records=records, rng=np.random.default_rng(seed))
     truth = reference(sample, learner, advance=advance)
     each, lifted = _round(sample, learner, seed), _lifted(sample.targets[0])
-    ways = (*_without_training(sample, lifted), *_with_training(sample, lifted[:1], each))
+    # Where one statistic is exact, there is nothing that a probe could mend.
+    chosen = () if learner.is_exact else (choose_features(sample.targets[0]),)
+    ways = (*_without_training(sample, lifted), *_with_training(sample, chosen, each))
     found = (_measured(way, sample, truth, seed) for way in ways)
     return Measured(
         name=spec.name,
@@ -211,14 +214,13 @@ def _without_training(sample: Sample, lifted: _Choices) -> Iterator[_Way]:
         yield _Way("lifted", kilobytes, _valued(federation, Approach(choice), target.features))
 
 
-def _with_training(sample: Sample, lifted: _Choices, each: _Round) -> Iterator[_Way]:
+def _with_training(sample: Sample, chosen: Sequence[Choice], each: _Round) -> Iterator[_Way]:
     """Yield what retrains the model on some coalitions."""
     federation = sample.federation
     players = federation.source_ids
-    for limit, choice in lifted:
-        for count in (count for count in _PROBES if count < 2 ** len(players)):
-            name = Message(f"升维 {limit // 1000} kB，试训 {count} 次", f"lifted, {limit // 1000} kB, {count} probes")
-            yield _Way("probes", name, _probed(federation, choice, count, each))
+    for choice, count in product(chosen, (count for count in _PROBES if count < 2 ** len(players))):
+        name = Message(f"所选统计量，试训 {count} 次", f"chosen statistic, {count} probes")
+        yield _Way("probes", name, _probed(federation, choice, count, each))
     yield _Way("leave_one_out", FAMILIES["leave_one_out"], _solved("leave_one_out", players, None, each))
     for orders in _ORDERS:
         name = Message(f"{orders} 个排列，逐一重训", f"{orders} permutations")

@@ -170,12 +170,14 @@ def _trainer(sample: Sample, learner: Learner) -> Callable[[Masks], Vector]:
     assert isinstance(learner, Network)
     owner = np.repeat(np.arange(len(everyone)), [table.num_rows for table in everyone])
     x = np.concatenate([target.features.transform(table) for table in everyone])
-    y = np.concatenate([numbers(table, target.label) for table in everyone])
+    question = target.question
+    y = np.concatenate([question.labels(table) for table in everyone])
     judged = target.features.transform(held)
 
     def trained(coalitions: Masks) -> Vector:
         inside = np.concatenate([np.ones((len(coalitions), 1), dtype=np.bool_), coalitions], axis=1)
-        return retrained(learner, x, y, inside[:, owner].astype(np.float64), judged)
+        told = retrained(learner, x, y, inside[:, owner].astype(np.float64), judged)
+        return told * question.scale + question.center
 
     return trained
 
