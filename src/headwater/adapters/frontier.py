@@ -21,7 +21,7 @@ from headwater.errors import Message
 __all__ = ["Frontier", "Line", "Page", "Point", "write"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 420.0, 280.0, 46.0, 410.0, 12.0, 240.0
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400.0, 280.0, 50.0, 378.0, 12.0, 236.0
 _COLOURS = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7b3fa0", "#8a6d00", "#4a4a4a", "#a8326b", "#007c89")
 _SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -50,10 +50,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together; a single one is a mark."""
+    """Points that belong together; a single one is a mark. Lines of one ``look`` are alike in all drawings."""
 
     name: Message
     points: Sequence[Point]
+    look: int
 
     def ordered(self) -> list[Point]:
         """Return the points by rising cost."""
@@ -160,8 +161,8 @@ def _png(path: Path, frontier: Frontier) -> Path:
     figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for place, line in enumerate(frontier.lines):
-        look = {"color": _COLOURS[place % len(_COLOURS)], "marker": _MARKS[place % len(_MARKS)]}
+    for line in frontier.lines:
+        look = {"color": _COLOURS[line.look % len(_COLOURS)], "marker": _MARKS[line.look % len(_MARKS)]}
         costs, accuracies = zip(*((point.cost, point.accuracy) for point in line.ordered()), strict=True)
         axes.plot(costs, accuracies, label=line.name.en, **look)
     first, last, lowest = frontier.ends()
@@ -209,10 +210,10 @@ def _drawing(frontier: Frontier) -> _Drawing:
         return round(_TOP + (1 - max(accuracy, lowest)) / (1 - lowest) * (_BOTTOM - _TOP), 1)
 
     lines = []
-    for place, line in enumerate(frontier.lines):
+    for line in frontier.lines:
         places = tuple((x(point.cost), y(point.accuracy)) for point in line.ordered())
         path = " ".join(f"{across},{down}" for across, down in places)
-        colour, shape = _COLOURS[place % len(_COLOURS)], _SHAPES[place % len(_SHAPES)]
+        colour, shape = _COLOURS[line.look % len(_COLOURS)], _SHAPES[line.look % len(_SHAPES)]
         lines.append(_Drawn(line.name, colour, shape, path, places))
     return _Drawing(
         frontier,

@@ -45,8 +45,13 @@ def page_of(region: Region, task: str, measured: Sequence[Measured], hidden: Seq
 
 
 def _by_cost(model: Measured, name: str, cost: Message, of: Callable[[Point], int]) -> Frontier:
+    looks = list(FAMILIES)
     lines = [
-        Line(FAMILIES[family], [frontier.Point(of(point), point.spearman, point.name) for point in points])
+        Line(
+            FAMILIES[family],
+            [frontier.Point(of(point), point.spearman, point.name) for point in points],
+            looks.index(family),
+        )
         for family, points in groupby(model.points, key=lambda point: point.family)
     ]
     title = Message(f"{model.title.zh}：{cost.zh}", f"{model.title.en}: {cost.en}")
@@ -54,7 +59,7 @@ def _by_cost(model: Measured, name: str, cost: Message, of: Callable[[Point], in
 
 
 def _by_epsilon(features: str, cells: Sequence[Private]) -> Frontier:
-    lines = []
+    lines: list[Line] = []
     for records, row in groupby(cells, key=lambda cell: cell.records):
         name = Message(f"每源至多 {records:,} 条", f"at most {records:,} records a source")
         lines.append(Line(name, [frontier.Point(cell.epsilon, cell.spearman, _at(name, cell.epsilon)) for cell in row]))
