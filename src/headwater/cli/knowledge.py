@@ -221,12 +221,11 @@ def _tell_aggregate(report: "AggregateReport") -> None:
 def _tell_evolve(report: "EvolveReport") -> None:
     story = report.story
     _head(story.region, report.task, story.origins)
-    errors = " · ".join(f"{_MODELS[name]} {story.mean_error(name):.4f}" for name in ("evolving", "static"))
-    _out.print(
-        f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}\n"
-        f"RMSE of the next month 下月误差: {errors} · {_MODELS['target_only']} {story.mean_error('target_only'):.4f}",
-        highlight=False,
-    )
+    _out.print(f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}", highlight=False)
+    errors = listing("model 模型", "RMSE of the next month 下月误差", numbers=1)
+    for name in ("evolving", "static", "target_only"):
+        errors.add_row(_MODELS[name], f"{story.mean_error(name):.4f}")
+    _out.print(errors)
     if story.actions:
         table = listing("month 月份", "source 来源", "action 处置", "why 原因")
         for line in story.actions:
