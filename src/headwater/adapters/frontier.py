@@ -5,22 +5,17 @@ matplotlib; its words are English, because a machine without a Chinese font woul
 opens the page.
 """
 
-import base64
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
+from headwater.adapters.page import page
 from headwater.adapters.report import LANGUAGES, Language
 from headwater.errors import Message
 
 __all__ = ["Frontier", "Line", "Page", "Point", "write"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400.0, 280.0, 50.0, 378.0, 12.0, 236.0
 _COLOURS = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7b3fa0", "#8a6d00", "#4a4a4a", "#a8326b", "#007c89")
 _SHAPES = (
@@ -141,11 +136,11 @@ class _Drawing:
     ceiling: float | None
 
 
-def write(folder: Path, page: Page) -> tuple[Path, ...]:
+def write(folder: Path, told: Page) -> tuple[Path, ...]:
     """Write one PNG a frontier, ``zh.html`` and ``en.html``; return what was written."""
-    pages = {language: _rendered(page, language) for language in LANGUAGES}
+    pages = {language: _rendered(told, language) for language in LANGUAGES}
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_png(folder / f"{frontier.name}.png", frontier) for frontier in page.frontiers]
+    written = [_png(folder / f"{frontier.name}.png", frontier) for frontier in told.frontiers]
     for language, text in pages.items():
         file = folder / f"{language}.html"
         file.write_text(text, encoding="utf-8")
@@ -178,25 +173,15 @@ def _png(path: Path, frontier: Frontier) -> Path:
     return path
 
 
-def _rendered(page: Page, language: Language) -> str:
-    css = (_TEMPLATES / "quality.css").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(say=lambda words: words.zh if language == "zh" else words.en)
-    environment.globals.update(t=lambda zh, en: zh if language == "zh" else en)
-    return environment.get_template("frontier.html").render(
-        page=page,
-        drawings=[_drawing(frontier) for frontier in page.frontiers],
+def _rendered(told: Page, language: Language) -> str:
+    return page(
+        "frontier.html",
+        language,
+        page=told,
+        drawings=[_drawing(frontier) for frontier in told.frontiers],
         box={"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM},
         correlation=_CORRELATION,
         ceiling=_CEILING,
-        css=Markup(css),
-        css_hash=Markup("sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()),
     )
 
 
