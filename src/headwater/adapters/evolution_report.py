@@ -1,17 +1,13 @@
 """The evolution report: what every source was worth over time, as single-file pages in Chinese and English."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from headwater.adapters.home import Home
-from headwater.adapters.report import LANGUAGES, Language, folder_name
+from headwater.adapters.page import page
+from headwater.adapters.report import LANGUAGES, ORIGINS, Language, own_folder_name
 from headwater.errors import Message
 
 __all__ = ["Line", "Panel", "Story", "Told", "folder", "panel", "render", "write"]
@@ -23,7 +19,6 @@ MODELS = {
 }
 """The models whose next month's errors are told."""
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _WIDTH, _HEIGHT, _EDGE = 300.0, 90.0, 6.0
 
 
@@ -127,8 +122,8 @@ class Panel:
 
 
 def folder(home: Home, run: str) -> Path:
-    """Return where the report of a run lies; the digest tells runs apart whose names differ in Chinese only."""
-    return home.reports / "evolution" / f"{folder_name(run)}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+    """Return where the report of a run lies."""
+    return home.reports / "evolution" / own_folder_name(run)
 
 
 def write(home: Home, story: Story) -> Path:
@@ -142,35 +137,19 @@ def write(home: Home, story: Story) -> Path:
 
 def render(story: Story, language: Language) -> str:
     """Return one page in one language."""
-    css = (_TEMPLATES / "quality.css").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(say=lambda words: words.zh if language == "zh" else words.en)
-    environment.globals.update(t=lambda zh, en: zh if language == "zh" else en)
-    return environment.get_template("evolution.html").render(
+    return page(
+        "evolution.html",
+        language,
         story=story,
-        language=language,
-        css=Markup(css),
-        css_hash=Markup("sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()),
         panels={source: _source_panel(story, source) for source in story.sources},
         errors=_error_panel(story),
         models=MODELS,
         states=_STATES,
         actions=_ACTIONS,
-        origins=[_ORIGINS[origin] for origin in story.origins],
+        origins=[ORIGINS[origin] for origin in story.origins],
     )
 
 
-_ORIGINS = {
-    "real": Message("真实数据", "real data"),
-    "synthetic": Message("合成数据", "synthetic data"),
-    "converted": Message("转换数据", "converted data"),
-}
 _STATES = {
     "member": Message("在用", "member"),
     "trial": Message("观察", "on trial"),

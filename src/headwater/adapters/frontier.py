@@ -1,31 +1,59 @@
-"""The frontier of valuation: how near the truth, against what it costs in bytes and in privacy; as PNG and as a page.
+"""The frontier of valuation: how near the truth, against what it costs in bytes and in privacy; as pictures and pages.
 
-The page draws its own SVG and needs nothing from outside. The PNG is drawn by matplotlib; its words are English,
-because a machine without a Chinese font would draw boxes: whoever needs Chinese opens the page.
+A page draws its own SVG, with a table beside every drawing, and needs nothing from outside. The PNG is drawn by
+matplotlib; its words are English, because a machine without a Chinese font would draw boxes: whoever needs Chinese
+opens the page.
 """
 
-import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.adapters.page import page
+from headwater.adapters.report import LANGUAGES, Language
 from headwater.errors import Message
 
-__all__ = ["Frontier", "Point", "write"]
+__all__ = ["Frontier", "Line", "Page", "Point", "write"]
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 640.0, 340.0, 56.0, 44.0, 16.0, 170.0
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400.0, 280.0, 50.0, 378.0, 12.0, 236.0
 _COLOURS = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7b3fa0", "#8a6d00", "#4a4a4a", "#a8326b", "#007c89")
-_Scale = Callable[[float], float]
+_SHAPES = (
+    "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "M-4-4h8v8h-8z",
+    "M0-5l5 9h-10z",
+    "M0-5.5l5.5 5.5-5.5 5.5-5.5-5.5z",
+    "M0 5l-5-9h10z",
+    "M-5-2h3v-3h4v3h3v4h-3v3h-4v-3h-3z",
+)
+_MARKS = ("o", "s", "^", "D", "v", "P")
+"""The shapes above, as matplotlib calls them: whoever does not see the colours tells lines apart by them."""
 _CORRELATION = Message("与参照值的秩相关", "rank correlation with the reference")
+_CEILING = Message("参照值自身的可靠上限", "ceiling: the reference's own reliability")
+_FINE = 1.0
+"""The vertical axis has a line at every tenth up to this length, at every fifth beyond."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One measured point: ``cost`` above 0 (bytes, or ε) and ``accuracy`` up to 1."""
+    """One measured point: ``cost`` above 0 (bytes, or ε) and ``accuracy`` up to 1; ``name`` stands in the table."""
 
     cost: float
     accuracy: float
+    name: Message
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points that belong together; a single one is a mark. Lines of one ``look`` are alike in all drawings."""
+
+    name: Message
+    points: Sequence[Point]
+    look: int
+
+    def ordered(self) -> list[Point]:
+        """Return the points by rising cost."""
+        return sorted(self.points, key=lambda point: point.cost)
 
 
 @dataclass(frozen=True)
@@ -36,34 +64,88 @@ class Frontier:
     ----------
     name : stem of the PNG
     title, cost : what is drawn, and what the horizontal axis measures (drawn in logarithms)
-    lines : points by the name of what they belong to; a name of one point is a mark
-    note : on which data and against which truth, told under the drawing
+    ceiling : accuracy above which a difference means nothing; None where it is not known
+    ticks : costs that the horizontal axis names; none: every second power of ten
     """
 
     name: str
     title: Message
     cost: Message
-    lines: Mapping[str, Sequence[Point]]
-    note: Message
+    lines: Sequence[Line]
+    ceiling: float | None = None
+    ticks: Sequence[float] = ()
 
     def ends(self) -> tuple[float, float, float]:
         """Return the ends of the horizontal axis in log10, and the lower end of the vertical one."""
-        points = [point for line in self.lines.values() for point in line]
+        points = [point for line in self.lines for point in line.points]
         if not points or min(point.cost for point in points) <= 0:
             raise ValueError("a frontier needs points whose cost is above 0")
         costs = [math.log10(point.cost) for point in points]
         lowest = min(0.5, math.floor(10 * min(point.accuracy for point in points)) / 10)
+        if self.ticks:
+            return math.log10(min(self.ticks)) - 0.1, math.log10(max(self.ticks)) + 0.1, lowest
         return math.floor(min(costs)), max(math.ceil(max(costs)), math.floor(min(costs)) + 1), lowest
 
+    def across(self) -> list[float]:
+        """Return the costs that the horizontal axis names."""
+        first, last, _ = self.ends()
+        return list(self.ticks) or [10.0**power for power in range(int(first), int(last) + 1)]
 
-def write(folder: Path, frontiers: Sequence[Frontier]) -> tuple[Path, ...]:
-    """Write one PNG a frontier and ``frontier.html`` of all, in Chinese and English; return what was written."""
-    page_text = _page(frontiers)
+    def up(self) -> list[float]:
+        """Return the accuracies that the vertical axis names."""
+        tenths = range(round(10 * self.ends()[2]), 11)
+        step = 1 if (tenths[-1] - tenths[0]) / 10 <= _FINE else 2
+        return [tenth / 10 for tenth in tenths if tenth % step == 0]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is told: drawings, on which data and against which truth, and what follows from it.
+
+    Parameters
+    ----------
+    subtitle : the region, and what its data are
+    notes : sentences under the drawings
+    """
+
+    title: Message
+    subtitle: Message
+    frontiers: Sequence[Frontier]
+    notes: Sequence[Message]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A line in the units of the drawing."""
+
+    name: Message
+    colour: str
+    shape: str
+    path: str
+    places: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A frontier in the units of the drawing: places and words of both axes, lines, and where the ceiling is."""
+
+    frontier: Frontier
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
+    lines: tuple[_Drawn, ...]
+    ceiling: float | None
+
+
+def write(folder: Path, told: Page) -> tuple[Path, ...]:
+    """Write one PNG a frontier, ``zh.html`` and ``en.html``; return what was written."""
+    pages = {language: _rendered(told, language) for language in LANGUAGES}
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_png(folder / f"{frontier.name}.png", frontier) for frontier in frontiers]
-    page = folder / "frontier.html"
-    page.write_text(page_text, encoding="utf-8")
-    return (*written, page)
+    written = [_png(folder / f"{frontier.name}.png", frontier) for frontier in told.frontiers]
+    for language, text in pages.items():
+        file = folder / f"{language}.html"
+        file.write_text(text, encoding="utf-8")
+        written.append(file)
+    return tuple(written)
 
 
 def _png(path: Path, frontier: Frontier) -> Path:
@@ -71,76 +153,69 @@ def _png(path: Path, frontier: Frontier) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for place, (name, points) in enumerate(frontier.lines.items()):
-        ordered = sorted(points, key=lambda point: point.cost)
-        colour = _COLOURS[place % len(_COLOURS)]
-        axes.plot([p.cost for p in ordered], [p.accuracy for p in ordered], "o-", color=colour, label=name)
+    for line in frontier.lines:
+        look = {"color": _COLOURS[line.look % len(_COLOURS)], "marker": _MARKS[line.look % len(_MARKS)]}
+        costs, accuracies = zip(*((point.cost, point.accuracy) for point in line.ordered()), strict=True)
+        axes.plot(costs, accuracies, label=line.name.en, **look)
+    first, last, lowest = frontier.ends()
     axes.set(xscale="log", xlabel=frontier.cost.en, ylabel=_CORRELATION.en, title=frontier.title.en)
-    axes.set_ylim(frontier.ends()[2], 1.0)
+    axes.set(xlim=(10**first, 10**last), ylim=(lowest, 1.02))
+    axes.set_xticks(frontier.across(), labels=[_short(cost) for cost in frontier.across()])
+    axes.minorticks_off()
+    if frontier.ceiling is not None:
+        axes.axhline(frontier.ceiling, color="#68737d", linestyle="--", linewidth=1, label=_CEILING.en)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     figure.savefig(path, dpi=120)
     return path
 
 
-def _page(frontiers: Sequence[Frontier]) -> str:
-    parts = []
-    for frontier in frontiers:
-        for language in ("zh", "en"):
-            title, note = (html.escape(getattr(text, language)) for text in (frontier.title, frontier.note))
-            parts.append(
-                f'<section lang="{language}"><h2>{title}</h2>{_svg(frontier, language)}<p>{note}</p></section>'
-            )
-    style = "body{font:15px/1.6 system-ui,sans-serif;max-width:720px;margin:2em auto;color:#222}h2{font-size:1.1em}"
-    return (
-        '<!doctype html><html lang="zh"><meta charset="utf-8"><title>估值前沿 · Frontier of valuation</title>'
-        f"<style>{style}</style><h1>估值前沿 · Frontier of valuation</h1>{''.join(parts)}</html>\n"
+def _rendered(told: Page, language: Language) -> str:
+    return page(
+        "frontier.html",
+        language,
+        page=told,
+        drawings=[_drawing(frontier) for frontier in told.frontiers],
+        box={"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM},
+        correlation=_CORRELATION,
+        ceiling=_CEILING,
     )
 
 
-def _svg(frontier: Frontier, language: str) -> str:
+def _drawing(frontier: Frontier) -> _Drawing:
     first, last, lowest = frontier.ends()
 
-    def across(cost: float) -> float:
-        return _LEFT + (math.log10(cost) - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT)
+    def x(cost: float) -> float:
+        return round(_LEFT + (math.log10(cost) - first) / (last - first) * (_RIGHT - _LEFT), 1)
 
-    def down(accuracy: float) -> float:
-        return _TOP + (1 - max(accuracy, lowest)) / (1 - lowest) * (_HEIGHT - _TOP - _BOTTOM)
+    def y(accuracy: float) -> float:
+        return round(_TOP + (1 - max(accuracy, lowest)) / (1 - lowest) * (_BOTTOM - _TOP), 1)
 
-    drawn = [_axes(frontier, language, across, down)]
-    for place, (name, points) in enumerate(frontier.lines.items()):
-        colour = _COLOURS[place % len(_COLOURS)]
-        places = [(across(p.cost), down(p.accuracy)) for p in sorted(points, key=lambda point: point.cost)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-        drawn.append(_text(_WIDTH - _RIGHT + 12, _TOP + 14 + 18 * place, name, f'fill="{colour}"'))
-    label = html.escape(getattr(frontier.title, language))
-    body = "".join(drawn)
-    return f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}" font-size="12">{body}</svg>'
-
-
-def _axes(frontier: Frontier, language: str, across: _Scale, down: _Scale) -> str:
-    first, last, lowest = frontier.ends()
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-    drawn = []
-    for power in range(int(first), int(last) + 1):
-        x = across(10.0**power)
-        drawn.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" stroke="#ddd"/>')
-        drawn.append(_text(x, bottom + 16, f"{10.0**power:g}", 'text-anchor="middle"'))
-    for tenth in range(round(10 * lowest), 11):
-        y = down(tenth / 10)
-        drawn.append(f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
-        drawn.append(_text(_LEFT - 8, y + 4, f"{tenth / 10:.1f}", 'text-anchor="end"'))
-    middle = (_LEFT + right) / 2
-    drawn.append(_text(middle, _HEIGHT - 8, getattr(frontier.cost, language), 'text-anchor="middle"'))
-    turned = f'text-anchor="middle" transform="rotate(-90 14 {_HEIGHT / 2:g})"'
-    drawn.append(_text(14, _HEIGHT / 2, getattr(_CORRELATION, language), turned))
-    return "".join(drawn)
+    lines = []
+    for line in frontier.lines:
+        places = tuple((x(point.cost), y(point.accuracy)) for point in line.ordered())
+        path = " ".join(f"{across},{down}" for across, down in places)
+        colour, shape = _COLOURS[line.look % len(_COLOURS)], _SHAPES[line.look % len(_SHAPES)]
+        lines.append(_Drawn(line.name, colour, shape, path, places))
+    return _Drawing(
+        frontier,
+        tuple((x(cost), _short(cost)) for cost in frontier.across()),
+        tuple((y(accuracy), f"{accuracy:.1f}") for accuracy in frontier.up()),
+        tuple(lines),
+        None if frontier.ceiling is None else y(frontier.ceiling),
+    )
 
 
-def _text(x: float, y: float, words: str, more: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(words)}</text>'
+def _short(cost: float) -> str:
+    """Return a cost as an axis names it.
+
+    >>> _short(0.5), _short(1000.0), _short(10_000_000.0)
+    ('0.5', '1 k', '10 M')
+    """
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if cost >= size:
+            return f"{cost / size:g}{unit}"
+    return f"{cost:g}"

@@ -26,7 +26,7 @@ from headwater.content.suites import STAGES, UNITS
 from headwater.content.wording import demand, judged
 from headwater.errors import Message
 
-__all__ = ["LANGUAGES", "SCRIPT_HASH", "Language", "folder_name", "render", "write"]
+__all__ = ["LANGUAGES", "ORIGINS", "SCRIPT_HASH", "Language", "folder_name", "own_folder_name", "render", "write"]
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -38,7 +38,7 @@ _STAGE_WORDS = {
     "staging": Message("staging · 规整", "staging · in order"),
     "marts": Message("marts · 成果", "marts · for use"),
 }
-_ORIGIN_WORDS = {
+ORIGINS = {
     "synthetic": Message("合成数据", "synthetic data"),
     "converted": Message("转换数据", "converted data"),
     "real": Message("真实数据", "real data"),
@@ -82,6 +82,11 @@ def folder_name(run_id: str) -> str:
     'scheduled__2026-01-05T08-00-00-00-00'
     """
     return re.sub(r"[^A-Za-z0-9_-]", "-", run_id)[:120] or "run"
+
+
+def own_folder_name(run_id: str) -> str:
+    """Return a run's folder with a digest, which tells runs apart whose names differ in Chinese only."""
+    return f"{folder_name(run_id)}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 
 
 def write(home: Home, report: QualityReport) -> Path:
@@ -157,7 +162,7 @@ def _environment() -> Environment:
         entities=ENTITIES,
         rules=RULES,
         units=UNITS,
-        origin_words=_ORIGIN_WORDS,
+        origin_words=ORIGINS,
         state_words=_STATES,
     )
     return environment
@@ -232,7 +237,7 @@ def _visible(text: str) -> str:
 
 
 def _origin(origin: str, *, mixed: bool) -> Message:
-    words = _ORIGIN_WORDS.get(origin, Message(origin, origin))
+    words = ORIGINS.get(origin, Message(origin, origin))
     return Message(f"含{words.zh}", f"contains {words.en}") if mixed else words
 
 

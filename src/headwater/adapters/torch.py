@@ -15,7 +15,7 @@ from headwater.federation import UpdateQuestion
 from headwater.statistics import Statistic, Update
 from headwater.types import Vector
 
-__all__ = ["Network"]
+__all__ = ["Network", "one_thread"]
 
 _SMALLEST_BATCH = 8
 _FEWEST_STEPS, _MOST_STEPS = 16, 64
@@ -45,11 +45,11 @@ class Network:
     @property
     def dim(self) -> int:
         """Number of parameters."""
-        return sum(parameter.numel() for parameter in self._module().parameters())
+        return sum(parameter.numel() for parameter in self.module().parameters())
 
     def start(self, own: pa.Table, *, seed: int) -> Vector:
         """Return the (dim,) parameters that the bureau sends out first: drawn by ``seed``, the bias its own mean."""
-        parameters = _flatten(self._module(seed=seed))
+        parameters = _flatten(self.module(seed=seed))
         parameters[-1] = float(np.mean(own.column(self.model.spec.target).to_numpy()))
         return parameters
 
@@ -68,12 +68,12 @@ class Network:
 
     def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
         """Return the parameters after ``question.epochs`` of Adam on squared error, and the number of records used."""
-        module = self._module()
+        module = self.module()
         _restore(module, question.parameters)
         x = torch.from_numpy(question.feature_map.transform(table))
         optimizer = torch.optim.Adam(module.parameters(), lr=question.learning_rate)
         y = torch.from_numpy(np.array(table.column(question.target).to_numpy(), dtype=np.float64))
-        with _one_thread():
+        with one_thread():
             for batch in self._batches(len(y), question):
                 optimizer.zero_grad()
                 torch.autograd.backward(torch.mean((module(x[batch]).squeeze(1) - y[batch]) ** 2))
@@ -86,7 +86,7 @@ class Network:
 
     def predict(self, parameters: Vector, x: Vector) -> Vector:
         """Return the (rows,) outputs for features ``x`` (rows, features)."""
-        module = self._module()
+        module = self.module()
         _restore(module, parameters)
         with torch.no_grad():
             return np.asarray(module(torch.from_numpy(x)).squeeze(1).numpy(), dtype=np.float64)
@@ -99,7 +99,8 @@ class Network:
         for _ in range(question.epochs):
             yield from torch.from_numpy(rng.permutation(records)).chunk(-(-records // size))
 
-    def _module(self, *, seed: int = 0) -> nn.Module:
+    def module(self, *, seed: int = 0) -> nn.Module:
+        """Return the untrained network that the definition builds, its parameters drawn by ``seed``."""
         # Building a network draws its first parameters; nobody else's random numbers may notice.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -117,7 +118,7 @@ class Network:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep small products on one thread: shared among cores, they wait longer than they work."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

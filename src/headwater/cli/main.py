@@ -1,22 +1,29 @@
 """The ``headwater`` command: every step of the job without Airflow, on the same code."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import audit, contract, deliveries, extremes, group, indicator, price, reference, review, warehouse
-from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli import (
+    audit,
+    contract,
+    deliveries,
+    extremes,
+    group,
+    indicator,
+    knowledge,
+    price,
+    reference,
+    review,
+    warehouse,
+)
+from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
 from headwater.cli.returns import returns
@@ -59,9 +66,6 @@ _out = Console()
 _err = Console(stderr=True)
 
 Folder = Annotated[Path | None, typer.Option("--deliveries", help="Folder; default: the inbox. / 送报目录")]
-Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
-Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random. / 随机种子")]
 
 
 def _tell_version(wanted: bool) -> None:
@@ -89,7 +93,7 @@ def simulate(
     """Write a synthetic region in Chinese settlement layout, dirt included. / 生成合成地区数据."""
     from headwater.simulation import simulate as run
 
-    with refusing(), _bar("simulate 生成") as advance:
+    with refusing(), bar("simulate 生成") as advance:
         run(out or home().deliveries, hospitals=hospitals, months=months, stays=stays, seed=seed, progress=advance)
 
 
@@ -172,53 +176,8 @@ app.command()(compare)
 app.command()(warehouse.publish)
 
 
-@app.command()
-def value(
-    budget: Annotated[int, typer.Option(min=1, help="How many sources may be chosen. / 最多选几个数据源")] = 8,
-    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto",
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
-) -> None:
-    """Value the sources and choose among them. / 来源价值评估与优选."""
-    from headwater.steps.value import value as step
-
-    _in_regions(as_json, task, region, seed, lambda run: step(home(), run=run, task=task, budget=budget, method=method))
-
-
-@app.command()
-def aggregate(
-    model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
-    protect: Annotated[
-        tuple[str, str], typer.Option(help="Protections: hospital to city, city to region. / 两级保护方式")
-    ] = ("masked", "clear"),
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
-) -> None:
-    """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
-    from headwater.steps.aggregate import Protections
-    from headwater.steps.aggregate import aggregate as step
-
-    guards = Protections(city=protect[0], region=protect[1])
-    _in_regions(
-        as_json, task, region, seed, lambda run: step(home(), run=run, task=task, model=model, protections=guards)
-    )
-
-
-@app.command()
-def evolve(
-    task: Task = "stay_cost",
-    region: Region = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
-) -> None:
-    """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
-    from headwater.steps.evolve import evolve as step
-
-    _in_regions(as_json, task, region, seed, lambda run: step(home(), run=run, task=task))
+for _command in (knowledge.value, knowledge.aggregate, knowledge.evolve):
+    app.command()(_command)
 
 
 @app.command()
@@ -297,41 +256,10 @@ def bench(
     print_json(report)
 
 
-def _report(as_json: bool, run: Callable[[], Any]) -> None:
-    with refusing():
-        report = run()
-        if as_json:
-            print_json(report.to_dict())
-        else:
-            for name, entry in report.to_dict().items():
-                _out.print(f"[bold]{name}[/]", entry, highlight=False)
-
-
-def _in_regions(as_json: bool, task: str, region: str | None, seed: int, step: Callable[[Any], Any]) -> None:
-    """Run a knowledge step once a region."""
-    from headwater.adapters.knowledge import Run
-    from headwater.steps.regions import regions
-
-    now = datetime.now(UTC)
-    with refusing():
-        names = [region] if region else list(regions(home(), task=task).usable)
-        for name in names:
-            run = Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=seed, region=name)
-            _report(as_json, partial(step, run))
-
-
 def _tell(message: Message) -> None:
     if message.zh != message.en:
         _err.print(message.zh, highlight=False, markup=False)
     _err.print(message.en, highlight=False, markup=False)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err) as progress:
-        job = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(job, completed=done, total=total)
 
 
 def main() -> None:

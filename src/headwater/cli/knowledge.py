@@ -1,0 +1,292 @@
+"""``headwater value``, ``aggregate``, ``evolve``: what sources are worth, the model they make, and how both change."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
+from headwater.cli.shown import listing, shown
+from headwater.errors import Message
+
+if TYPE_CHECKING:
+    from headwater.adapters.knowledge import Run
+    from headwater.steps.aggregate import AggregateReport
+    from headwater.steps.evolve import EvolveReport
+    from headwater.steps.frontier import FrontierReport
+    from headwater.steps.frontier_private import Private
+    from headwater.steps.value import SourceValue, ValueReport
+
+__all__ = ["Asked", "aggregate", "evolve", "value"]
+
+_out = Console()
+_T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport", "FrontierReport")
+_NAMED = 12
+"""Small hospitals that are named; the count tells of the others."""
+_MODELS = {
+    "ours": "this model 本模型",
+    "target_only": "bureau alone 仅医保局",
+    "all_equal": "all alike 各源等权",
+    "pooled": "pooled 合并原始数据",
+    "evolving": "evolving 演化模型",
+    "static": "never changed 不变模型",
+    "selected": "chosen 选用",
+    "all": "all 全部",
+}
+
+Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
+Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What each of these commands is told."""
+
+    task: Task = "stay_cost"
+    region: Region = None
+    seed: Seed = 20260101
+    as_json: Json = False
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with an option for each field of an argument that is a dataclass, in the argument's place."""
+    taken = inspect.signature(command).parameters
+    fields = {name: _fields(one.annotation) if is_dataclass(one.annotation) else {} for name, one in taken.items()}
+
+    @wraps(command)
+    def told(**given: Any) -> None:
+        made = {
+            name: taken[name].annotation(**{field: given.pop(field) for field in own})
+            for name, own in fields.items()
+            if own
+        }
+        command(**given, **made)
+
+    options = [option for name, one in taken.items() for option in fields[name].values() or [one]]
+    told.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    return told
+
+
+def _fields(kind: Any) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(kind).parameters
+    return {name: one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in parameters.items()}
+
+
+@_options
+def value(
+    *,
+    budget: Annotated[int, typer.Option(help="How many sources may be chosen. / 最多选几个数据源")] = 8,
+    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto",
+    frontier: Annotated[
+        bool,
+        typer.Option("--frontier", help="Instead, draw accuracy against bytes and ε. / 改为绘制精度与字节、ε 的前沿"),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the drawings; default: the reports. / 图的目录")] = None,
+    asked: Asked,
+) -> None:
+    """Value the sources and choose among them. / 来源价值评估与优选."""
+    if frontier:
+        _measure(asked, out)
+        return
+    from headwater.steps.value import value as step
+
+    def run(occasion: "Run") -> "ValueReport":
+        return step(home(), run=occasion, task=asked.task, budget=budget, method=method)
+
+    _in_regions(asked, run, _tell_value)
+
+
+@_options
+def aggregate(
+    *,
+    model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
+    protect: Annotated[
+        tuple[str, str], typer.Option(help="Protections: hospital to city, city to region. / 两级保护方式")
+    ] = ("masked", "clear"),
+    asked: Asked,
+) -> None:
+    """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
+    from headwater.steps.aggregate import Protections
+    from headwater.steps.aggregate import aggregate as step
+
+    guards = Protections(city=protect[0], region=protect[1])
+
+    def run(occasion: "Run") -> "AggregateReport":
+        return step(home(), run=occasion, task=asked.task, model=model, protections=guards)
+
+    _in_regions(asked, run, _tell_aggregate)
+
+
+@_options
+def evolve(*, asked: Asked) -> None:
+    """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
+    from headwater.steps.evolve import evolve as step
+
+    def run(occasion: "Run") -> "EvolveReport":
+        return step(home(), run=occasion, task=asked.task)
+
+    _in_regions(asked, run, _tell_evolve)
+
+
+def _occasions(asked: Asked) -> "Iterable[Run]":
+    """Yield the occasion of each region."""
+    from headwater.adapters.knowledge import Run
+    from headwater.steps.regions import regions
+
+    now = datetime.now(UTC)
+    for name in [asked.region] if asked.region else regions(home(), task=asked.task).usable:
+        yield Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=asked.seed, region=name)
+
+
+def _in_regions(asked: Asked, step: "Callable[[Run], _T]", tell: "Callable[[_T], None]") -> None:
+    """Run a knowledge step once a region, and tell what it found."""
+    with refusing():
+        for occasion in _occasions(asked):
+            report = step(occasion)
+            if asked.as_json:
+                print_json(report.to_dict())
+            else:
+                tell(report)
+
+
+def _measure(asked: Asked, out: Path | None) -> None:
+    """Measure and draw the frontier of each region."""
+    from headwater.steps.frontier import frontier as step
+
+    def run(occasion: "Run") -> "FrontierReport":
+        with bar(f"frontier 前沿 {occasion.region}") as advance:
+            return step(home(), run=occasion, task=asked.task, folder=out, progress=advance)
+
+    _in_regions(asked, run, _tell_frontier)
+
+
+def _tell_value(report: "ValueReport") -> None:
+    _head(report.region, report.task, report.origins)
+    table = listing(
+        "source 来源", "chosen 选用", "stays 人次", "value 价值", "95 % 区间", "rank 名次", "bytes 字节", numbers=5
+    )
+    for line, rank in zip(report.sources, _ranks(report.sources), strict=True):
+        mark = "[green]✓[/]" if line.selected else ""
+        numbers = (f"{line.stays:,}", f"{line.value:+.4f}", f"{line.low:+.4f} {line.high:+.4f}", rank)
+        table.add_row(shown(line.source), mark, *numbers, f"{line.bytes:,}")
+    _out.print(table)
+    _out.print("[dim]value 价值: R² of ln(cost) on the bureau's own records 医保局自有样本上的 R²[/]", highlight=False)
+    gains = (f"{_MODELS[name]} {number:.4f}" for name, number in report.r2.items())
+    _out.print(f"R² {' · '.join(gains)}", highlight=False)
+    total, most = sum(line.bytes for line in report.sources), max(line.bytes for line in report.sources)
+    _out.print(
+        f"exchanged 交换 {total:,} bytes 字节 · most a source 单源最多 {most:,}\n"
+        f"method 方法 {report.method} · coalitions 组合 {report.evaluations:,} · snapshot 快照 {report.data.snapshot}",
+        highlight=False,
+    )
+    _tell_left_out(report.refused, report.small)
+
+
+def _ranks(lines: "tuple[SourceValue, ...]") -> list[str]:
+    """Return each source's rank and, where intervals overlap, the ranks that they leave open."""
+    told = []
+    for place, line in enumerate(lines, start=1):
+        first = 1 + sum(other.low > line.high for other in lines)
+        last = len(lines) - sum(other.high < line.low for other in lines)
+        told.append(str(place) if first == last else f"{place} ({first}–{last})")
+    return told
+
+
+def _tell_left_out(refused: Mapping[str, Message], small: Mapping[str, int] | None = None) -> None:
+    for source, reason in refused.items():
+        _out.print(f"[red]refused 未采用[/] {shown(source)}", highlight=False)
+        for text in (reason.zh, reason.en):
+            _out.print(f"    {shown(text)}", highlight=False)
+    if small:
+        named = " ".join(f"{shown(source)} {stays}" for source, stays in list(small.items())[:_NAMED])
+        _out.print(f"too few stays 人次过少 {len(small)}: {named}{' …' * (len(small) > _NAMED)}", highlight=False)
+
+
+def _tell_aggregate(report: "AggregateReport") -> None:
+    _head(report.region, report.task, report.origins)
+    table = listing("model 模型", "R² ln(费用)", f"MAE {shown(report.currency)}", numbers=2)
+    for name, scored in report.scores.items():
+        table.add_row(_MODELS.get(name, shown(name)), f"{scored.r2_log:.4f}", f"{scored.mae:,.2f}")
+    _out.print(table)
+    champion = "[green]champion 现役[/]" if report.registered.is_champion else "not champion 未成为现役"
+    _out.print(f"version 版本 {shown(report.registered.version.label)} · {champion}", highlight=False)
+    most = max(report.bytes_by_source.values(), default=0)
+    _out.print(
+        f"sources 来源 {len(report.sources)} · most bytes a source 单源最多字节 {most:,} · "
+        f"snapshot 快照 {report.data.snapshot}",
+        highlight=False,
+    )
+    for note in report.notes:
+        _out.print(f"[yellow]![/] {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
+    _tell_left_out(report.refused)
+
+
+def _tell_evolve(report: "EvolveReport") -> None:
+    story = report.story
+    _head(story.region, report.task, story.origins)
+    _out.print(f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}", highlight=False)
+    errors = listing("model 模型", "RMSE of the next month 下月误差", numbers=1)
+    for name in ("evolving", "static", "target_only"):
+        errors.add_row(_MODELS[name], f"{story.mean_error(name):.4f}")
+    _out.print(errors)
+    if story.actions:
+        table = listing("month 月份", "source 来源", "action 处置", "why 原因")
+        for line in story.actions:
+            why = f"{shown(line.reason.zh)}\n[dim]{shown(line.reason.en)}[/]"
+            table.add_row(f"{line.month:%Y-%m}", shown(line.source), _ACTIONS[line.action], why)
+        _out.print(table)
+    labels = " ".join(shown(registered.version.label) for _, registered in report.versions)
+    _out.print(f"versions 版本 {labels}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
+    for language in ("zh", "en"):
+        _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
+
+
+_ACTIONS = {"drop": "[red]drop 移除[/]", "add": "[green]add 加入[/]"}
+
+
+def _tell_frontier(report: "FrontierReport") -> None:
+    _head(report.region, report.task, report.origins)
+    for model in report.models:
+        _out.print(
+            f"[bold]{shown(model.title.en)} {shown(model.title.zh)}[/] · ceiling 上限 {model.ceiling:.3f}",
+            highlight=False,
+        )
+        table = listing("way 做法", "bytes 字节", "own 可归属", "trained 训练", "agrees 一致", "worst 最差", numbers=5)
+        for point in model.points:
+            numbers = (f"{point.bytes:,}", f"{point.attributable:,}", f"{point.trainings:,}")
+            name = f"{shown(point.name.en)}\n[dim]{shown(point.name.zh)}[/]"
+            table.add_row(name, *numbers, f"{point.spearman:.3f}", f"{point.worst:.3f}")
+        _out.print(table)
+        _tell_left_out({source: error.reason for source, error in model.refused.items()})
+    if report.private:
+        _tell_private(report.private)
+    for note in report.notes:
+        _out.print(f"{shown(note.zh)}\n[dim]{shown(note.en)}[/]", highlight=False)
+    _out.print(f"{report.seconds:.0f} s", highlight=False)
+    for file in report.files:
+        _out.print(f"    {shown(str(file))}", highlight=False, soft_wrap=True)
+
+
+def _tell_private(cells: "Iterable[Private]") -> None:
+    found = {(cell.features, cell.records, cell.epsilon): cell.spearman for cell in cells}
+    epsilons = sorted({epsilon for _, _, epsilon in found})
+    headings = (f"ε {epsilon:g}" for epsilon in epsilons)
+    table = listing("features 特征", "records 每源记录", *headings, numbers=1 + len(epsilons))
+    for features, records in dict.fromkeys((features, records) for features, records, _ in sorted(found)):
+        agrees = (f"{found[features, records, epsilon]:.3f}" for epsilon in epsilons)
+        table.add_row(_FEATURES[features], f"{records:,}", *agrees)
+    _out.print("[bold]differential privacy 差分隐私[/] · δ = 1e-5", highlight=False)
+    _out.print(table)
+
+
+_FEATURES = {"all": "all 全部", "numbers": "numbers only 仅数值"}
+
+
+def _head(region: str, task: str, origins: Iterable[str]) -> None:
+    _out.print(f"[bold]{shown(region)}[/] · {shown(task)} · {shown(' '.join(origins))}", highlight=False)
