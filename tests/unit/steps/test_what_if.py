@@ -50,7 +50,8 @@ def test_changes_add_up_by_every_column(paid):
     for name in BY:
         assert sum(row["change"] for row in report.by[name]) == Decimal("2000.00"), name
         assert sum(row["stays"] for row in report.by[name]) == 2
-    assert report.names == {row["drg"]: find_plan(paid.home, "headwater_demo").names[row["drg"]] for row in report.by["drg"]}
+    names = find_plan(paid.home, "headwater_demo").names
+    assert report.names == {row["drg"]: names[row["drg"]] for row in report.by["drg"]}
     assert {row["hospital_id"]: row["outcome"] for row in report.by["hospital_id"]} == {
         "h1:A": "gains",
         "h1:B": "gains",
