@@ -15,7 +15,7 @@ KEY = {"run": "r1", "task": "stay_cost", "region": "楚源省"}
 @pytest.fixture
 def connection(home):
     with lake.connect(home) as opened:
-        knowledge.prepare(opened)
+        knowledge.prepare(home, opened)
         yield opened
 
 
@@ -34,9 +34,9 @@ def sources(connection) -> list[tuple[str, str]]:
     return connection.execute("SELECT run, source FROM lake.knowledge.valuation ORDER BY ALL").fetchall()
 
 
-def test_preparing_again_keeps_what_is_there(connection):
+def test_preparing_again_keeps_what_is_there(home, connection):
     knowledge.replace(connection, "valuation", key=KEY, rows=[line("H1")])
-    knowledge.prepare(connection)
+    knowledge.prepare(home, connection)
     assert sources(connection) == [("r1", "H1")]
 
 

@@ -61,7 +61,7 @@ def choose(home, name: str, sources: list[str], *, minute: int, region: str = "æ
     at = {"as_of": datetime(2026, 2, 1, 0, minute), "snapshot": 1, "bytes": 1, "method": "by hand"}
     key = {"run": name, "task": "stay_cost", "region": region}
     with lake.connect(home) as connection:
-        knowledge.prepare(connection)
+        knowledge.prepare(home, connection)
         knowledge.replace(connection, "valuation", key=key, rows=[row | at for row in rows])
 
 
