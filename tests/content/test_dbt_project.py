@@ -682,6 +682,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
         "fct_item_use",
         "fct_payment",
         "fct_readmission",
+        "fct_source_value",
         "fct_special_use",
         "fct_stay",
         "fct_stay_group",
@@ -737,7 +738,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
 
 ANSWERS = {
     *("coded_item", "assigned_value", "item_usage", "stay_group", "stay_payment", "payment_line", "budget"),
-    *("pool", "comparison", "extreme_stay", "cost_cell", "cost_difference", "price_difference"),
+    *("pool", "comparison", "extreme_stay", "cost_cell", "cost_difference", "price_difference", "source_value"),
 }
 
 

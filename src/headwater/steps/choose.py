@@ -1,4 +1,4 @@
-"""Ask the sources, leave out who lies, value the others and choose among them: all of a valuation but writing it down."""
+"""Ask the sources, leave out who lies, value the others, choose among them: all of a valuation but its record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -121,9 +121,7 @@ def _valued(federation: Transport, target: Target, approach: Approach, seed: int
     return value(federation, target, method=approach, feature_map="linear", rng=np.random.default_rng(seed))
 
 
-def _seen(
-    answers: Answers, target: Target, valuation: Valuation, budget: Budget, report: Report, seed: int
-) -> Played:
+def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget, report: Report, seed: int) -> Played:
     """Choose where every source's statistic is known."""
     question, rng = target.question, np.random.default_rng(seed)
     statistics = {source: answers.statistics[source] for source in valuation.players}

@@ -12,7 +12,7 @@ from headwater.adapters.features import Region
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message
 from headwater.steps.choose import Played
-from headwater.types import SourceId
+from headwater.types import SourceId, Vector
 from headwater.valuation import Approach
 from headwater.valuation.utilities import Information, Sums
 
@@ -93,11 +93,13 @@ class Told:
         hidden = utility.protection if isinstance(utility, Sums) else None
         return str(getattr(hidden, "name", "clear"))
 
-    def _line(self, source: SourceId, rank: int, costs: np.ndarray) -> SourceValue:
+    def _line(self, source: SourceId, rank: int, costs: Vector) -> SourceValue:
         played, region = self.played, self.region
         valuation, judged = played.valuation, played.judged
         place = valuation.players.index(source)
-        assert valuation.ranks is not None and valuation.stability is not None
+        ranks, stability = valuation.ranks, valuation.stability
+        if ranks is None or stability is None:
+            raise ValueError("the valuation has no ranks")
         return SourceValue(
             source=source,
             city=region.cities[source],
@@ -108,9 +110,9 @@ class Told:
             selected=source in played.selection.chosen,
             bytes=valuation.exchange.bytes_of(source),
             rank=rank,
-            rank_low=int(valuation.ranks[place, 0]),
-            rank_high=int(valuation.ranks[place, 1]),
-            stability=float(valuation.stability[place]),
+            rank_low=int(ranks[place, 0]),
+            rank_high=int(ranks[place, 1]),
+            stability=float(stability[place]),
             judged_low=float(judged.low[place]) if judged else None,
             judged_high=float(judged.high[place]) if judged else None,
             judged_rank_low=int(judged.ranks[place, 0]) if judged else None,

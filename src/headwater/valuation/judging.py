@@ -7,8 +7,8 @@ a product of matrices; nothing is solved twice:
 .. math:: \varphi_p(w) = \frac{\sum_i w_i D_{pi}}{\sum_i w_i (y_i - \bar y_w)^2}, \quad
           D_{pi} = \sum_S c_{pS} \bigl(e_i(S)^2 - e_i(S \cup p)^2\bigr)
 
-with :math:`w` the multinomial counts of a bootstrap (Efron 1979). Up to 12 sources D is exact, above it is the mean over
-random orders and their reverses; what that leaves open cancels, as only differences from the given values are used.
+with :math:`w` the multinomial counts of a bootstrap (Efron 1979). Up to 12 sources D is exact, above it is the mean
+over random orders and their reverses; what that leaves open cancels, as only differences from the given values count.
 """
 
 from collections.abc import Callable

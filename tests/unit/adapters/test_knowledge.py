@@ -107,7 +107,14 @@ def test_a_month_valued_later_does_not_hide_a_newer_one(connection):
 
 
 def test_a_selection_keeps_lists_and_who_was_refused(connection):
-    refused = {"source": "H9", "code": "E-X", "reason_zh": "因", "reason_en": "why", "remedy_zh": "治", "remedy_en": "do"}
+    refused = {
+        "source": "H9",
+        "code": "E-X",
+        "reason_zh": "因",
+        "reason_en": "why",
+        "remedy_zh": "治",
+        "remedy_en": "do",
+    }
     key = {"task": "stay_cost", "region": "楚源省", "month": date(2026, 1, 1)}
     for rows in ([{"run": "r1", "chosen": [], "refused": []}], [{"run": "r2", "chosen": ["H1"], "refused": [refused]}]):
         knowledge.replace(connection, "selection", key=key, rows=rows)

@@ -179,7 +179,9 @@ def test_a_month_is_valued_by_what_was_known_then_and_replaced_by_no_other(home)
         (date(2024, 12, 1), "late"),
         (date(2025, 4, 1), "newest"),
     ]
-    parents = [mlflow.client(home).get_run(one.mlflow_run).data.tags.get("headwater.parent_run") for one in (early, late)]
+    parents = [
+        mlflow.client(home).get_run(one.mlflow_run).data.tags.get("headwater.parent_run") for one in (early, late)
+    ]
     assert parents == [None, early.mlflow_run]
     with lake.connect(home) as connection:
         assert {line.run for line in latest_valuation(connection, task="stay_cost", region="坏")} == {"newest"}
@@ -194,9 +196,7 @@ def test_a_month_without_data_is_refused(home):
 
 
 def test_where_only_sums_leave_no_source_is_asked_for_its_own_statistic(home):
-    report = value(
-        home, run=occasion("sums", region="短"), method=approach_of("sums", "masked"), min_stays=20
-    )
+    report = value(home, run=occasion("sums", region="短"), method=approach_of("sums", "masked"), min_stays=20)
     assert (report.method, report.protection) == ("sums/mean_field", "masked")
     row = selection_of(home, region="短", month=date(2024, 3, 1))
     assert row["leverage"] <= 0.5

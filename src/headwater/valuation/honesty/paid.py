@@ -1,4 +1,4 @@
-"""A whole statistic held against the claims that were paid: an audit that opens everything, where claims are at hand."""
+"""A whole statistic held against the claims that were paid: an audit that opens everything, where all are at hand."""
 
 import numpy as np
 import pyarrow as pa
