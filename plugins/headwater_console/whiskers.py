@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from headwater_console.records import ValueLine
 
-__all__ = ["NARROW", "WIDE", "Chart", "Mark", "Size", "chart", "ticks"]
+__all__ = ["NARROW", "WIDE", "Chart", "Mark", "Size", "chart", "fitted", "ticks"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,19 @@ class Size:
     row: int
 
 
-WIDE, NARROW = Size(1000, 280, 26), Size(350, 0, 44)
+WIDE, NARROW = Size(1000, 310, 26), Size(350, 0, 44)
 _EDGE, _AXIS = 12, 28
+_LETTER = 7.0
+"""Of a Latin letter in the size that labels have; a Chinese one is twice as wide."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One source: where its name stands, its whisker from ``low`` to ``high``, its dot, and the dot of before."""
+    """One source: its names as far as there is room, its whisker from ``low`` to ``high``, its dot, the dot of before."""
 
     line: ValueLine
+    name: str
+    name_en: str
     label_y: float
     y: float
     low: float
@@ -71,13 +76,27 @@ def chart(lines: Sequence[ValueLine], size: Size) -> Chart:
         y = top + (size.row / 2 if size.labels else size.row - 12)
         label = y + 4 if size.labels else top + 16
         before = None if line.value_before is None else x(line.value_before)
-        marks.append(Mark(line, label, y, x(line.low), x(line.value), x(line.high), before))
+        names = (fitted(name, (size.labels or size.width) / _LETTER) for name in (line.name, line.name_en))
+        marks.append(Mark(line, *names, label, y, x(line.low), x(line.value), x(line.high), before))
     axis = len(lines) * size.row
     shown = steps if size.labels or len(steps) <= 5 else steps[:: math.ceil(len(steps) / 5)]
     digits = max(0, -math.floor(math.log10(steps[1] - steps[0]) + 1e-9))
     return Chart(
         size, axis + _AXIS, axis + 18, left, x(0.0), tuple((x(s), f"{s:.{digits}f}") for s in shown), tuple(marks)
     )
+
+
+def fitted(name: str, letters: float) -> str:
+    """Return the name, cut off with an ellipsis where it is wider than so many Latin letters.
+
+    >>> fitted("江城市第一人民医院", 10), fitted("Hospital", 10)
+    ('江城市第…', 'Hospital')
+    """
+    widths = [2 if east_asian_width(letter) in "WF" else 1 for letter in name]
+    if sum(widths) <= letters:
+        return name
+    room = next(place for place in range(len(name), -1, -1) if sum(widths[:place]) <= letters - 1)
+    return f"{name[:room]}…"
 
 
 def ticks(low: float, high: float) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ import duckdb
 import psycopg
 import pytest
 
-from headwater.adapters import dbt, lake, postgres, raw
+from headwater.adapters import dbt, knowledge, lake, postgres, raw
 from headwater.adapters.home import Home
 from headwater.claims.canonical import ENTITIES
 from headwater.errors import Refusal
@@ -613,6 +613,23 @@ def test_shares_that_do_not_sum_to_one_are_refused(home: Home, changeable: duckd
     assert "ind_disease_spectrum_stay_shares_sum_to_one" in refused.value.reason.en
     assert "ind_disease_spectrum_sums_to_the_valid_stays" in refused.value.reason.en
     assert "cost_shares" not in refused.value.reason.en
+
+
+def test_a_valuation_stands_in_the_mart_at_once(changeable: duckdb.DuckDBPyConnection) -> None:
+    for month, value in ((1, 0.2), (2, 0.4)):
+        key = {"task": "stay_cost", "region": "楚源省", "month": date(2026, month, 1)}
+        row = {"run": "r", "source": "A", "value": value, "low": value, "high": value, "selected": True, "rank": 1}
+        judged = {"judged_low": value - 0.05, "judged_high": value + 0.05, "unit": "R²", "method": "exact"}
+        knowledge.replace(changeable, "valuation", key=key, rows=[row | judged])
+    # One of before there were months.
+    old = {"run": "old", "task": "stay_cost", "region": "楚源省"}
+    knowledge.replace(changeable, "valuation", key=old, rows=[{"source": "A", "value": 9.0}])
+    found = records(changeable, "SELECT * FROM lake.marts.fct_source_value ORDER BY month")
+    told = [(one["month"], one["hospital_id"], one["value_low"], one["change"]) for one in found]
+    assert told == [
+        (date(2026, 1, 1), "h1:A", pytest.approx(0.15), "first"),
+        (date(2026, 2, 1), "h1:A", pytest.approx(0.35), "up"),
+    ]
 
 
 # The house rules of the project
