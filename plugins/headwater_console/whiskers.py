@@ -28,7 +28,7 @@ class Size:
 
 WIDE, NARROW = Size(1000, 310, 26), Size(350, 0, 44)
 _EDGE, _AXIS = 12, 28
-_LETTER = 7.0
+_LETTER = 6.7
 """Of a Latin letter in the size that labels have; a Chinese one is twice as wide."""
 
 

@@ -186,22 +186,13 @@ def entry(told: Told, *, before: str | None) -> mlflow.Entry:
     before : the run that valued the month before, its parent
     """
     played, region, month = told.played, told.region, f"{told.month:%Y-%m}"
-    certificate = _certificate(told)
-    figures = {"share_of_best": certificate["share"], "bound": certificate["bound"], "spent": played.selection.cost}
     return mlflow.Entry(
         experiment=f"{told.task}_value",
         title=f"{region.name} {month} {told.run.name}",
         run=f"{told.run.name}/value/{told.task}/{region.name}/{month}",
         at=told.run.at,
         data=region.data,
-        metrics={
-            **{f"r2_{name}": number for name, number in played.r2.items()},
-            **{name: float(str(number)) for name, number in figures.items() if number is not None},
-            "sources": len(told.lines),
-            "selected": len(played.selection.chosen),
-            "evaluations": played.valuation.evaluations,
-            "bytes_per_source": max(line.bytes for line in told.lines),
-        },
+        metrics=_metrics(told),
         params={
             "method": told.method,
             "protection": told.protection,
@@ -222,14 +213,27 @@ def entry(told: Told, *, before: str | None) -> mlflow.Entry:
         artifacts={
             "sources.json": {
                 "sources": [asdict(line) for line in told.lines],
-                "selection": {"chosen": list(played.selection.chosen), "algorithm": played.selection.algorithm}
-                | certificate,
+                "selection": {"chosen": list(played.selection.chosen), **_certificate(told)},
                 "exchange": _exchange(told),
                 "refused": {one["source"]: one for one in _refused(told)},
                 "small": dict(region.small),
             }
         },
     )
+
+
+def _metrics(told: Told) -> dict[str, float]:
+    played, selection = told.played, told.played.selection
+    certified = {"bound": selection.certificate.bound, "share_of_best": selection.share}
+    return {
+        **{f"r2_{name}": number for name, number in played.r2.items()},
+        **(certified if np.isfinite(selection.certificate.bound) else {}),
+        "spent": selection.cost,
+        "sources": len(told.lines),
+        "selected": len(selection.chosen),
+        "evaluations": played.valuation.evaluations,
+        "bytes_per_source": max(line.bytes for line in told.lines),
+    }
 
 
 def run_before(connection: duckdb.DuckDBPyConnection, told: Told) -> str | None:
