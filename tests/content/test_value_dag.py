@@ -57,7 +57,7 @@ def mart(*, hospitals: int = 10, stays: int = 300) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def rows(databases: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Give the choices left behind by the runs, each with how many sources were valued for it, in order of time."""
+    """Give what each run chose; the last takes the place of the one before it, and of no other."""
     home = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     postgres.prepare(home)
     with lake.connect(home, threads=1) as connection:
@@ -66,25 +66,25 @@ def rows(databases: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
         connection.execute(
             "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT region, 'synthetic' AS origin FROM feat"
         )
-    found = []
-    for params in RUNS:
-        _run(home, params)
-        with lake.connect(home, threads=1) as connection:
-            found.append(
-                connection.execute(
-                    "SELECT s.*, (SELECT count(*) FROM lake.knowledge.valuation AS v WHERE v.month = s.month) AS valued "
-                    "FROM lake.knowledge.selection AS s ORDER BY as_of DESC LIMIT 1"
-                )
-                .to_arrow_table()
-                .to_pylist()[0]
-            )
+    _run(home, *RUNS[:2])
+    newest, earlier = _chosen(home)
+    _run(home, *RUNS[2:])
+    again, masked = _chosen(home)
+    assert again == newest
+    return [newest, earlier, masked]
+
+
+def _chosen(home: Home) -> list[dict[str, Any]]:
+    """Return the choices that there are, the newest month first, with how many sources were valued for each."""
     with lake.connect(home, threads=1) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM lake.knowledge.selection").fetchone() or (0,)
-    assert count == len(MONTHS), "the last run takes the place of the one before it"
-    return found
+        found = connection.execute(
+            "SELECT s.*, (SELECT count(*) FROM lake.knowledge.valuation AS v WHERE v.month = s.month) AS valued "
+            "FROM lake.knowledge.selection AS s ORDER BY month DESC"
+        ).to_arrow_table()
+    return found.to_pylist()
 
 
-def _run(home: Home, params: dict[str, Any]) -> None:
+def _run(home: Home, *runs: dict[str, Any]) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     environment = kept | {
         "AIRFLOW_HOME": str(home.airflow),
@@ -96,12 +96,16 @@ def _run(home: Home, params: dict[str, Any]) -> None:
         "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
     }
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("dag_run.py")), f"dags/value_sources.py {json.dumps(params)}"],
+        [
+            sys.executable,
+            str(Path(__file__).with_name("dag_run.py")),
+            *(f"dags/value_sources.py {json.dumps(params)}" for params in runs),
+        ],
         cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    (state,) = [json.loads(line)["state"] for line in done.stdout.splitlines() if line.startswith('{"state"')]
-    assert state == "success", done.stdout[-4000:]
+    states = [json.loads(line)["state"] for line in done.stdout.splitlines() if line.startswith('{"state"')]
+    assert states == ["success"] * len(runs), done.stdout[-4000:]
 
 
 def test_by_default_all_that_is_known_is_valued(rows: list[dict[str, Any]]) -> None:
