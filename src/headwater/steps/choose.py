@@ -128,15 +128,18 @@ def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget
         question.of(target.train), statistics, question.of(target.valid), question.family, ridge=target.ridge
     )
     budget = _priced(budget, valuation, question)
-    selection = select(cautious(game), game.players, budget=budget, valuation=valuation, rng=rng)
+    by_r2 = valuation.concept == "shapley" and valuation.method.startswith("statistics/")
+    moved = judged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None
+    # Exact values have no interval of their own: whether one harms is for the judging records to say.
+    sure = valuation if moved is None else replace(valuation, low=moved.low, high=moved.high)
+    selection = select(cautious(game), game.players, budget=budget, valuation=sure, rng=rng)
     groups = [np.isin(game.players, group) for group in ((), selection.chosen, game.players)]
     r2 = dict(zip(("target_only", "selected", "all"), game.r2(np.stack(groups)).tolist(), strict=True))
-    by_r2 = valuation.concept == "shapley" and valuation.method.startswith("statistics/")
     return Played(
         valuation=valuation,
         selection=selection,
         budget=budget,
-        judged=judged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None,
+        judged=moved,
         findings={source: found for source, found in report.findings.items() if found},
         refused={**valuation.refused, **report.refused},
         r2=r2,

@@ -113,6 +113,13 @@ def test_other_judging_records_would_move_values_that_sampling_leaves_exact(repo
     assert any(line.judged_stability < 0.9 for line in report.sources)
 
 
+def test_a_source_is_called_harmful_where_no_judging_records_would_say_otherwise(report):
+    below = {line.source for line in report.sources if line.judged_high < 0}
+    told = {line.source for line in report.sources if "whole interval" in line.reason.en}
+    assert told == below >= FAULTY
+    assert not below & set(report.selected)
+
+
 def test_honest_hospitals_are_not_suspected(report):
     assert {line.source for line in report.sources if line.findings} <= FAULTY | {"H01", "H05"}
 
