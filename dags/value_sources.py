@@ -1,20 +1,22 @@
 """评估来源价值并择优 / Value the sources and choose among them.
 
-每家医院以一个可加的 Gram 统计量作答；在统计量上计算各来源对目标任务的 Shapley 值（15 家以内精确，以上用排列估计），
-再按预算贪心择优。
+每个任务、统筹区、月份一次估值，重跑即替换；填写“月份”可补估以往月份。各医院以可加统计量作答，回答先与已付理赔核对；
+再计算各来源的价值，按家数、字节、ε 或金额预算择优，并给出证书与每家一句话的理由。
 
-Every hospital answers with one additive Gram statistic; the Shapley value of each source for the target task is
-computed on the statistics (exact up to 15 sources, by permutations above), then sources are chosen greedily within
-the budget.
+One valuation a task, region and month; a repetition takes its place, and a month given makes up for an earlier one.
+Every hospital answers with an additive statistic, which is held against the claims that were paid; sources are valued,
+then chosen within a budget of sources, bytes, epsilon or money, with a certificate and a sentence for each.
 
 **Owner / 负责**: headwater · 模型组
 
-**Reads / 读取**: `lake.marts.feat_stay_cost`
+**Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.reference.source_terms`
 
-**Writes / 写入**: `lake.knowledge.valuation`; asset `source_valuation`
+**Writes / 写入**: `lake.knowledge.valuation`, `lake.knowledge.selection`, seen through `lake.marts.fct_source_value`
+(console: /headwater/values); asset `source_valuation`
 
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
-landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`.
+landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; a source without a price
+(`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method.
 """
 
 from airflow.sdk import Param, dag, task
@@ -23,7 +25,7 @@ from headwater.adapters.airflow import DEFAULTS, QUALITY, VALUATION, Tag, announ
 
 METHODS = [
     *("auto", "banzhaf", "exact", "information", "leave_one_out", "mean_field", "permutation"),
-    *("statistics", "stratified", "truncated"),
+    *("statistics", "stratified", "sums", "truncated"),
 ]
 
 PARAMS = {
@@ -36,11 +38,18 @@ PARAMS = {
     ),
     "budget": Param(
         8,
-        type="integer",
-        minimum=1,
-        maximum=1000,
-        title="最多选几家 / Sources to choose at most",
-        description="贪心择优在收益不再为正时提前停止。/ Greedy choice stops earlier when nothing more is gained.",
+        type="number",
+        exclusiveMinimum=0,
+        maximum=1_000_000_000_000,
+        title="预算 / Budget",
+        description="最多花费，按下面的单位计；收益不再为正时提前停止。/ Most to spend, counted in the unit below.",
+    ),
+    "unit": Param(
+        "sources",
+        type="string",
+        enum=["sources", "bytes", "epsilon", "money"],
+        title="预算单位 / Unit of the budget",
+        description="ε 与金额按种子表 source_terms 中的报价。/ Epsilon and money as the seed source_terms says.",
     ),
     "method": Param(
         "auto",
@@ -48,9 +57,23 @@ PARAMS = {
         enum=METHODS,
         title="估值方法 / Valuation method",
         description=(
-            "auto：15 家以内精确，以上排列估计；information：信息量；banzhaf、leave_one_out：其他价值概念。/ "
-            "auto: exact up to 15 sources, permutations above; information: in nats; the others: by their concepts."
+            "auto：15 家以内精确，以上排列估计；sums：只有群组和数离开医院；information：信息量；其余为其他价值概念。/ "
+            "auto: exact up to 15 sources, permutations above; sums: only sums leave; information: in nats."
         ),
+    ),
+    "protection": Param(
+        "clear",
+        type="string",
+        enum=["clear", "masked"],
+        title="保护方式 / Protection",
+        description="masked：成对掩码，只用于方法 sums。/ masked: pairwise masks, with the method sums only.",
+    ),
+    "month": Param(
+        None,
+        type=["null", "string"],
+        pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$",
+        title="月份 / Month",
+        description="只用到该月为止的住院，如 2025-06；留空用全部。/ Stays up to this month, as 2025-06; empty: all.",
     ),
     "region": Param(
         None,
@@ -101,11 +124,14 @@ def value_sources() -> None:
     )
     def value_region(region: str, params: dict | None = None) -> dict:
         from headwater.adapters.home import Home
+        from headwater.steps.choose import approach_of
         from headwater.steps.value import value
+        from headwater.valuation import Budget
 
-        run = occasion(region=region, seed=params["seed"])
-        chosen = {name: params[name] for name in ("task", "budget", "method")}
-        return announce(value(Home.from_environment(), run=run, **chosen))
+        run = occasion(region=region, seed=params["seed"], month=params["month"])
+        budget = Budget(params["budget"], unit=params["unit"])
+        method = approach_of(params["method"], params["protection"])
+        return announce(value(Home.from_environment(), run=run, task=params["task"], budget=budget, method=method))
 
     # A region that failed stands red in the grid; the others go on.
     @task(task_display_name="宣布 · Announce", trigger_rule="all_done_min_one_success", outlets=[VALUATION])

@@ -17,6 +17,7 @@ from headwater_console import (
     payment_pages,
     policy_api,
     policy_pages,
+    value_pages,
 )
 from headwater_console.readings import Readings
 from headwater_console.views import Views
@@ -57,9 +58,9 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
         guarded.include_router(router, dependencies=[Depends(authorize)])
     apis = (
         *(coding_api.reading, extremes_api.reading, payment_api.reading, policy_api.reading),
-        indicators_api.reading,
+        *(indicators_api.reading, value_pages.reading),
     )
-    shown = (pages.router, policy_pages.router, payment_pages.router)
+    shown = (pages.router, policy_pages.router, payment_pages.router, value_pages.router)
     for router in (*shown, files.router, *apis, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)

@@ -3,7 +3,8 @@
 import os
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from headwater_console.records import (
     Batches,
     BatchFilter,
     Change,
+    Choice,
     Evolution,
     Landing,
     Money,
@@ -27,6 +29,8 @@ from headwater_console.records import (
     QualityRun,
     ReturnFile,
     Source,
+    ValueLine,
+    ValueMonth,
     Version,
 )
 
@@ -158,6 +162,28 @@ class Readings:
         rows = self._ask("knowledge", "valuation", _SOURCES)
         return tuple(Source(*row[:-1], as_of=_utc(row[-1])) for row in rows)
 
+    def value_months(self) -> tuple[tuple[str, str, date], ...]:
+        """Read which tasks and regions were valued as of which months, the newest first."""
+        rows = self._ask("knowledge", "selection", _VALUE_MONTHS) if self._has("marts", "fct_source_value") else []
+        return tuple((str(task), str(region), month) for task, region, month in rows)
+
+    def value_month(self, task: str, region: str, month: date) -> ValueMonth:
+        """Read one of ``value_months``."""
+        (row,) = self._ask("knowledge", "selection", _CHOICE, task, region, month)
+        told = dict(zip((field.name for field in fields(Choice)), row, strict=True))
+        lists = {name: tuple(told[name] or ()) for name in ("chosen", "gains", "refused", "small")}
+        choice = Choice(**{**told, **lists, "as_of": _utc(told["as_of"])})
+        lines = self._ask("marts", "fct_source_value", _VALUES, task, region, month)
+        gone = self._ask("marts", "fct_source_value", _GONE, task, region, choice.month_before, task, region, month)
+        return ValueMonth(
+            task=task,
+            region=region,
+            month=month,
+            choice=choice,
+            lines=tuple(ValueLine(*line) for line in lines),
+            gone=tuple(name for (name,) in gone),
+        )
+
     def _versions(self) -> tuple[Version, ...]:
         rows = self._ask("knowledge", "model_version", _VERSIONS)
         return tuple(Version(*row[:5], tuple(row[5]), *row[6:-1], as_of=_utc(row[-1])) for row in rows)
@@ -174,6 +200,12 @@ class Readings:
 
     def _ask(self, schema: str, table: str, query: str, *values: object) -> list[Any]:
         """Run a query on a table; before its stage has run for the first time there is none, hence no rows."""
+        if not self._has(schema, table):
+            return []
+        with self._lock:
+            return self._query(query, *values)
+
+    def _has(self, schema: str, table: str) -> bool:
         with self._lock:
             present = self._query(
                 "SELECT 1 FROM information_schema.tables"
@@ -181,7 +213,7 @@ class Readings:
                 schema,
                 table,
             )
-            return self._query(query, *values) if present else []
+        return bool(present)
 
     def _query(self, query: str, *values: object) -> list[Any]:
         if self._lake is None:
@@ -243,8 +275,46 @@ LEFT JOIN (
     SELECT fixmedins_code, any_value(hospital_name) AS hospital_name, any_value(hospital_name_en) AS hospital_name_en
     FROM lake.raw.hospital GROUP BY ALL
 ) AS h ON h.fixmedins_code = v.source
-QUALIFY dense_rank() OVER (PARTITION BY v.region ORDER BY v.as_of DESC, v.run DESC) = 1
+QUALIFY dense_rank() OVER (PARTITION BY v.region ORDER BY v.month DESC NULLS LAST, v.as_of DESC, v.run DESC) = 1
 ORDER BY v.region, v.value DESC
+"""
+
+_VALUE_MONTHS = """
+SELECT DISTINCT task, region, month FROM lake.knowledge.selection ORDER BY month DESC, task, region
+"""
+
+_CHOICE = """
+SELECT (
+           SELECT max(before.month) FROM lake.knowledge.selection AS before
+           WHERE before.task = s.task AND before.region = s.region AND before.month < s.month
+       ), as_of, snapshot, method, unit, protection, judging_records, evaluations, seconds, chosen, gains, spent,
+       budget, budget_unit, bound, share, proof_zh, proof_en, is_conditional, algorithm, ratio, ratio_low, ratio_high,
+       diminish, bytes, attributable, rounds, epsilon, leverage, r2_target_only, r2_selected, r2_all, refused, small,
+       mlflow_run
+FROM lake.knowledge.selection AS s
+WHERE task = ? AND region = ? AND month = ?
+"""
+
+_VALUES = """
+SELECT v.source, coalesce(h.hospital_name, v.source), coalesce(h.hospital_name_en, v.source), v.city, v.stays, v.value,
+       v.value_low, v.value_high, v.rank, v.rank_low, v.rank_high, v.stability, v.is_selected, v.reason_zh, v.reason_en,
+       v.finding_zh, v.finding_en, v.cost, v.value_before, v.rank_before, v.was_selected, v.value_change,
+       v.places_gained, v.change
+FROM lake.marts.fct_source_value AS v
+LEFT JOIN (
+    SELECT source_id || ':' || fixmedins_code AS hospital_id, any_value(hospital_name) AS hospital_name,
+           any_value(hospital_name_en) AS hospital_name_en
+    FROM lake.raw.hospital GROUP BY ALL
+) AS h ON h.hospital_id = v.hospital_id
+WHERE v.task = ? AND v.region = ? AND v.month = ?
+ORDER BY v.rank
+"""
+
+_GONE = """
+SELECT source FROM lake.marts.fct_source_value WHERE task = ? AND region = ? AND month = ?
+EXCEPT
+SELECT source FROM lake.marts.fct_source_value WHERE task = ? AND region = ? AND month = ?
+ORDER BY 1
 """
 
 _VERSIONS = """

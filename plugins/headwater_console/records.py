@@ -9,8 +9,8 @@ from headwater.adapters.incidents import Incident
 from headwater.adapters.report import folder_name
 
 __all__ = [
-    "PAGE_ROWS", "Batch", "BatchFilter", "Batches", "Change", "Evolution", "Landing", "Money", "Overview", "Quality",
-    "QualityRun", "ReturnFile", "Source", "Version",
+    "PAGE_ROWS", "Batch", "BatchFilter", "Batches", "Change", "Choice", "Evolution", "Landing", "Money", "Overview",
+    "Quality", "QualityRun", "ReturnFile", "Source", "ValueLine", "ValueMonth", "Version",
 ]  # fmt: skip
 
 PAGE_ROWS = 50
@@ -162,6 +162,101 @@ class Source:
     selected: bool
     method: str
     as_of: datetime
+
+
+@dataclass(frozen=True)
+class ValueLine:
+    """One source's worth in a month, and what changed since the month valued before; as the mart says."""
+
+    source: str
+    name: str
+    name_en: str
+    city: str
+    stays: int
+    value: float
+    low: float
+    high: float
+    rank: int
+    rank_low: int
+    rank_high: int
+    stability: float
+    is_selected: bool
+    reason_zh: str
+    reason_en: str
+    finding_zh: str | None
+    finding_en: str | None
+    cost: float
+    value_before: float | None
+    rank_before: int | None
+    was_selected: bool | None
+    value_change: float | None
+    places_gained: int | None
+    change: str
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything changed that intervals do not explain: it is new, or differs in value or choice."""
+        turned = self.was_selected is not None and self.was_selected != self.is_selected
+        return self.change in ("new", "up", "down") or turned
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one valuation chose, and what it rests on."""
+
+    month_before: date | None
+    as_of: datetime
+    snapshot: int
+    method: str
+    unit: str
+    protection: str
+    judging_records: int | None
+    evaluations: int
+    seconds: float
+    chosen: tuple[str, ...]
+    gains: tuple[float, ...]
+    spent: float
+    budget: float
+    budget_unit: str
+    bound: float | None
+    share: float | None
+    proof_zh: str
+    proof_en: str
+    is_conditional: bool
+    algorithm: str
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    diminish: bool
+    bytes: int
+    attributable: int
+    rounds: int
+    epsilon: float
+    leverage: float
+    r2_target_only: float
+    r2_selected: float | None
+    r2_all: float
+    refused: tuple[dict[str, str], ...]
+    small: tuple[dict[str, object], ...]
+    mlflow_run: str
+
+
+@dataclass(frozen=True)
+class ValueMonth:
+    """The valuation of a region in a month; ``gone`` were valued the month before and are not now."""
+
+    task: str
+    region: str
+    month: date
+    choice: Choice
+    lines: tuple[ValueLine, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def by_order(self) -> tuple[tuple[ValueLine, float], ...]:
+        """The chosen, in the order in which each adds most to those before it, with what it adds."""
+        lines = {line.source: line for line in self.lines}
+        return tuple((lines[name], gain) for name, gain in zip(self.choice.chosen, self.choice.gains, strict=True))
 
 
 @dataclass(frozen=True)

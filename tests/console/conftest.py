@@ -1,5 +1,6 @@
 """A furnished installation: real stores with what every stage leaves behind, written by the stages' own adapters."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -44,7 +45,7 @@ def furnish(home: Home) -> None:
     _returns(home)
     with lake.connect(home) as connection:
         _hospitals(connection)
-        _knowledge(connection)
+        _knowledge(home, connection)
         _quality(home, connection)
 
 
@@ -105,25 +106,9 @@ def _hospitals(connection: lake.duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE lake.marts.fct_fee_line AS SELECT range AS line_no FROM range(70123)")
 
 
-def _knowledge(connection: lake.duckdb.DuckDBPyConnection) -> None:
-    knowledge.prepare(connection)
-    values = {"H0101": 0.214, "H0102": 0.132, "H0103": -0.012}
-    rows = [
-        {
-            **SEEN,
-            **{
-                "source": source,
-                "city": "江城市",
-                "stays": 950,
-                "selected": value > 0,
-                "bytes": 4096,
-                "method": "exact",
-            },
-            **{"value": value, "low": value - 0.01, "high": value + 0.01},
-        }
-        for source, value in values.items()
-    ]
-    knowledge.replace(connection, "valuation", key=KEY, rows=rows)
+def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
+    knowledge.prepare(home, connection)
+    _valuations(connection)
     versions = [
         {
             **SEEN,
@@ -145,6 +130,73 @@ def _knowledge(connection: lake.duckdb.DuckDBPyConnection) -> None:
         for source, state, action in (("H0103", "out", "drop"), ("H0101", "in", "keep"))
     ]
     knowledge.replace(connection, "evolution", key=KEY, rows=changes)
+
+
+MONTHS = {
+    date(2025, 12, 1): {"H0101": (0.150, True), "H0102": (0.131, False), "H0104": (0.02, False)},
+    date(2026, 1, 1): {"H0101": (0.214, True), "H0102": (0.132, True), "H0103": (-0.012, False)},
+}
+"""Values and choices: H0101 rises beyond its interval, H0102 joins the chosen, H0103 is new, H0104 is gone."""
+
+
+def _valuations(connection: lake.duckdb.DuckDBPyConnection) -> None:
+    for month, values in MONTHS.items():
+        key = {"task": "stay_cost", "region": "楚源省", "month": month}
+        rows = [_valued(source, *told, rank) for rank, (source, told) in enumerate(values.items(), start=1)]
+        knowledge.replace(connection, "valuation", key=key, rows=rows)
+        chosen = [source for source, (_, selected) in values.items() if selected]
+        knowledge.replace(connection, "selection", key=key, rows=[_selection(chosen)])
+    connection.execute(
+        "CREATE TABLE lake.marts.dim_hospital AS SELECT source_id || ':' || fixmedins_code AS hospital_id, * "
+        "FROM lake.raw.hospital"
+    )
+    # The project's own views, its references written out.
+    for schema, file in (
+        ("staging", "staging/claims/stg_claims__source_value"),
+        ("marts", "marts/core/fct_source_value"),
+    ):
+        text = (PROJECT / "dbt_project" / "models" / f"{file}.sql").read_text(encoding="utf-8")
+        text = re.sub(r"\{\{ config\([^}]*\) \}\}", "", text)
+        text = re.sub(r"\{\{ source\('(\w+)', '(\w+)'\) \}\}", r"lake.\1.\2", text)
+        text = text.replace("{{ ref('stg_claims__source_value') }}", "lake.staging.stg_claims__source_value")
+        text = text.replace("{{ ref('dim_hospital') }}", "lake.marts.dim_hospital")
+        connection.execute(f"CREATE VIEW lake.{schema}.{Path(file).name} AS {text}")
+
+
+def _valued(source: str, value: float, selected: bool, rank: int) -> dict[str, object]:
+    return {
+        **SEEN,
+        **{"run": "r1", "source": source, "city": "江城市", "stays": 950, "selected": selected, "bytes": 4096},
+        **{"method": "exact", "unit": "R²", "value": value, "low": value - 0.01, "high": value + 0.01},
+        **{"rank": rank, "rank_low": rank, "rank_high": rank, "stability": 1.0},
+        **{"judged_low": value - 0.01, "judged_high": value + 0.01, "judged_rank_low": max(1, rank - 1)},
+        **{"judged_rank_high": rank, "judged_stability": 0.83, "cost": 1.0, "cost_unit": "sources"},
+        **{"reason_zh": "加入后效用提高。", "reason_en": "It adds to those before it."},
+        **({"finding_zh": "过于相同。", "finding_en": "Too like another."} if source == "H0103" else {}),
+    }
+
+
+def _selection(chosen: list[str]) -> dict[str, object]:
+    refused = {
+        **{
+            "source": "H0109",
+            "code": "E-FEATURE-FINITE",
+            "reason_zh": "年龄不是数。",
+            "reason_en": "Ages are no numbers.",
+        },
+        **{"remedy_zh": "请改正。", "remedy_en": "Correct them."},
+    }
+    return {
+        **SEEN,
+        **{"run": "r1", "method": "exact", "concept": "shapley", "unit": "R²", "protection": "clear", "version": "0"},
+        **{"evaluations": 8, "seconds": 0.2, "judging_records": 640, "chosen": chosen, "gains": [0.1] * len(chosen)},
+        **{"utility": 0.2, "spent": float(len(chosen)), "budget": 8.0, "budget_unit": "sources", "bound": 0.21},
+        **{"share": 0.952, "proof_zh": "逐一比较了所有可行组合", "proof_en": "every affordable set was compared"},
+        **{"is_conditional": False, "algorithm": "exhaustive", "ratio": 1.2, "ratio_low": 1.1, "ratio_high": 1.4},
+        **{"diminish": True, "bytes": 12288, "attributable": 8000, "rounds": 1, "epsilon": 0.0, "leverage": 1.0},
+        **{"r2_target_only": 0.31, "r2_selected": 0.52, "r2_all": 0.47, "refused": [refused]},
+        **{"small": [{"source": "H0111", "stays": 12}], "mlflow_run": "abc"},
+    }
 
 
 def _quality(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:

@@ -112,12 +112,38 @@ def test_every_control_is_reached_by_keyboard(page: Page) -> None:
     assert {"Overview", "Batches", "Quality report", "中文", "English", "Filter"} <= set(reached)
 
 
-@pytest.mark.parametrize("path", ["/", "/batches", "/quality", "/sources", "/policies", "/payment", "/what-if"])
+@pytest.mark.parametrize(
+    "path", ["/", "/batches", "/quality", "/sources", "/values", "/policies", "/payment", "/what-if"]
+)
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_a_phone_scrolls_down_only(page: Page, path: str, lang: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{path}?lang={lang}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_month_is_chosen_and_the_chart_fits_the_screen(page: Page) -> None:
+    page.goto("/values?lang=en")
+    expect(page.locator("svg.whiskers.wide")).to_be_visible()
+    expect(page.locator("svg.whiskers.narrow")).to_be_hidden()
+    page.get_by_label("Month").select_option("2025-12")
+    page.wait_for_url("**month=2025-12**")
+    expect(page.get_by_text("This is the first valuation")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("was valued then, and is not now.")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("svg.whiskers.wide")).to_be_hidden()
+    narrow = page.locator("svg.whiskers.narrow")
+    expect(narrow).to_be_visible()
+    # Its texts are as large as the page's own: the drawing is not a wide one made small.
+    assert narrow.evaluate("one => one.getBoundingClientRect().width / one.viewBox.baseVal.width") > 0.85
+    overlaps = """() => {
+      const texts = [...document.querySelectorAll('svg.whiskers.narrow text')];
+      const boxes = texts.map((one) => one.getBoundingClientRect());
+      return boxes.some((a, i) => boxes.some((b, j) => i < j && a.left < b.right && b.left < a.right
+        && a.top < b.bottom && b.top < a.bottom));
+    }"""
+    assert not page.evaluate(overlaps)
 
 
 def test_without_scripts_every_page_still_works(browser: Browser, address: str) -> None:

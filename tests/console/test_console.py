@@ -19,7 +19,7 @@ from headwater.adapters.report import SCRIPT_HASH
 CONSOLE = Path(__file__).resolve().parents[2] / "plugins" / "headwater_console"
 CHINESE = re.compile(r"[一-鿿]")
 REPORT = "reports/quality/manual__2026-01-05T08-00-00-00-00"
-PAGES = ["/", "/batches", "/quality", "/sources", "/policies", "/payment", "/what-if"]
+PAGES = ["/", "/batches", "/quality", "/sources", "/values", "/policies", "/payment", "/what-if"]
 KEY = {"x-who": "clerk"}
 DECISIONS = (
     *("/api/v1/coding/decisions", "/api/v1/coding/confirmations", "/api/v1/extremes/decisions"),
@@ -120,7 +120,7 @@ def open_addresses(app: FastAPI) -> list[str]:
 
 
 def test_every_route_is_behind_the_login(app: FastAPI, clerk: TestClient) -> None:
-    assert len(every_address(app)) == 39
+    assert len(every_address(app)) == 41
     assert open_addresses(app) == []
     assert all(clerk.get(address).status_code != 401 for address in every_address(app))
     assert {clerk.get(address).status_code for address in ("/docs", "/redoc", "/openapi.json")} == {404}
@@ -248,6 +248,75 @@ def test_sources_are_filtered_by_their_address(clerk: TestClient) -> None:
     assert "0 sources." in clerk.get("/sources?lang=en&region=nowhere").text
 
 
+def test_the_values_of_a_month_say_what_changed_and_what_the_choice_rests_on(clerk: TestClient) -> None:
+    words = re.sub(r"\s+", " ", " ".join(outline(clerk, "/values?lang=en").words))
+    for fact in (
+        "Values and intervals in 2026-01 (R²)",
+        "bootstrap over 640",
+        "0.2040 … 0.2240",
+        "Jiangcheng People's Hospital 1 +0.0640 up beyond its interval",
+        "Jiangcheng People's Hospital 2 now chosen +0.0010 within its interval",
+        "Jiangcheng People's Hospital 3 new source",
+        "H0104 was valued then, and is not now.",
+        "2 of 3 sources chosen, and why",
+        "It adds to those before it.",
+        "suspected",
+        "Too like another.",
+        "reaches at least 95.2 % of the best",
+        "every affordable set was compared",
+        "diminish · 1.20 (1.10 … 1.40)",
+        "2 sources / 8 sources",
+        "12,288",
+        "every source answers for itself",
+        "Ages are no numbers.",
+        "Correct them.",
+        "H0111 (12)",
+    ):
+        assert fact in words, fact
+
+
+def test_the_first_month_has_nothing_to_compare_with(clerk: TestClient) -> None:
+    html = clerk.get("/values?month=2025-12&lang=en").text
+    assert "This is the first valuation" in html
+    assert re.search(r'<option value="2025-12" selected>', html)
+    assert 'class="before"' not in html
+    assert clerk.get("/values?month=2024-01").status_code == 404
+    assert clerk.get("/values?region=nowhere").status_code == 404
+    assert clerk.get("/values?month=soon").status_code == 422
+
+
+def test_the_chart_is_drawn_to_the_scale_of_its_table(clerk: TestClient) -> None:
+    html = clerk.get("/values?lang=en").text
+    for kind in ("wide", "narrow"):
+        drawn = re.search(rf'<svg class="whiskers {kind}".*?</svg>', html, re.DOTALL)
+        assert drawn is not None
+        dots = [float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', drawn[0])]
+        ticks = {
+            float(text): float(x) for x, text in re.findall(r'class="tick" x="([\d.]+)"[^>]*>([-\d.]+)<', drawn[0])
+        }
+        (first, start), *_, (last, end) = sorted(ticks.items())
+        values = [first + (last - first) * (dot - start) / (end - start) for dot in dots]
+        assert values == pytest.approx([0.214, 0.132, -0.012], abs=0.002)
+        whiskers = re.findall(r'class="whisker" x1="([\d.]+)" x2="([\d.]+)"', drawn[0])[::3]
+        assert all(float(low) < dot < float(high) for (low, high), dot in zip(whiskers, dots, strict=True))
+        assert len(re.findall('class="before"', drawn[0])) == 2
+
+
+def test_the_values_are_data_too(clerk: TestClient) -> None:
+    told = clerk.get("/api/v1/source-values?month=2026-01").json()
+    assert (told["region"], told["month"], told["choice"]["month_before"]) == ("楚源省", "2026-01-01", "2025-12-01")
+    assert [(line["source"], line["change"]) for line in told["lines"]] == [
+        ("H0101", "up"),
+        ("H0102", "within"),
+        ("H0103", "new"),
+    ]
+    assert told["gone"] == ["H0104"]
+    assert told["choice"]["chosen"] == ["H0101", "H0102"]
+    assert [one["month"] for one in told["known"]] == ["2026-01-01", "2025-12-01"]
+    missing = clerk.get("/api/v1/source-values?month=2020-01")
+    assert (missing.status_code, missing.json()["code"]) == (404, "E-VALUE-NONE")
+
+
 def test_pages_of_the_list_hold_every_batch_once(clerk: TestClient) -> None:
     seen: list[str] = []
     for page in (1, 2):
@@ -310,6 +379,8 @@ def test_before_anything_has_run_the_pages_say_so(home: Home) -> None:
         assert "No batch. Trigger" in html
         assert "No quality report yet" in client.get("/quality?lang=en").text
         assert "0 batches" in client.get("/batches?lang=en").text
+        assert "Not valued yet" in client.get("/values?lang=en").text
+        assert client.get("/api/v1/source-values").status_code == 404
 
 
 def test_the_console_may_stand_below_any_path(furnished: Home) -> None:

@@ -15,6 +15,8 @@ import pytest
 from headwater.adapters.airflow import ASSETS, HELD, HELD_ALIAS, Tag
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.stack import POOLS
+from headwater.adapters.terms import UNITS
+from headwater.security import PROTECTIONS
 from headwater.steps.decide import CHOICES
 from headwater.steps.deliveries import option as option_of
 from headwater.valuation import approaches
@@ -44,7 +46,7 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         "quality_verdict",
         Tag.VALUATION,
         {"list_regions": "", "value_region": "mapped", "publish": "-> source_valuation"},
-        {"task", "budget", "method", "region", "seed"},
+        {"task", "budget", "unit", "method", "protection", "region", "month", "seed"},
     ),
     "aggregate_knowledge": (
         "source_valuation",
@@ -251,10 +253,18 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
             assert {"enum", "pattern", "maxLength"} & set(field), (dag_id, name)
 
 
-def test_every_way_to_value_is_offered_but_those_that_need_more(dags: dict[str, Any]) -> None:
-    """Retraining needs the records; sums need a protection handed in."""
+def test_every_way_to_value_is_offered_but_the_one_that_needs_records(dags: dict[str, Any]) -> None:
+    """Retraining needs the records."""
     field = next(field for dag_id, name, field in forms(dags) if (dag_id, name) == ("value_sources", "method"))
-    assert set(field["enum"]) == set(approaches()) - {"retraining", "sums"}
+    assert set(field["enum"]) == set(approaches()) - {"retraining"}
+
+
+def test_sources_can_be_protected_and_paid_in_whatever_the_engine_knows(dags: dict[str, Any]) -> None:
+    found = {name: field for dag_id, name, field in forms(dags) if dag_id == "value_sources"}
+    assert set(found["protection"]["enum"]) == set(PROTECTIONS)
+    assert set(found["unit"]["enum"]) == {"sources", "bytes", *UNITS}
+    jsonschema.validate("2025-06", found["month"])
+    jsonschema.validate(2.5, found["budget"])
 
 
 @pytest.mark.parametrize(
@@ -263,6 +273,10 @@ def test_every_way_to_value_is_offered_but_those_that_need_more(dags: dict[str, 
         ("value_sources", "budget", 0),
         ("value_sources", "budget", "8"),
         ("value_sources", "method", "guess"),
+        ("value_sources", "unit", "hours"),
+        ("value_sources", "protection", "none"),
+        ("value_sources", "month", "2025-13"),
+        ("value_sources", "month", "2025-06-01"),
         ("value_sources", "seed", -1),
         ("aggregate_knowledge", "city_protection", "none"),
         ("aggregate_knowledge", "model", "../../etc/passwd"),

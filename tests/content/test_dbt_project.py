@@ -16,7 +16,7 @@ import duckdb
 import psycopg
 import pytest
 
-from headwater.adapters import dbt, lake, postgres, raw
+from headwater.adapters import dbt, knowledge, lake, postgres, raw
 from headwater.adapters.home import Home
 from headwater.claims.canonical import ENTITIES
 from headwater.errors import Refusal
@@ -615,6 +615,23 @@ def test_shares_that_do_not_sum_to_one_are_refused(home: Home, changeable: duckd
     assert "cost_shares" not in refused.value.reason.en
 
 
+def test_a_valuation_stands_in_the_mart_at_once(changeable: duckdb.DuckDBPyConnection) -> None:
+    for month, value in ((1, 0.2), (2, 0.4)):
+        key = {"task": "stay_cost", "region": "楚源省", "month": date(2026, month, 1)}
+        row = {"run": "r", "source": "A", "value": value, "low": value, "high": value, "selected": True, "rank": 1}
+        judged = {"judged_low": value - 0.05, "judged_high": value + 0.05, "unit": "R²", "method": "exact"}
+        knowledge.replace(changeable, "valuation", key=key, rows=[row | judged])
+    # One of before there were months.
+    old = {"run": "old", "task": "stay_cost", "region": "楚源省"}
+    knowledge.replace(changeable, "valuation", key=old, rows=[{"source": "A", "value": 9.0}])
+    found = records(changeable, "SELECT * FROM lake.marts.fct_source_value ORDER BY month")
+    told = [(one["month"], one["hospital_id"], one["value_low"], one["change"]) for one in found]
+    assert told == [
+        (date(2026, 1, 1), "h1:A", pytest.approx(0.15), "first"),
+        (date(2026, 2, 1), "h1:A", pytest.approx(0.35), "up"),
+    ]
+
+
 # The house rules of the project
 
 
@@ -682,6 +699,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
         "fct_item_use",
         "fct_payment",
         "fct_readmission",
+        "fct_source_value",
         "fct_special_use",
         "fct_stay",
         "fct_stay_group",
@@ -737,7 +755,7 @@ def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
 
 ANSWERS = {
     *("coded_item", "assigned_value", "item_usage", "stay_group", "stay_payment", "payment_line", "budget"),
-    *("pool", "comparison", "extreme_stay", "cost_cell", "cost_difference", "price_difference"),
+    *("pool", "comparison", "extreme_stay", "cost_cell", "cost_difference", "price_difference", "source_value"),
 }
 
 

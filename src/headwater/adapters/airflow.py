@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -113,15 +113,21 @@ def must_pass(verdict: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def occasion(*, region: str, seed: int) -> "Run":
-    """Return the occasion of the running task: repeated under the same run, a step replaces what it wrote."""
+def occasion(*, region: str, seed: int, month: str | None = None) -> "Run":
+    """Return the occasion of the running task: repeated under the same run, a step replaces what it wrote.
+
+    Parameters
+    ----------
+    month : as ``2026-01``, the last one that is known; None for all
+    """
     from headwater.adapters.knowledge import Run
 
     context: dict[str, Any] = get_current_context()  # type: ignore[assignment]
     # What the template of the map index shows.
     context["region"] = region
     run = context["dag_run"]
-    return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region)
+    until = date.fromisoformat(f"{month}-01") if month else None
+    return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region, month=until)
 
 
 def report_failure(context: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -14,7 +15,7 @@ from headwater.errors import Message, Refusal
 from headwater.federation import TableSource
 from headwater.types import SourceId
 
-__all__ = ["DataSeen", "Region", "Target", "choose_region", "read"]
+__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Region:
     small: Mapping[SourceId, int]
     target: Target
     pooled: TableSource
+
+    @property
+    def newest(self) -> date | None:
+        """First day of the newest month of the sources' stays."""
+        return pc.max(self.pooled.table.column("month")).as_py()
 
 
 def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: str | None, snapshot: int) -> str:
@@ -149,6 +155,39 @@ def read(
     )
 
 
+def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
+    """Return the region as it was known at the end of ``month``: later stays, of the sources and its own, are gone.
+
+    Parameters
+    ----------
+    min_stays : sources with fewer stays until then become ``small``
+
+    Raises
+    ------
+    Refusal
+        ``E-FEATURE-MONTH`` for a month after the newest, or before the first
+    """
+
+    def until(table: pa.Table) -> pa.Table:
+        return table.filter(pc.less_equal(table.column("month"), pa.scalar(month, table.column("month").type)))
+
+    own, newest, kept = region.target, region.newest, until(region.pooled.table)
+    if newest is None or month > newest or not kept.num_rows:
+        raise _no_month(region, month)
+    sources = tuple(replace(source, table=until(source.table)) for source in region.sources)
+    stays = {source.source_id: source.table.num_rows for source in sources}
+    enough = {source: count for source, count in stays.items() if count >= min_stays}
+    return replace(
+        region,
+        sources=tuple(source for source in sources if source.source_id in enough),
+        cities={source: region.cities[source] for source in enough},
+        stays=enough,
+        small=dict(sorted({**region.small, **{s: n for s, n in stays.items() if s not in enough}}.items())),
+        target=Target(*(until(part) for part in (own.train, own.valid, own.test))),
+        pooled=replace(region.pooled, table=kept),
+    )
+
+
 def _at(mart: str, snapshot: int) -> str:
     return f"lake.{mart} AS stay AT (VERSION => {int(snapshot)})"
 
@@ -197,6 +236,18 @@ def _one_currency(currencies: list[str], region: str) -> str:
         "E-FEATURE-CURRENCY",
         Message(f"“{region}”有多种货币：{currencies}。", f"{region} has several currencies: {currencies}."),
         Message("请把来源分到不同区域。", "Put the sources into different regions."),
+    )
+
+
+def _no_month(region: Region, month: date) -> Refusal:
+    newest = f"{region.newest:%Y-%m}" if region.newest else "–"
+    return Refusal(
+        "E-FEATURE-MONTH",
+        Message(
+            f"“{region.name}”在 {month:%Y-%m} 尚无可用的住院；最新月份为 {newest}。",
+            f"{region.name} has no stays to know by {month:%Y-%m}; its newest month is {newest}.",
+        ),
+        Message("请给出已有数据的月份，或留空。", "Give a month that has data, or leave it empty."),
     )
 
 

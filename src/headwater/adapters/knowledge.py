@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import duckdb
 import pyarrow as pa
 
+from headwater.adapters import lake
+from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
 __all__ = ["TABLES", "Run", "Valued", "latest_valuation", "prepare", "replace"]
@@ -25,6 +27,63 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "selected": "BOOLEAN",
         "bytes": "BIGINT",
         "method": "VARCHAR",
+        "month": "DATE",
+        "unit": "VARCHAR",
+        "rank": "BIGINT",
+        "rank_low": "BIGINT",
+        "rank_high": "BIGINT",
+        "stability": "DOUBLE",
+        "judged_low": "DOUBLE",
+        "judged_high": "DOUBLE",
+        "judged_rank_low": "BIGINT",
+        "judged_rank_high": "BIGINT",
+        "judged_stability": "DOUBLE",
+        "cost": "DOUBLE",
+        "cost_unit": "VARCHAR",
+        "reason_zh": "VARCHAR",
+        "reason_en": "VARCHAR",
+        "finding_zh": "VARCHAR",
+        "finding_en": "VARCHAR",
+    },
+    "selection": {
+        **_KEY,
+        "month": "DATE",
+        "method": "VARCHAR",
+        "concept": "VARCHAR",
+        "unit": "VARCHAR",
+        "protection": "VARCHAR",
+        "version": "VARCHAR",
+        "evaluations": "BIGINT",
+        "seconds": "DOUBLE",
+        "judging_records": "BIGINT",
+        "chosen": "VARCHAR[]",
+        "gains": "DOUBLE[]",
+        "utility": "DOUBLE",
+        "spent": "DOUBLE",
+        "budget": "DOUBLE",
+        "budget_unit": "VARCHAR",
+        "bound": "DOUBLE",
+        "share": "DOUBLE",
+        "proof_zh": "VARCHAR",
+        "proof_en": "VARCHAR",
+        "is_conditional": "BOOLEAN",
+        "algorithm": "VARCHAR",
+        "ratio": "DOUBLE",
+        "ratio_low": "DOUBLE",
+        "ratio_high": "DOUBLE",
+        "diminish": "BOOLEAN",
+        "bytes": "BIGINT",
+        "attributable": "BIGINT",
+        "rounds": "BIGINT",
+        "epsilon": "DOUBLE",
+        "leverage": "DOUBLE",
+        "r2_target_only": "DOUBLE",
+        "r2_selected": "DOUBLE",
+        "r2_all": "DOUBLE",
+        "refused": "STRUCT(source VARCHAR, code VARCHAR, reason_zh VARCHAR, reason_en VARCHAR, "
+        "remedy_zh VARCHAR, remedy_en VARCHAR)[]",
+        "small": "STRUCT(source VARCHAR, stays BIGINT)[]",
+        "mlflow_run": "VARCHAR",
     },
     "model_version": {
         **_KEY,
@@ -63,7 +122,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "change_size": "DOUBLE",
     },
 }
-"""Columns and DuckDB types. ``value`` is in R² on ln(cost), ``as_of`` in UTC, ``is_champion`` as it was then."""
+"""Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
+``is_champion`` as it was then. A valuation knows the stays up to and including ``month``; ``low`` and ``high`` are what
+sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
+valuation: what was chosen, and what it rests on. Rows of before there were months have none."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +138,14 @@ class Run:
     at : when, with time zone
     seed : of everything random in it
     region : whose stays; None where the mart has one region only
+    month : first day of the last month whose stays are known; None for all that there are
     """
 
     name: str
     at: datetime
     seed: int
     region: str | None = None
+    month: date | None = None
 
     def key(self, task: str, region: str) -> dict[str, object]:
         """Return the columns by which the rows of this occasion are found again."""
@@ -112,11 +176,10 @@ class Valued:
     selected: bool
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the knowledge tables that are missing."""
-    for table, columns in TABLES.items():
-        declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.execute(f"CREATE TABLE IF NOT EXISTS lake.knowledge.{table} ({declared})")
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the knowledge tables and columns that are missing; many processes may call it at once."""
+    tables = {table: tuple(columns.items()) for table, columns in TABLES.items()}
+    lake.create_tables(home, connection, schema="knowledge", tables=tables)
 
 
 def replace(
@@ -145,12 +208,12 @@ def replace(
 
 
 def latest_valuation(connection: duckdb.DuckDBPyConnection, *, task: str, region: str) -> list[Valued]:
-    """Return the newest valuation of a region, by source; none at all is refused."""
+    """Return the valuation of a region that knows the newest month, by source; none at all is refused."""
     rows = connection.execute(
         """
         SELECT run, source, value, low, high, selected FROM lake.knowledge.valuation
         WHERE task = $task AND region = $region
-        QUALIFY dense_rank() OVER (ORDER BY as_of DESC, run DESC) = 1
+        QUALIFY dense_rank() OVER (ORDER BY month DESC NULLS LAST, as_of DESC, run DESC) = 1
         ORDER BY source
         """,
         {"task": task, "region": region},

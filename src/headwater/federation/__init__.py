@@ -12,7 +12,7 @@ from headwater.federation.source import (
     TableSource,
     UpdateQuestion,
 )
-from headwater.federation.transport import InProcess, Remembering, SourceFault, Transport
+from headwater.federation.transport import InProcess, Remembering, SourceFault, Transport, Without
 
 __all__ = [
     "Answers",
@@ -29,5 +29,6 @@ __all__ = [
     "TableSource",
     "Transport",
     "UpdateQuestion",
+    "Without",
     "ask",
 ]

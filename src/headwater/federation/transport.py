@@ -12,7 +12,7 @@ from headwater.federation.source import Computed, Question, Source, TableSource,
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["InProcess", "Remembering", "SourceFault", "Transport"]
+__all__ = ["InProcess", "Remembering", "SourceFault", "Transport", "Without"]
 
 _BREAKDOWNS = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError, pa.ArrowException)
 
@@ -94,6 +94,25 @@ class Remembering:
         if (to, question) not in self._answers:
             self._answers[to, question] = self.transport.send(to, question)
         return self._answers[to, question]
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """Some sources are reached no more, as they may not be used."""
+
+    transport: Transport
+    refused: frozenset[SourceId]
+
+    @property
+    def source_ids(self) -> tuple[SourceId, ...]:
+        """The sources that are left."""
+        return tuple(source for source in self.transport.source_ids if source not in self.refused)
+
+    def send(self, to: SourceId, question: Question | Computed) -> bytes:
+        """Carry the question; who is refused is not asked."""
+        if to in self.refused:
+            raise _fault(to, "已被排除", "is left out")
+        return self.transport.send(to, question)
 
 
 def _fault(source: SourceId, zh: str, en: str) -> SourceFault:

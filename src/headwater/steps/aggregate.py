@@ -142,7 +142,7 @@ def aggregate(
     """Join the sources that the newest valuation chose, compare, and register a version."""
     teacher = learner(_model(home, task, model))
     with lake.connect(home) as connection:
-        knowledge.prepare(connection)
+        knowledge.prepare(home, connection)
         valued, region = _read(connection, teacher, task=task, wanted=run.region)
         chosen = [line.source for line in valued if line.selected]
         climbing = _Climb(region, protections, f"{run.name}/{model}")

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 import duckdb
 
-from headwater.adapters import assigned, coding, compared, dbt, extremes, grouped, lake, priced, raw, references
+from headwater.adapters import (
+    assigned,
+    coding,
+    compared,
+    dbt,
+    extremes,
+    grouped,
+    knowledge,
+    lake,
+    priced,
+    raw,
+    references,
+)
 from headwater.adapters.home import Home
 
 __all__ = ["GROUPED_MARTS", "MARTS", "VIEWS", "BuildReport", "build", "build_grouped"]
@@ -31,6 +43,7 @@ VIEWS = (
     *("ind_spectrum_rank", "view_front_page", "view_fee_line", "ind_drug_share", "ind_consumable_share"),
     *("ind_average_stay", "ind_average_cost", "ind_fund_share", "ind_selfpay_share", "ind_readmission"),
     *("ind_antibiotic_rate", "ind_antibiotic_intensity", "ind_high_value_price", "ind_formulary_drug"),
+    "fct_source_value",
 )
 """Every mart that is a view; to count its rows would be to compute it."""
 
@@ -94,6 +107,7 @@ def build(home: Home, *, full_refresh: bool = False) -> BuildReport:
         references.create_tables(home, connection)
         for adapter in (grouped, priced, compared, extremes):
             adapter.create_tables(home, connection)
+        knowledge.prepare(home, connection)
         # What hospitals call their items and what is known of them decides values, and neither is a mart.
         assigned.refresh(home, connection)
         stands = _stands(connection, digest := dbt.digest(home))

@@ -77,7 +77,7 @@ def evolve(home: Home, *, run: Run, task: str = "stay_cost", min_stays: int = 10
     """
     learner = ridge_of(home, task)
     with lake.connect(home) as connection:
-        knowledge.prepare(connection)
+        knowledge.prepare(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         history = History.ask(region, learner)

@@ -1,44 +1,27 @@
 """Value: what each hospital's records are worth to the bureau's task, and which set to use."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from datetime import date
 
+import duckdb
 import numpy as np
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import features, knowledge, lake, mlflow, terms
 from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Ridge
 from headwater.content import models
-from headwater.errors import Message, Refusal
-from headwater.federation import InProcess, Remembering, ask
-from headwater.statistics import Statistic
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation import InProcess
+from headwater.steps import valued
+from headwater.steps.choose import Played, approach_of, play
+from headwater.steps.valued import SourceValue, Told
 from headwater.types import SourceId
-from headwater.valuation import Exchange, GramUtility, Target, Valuation, cautious, select
-from headwater.valuation import value as valued
+from headwater.valuation import Approach, Budget, Selection, Target
 
-__all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "value"]
-
-
-@dataclass(frozen=True)
-class SourceValue:
-    """One source's line.
-
-    Parameters
-    ----------
-    value, low, high : Shapley value and its interval, in R² on ln(cost) over the bureau's own records alone
-    bytes : exchanged with it, question and answer together
-    """
-
-    source: SourceId
-    city: str
-    stays: int
-    value: float
-    low: float
-    high: float
-    selected: bool
-    bytes: int
+__all__ = ["ValueReport", "ridge_of", "value"]
 
 
 @dataclass(frozen=True)
@@ -47,10 +30,16 @@ class ValueReport:
 
     Parameters
     ----------
+    month : first day of the last month whose stays it knows
+    unit : of the values: ``R²`` on ln(cost), or ``nats``
+    protection : what hid the answers
     sources : by falling value
-    refused : sources that gave no usable answer, and why
+    refused : sources that gave no usable answer or are proved untrue, and what to do
     small : hospitals below ``min_stays``, with their stays
-    r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``
+    selection : which set, its certificate, and a sentence for every source
+    budget : with what every source costs in its unit
+    r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``; where
+        only sums left, what ``selected`` would give is not known
     evaluations : coalitions whose utility was computed
     mlflow_run : where the run is recorded
     """
@@ -58,12 +47,17 @@ class ValueReport:
     run: str
     task: str
     region: str
+    month: date
     origins: tuple[str, ...]
     data: DataSeen
     method: str
+    unit: str
+    protection: str
     sources: tuple[SourceValue, ...]
-    refused: Mapping[SourceId, Message]
+    refused: Mapping[SourceId, HeadwaterError]
     small: Mapping[SourceId, int]
+    selection: Selection
+    budget: Budget
     r2: Mapping[str, float]
     evaluations: int
     mlflow_run: str
@@ -75,16 +69,23 @@ class ValueReport:
 
     def to_dict(self) -> dict[str, object]:
         """Return the small facts as JSON-safe values."""
+        bound = self.selection.certificate.bound
         return {
             "run": self.run,
             "task": self.task,
             "region": self.region,
+            "month": f"{self.month:%Y-%m}",
             "origins": list(self.origins),
             "snapshot": self.data.snapshot,
             "method": self.method,
+            "protection": self.protection,
             "sources": len(self.sources),
             "selected": list(self.selected),
-            "refused": {source: str(reason) for source, reason in self.refused.items()},
+            "spent": self.selection.cost,
+            "budget": f"{self.budget.limit:g} {self.budget.unit}",
+            "share_of_best": self.selection.share if np.isfinite(bound) else None,
+            "refused": {source: str(error.reason) for source, error in self.refused.items()},
+            "suspected": [line.source for line in self.sources if line.findings],
             "small": len(self.small),
             "bytes_per_source": max(line.bytes for line in self.sources),
             **{f"r2_{name}": number for name, number in self.r2.items()},
@@ -92,49 +93,50 @@ class ValueReport:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """What the game gave, before it is written down."""
-
-    region: Region
-    valuation: Valuation
-    lines: tuple[SourceValue, ...]
-    r2: Mapping[str, float]
-
-
 def value(
-    home: Home, *, run: Run, task: str = "stay_cost", budget: int = 8, method: str = "auto", min_stays: int = 100
+    home: Home,
+    *,
+    run: Run,
+    task: str = "stay_cost",
+    budget: int | Budget = 8,
+    method: str | Approach = "auto",
+    min_stays: int = 100,
 ) -> ValueReport:
-    """Ask every source one question, value the answers, choose a set, and write all of it down.
+    """Ask every source, value the answers, choose a set, and write all of it down.
+
+    One valuation stands for a task, a region and a month; another one of the same three takes its place.
 
     Parameters
     ----------
-    budget : most sources to choose; one whose value is not above 0 beyond its interval is never chosen
-    method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above
+    run : its ``month`` is the last whose stays are known: the newest there is if None
+    budget : most sources to choose, or most to spend in ``sources``, ``bytes``, ``epsilon`` or ``money``; what sources
+        ask in the last two is in the seed ``source_terms``. One whose value is not above 0 beyond its interval is
+        never chosen
+    method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above; or an
+        approach, see ``approach_of``
     min_stays : fewer stays make no source
+
+    Raises
+    ------
+    Refusal
+        ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST`` and what the method refuses
     """
     learner = ridge_of(home, task)
+    approach = approach_of(method) if isinstance(method, str) else method
+    spending = Budget(budget) if isinstance(budget, int) else budget
     with lake.connect(home) as connection:
-        knowledge.prepare(connection)
+        knowledge.prepare(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
-        found = _play(region, learner, method=method, budget=budget, seed=run.seed)
-        mlflow_run = mlflow.record(home, _entry(run, task, found, budget=budget))
-        knowledge.replace(connection, "valuation", key=run.key(task, region.name), rows=_rows(run, found))
-    return ValueReport(
-        run=run.name,
-        task=task,
-        region=region.name,
-        origins=region.origins,
-        data=region.data,
-        method=found.valuation.method,
-        sources=found.lines,
-        refused={source: error.reason for source, error in found.valuation.refused.items()},
-        small=region.small,
-        r2=found.r2,
-        evaluations=found.valuation.evaluations,
-        mlflow_run=mlflow_run,
-    )
+        region, month = _until(region, run.month, min_stays)
+        played = _play(region, learner, approach, _asked(connection, spending, snapshot, month), run.seed)
+        told = Told(run, task, month, region, approach, played)
+        before = valued.run_before(connection, told)
+        mlflow_run = mlflow.record(home, valued.entry(told, before=before))
+        key = {"task": task, "region": region.name, "month": month}
+        knowledge.replace(connection, "valuation", key=key, rows=valued.rows(told))
+        knowledge.replace(connection, "selection", key=key, rows=[valued.chosen(told) | {"mlflow_run": mlflow_run}])
+    return _report(told, mlflow_run)
 
 
 def ridge_of(home: Home, task: str) -> Ridge:
@@ -151,101 +153,52 @@ def ridge_of(home: Home, task: str) -> Ridge:
     )
 
 
-def game_of(target: Target, statistics: Mapping[SourceId, Statistic]) -> GramUtility:
-    """Return the game in R² that sources play with their statistics for the target's validation records."""
-    question = target.question
-    return GramUtility(
-        question.of(target.train), statistics, question.of(target.valid), question.family, ridge=target.ridge
-    )
-
-
-def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
-    if not region.sources:
+def _until(region: Region, month: date | None, min_stays: int) -> tuple[Region, date]:
+    """Return the region as known by a month, and that month."""
+    newest = region.newest
+    if month is not None and newest is not None:
+        region = features.known_by(region, month, min_stays=min_stays)
+    if not region.sources or newest is None:
         raise _no_sources(region)
+    return region, month or newest
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, budget: Budget, snapshot: int, month: date) -> Budget:
+    """Return the budget with what sources ask, where it is counted in something that they ask."""
+    if budget.unit not in terms.UNITS or budget.costs is not None:
+        return budget
+    return replace(budget, costs=terms.costs(connection, budget.unit, snapshot=snapshot, month=month))
+
+
+def _play(region: Region, learner: Ridge, approach: Approach, budget: Budget, seed: int) -> Played:
     spec, own = learner.model.spec, region.target
     target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
-    # Whatever the utility that values, a set is chosen by R²; for that no source is asked the same thing twice.
-    federation = Remembering(InProcess(region.sources))
-    valuation = valued(federation, target, method=method, feature_map="linear", rng=np.random.default_rng(seed))
-    game = game_of(target, ask(federation, target.question, sources=valuation.players).statistics)
-    selection = select(
-        cautious(game), game.players, budget=budget, valuation=valuation, rng=np.random.default_rng(seed)
-    )
-    chosen = selection.chosen
-    lines = tuple(_line(region, valuation, source, chosen) for source in valuation.ranked())
-    absolute = game.r2(np.stack([np.isin(game.players, group) for group in ((), chosen, game.players)]))
-    r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))
-    # The lake has always called the methods over statistics by their own names.
-    return _Found(region, replace(valuation, method=valuation.method.removeprefix("statistics/")), lines, r2)
+    # In this process the sources are the lake's own records; over any other transport these are still the paid claims.
+    claims = {source.source_id: source.table for source in region.sources}
+    return play(InProcess(region.sources), target, approach=approach, budget=budget, claims=claims, seed=seed)
 
 
-def _line(region: Region, valuation: Valuation, source: SourceId, chosen: tuple[SourceId, ...]) -> SourceValue:
-    place = valuation.players.index(source)
-    return SourceValue(
-        source=source,
-        city=region.cities[source],
-        stays=region.stays[source],
-        value=float(valuation.values[place]),
-        low=float(valuation.low[place]),
-        high=float(valuation.high[place]),
-        selected=source in chosen,
-        bytes=valuation.exchange.bytes_of(source),
-    )
-
-
-def _rows(run: Run, found: _Found) -> list[dict[str, object]]:
-    common = {"as_of": run.as_of, "snapshot": found.region.data.snapshot, "method": found.valuation.method}
-    return [common | asdict(line) for line in found.lines]
-
-
-def _entry(run: Run, task: str, found: _Found, *, budget: int) -> mlflow.Entry:
-    lines, region = found.lines, found.region
-    refused = {source: asdict(error.reason) for source, error in found.valuation.refused.items()}
-    return mlflow.Entry(
-        experiment=f"{task}_value",
-        title=f"{region.name} {run.name}",
-        run=f"{run.name}/value/{task}/{region.name}",
-        at=run.at,
+def _report(told: Told, mlflow_run: str) -> ValueReport:
+    region, played = told.region, told.played
+    return ValueReport(
+        run=told.run.name,
+        task=told.task,
+        region=region.name,
+        month=told.month,
+        origins=region.origins,
         data=region.data,
-        metrics={
-            **{f"r2_{name}": number for name, number in found.r2.items()},
-            "sources": len(lines),
-            "selected": sum(line.selected for line in lines),
-            "evaluations": found.valuation.evaluations,
-            "bytes_per_source": max(line.bytes for line in lines),
-        },
-        params={"method": found.valuation.method, "budget": str(budget), "seed": str(run.seed)},
-        tags={
-            "headwater.step": "value",
-            "headwater.region": region.name,
-            "headwater.currency": region.currency,
-            "headwater.origin": " ".join(region.origins),
-        },
-        artifacts={
-            "sources.json": {
-                "sources": [asdict(line) | _certainty(found.valuation, line.source) for line in lines],
-                "exchange": _totals(found.valuation.exchange),
-                "refused": refused,
-                "small": dict(region.small),
-            }
-        },
+        method=told.method,
+        unit=told.unit,
+        protection=told.protection,
+        sources=told.lines,
+        refused=played.refused,
+        small=region.small,
+        selection=played.selection,
+        budget=played.budget,
+        r2=played.r2,
+        evaluations=played.valuation.evaluations,
+        mlflow_run=mlflow_run,
     )
-
-
-def _certainty(valuation: Valuation, source: SourceId) -> dict[str, object]:
-    """Return how sure a source's rank is."""
-    place = valuation.players.index(source)
-    if valuation.ranks is None or valuation.stability is None:
-        return {}
-    return {"ranks": valuation.ranks[place].tolist(), "rank_stability": float(valuation.stability[place])}
-
-
-def _totals(exchange: Exchange) -> dict[str, object]:
-    return {
-        "bytes": sum(exchange.bytes_of(source) for source in exchange.asked),
-        "attributable": sum(exchange.attributable.values()),
-        **{name: getattr(exchange, name) for name in ("rounds", "epsilon", "leverage")},
-    }
 
 
 def _no_sources(region: Region) -> Refusal:

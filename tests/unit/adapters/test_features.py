@@ -1,5 +1,6 @@
 """The feature mart read as sources and as the bureau's own sample."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,31 @@ def test_a_mart_without_its_register_of_hospitals_is_refused(home, read, table):
         connection.execute("DROP TABLE lake.marts.dim_hospital")
     with pytest.raises(Refusal, match="dim_hospital"):
         read()
+
+
+def test_what_is_known_by_a_month_is_what_was_there_then(read, table):
+    region = read(table, min_stays=50)
+    months = sorted(set(table["month"].to_pylist()))
+    assert region.newest == months[-1]
+    second = features.known_by(region, months[1], min_stays=30)
+    for source in second.sources:
+        whole = next(one.table for one in region.sources if one.source_id == source.source_id)
+        assert source.table == whole.filter(pc.less_equal(whole["month"], months[1]))
+        assert second.stays[source.source_id] == source.table.num_rows >= 30
+    for part in ("train", "valid", "test"):
+        kept, whole = getattr(second.target, part), getattr(region.target, part)
+        assert kept == whole.filter(pc.less_equal(whole["month"], months[1]))
+    assert second.pooled.table.num_rows == sum(
+        source.table.filter(pc.less_equal(source.table["month"], months[1])).num_rows for source in region.sources
+    )
+    assert set(second.stays).isdisjoint(second.small)
+    assert {*second.stays, *second.small} == {*region.stays, *region.small}
+    assert features.known_by(region, months[-1]).stays == region.stays
+
+
+def test_a_month_after_the_newest_or_before_the_first_is_refused(read, table):
+    region = read(table, min_stays=50)
+    for month in (date(2023, 12, 1), date(2031, 1, 1)):
+        with pytest.raises(Refusal) as refusal:
+            features.known_by(region, month)
+        assert refusal.value.code == "E-FEATURE-MONTH"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import Message, Refusal
-from headwater.federation import Description, GramQuestion, InProcess, Remembering, SourceFault
+from headwater.federation import Description, GramQuestion, InProcess, Remembering, SourceFault, Without
 from headwater.statistics import FeatureMap, Gram, Numeric, Statistic
 
 QUESTION = GramQuestion(FeatureMap((Numeric("age", 0.0, 1.0),)))
@@ -111,3 +111,13 @@ def test_a_question_is_asked_once_and_a_failure_again():
     assert transport.source_ids == ("a",)
     assert asked == ["log_cost", "log_cost", "days"]
     assert answers[0] == answers[1]
+
+
+def test_who_is_left_out_is_reached_no_more():
+    table = pa.table({"a": [1.0], "y": [2.0]})
+    left = Without(InProcess.of({"east": table, "west": table}), frozenset({"west"}))
+    assert left.source_ids == ("east",)
+    question = GramQuestion(FeatureMap((Numeric("a", 0.0, 1.0),)), target="y")
+    assert left.send("east", question)
+    with pytest.raises(SourceFault, match="left out"):
+        left.send("west", question)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +58,10 @@ def choose(home, name: str, sources: list[str], *, minute: int, region: str = "�
         {"source": s, "city": "江城市", "stays": 1, "value": 0.1, "low": 0.1, "high": 0.1, "selected": s in sources}
         for s in [f"H{k:02d}" for k in range(2, 11)]
     ]
-    at = {"as_of": datetime(2026, 2, 1, 0, minute), "snapshot": 1, "bytes": 1, "method": "by hand"}
-    key = {"run": name, "task": "stay_cost", "region": region}
+    at = {"as_of": datetime(2026, 2, 1, 0, minute), "snapshot": 1, "bytes": 1, "method": "by hand", "run": name}
+    key = {"task": "stay_cost", "region": region, "month": date(2025, 12, 1)}
     with lake.connect(home) as connection:
-        knowledge.prepare(connection)
+        knowledge.prepare(home, connection)
         knowledge.replace(connection, "valuation", key=key, rows=[row | at for row in rows])
 
 

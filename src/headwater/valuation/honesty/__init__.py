@@ -8,6 +8,7 @@ from headwater.valuation.honesty.copies import copies
 from headwater.valuation.honesty.examine import Said, examine
 from headwater.valuation.honesty.finding import Finding, Report
 from headwater.valuation.honesty.fit import too_good
+from headwater.valuation.honesty.paid import as_paid
 from headwater.valuation.honesty.scalars import bounded, recomputed
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Said",
     "Statement",
     "Witness",
+    "as_paid",
     "audit",
     "bounded",
     "commit",

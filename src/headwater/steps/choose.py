@@ -1,0 +1,175 @@
+"""Ask the sources, leave out who lies, value the others, choose among them: all of a valuation but its record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation import Answers, GramQuestion, Remembering, Transport, Without, ask
+from headwater.security import PROTECTIONS
+from headwater.statistics import Statistic
+from headwater.types import Masks, SourceId, Vector
+from headwater.valuation import Approach, Budget, GramUtility, Selection, Target, Valuation, cautious, select, value
+from headwater.valuation.honesty import Finding, Report, Said, as_paid, examine
+from headwater.valuation.judging import Judged, judged
+from headwater.valuation.utilities import Sums
+from headwater.valuation.utilities.statistics import usable
+from headwater.valuation.utility import require_sources
+
+__all__ = ["Played", "approach_of", "play"]
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What asking, valuing and choosing found.
+
+    Parameters
+    ----------
+    budget : with what every source costs in its unit
+    judged : how far values move under other judging records; None where they are no Shapley values in R²
+    findings : what was noticed about the sources' honesty, by source; none for most
+    refused : sources that could not be used or are proved untrue
+    r2 : R² on the judging records: ``target_only``, ``selected``, ``all``; what is not known is missing
+    """
+
+    valuation: Valuation
+    selection: Selection
+    budget: Budget
+    judged: Judged | None
+    findings: Mapping[SourceId, tuple[Finding, ...]]
+    refused: Mapping[SourceId, HeadwaterError]
+    r2: Mapping[str, float]
+
+
+def approach_of(method: str, protection: str = "clear") -> Approach:
+    """Return the approach of a method's name and the name of what hides the answers.
+
+    Raises
+    ------
+    Refusal
+        ``E-UNKNOWN-NAME``, and ``E-VALUE-PROTECTION`` where every source answers for itself: what hides vectors in a
+        sum can hide nothing there
+    """
+    approach, hidden = Approach.named(method), PROTECTIONS[protection]
+    if isinstance(approach.utility, Sums):
+        return replace(approach, utility=Sums(hidden))
+    if hidden.reveals == "sum":
+        raise Refusal(
+            "E-VALUE-PROTECTION",
+            Message(
+                f"方法“{method}”需要各来源单独作答，保护方式“{protection}”只能隐藏求和中的回答。",
+                f"The method {method!r} has every source answer for itself; {protection!r} hides answers in sums only.",
+            ),
+            Message("请改用方法 sums，或把保护方式设为 clear。", "Use the method sums, or the protection clear."),
+        )
+    return approach
+
+
+def play(
+    transport: Transport,
+    target: Target,
+    *,
+    approach: Approach,
+    budget: Budget,
+    claims: Mapping[SourceId, pa.Table],
+    seed: int,
+) -> Played:
+    """Value the sources and choose among them.
+
+    Where every source answers with its own statistic, the answers are examined first and held against the claims that
+    the bureau paid; who is proved untrue is left out before anything is valued. A set is chosen by R², whatever the
+    utility that values. Where only sums leave, no source's own statistic may be asked for: the set is chosen by the
+    values that the sources told.
+
+    Parameters
+    ----------
+    budget : in ``bytes`` without costs, each source costs what valuing it exchanged and one more such round
+    claims : the bureau's own records of the sources, as far as it has them
+    """
+    # No source is asked the same thing twice.
+    federation = Remembering(transport)
+    if isinstance(approach.utility, Sums):
+        return _unseen(federation, target, approach, budget, seed)
+    question = target.question
+    answers = ask(federation, question)
+    statistics, _ = usable(answers, question)
+    report = _examined(statistics, question, target, claims, seed)
+    require_sources(
+        {source: None for source in statistics if source not in report.refused},
+        {**answers.refused, **report.refused},
+    )
+    valuation = _valued(Without(federation, frozenset(report.refused)), target, approach, seed)
+    return _seen(answers, target, valuation, budget, report, seed)
+
+
+def _examined(
+    statistics: Mapping[SourceId, Statistic],
+    question: GramQuestion,
+    target: Target,
+    claims: Mapping[SourceId, pa.Table],
+    seed: int,
+) -> Report:
+    """Return what the examination found, and where an answer is not the statistic of the claims that were paid."""
+    found = examine({s: Said(part) for s, part in statistics.items()}, target, rng=np.random.default_rng(seed))
+    paid = {s: as_paid(part, question, claims[s]) for s, part in statistics.items() if s in claims}
+    return Report({source: (*paid.get(source, ()), *findings) for source, findings in found.findings.items()})
+
+
+def _valued(federation: Transport, target: Target, approach: Approach, seed: int) -> Valuation:
+    return value(federation, target, method=approach, feature_map="linear", rng=np.random.default_rng(seed))
+
+
+def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget, report: Report, seed: int) -> Played:
+    """Choose where every source's statistic is known."""
+    question, rng = target.question, np.random.default_rng(seed)
+    statistics = {source: answers.statistics[source] for source in valuation.players}
+    game = GramUtility(
+        question.of(target.train), statistics, question.of(target.valid), question.family, ridge=target.ridge
+    )
+    budget = _priced(budget, valuation, question)
+    selection = select(cautious(game), game.players, budget=budget, valuation=valuation, rng=rng)
+    groups = [np.isin(game.players, group) for group in ((), selection.chosen, game.players)]
+    r2 = dict(zip(("target_only", "selected", "all"), game.r2(np.stack(groups)).tolist(), strict=True))
+    by_r2 = valuation.concept == "shapley" and valuation.method.startswith("statistics/")
+    return Played(
+        valuation=valuation,
+        selection=selection,
+        budget=budget,
+        judged=judged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None,
+        findings={source: found for source, found in report.findings.items() if found},
+        refused={**valuation.refused, **report.refused},
+        r2=r2,
+    )
+
+
+def _unseen(federation: Transport, target: Target, approach: Approach, budget: Budget, seed: int) -> Played:
+    """Choose where only sums are known: the gain of a set is taken to be the sum of what its members told."""
+    valuation = _valued(federation, target, approach, seed)
+    question = target.question
+    budget = _priced(budget, valuation, question)
+
+    def told(coalitions: Masks) -> Vector:
+        return np.asarray(coalitions @ valuation.values)
+
+    selection = select(told, valuation.players, budget=budget, valuation=valuation, rng=np.random.default_rng(seed))
+    own = question.family.solve(question.of(target.train), ridge=target.ridge)
+    alone = question.family.r2(question.of(target.valid), own)
+    r2 = {"target_only": alone, "all": alone + float(valuation.values.sum())}
+    return Played(valuation, selection, budget, None, {}, valuation.refused, r2)
+
+
+def _priced(budget: Budget, valuation: Valuation, question: GramQuestion) -> Budget:
+    """Return the budget with costs: bytes are those of the valuation and of one round of the model to come."""
+    if budget.unit == "sources" or budget.costs is not None:
+        return budget
+    if budget.unit == "bytes":
+        again = question.nbytes + question.family.length * 8
+        exchange = valuation.exchange
+        return replace(budget, costs={source: float(exchange.bytes_of(source) + again) for source in valuation.players})
+    raise Refusal(
+        "E-VALUE-COST",
+        Message(f"不知道各来源的成本（{budget.unit}）。", f"What sources cost in {budget.unit} is not known."),
+        Message("请给出各来源的成本。", "Give what every source costs."),
+    )
