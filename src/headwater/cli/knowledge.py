@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -46,7 +46,7 @@ Region = Annotated[str | None, typer.Option(help="Only this region; default: eac
 
 @dataclass(frozen=True)
 class Asked:
-    """What each of these commands is told besides its own options."""
+    """What each of these commands is told."""
 
     task: Task = "stay_cost"
     region: Region = None
@@ -54,22 +54,31 @@ class Asked:
     as_json: Json = False
 
 
-def _asking(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with an option for each field of ``Asked`` in the place of its argument ``asked``."""
-    shared = inspect.signature(Asked).parameters
-    own = [one for name, one in inspect.signature(command).parameters.items() if name != "asked"]
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with an option for each field of an argument that is a dataclass, in the argument's place."""
+    taken = inspect.signature(command).parameters
+    fields = {name: _fields(one.annotation) if is_dataclass(one.annotation) else {} for name, one in taken.items()}
 
     @wraps(command)
-    def told(**given: object) -> None:
-        mine = {name: value for name, value in given.items() if name not in shared}
-        command(**mine, asked=Asked(**{name: given[name] for name in shared}))  # type: ignore[arg-type]
+    def told(**given: Any) -> None:
+        made = {
+            name: taken[name].annotation(**{field: given.pop(field) for field in own})
+            for name, own in fields.items()
+            if own
+        }
+        command(**given, **made)
 
-    options = [*own, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shared.values())]
+    options = [option for name, one in taken.items() for option in fields[name].values() or [one]]
     told.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     return told
 
 
-@_asking
+def _fields(kind: Any) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(kind).parameters
+    return {name: one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in parameters.items()}
+
+
+@_options
 def value(
     *,
     budget: Annotated[int, typer.Option(help="How many sources may be chosen. / 最多选几个数据源")] = 8,
@@ -93,7 +102,7 @@ def value(
     _in_regions(asked, run, _tell_value)
 
 
-@_asking
+@_options
 def aggregate(
     *,
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
@@ -114,7 +123,7 @@ def aggregate(
     _in_regions(asked, run, _tell_aggregate)
 
 
-@_asking
+@_options
 def evolve(*, asked: Asked) -> None:
     """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
     from headwater.steps.evolve import evolve as step
