@@ -34,7 +34,7 @@ _LETTER = 6.7
 
 @dataclass(frozen=True)
 class Mark:
-    """One source: its names as far as there is room, its whisker from ``low`` to ``high``, its dot, the dot of before."""
+    """One source: names as far as there is room, a whisker from ``low`` to ``high``, its dot and that of before."""
 
     line: ValueLine
     name: str

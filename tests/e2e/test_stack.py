@@ -312,5 +312,5 @@ def test_the_console_lives_inside_airflow(page: Page) -> None:
 def test_the_trigger_form_speaks_both_languages(page: Page) -> None:
     page.goto("/dags/value_sources")
     page.get_by_role("button", name="触发").first.click()
-    for text in ("最多选几家 / Sources to choose at most", "估值方法 / Valuation method", "随机种子 / Random seed"):
+    for text in ("预算单位 / Unit of the budget", "估值方法 / Valuation method", "随机种子 / Random seed"):
         expect(page.get_by_text(text)).to_be_visible(timeout=20_000)

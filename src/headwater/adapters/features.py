@@ -84,7 +84,8 @@ class Region:
     @property
     def newest(self) -> date | None:
         """First day of the newest month of the sources' stays."""
-        return pc.max(self.pooled.table.column("month")).as_py()
+        newest: date | None = pc.max(self.pooled.table.column("month")).as_py()
+        return newest
 
 
 def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: str | None, snapshot: int) -> str:

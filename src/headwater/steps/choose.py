@@ -14,7 +14,7 @@ from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import Approach, Budget, GramUtility, Selection, Target, Valuation, cautious, select, value
 from headwater.valuation.honesty import Finding, Report, Said, as_paid, examine
 from headwater.valuation.judging import Judged, judged
-from headwater.valuation.utilities import Sums
+from headwater.valuation.utilities import PrivateSums, Sums
 from headwater.valuation.utilities.statistics import usable
 from headwater.valuation.utility import require_sources
 
@@ -88,11 +88,10 @@ def play(
     budget : in ``bytes`` without costs, each source costs what valuing it exchanged and one more such round
     claims : the bureau's own records of the sources, as far as it has them
     """
+    if isinstance(approach.utility, Sums | PrivateSums):
+        return _unseen(transport, target, approach, budget, seed)
     # No source is asked the same thing twice.
-    federation = Remembering(transport)
-    if isinstance(approach.utility, Sums):
-        return _unseen(federation, target, approach, budget, seed)
-    question = target.question
+    federation, question = Remembering(transport), target.question
     answers = ask(federation, question)
     statistics, _ = usable(answers, question)
     report = _examined(statistics, question, target, claims, seed)

@@ -14,7 +14,7 @@ from headwater.errors import Message
 from headwater.steps.choose import Played
 from headwater.types import SourceId, Vector
 from headwater.valuation import Approach
-from headwater.valuation.utilities import Information, Sums
+from headwater.valuation.utilities import Information, PrivateSums, Sums
 
 __all__ = ["SourceValue", "Told", "chosen", "entry", "rows", "run_before"]
 
@@ -90,7 +90,7 @@ class Told:
     def protection(self) -> str:
         """What hid the answers."""
         utility = self.approach.utility
-        hidden = utility.protection if isinstance(utility, Sums) else None
+        hidden = utility.protection if isinstance(utility, Sums | PrivateSums) else None
         return str(getattr(hidden, "name", "clear"))
 
     def _line(self, source: SourceId, rank: int, costs: Vector) -> SourceValue:

@@ -6,8 +6,10 @@ import pytest
 
 from headwater.errors import Refusal
 from headwater.federation import InProcess
+from headwater.security import MASKED
 from headwater.steps.choose import approach_of, play
-from headwater.valuation import Budget, Target
+from headwater.valuation import Approach, Budget, Target
+from headwater.valuation.utilities import PrivateSums
 
 
 def records(count: int, seed: int, *, sign: float = 1.0) -> pa.Table:
@@ -80,3 +82,32 @@ def test_a_cost_that_is_not_known_is_refused():
     with pytest.raises(Refusal) as refusal:
         played(budget=Budget(4, unit="money"))
     assert refusal.value.code == "E-VALUE-COST"
+
+
+class Noting:
+    """A ledger that only notes what was debited."""
+
+    def __init__(self) -> None:
+        self.debited: list[str] = []
+
+    def debit(self, source, *, epsilon, delta, purpose):
+        self.debited.append(source)
+
+
+def test_under_privacy_a_set_is_chosen_by_what_was_released_and_nothing_more_is_asked():
+    tables = {f"h{place:02d}": records(400, place + 1) for place in range(11)} | {"turned": records(400, 50, sign=-1.0)}
+    ledger = Noting()
+    found = play(
+        InProcess.of(tables),
+        TARGET,
+        approach=Approach(PrivateSums(ledger, epsilon=8.0, protection=MASKED)),
+        budget=Budget(3),
+        claims=tables,
+        seed=1,
+    )
+    assert sorted(ledger.debited) == sorted(tables)
+    assert found.valuation.exchange.epsilon == 8.0
+    assert 1 <= len(found.selection.chosen) <= 3
+    assert "turned" not in found.selection.chosen
+    assert set(found.r2) == {"target_only", "all"}
+    assert found.judged is None

@@ -113,6 +113,10 @@ def test_other_judging_records_would_move_values_that_sampling_leaves_exact(repo
     assert any(line.judged_stability < 0.9 for line in report.sources)
 
 
+def test_honest_hospitals_are_not_suspected(report):
+    assert {line.source for line in report.sources if line.findings} <= FAULTY | {"H01", "H05"}
+
+
 def test_every_source_has_a_sentence(report):
     for line in report.sources:
         assert line.reason.en.startswith("Chosen at place" if line.selected else "Left out")
