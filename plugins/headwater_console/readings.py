@@ -299,7 +299,7 @@ _VALUES = """
 SELECT v.source, coalesce(h.hospital_name, v.source), coalesce(h.hospital_name_en, v.source), v.city, v.stays, v.value,
        v.value_low, v.value_high, v.rank, v.rank_low, v.rank_high, v.stability, v.is_selected, v.reason_zh, v.reason_en,
        v.finding_zh, v.finding_en, v.cost, v.value_before, v.rank_before, v.was_selected, v.value_change,
-       v.places_gained, v.change
+       v.is_place_moved, v.change
 FROM lake.marts.fct_source_value AS v
 LEFT JOIN (
     SELECT source_id || ':' || fixmedins_code AS hospital_id, any_value(hospital_name) AS hospital_name,

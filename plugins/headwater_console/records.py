@@ -190,14 +190,14 @@ class ValueLine:
     rank_before: int | None
     was_selected: bool | None
     value_change: float | None
-    places_gained: int | None
+    is_place_moved: bool | None
     change: str
 
     @property
     def moved(self) -> bool:
-        """Whether anything changed that intervals do not explain: it is new, or differs in value or choice."""
+        """Whether anything changed that intervals do not explain: it is new, or differs in value, place or choice."""
         turned = self.was_selected is not None and self.was_selected != self.is_selected
-        return self.change in ("new", "up", "down") or turned
+        return self.change in ("new", "up", "down") or bool(self.is_place_moved) or turned
 
 
 @dataclass(frozen=True)

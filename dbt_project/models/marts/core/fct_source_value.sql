@@ -45,6 +45,8 @@ beside as (
         before.value_low as value_low_before,
         before.value_high as value_high_before,
         before.rank as rank_before,
+        before.rank_low as rank_low_before,
+        before.rank_high as rank_high_before,
         before.is_selected as was_selected
     from valued
     inner join month
@@ -90,6 +92,7 @@ final as (
         beside.was_selected,
         case when beside.is_comparable then beside.value - beside.value_before end as value_change,
         beside.rank_before - beside.rank as places_gained,
+        beside.rank_low > beside.rank_high_before or beside.rank_high < beside.rank_low_before as is_place_moved,
         case
             when beside.month_before is null then 'first'
             when not beside.was_valued then 'new'
