@@ -157,9 +157,9 @@ def _png(path: Path, frontier: Frontier) -> Path:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for line in frontier.lines:
-        look = {"color": _COLOURS[line.look % len(_COLOURS)], "marker": _MARKS[line.look % len(_MARKS)]}
+        colour, mark = _COLOURS[line.look % len(_COLOURS)], _MARKS[line.look % len(_MARKS)]
         costs, accuracies = zip(*((point.cost, point.accuracy) for point in line.ordered()), strict=True)
-        axes.plot(costs, accuracies, label=line.name.en, **look)
+        axes.plot(costs, accuracies, label=line.name.en, color=colour, marker=mark)
     first, last, lowest = frontier.ends()
     axes.set(xscale="log", xlabel=frontier.cost.en, ylabel=_CORRELATION.en, title=frontier.title.en)
     axes.set(xlim=(10**first, 10**last), ylim=(lowest, 1.02))

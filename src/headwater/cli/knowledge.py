@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
 from headwater.cli.shown import listing, shown
-from headwater.errors import Message
+from headwater.errors import HeadwaterError, Message
 
 if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from headwater.steps.evolve import EvolveReport
     from headwater.steps.frontier import FrontierReport
     from headwater.steps.frontier_private import Private
-    from headwater.steps.value import SourceValue, ValueReport
+    from headwater.steps.value import ValueReport
+    from headwater.steps.valued import SourceValue
+    from headwater.types import SourceId
 
 __all__ = ["Asked", "aggregate", "evolve", "value"]
 
@@ -78,11 +80,24 @@ def _fields(kind: Any) -> dict[str, inspect.Parameter]:
     return {name: one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in parameters.items()}
 
 
+@dataclass(frozen=True)
+class Choosing:
+    """How sources are valued, and what may be spent on those that are chosen."""
+
+    budget: Annotated[float, typer.Option(help="Most to spend, in the unit. / 预算上限")] = 8
+    unit: Annotated[str, typer.Option(help="sources, bytes, epsilon or money. / 预算单位")] = "sources"
+    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto"
+    protect: Annotated[str, typer.Option(help="What hides answers in sums: clear or masked. / 保护方式")] = "clear"
+    month: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m"], help="Last month that is known; default: all. / 已知的最后月份"),
+    ] = None
+
+
 @_options
 def value(
     *,
-    budget: Annotated[int, typer.Option(help="How many sources may be chosen. / 最多选几个数据源")] = 8,
-    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto",
+    how: Choosing,
     frontier: Annotated[
         bool,
         typer.Option("--frontier", help="Instead, draw accuracy against bytes and ε. / 改为绘制精度与字节、ε 的前沿"),
@@ -94,10 +109,14 @@ def value(
     if frontier:
         _measure(asked, out)
         return
+    from headwater.steps.choose import approach_of
     from headwater.steps.value import value as step
+    from headwater.valuation import Budget
 
     def run(occasion: "Run") -> "ValueReport":
-        return step(home(), run=occasion, task=asked.task, budget=budget, method=method)
+        known = replace(occasion, month=how.month.date() if how.month else None)
+        approach, spending = approach_of(how.method, how.protect), Budget(how.budget, unit=how.unit)
+        return step(home(), run=known, task=asked.task, budget=spending, method=approach)
 
     _in_regions(asked, run, _tell_value)
 
@@ -167,42 +186,76 @@ def _measure(asked: Asked, out: Path | None) -> None:
 
 
 def _tell_value(report: "ValueReport") -> None:
-    _head(report.region, report.task, report.origins)
+    _head(report.region, report.task, (f"{report.month:%Y-%m}", *report.origins))
     table = listing(
-        "source 来源", "chosen 选用", "stays 人次", "value 价值", "95 % 区间", "rank 名次", "bytes 字节", numbers=5
+        "source 来源",
+        "chosen 选用",
+        "stays 人次",
+        "value 价值",
+        "95 % 区间",
+        "rank 名次",
+        "sure 把握",
+        "bytes 字节",
+        numbers=6,
     )
-    for line, rank in zip(report.sources, _ranks(report.sources), strict=True):
+    for line in report.sources:
         mark = "[green]✓[/]" if line.selected else ""
-        numbers = (f"{line.stays:,}", f"{line.value:+.4f}", f"{line.low:+.4f} {line.high:+.4f}", rank)
-        table.add_row(shown(line.source), mark, *numbers, f"{line.bytes:,}")
+        numbers = (f"{line.stays:,}", f"{line.value:+.4f}", *_certainty(line), f"{line.bytes:,}")
+        table.add_row(shown(line.source), mark, *numbers)
     _out.print(table)
-    _out.print("[dim]value 价值: R² of ln(cost) on the bureau's own records 医保局自有样本上的 R²[/]", highlight=False)
-    gains = (f"{_MODELS[name]} {number:.4f}" for name, number in report.r2.items())
-    _out.print(f"R² {' · '.join(gains)}", highlight=False)
-    total, most = sum(line.bytes for line in report.sources), max(line.bytes for line in report.sources)
     _out.print(
-        f"exchanged 交换 {total:,} bytes 字节 · most a source 单源最多 {most:,}\n"
-        f"method 方法 {report.method} · coalitions 组合 {report.evaluations:,} · snapshot 快照 {report.data.snapshot}",
+        f"[dim]value 价值: {shown(report.unit)}; 95 %, rank and sure: had other records of the bureau judged "
+        "区间、名次与把握：若换一批评判记录[/]",
         highlight=False,
     )
+    for line in report.sources:
+        _out.print(f"{shown(line.source)} {shown(line.reason.zh)}\n  [dim]{shown(line.reason.en)}[/]", highlight=False)
+        for finding in line.findings:
+            _out.print(f"  [yellow]![/] {shown(finding.zh)}\n    {shown(finding.en)}", highlight=False)
+    _tell_choice(report)
     _tell_left_out(report.refused, report.small)
 
 
-def _ranks(lines: "tuple[SourceValue, ...]") -> list[str]:
-    """Return each source's rank and, where intervals overlap, the ranks that they leave open."""
-    told = []
-    for place, line in enumerate(lines, start=1):
-        first = 1 + sum(other.low > line.high for other in lines)
-        last = len(lines) - sum(other.high < line.low for other in lines)
-        told.append(str(place) if first == last else f"{place} ({first}–{last})")
-    return told
+def _certainty(line: "SourceValue") -> tuple[str, str, str]:
+    """Return interval, ranks and probability of the rank, under other judging records where that is known."""
+    if line.judged_low is None or line.judged_high is None or line.judged_stability is None:
+        low, high, first, last, sure = line.low, line.high, line.rank_low, line.rank_high, line.stability
+    else:
+        low, high, sure = line.judged_low, line.judged_high, line.judged_stability
+        first, last = line.judged_rank_low or line.rank, line.judged_rank_high or line.rank
+    ranks = str(line.rank) if first == last else f"{line.rank} ({first}–{last})"
+    return f"{low:+.3f} {high:+.3f}", ranks, f"{100 * sure:.0f} %"
 
 
-def _tell_left_out(refused: Mapping[str, Message], small: Mapping[str, int] | None = None) -> None:
-    for source, reason in refused.items():
+def _tell_choice(report: "ValueReport") -> None:
+    selection, exchange = report.selection, report.exchange
+    proof = selection.certificate.proof
+    gains = (f"{_MODELS[name]} {number:.4f}" for name, number in report.r2.items())
+    _out.print(f"R² {' · '.join(gains)}", highlight=False)
+    _out.print(
+        f"spent 花费 {selection.cost:,.6g} / {report.budget.limit:,.6g} {shown(report.budget.unit)} · "
+        f"of the best for certain 至少为最优的 {100 * selection.share:.1f} %",
+        highlight=False,
+    )
+    _out.print(f"  {shown(selection.algorithm)} · {shown(proof.zh)}\n  [dim]{shown(proof.en)}[/]", highlight=False)
+    total, most = sum(line.bytes for line in report.sources), max(line.bytes for line in report.sources)
+    _out.print(
+        f"exchanged 交换 {total:,} bytes 字节 · most a source 单源最多 {most:,}\n"
+        f"at one source's door 可归属单源 {max(exchange.attributable.values(), default=0):,} bytes 字节\n"
+        f"rounds 轮 {exchange.rounds} · ε {exchange.epsilon:g} · leverage 杠杆 {exchange.leverage:.2f} · "
+        f"protection 保护 {shown(report.protection)}\n"
+        f"method 方法 {report.method} · coalitions 组合 {report.evaluations:,} · snapshot 快照 {report.data.snapshot}",
+        highlight=False,
+    )
+
+
+def _tell_left_out(
+    refused: "Mapping[SourceId, Message | HeadwaterError]", small: Mapping[str, int] | None = None
+) -> None:
+    for source, why in refused.items():
         _out.print(f"[red]refused 未采用[/] {shown(source)}", highlight=False)
-        for text in (reason.zh, reason.en):
-            _out.print(f"    {shown(text)}", highlight=False)
+        for text in (why,) if isinstance(why, Message) else (why.reason, why.remedy):
+            _out.print(f"    {shown(text.zh)}\n    [dim]{shown(text.en)}[/]", highlight=False)
     if small:
         named = " ".join(f"{shown(source)} {stays}" for source, stays in list(small.items())[:_NAMED])
         _out.print(f"too few stays 人次过少 {len(small)}: {named}{' …' * (len(small) > _NAMED)}", highlight=False)
@@ -263,7 +316,7 @@ def _tell_frontier(report: "FrontierReport") -> None:
             name = f"{shown(point.name.en)}\n[dim]{shown(point.name.zh)}[/]"
             table.add_row(name, *numbers, f"{point.spearman:.3f}", f"{point.worst:.3f}")
         _out.print(table)
-        _tell_left_out({source: error.reason for source, error in model.refused.items()})
+        _tell_left_out(model.refused)
     if report.private:
         _tell_private(report.private)
     for note in report.notes:

@@ -62,7 +62,8 @@ def _by_epsilon(features: str, cells: Sequence[Private]) -> Frontier:
     lines: list[Line] = []
     for records, row in groupby(cells, key=lambda cell: cell.records):
         name = Message(f"每源至多 {records:,} 条", f"at most {records:,} records a source")
-        lines.append(Line(name, [frontier.Point(cell.epsilon, cell.spearman, _at(name, cell.epsilon)) for cell in row]))
+        points = [frontier.Point(cell.epsilon, cell.spearman, _at(name, cell.epsilon)) for cell in row]
+        lines.append(Line(name, points, len(lines)))
     title = Message(f"差分隐私：{_FEATURES[features].zh}", f"Differential privacy: {_FEATURES[features].en}")
     return Frontier(f"epsilon_{features}", title, Message("ε（δ = 1e-5）", "ε (δ = 1e-5)"), lines, ticks=EPSILONS)
 

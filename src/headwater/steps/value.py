@@ -19,7 +19,7 @@ from headwater.steps import valued
 from headwater.steps.choose import Played, approach_of, play
 from headwater.steps.valued import SourceValue, Told
 from headwater.types import SourceId
-from headwater.valuation import Approach, Budget, Selection, Target
+from headwater.valuation import Approach, Budget, Exchange, Selection, Target
 
 __all__ = ["ValueReport", "ridge_of", "value"]
 
@@ -41,6 +41,7 @@ class ValueReport:
     r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``; where
         only sums left, what ``selected`` would give is not known
     evaluations : coalitions whose utility was computed
+    exchange : what was asked and answered
     mlflow_run : where the run is recorded
     """
 
@@ -60,6 +61,7 @@ class ValueReport:
     budget: Budget
     r2: Mapping[str, float]
     evaluations: int
+    exchange: Exchange
     mlflow_run: str
 
     @property
@@ -197,6 +199,7 @@ def _report(told: Told, mlflow_run: str) -> ValueReport:
         budget=played.budget,
         r2=played.r2,
         evaluations=played.valuation.evaluations,
+        exchange=played.valuation.exchange,
         mlflow_run=mlflow_run,
     )
 

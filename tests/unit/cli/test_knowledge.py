@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from headwater.cli import knowledge
 from headwater.cli.main import app
-from headwater.steps.value import SourceValue
+from headwater.errors import Message
+from headwater.steps.valued import SourceValue
 
 
 @pytest.fixture
@@ -55,8 +56,8 @@ def test_value_as_json_is_one_object(run):
 def test_a_source_that_is_refused_is_named_with_the_reason(run):
     said = run("value", "--region", "缺").stdout
     assert "refused 未采用 H07" in said
-    assert "not finite" in said
-    assert "非有限数" in said
+    for words in ("not finite", "非有限数", "must be empty, not NaN", "缺失值应为空值"):
+        assert words in said
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,9 @@ def test_a_source_that_is_refused_is_named_with_the_reason(run):
     [
         (("--method", "guess"), "E-UNKNOWN-NAME", "可用：", "Known:"),
         (("--budget", "0"), "E-SELECT-BUDGET", "请提高预算", "Raise the budget"),
+        (("--protect", "masked"), "E-VALUE-PROTECTION", "请改用方法", "Use the method sums"),
+        (("--protect", "guess"), "E-UNKNOWN-NAME", "可用：", "Known:"),
+        (("--unit", "guess"), "E-VALUE-COST", "不知道各来源的成本", "is not known"),
         (("--frontier", "--region", "nowhere"), "E-FEATURE-REGION", "可用：", "Known:"),
         (("--frontier", "--task", "guess"), "E-FEATURE-MART", "没有特征表", "no feature mart"),
     ],
@@ -75,14 +79,23 @@ def test_what_cannot_be_done_is_refused_in_both_languages(run, words, code, zh, 
         assert told in done.stderr
 
 
-def test_where_intervals_overlap_the_ranks_they_leave_open_are_told():
-    def line(value, reach):
-        return SourceValue("s", "c", 1, value, value - reach, value + reach, False, 1)
+def test_how_sure_a_rank_is_rests_on_other_judging_records_where_that_is_known():
+    sampled = dict(low=1.9, high=2.1, rank=2, rank_low=2, rank_high=2, stability=0.999)
+    unknown = dict.fromkeys(("judged_low", "judged_high", "judged_rank_low", "judged_rank_high", "judged_stability"))
+    common = dict(source="s", city="c", stays=1, value=2.0, selected=False, bytes=1, cost=1.0, reason=Message("", ""))
+    line = SourceValue(**common, **sampled, **unknown)
+    assert knowledge._certainty(line) == ("+1.900 +2.100", "2", "100 %")
+    judged = dict(judged_low=1.0, judged_high=3.0, judged_rank_low=1, judged_rank_high=4, judged_stability=0.5)
+    assert knowledge._certainty(SourceValue(**common, **sampled, **judged)) == ("+1.000 +3.000", "2 (1–4)", "50 %")
 
-    sure = knowledge._ranks((line(3.0, 0.1), line(2.0, 0.1), line(1.0, 0.1)))
-    assert sure == ["1", "2", "3"]
-    unsure = knowledge._ranks((line(3.0, 0.1), line(2.0, 0.6), line(1.0, 0.6)))
-    assert unsure == ["1", "2 (2–3)", "3 (2–3)"]
+
+def test_only_sums_leave_and_a_budget_in_bytes_is_obeyed(run):
+    done = run("value", "--region", "值", "--method", "sums", "--protect", "masked")
+    assert "可归属单源 4 bytes" in done.stdout
+    assert "protection 保护 masked" in done.stdout
+    spent = run("value", "--region", "值", "--unit", "bytes", "--budget", "90000").stdout
+    assert len([line for line in spent.splitlines() if "✓" in line]) == 2
+    assert "/ 90,000 bytes" in spent
 
 
 def test_aggregate_and_evolve_tell_scores_and_actions(run):

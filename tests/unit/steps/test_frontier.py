@@ -14,8 +14,9 @@ from headwater.cli.knowledge import _tell_frontier
 from headwater.content import models
 from headwater.errors import Refusal
 from headwater.steps.frontier import frontier
+from headwater.steps.frontier_page import page_of
 from headwater.steps.frontier_points import measure
-from headwater.steps.frontier_private import cells, private
+from headwater.steps.frontier_private import EPSILONS, Private, cells, private
 from headwater.steps.frontier_reference import all_coalitions, reference, sampled
 from headwater.steps.value import ridge_of
 from headwater.valuation import value
@@ -160,6 +161,27 @@ def test_more_privacy_loss_buys_a_better_ranking(region, ridge):
     assert len(found) == 2 * 2 * 4 <= cells(10)
     assert {records for _, records, _ in found} == {50, 200}
     assert found["numbers", 200, 8.0] > 0.5 > found["numbers", 50, 0.5]
+
+
+def test_a_page_draws_both_costs_of_a_model_and_both_choices_of_features(region, measured):
+    hidden = [
+        Private(features, records, epsilon, epsilon / 10 + records / 1e4, 0.0)
+        for records in (50, 200)
+        for features in ("all", "numbers")
+        for epsilon in EPSILONS
+    ]
+    page = page_of(region, "stay_cost", [measured], hidden)
+    names = [one.name for one in page.frontiers]
+    assert names == ["stay_cost_ridge_bytes", "stay_cost_ridge_own", "epsilon_all", "epsilon_numbers"]
+    exchanged, own, private_all, _ = page.frontiers
+    assert sum(len(line.points) for line in exchanged.lines) == len(measured.points)
+    cheapest = min((point for line in own.lines for point in line.points), key=lambda point: point.cost)
+    assert (cheapest.cost, cheapest.name.en) == (4, "sums only")
+    assert [[point.cost for point in line.points] for line in private_all.lines] == [list(EPSILONS)] * 2
+    assert private_all.lines[0].points[2].accuracy == pytest.approx(0.305)
+    assert len({line.look for line in private_all.lines}) == 2
+    assert "snapshot" in page.notes[0].en
+    assert len(page_of(region, "stay_cost", [measured], []).frontiers) == 2
 
 
 def test_a_source_that_cannot_be_valued_is_named(region_home, ridge):
