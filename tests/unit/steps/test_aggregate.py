@@ -180,7 +180,7 @@ def test_a_group_too_small_to_hide_in_is_refused(home, valued):
 
 def test_a_source_that_is_gone_is_named_and_left_out(home, valued):
     choose(home, "gone", [*GOOD, "H99"], minute=15)
-    key = {"run": "gone", "task": "stay_cost", "region": "汇"}
+    key = {"task": "stay_cost", "region": "汇", "month": date(2025, 12, 1)}
     with lake.connect(home) as connection:
         rows = knowledge.latest_valuation(connection, task="stay_cost", region="汇")
         known = [dataclasses.asdict(line) | {"as_of": datetime(2026, 2, 1, 0, 15)} for line in rows]
