@@ -150,8 +150,13 @@ class Source(Protocol):
         ...
 
 
-Table: TypeAlias = pa.Table | pa.RecordBatch
-"""Records as Arrow holds them."""
+class Table(Protocol):
+    """Records of any library that speaks Arrow: ``pyarrow.Table``, ``RecordBatch`` and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return them as a stream of Arrow's C interface."""
+        ...
+
 
 Trainer: TypeAlias = Callable[[pa.Table, UpdateQuestion], tuple[Vector, int]]
 """Trains a network on a table: returns its parameters and the number of records used."""
@@ -207,17 +212,24 @@ def as_table(table: Table | pd.DataFrame) -> pa.Table:
     """Return a data frame as a table, its index left out; a column of mixed kinds, and one of intervals, becomes text.
 
     pandas writes NaN for what is missing, so NaN in a data frame becomes an empty cell; in a table it stays NaN.
-    Anything but a table, a record batch or a data frame is refused with ``E-TABLE-KIND``.
+    Tables of other libraries are read where they speak Arrow; anything else is refused with ``E-TABLE-KIND``.
     """
     if isinstance(table, pa.Table):
         return table
-    if isinstance(table, pa.RecordBatch):
-        return pa.Table.from_batches([table])
     if not isinstance(table, pd.DataFrame):
-        raise _no_table(table)
+        return _from_arrow(table)
     arrays = [_as_array(table.iloc[:, place]) for place in range(table.shape[1])]
     # Built from lists: a name that stands twice is kept, and refused where it is used.
     return pa.Table.from_arrays(arrays, names=[str(name) for name in table.columns])
+
+
+def _from_arrow(table: object) -> pa.Table:
+    if isinstance(table, pd.Series | pa.ChunkedArray) or not hasattr(table, "__arrow_c_stream__"):
+        raise _no_table(table)
+    try:
+        return pa.table(table)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _no_table(table) from error
 
 
 def _as_array(series: "pd.Series[Any]") -> pa.Array:

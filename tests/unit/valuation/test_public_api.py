@@ -1,6 +1,6 @@
 """Every approach × everything a source, a frame or a transport may do wrong: it is named, and the rest is valued."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -208,6 +208,16 @@ def yes(frame):
     return frame["died"] == 1
 
 
+@dataclass(frozen=True)
+class OtherLibrary:
+    """A frame of a library that is not known here, but speaks Arrow."""
+
+    table: pa.Table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
 SHAPES = {
     "booleans": lambda frame: frame.assign(died=yes(frame)),
     "digits as text": lambda frame: frame.assign(died=frame["died"].astype(str)),
@@ -217,6 +227,7 @@ SHAPES = {
     "categories": lambda frame: frame.astype({"ward": "category", "died": "category"}),
     "arrow": lambda frame: pa.Table.from_pandas(frame),
     "record batch": lambda frame: pa.RecordBatch.from_pandas(frame),
+    "another library": lambda frame: OtherLibrary(pa.Table.from_pandas(frame)),
     "any index": lambda frame: frame.set_index(pd.Index([7] * len(frame), name="age")),
     "two indexes": lambda frame: frame.set_index(pd.MultiIndex.from_arrays([range(len(frame))] * 2)),
     "dates": lambda frame: frame.assign(day=date(2026, 1, 1)),
