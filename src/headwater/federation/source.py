@@ -168,13 +168,17 @@ class TableSource:
 
     Parameters
     ----------
-    table : one row per record, with the columns that questions name, and a date column ``month`` if they ask for months
+    table : one row per record, with the columns that questions name, and a date column ``month`` if they ask for months;
+        what ``as_table`` reads becomes a table
     trainer : answers ``UpdateQuestion``; without one they are refused
     """
 
     source_id: SourceId
     table: pa.Table
     trainer: Trainer | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", as_table(self.table))
 
     def describe(self) -> Description:
         """Return the number of records and their months, none without a column ``month``."""

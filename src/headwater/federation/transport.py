@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation.source import Computed, Description, Question, Source, Table, TableSource, as_table
+from headwater.federation.source import Computed, Description, Question, Source, Table, TableSource
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
@@ -114,7 +114,7 @@ class _Unreadable:
 
 def _source(name: SourceId, table: Table | pd.DataFrame) -> Source:
     try:
-        return TableSource(name, as_table(table))
+        return TableSource(name, table)
     except HeadwaterError as error:
         return _Unreadable(name, error)
 
