@@ -168,7 +168,7 @@ class TableSource:
 
     Parameters
     ----------
-    table : one row per record, with the columns that questions name, and a date column ``month`` if they ask for months;
+    table : one row per record, with the columns that questions name, and a date column ``month`` where they ask for it;
         what ``as_table`` reads becomes a table
     trainer : answers ``UpdateQuestion``; without one they are refused
     """
