@@ -113,7 +113,7 @@ class GramUtility:
     def ceiling(self) -> float:
         """No coalition gains more: no coefficients fit the validation records better than their own."""
         moments = self.gram.moments(self.validation)
-        own = np.linalg.lstsq(moments.xx, moments.xy, rcond=None)[0]
+        own = np.asarray(np.linalg.lstsq(moments.xx, moments.xy, rcond=None)[0], dtype=np.float64)
         return self.gram.r2(self.validation, own) - self._base
 
     def __call__(self, coalitions: Masks) -> Vector:
