@@ -77,9 +77,9 @@ def _share(table: pa.Table, strength: float) -> int:
 
 
 def _moved(rng: np.random.Generator, table: pa.Table, scale: float) -> pa.Table:
-    """Return the records with noise on every number that is not a month."""
+    """Return the records with noise on every number that is not a month; codes stay as they are."""
     for at, name in enumerate(table.column_names):
-        if name not in (KEY, "month"):
+        if name != "month" and pa.types.is_floating(table[name].type):
             values = table[name].to_numpy()
             noise = scale * values.std() * rng.normal(size=len(values))
             table = table.set_column(at, name, pa.array(values + noise))

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation.round import naming
+from headwater.federation.round import carried, naming, reached
 from headwater.federation.source import Computed, GramQuestion
 from headwater.federation.transport import Transport
 from headwater.statistics.gram import Gram
@@ -166,11 +166,12 @@ class CohortSums:
     attributable: dict[SourceId, int] = field(init=False, default_factory=dict)
     rounds: int = field(init=False, default=0)
     revealed: Masks = field(init=False)
+    _everyone: tuple[SourceId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sources = tuple(self.transport.source_ids)
+        self.sources = tuple(reached(self.transport))
         ready = self._put({source: Ready(self.question) for source in self.sources})
-        self.sources = tuple(source for source in self.sources if source in ready)
+        self.sources = self._everyone = tuple(source for source in self.sources if source in ready)
         self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
 
     def sizes(self) -> dict[SourceId, int]:
@@ -181,16 +182,18 @@ class CohortSums:
         return {source: int(answer.values[0]) for source, answer in answers.items()}
 
     def keep(self, sources: Sequence[SourceId]) -> None:
-        """Go on with some of the sources; only before anything is revealed."""
-        if len(self.revealed):
-            raise ValueError("sums have been revealed")
-        self.sources = tuple(source for source in self.sources if source in set(sources))
-        self.revealed = np.zeros((0, len(self.sources)), dtype=np.bool_)
+        """Go on with some of the sources; what was revealed of all of them still counts."""
+        kept = set(sources)
+        self.sources = tuple(source for source in self.sources if source in kept)
 
     @property
     def leverage(self) -> float:
         """The largest leverage of a source in all that was revealed."""
-        return float(leverage(self.revealed).max(initial=0.0))
+        return float(self.leverages().max(initial=0.0))
+
+    def leverages(self, masks: Masks | None = None) -> Vector:
+        """Return the leverage of every source ever asked, if the cohorts of ``masks`` were revealed as well."""
+        return leverage(self.revealed if masks is None else np.concatenate([self.revealed, self._widened(masks)]))
 
     def reveal(self, masks: Masks) -> tuple[Statistic, ...]:
         """Return the sum of each cohort of (cohorts, sources) ``masks``.
@@ -202,9 +205,13 @@ class CohortSums:
             ``E-COHORT-LEVERAGE`` if a source's would exceed ``limit``, ``E-COHORT-INCOMPLETE`` if a member breaks down
         """
         self._require(masks)
-        self.revealed = np.concatenate([self.revealed, masks])
         self.rounds += 1
-        return tuple(self._sum([self.sources[place] for place in np.flatnonzero(mask)]) for mask in masks)
+        sums = []
+        for mask in masks:
+            # Counted before anybody is asked: of a sum that breaks down half-way it is not known who saw what.
+            self.revealed = np.concatenate([self.revealed, self._widened(mask[None, :])])
+            sums.append(self._sum([self.sources[place] for place in np.flatnonzero(mask)]))
+        return tuple(sums)
 
     def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
         """Put to each source its question and return the (sources,) float32 numbers that come back."""
@@ -222,15 +229,21 @@ class CohortSums:
         for members in masks.sum(axis=1).tolist():
             if not self.floor <= members <= len(self.sources) - self.floor:
                 raise _small(members, len(self.sources), self.floor)
-        reached = leverage(np.concatenate([self.revealed, masks]))
-        if reached.max(initial=0.0) > self.limit + 1e-9:
-            raise _exposed(self.sources[int(reached.argmax())], float(reached.max()), self.limit)
+        lifted = self.leverages(masks)
+        if lifted.max(initial=0.0) > self.limit + 1e-9:
+            raise _exposed(self._everyone[int(lifted.argmax())], float(lifted.max()), self.limit)
+
+    def _widened(self, masks: Masks) -> Masks:
+        """Return masks over the sources that are left as masks over all that were ever asked."""
+        wide = np.zeros((len(masks), len(self._everyone)), dtype=np.bool_)
+        wide[:, [self._everyone.index(source) for source in self.sources]] = masks
+        return wide
 
     def _sum(self, group: list[SourceId]) -> Statistic:
         summed = self.summed or self.question
         if self.protection is None:
             answers = self._put(dict.fromkeys(group, summed))
-            self._complete(group, answers)
+            self._complete(group, self._possible(answers))
             return self._checked(group, Statistic.total(answers.values()))
         round_id = self.entropy(16).hex()
         members = {source: self.protection.join(source, group, round_id, self.entropy) for source in group}
@@ -241,6 +254,18 @@ class CohortSums:
         family = summed.family
         values = self.protection.combine(messages, group, round_id=round_id)
         return self._checked(group, Statistic(family.kind, (family.dim,), values))
+
+    def _possible(self, answers: Mapping[SourceId, Statistic]) -> dict[SourceId, Statistic]:
+        """Return, of answers that lie open, those that records can give; the others are named in ``refused``."""
+        possible = {}
+        for source, answer in answers.items():
+            try:
+                if self.summed is None:
+                    self.question.family.check(answer)
+                possible[source] = answer
+            except HeadwaterError as error:
+                self.refused[source] = naming(source, error)
+        return possible
 
     def _checked(self, group: Sequence[SourceId], total: Statistic) -> Statistic:
         """Refuse, with all its members, a sum that no records can give; one with noise is no such sum."""
@@ -265,7 +290,7 @@ class CohortSums:
         for source, question in questions.items():
             self.asked[source] = self.asked.get(source, 0) + question.nbytes
             try:
-                message = self.transport.send(source, question)
+                message = carried(self.transport, source, question)
                 answers[source] = Statistic.from_bytes(message)
             except HeadwaterError as error:
                 self.refused[source] = naming(source, error)

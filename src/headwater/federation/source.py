@@ -23,6 +23,7 @@ __all__ = [
     "GramQuestion",
     "Question",
     "Source",
+    "Table",
     "TableSource",
     "Trainer",
     "UpdateQuestion",
@@ -149,6 +150,14 @@ class Source(Protocol):
         ...
 
 
+class Table(Protocol):
+    """Records of any library that speaks Arrow: ``pyarrow.Table``, ``RecordBatch`` and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return them as a stream of Arrow's C interface."""
+        ...
+
+
 Trainer: TypeAlias = Callable[[pa.Table, UpdateQuestion], tuple[Vector, int]]
 """Trains a network on a table: returns its parameters and the number of records used."""
 
@@ -159,13 +168,17 @@ class TableSource:
 
     Parameters
     ----------
-    table : one row per record, with the columns that questions name, and a date column ``month`` if they ask for months
+    table : one row per record, with the columns that questions name, and a date column ``month`` where they ask for it;
+        what ``as_table`` reads becomes a table
     trainer : answers ``UpdateQuestion``; without one they are refused
     """
 
     source_id: SourceId
     table: pa.Table
     trainer: Trainer | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", as_table(self.table))
 
     def describe(self) -> Description:
         """Return the number of records and their months, none without a column ``month``."""
@@ -180,6 +193,8 @@ class TableSource:
         if question.months is not None:
             wanted = pa.array(question.months, type=table.column("month").type)
             table = table.filter(pc.is_in(table.column("month"), value_set=wanted))
+        if table.num_rows == 0 and question.months is None:
+            raise self._refuse("E-SOURCE-EMPTY", "没有记录", "has no records")
         if table.num_rows == 0:
             raise self._refuse("E-SOURCE-EMPTY", "没有所问月份的记录", "has no records in the months asked for")
         if not isinstance(question, UpdateQuestion):
@@ -197,18 +212,49 @@ class TableSource:
         )
 
 
-def as_table(table: pa.Table | pd.DataFrame) -> pa.Table:
-    """Return a data frame as a table, its index left out; a column of mixed kinds becomes text.
+def as_table(table: Table | pd.DataFrame) -> pa.Table:
+    """Return a data frame as a table, its index left out; a column of mixed kinds, and one of intervals, becomes text.
 
     pandas writes NaN for what is missing, so NaN in a data frame becomes an empty cell; in a table it stays NaN.
+    Tables of other libraries are read where they speak Arrow; anything else is refused with ``E-TABLE-KIND``.
     """
     if isinstance(table, pa.Table):
         return table
-    return pa.table({str(name): _as_array(table.iloc[:, place]) for place, name in enumerate(table.columns)})
+    if not isinstance(table, pd.DataFrame):
+        return _from_arrow(table)
+    arrays = [_as_array(table.iloc[:, place]) for place in range(table.shape[1])]
+    # Built from lists: a name that stands twice is kept, and refused where it is used.
+    return pa.Table.from_arrays(arrays, names=[str(name) for name in table.columns])
+
+
+def _from_arrow(table: object) -> pa.Table:
+    if isinstance(table, pd.Series | pa.ChunkedArray) or not hasattr(table, "__arrow_c_stream__"):
+        raise _no_table(table)
+    try:
+        return pa.table(table)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _no_table(table) from error
 
 
 def _as_array(series: "pd.Series[Any]") -> pa.Array:
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert(None)
     try:
-        return pa.Array.from_pandas(series)
+        array = pa.Array.from_pandas(series)
     except (pa.ArrowException, OverflowError):
-        return pa.Array.from_pandas(series.astype(str).where(series.notna(), None))
+        return _as_text(series)
+    coded = pa.types.is_dictionary(array.type) and isinstance(array.type.value_type, pa.BaseExtensionType)
+    return _as_text(series) if coded else array
+
+
+def _as_text(series: "pd.Series[Any]") -> pa.Array:
+    return pa.Array.from_pandas(series.astype(object).map(str, na_action="ignore"), type=pa.string())
+
+
+def _no_table(given: object) -> Refusal:
+    kind = type(given).__name__
+    return Refusal(
+        "E-TABLE-KIND",
+        Message(f"{kind} 不是数据表。", f"A {kind} is no table."),
+        Message("请给出 pandas.DataFrame 或 pyarrow.Table。", "Give a pandas.DataFrame or a pyarrow.Table."),
+    )

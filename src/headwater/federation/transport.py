@@ -8,13 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation.source import Computed, Question, Source, TableSource, as_table
+from headwater.federation.source import Computed, Description, Question, Source, Table, TableSource
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["InProcess", "Remembering", "SourceFault", "Transport", "Without"]
-
-_BREAKDOWNS = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError, pa.ArrowException)
+__all__ = ["InProcess", "Remembering", "SourceFault", "Transport", "Without", "twice"]
 
 
 class SourceFault(HeadwaterError):
@@ -44,13 +42,13 @@ class InProcess:
     def __post_init__(self) -> None:
         for source in self.sources:
             if source.source_id in self._by_id:
-                raise _twice(source.source_id)
+                raise twice(source.source_id)
             self._by_id[source.source_id] = source
 
     @staticmethod
-    def of(tables: Mapping[SourceId, pa.Table | pd.DataFrame]) -> "InProcess":
-        """Return one source for each table or data frame, by its name."""
-        return InProcess([TableSource(str(source), as_table(table)) for source, table in tables.items()])
+    def of(tables: Mapping[SourceId, Table | pd.DataFrame]) -> "InProcess":
+        """Return one source for each table or data frame, by its name; what is neither is refused when it is asked."""
+        return InProcess([_source(str(name), table) for name, table in tables.items()])
 
     @property
     def source_ids(self) -> tuple[SourceId, ...]:
@@ -70,8 +68,12 @@ class InProcess:
             raise _fault(to, "没有这个来源", "there is no such source")
         try:
             answer = self._by_id[to].answer(question)
-        except _BREAKDOWNS as error:
-            raise _fault(to, f"计算失败（{error}）", f"failed ({error})") from error
+        except HeadwaterError:
+            raise
+        except Exception as error:
+            # A source is foreign code: whatever it raises is its own fault, not the round's.
+            said = str(error) or type(error).__name__
+            raise _fault(to, f"计算失败（{said}）", f"failed ({said})") from error
         if not isinstance(answer, Statistic):
             raise _fault(to, "没有给出统计量", "gave no statistic")
         return answer.to_bytes()
@@ -115,6 +117,27 @@ class Without:
         return self.transport.send(to, question)
 
 
+@dataclass(frozen=True)
+class _Unreadable:
+    """Stands where a table should: it is named when it is asked, so that the others are valued without it."""
+
+    source_id: SourceId
+    why: HeadwaterError
+
+    def describe(self) -> Description:
+        return Description(self.source_id, 0, ())
+
+    def answer(self, question: Question | Computed) -> Statistic:
+        raise self.why
+
+
+def _source(name: SourceId, table: Table | pd.DataFrame) -> Source:
+    try:
+        return TableSource(name, table)
+    except HeadwaterError as error:
+        return _Unreadable(name, error)
+
+
 def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
     return SourceFault(
         "E-SOURCE-FAULT",
@@ -123,7 +146,8 @@ def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
     )
 
 
-def _twice(source: SourceId) -> Refusal:
+def twice(source: SourceId) -> Refusal:
+    """Return the refusal of two sources of one name."""
     return Refusal(
         "E-SOURCE-TWICE",
         Message(f"来源“{source}”出现两次。", f"Source {source} stands twice."),

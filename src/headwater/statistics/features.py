@@ -144,6 +144,8 @@ def column(table: pa.Table, name: str, *, empty: bool = False) -> pa.ChunkedArra
             Message(f"表中没有“{name}”列。", f"The table has no column {name!r}."),
             Message("请核对特征表与模型说明。", "Check the feature table against the model's specification."),
         )
+    if table.column_names.count(name) > 1:
+        raise _twice(name)
     values = table.column(name)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -162,7 +164,8 @@ def numbers(table: pa.Table, name: str, *, fill: float | None = None) -> Vector:
     """Return one column as (rows,) finite numbers, empty cells as ``fill``; anything else in it is refused."""
     values = column(table, name, empty=fill is not None)
     try:
-        real = values.cast(pa.float64())
+        # Whole numbers beyond 2**53 are rounded like any other number.
+        real = values.cast(pa.float64(), safe=not pa.types.is_integer(values.type))
     except pa.ArrowException as error:
         raise Refusal(
             "E-FEATURE-NUMBER",
@@ -192,6 +195,14 @@ def _buckets(table: pa.Table, categorical: Categorical) -> npt.NDArray[np.int64]
     words = [zlib.crc32(word.encode()) % categorical.buckets for word in coded.dictionary.to_pylist()]
     places = np.asarray(coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False), dtype=np.int64)
     return np.asarray([*words, -1], dtype=np.int64)[places]
+
+
+def _twice(name: str) -> Refusal:
+    return Refusal(
+        "E-FEATURE-TWICE",
+        Message(f"“{name}”列出现两次。", f"The column {name!r} stands twice."),
+        Message("请只保留其中一列，或改名。", "Keep one of them, or rename it."),
+    )
 
 
 def _stated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

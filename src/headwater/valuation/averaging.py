@@ -5,6 +5,10 @@ r"""What a source works out at home from the sums of cohorts: its own Shapley va
 Unions of cohorts of one partition are coalitions of every size from the cohort's upwards; the source takes itself out
 of them. Sizes below a cohort's are met by a cohort scaled down, size 0 by the target alone; between the sizes met, the
 marginal is interpolated over log(1 + s). The unions are the same for all sources, so their luck shifts all alike.
+
+A cohort of m scaled down to s members varies less than s members do: its variance is s/m of theirs. What variance does
+to a marginal is, to second order, in proportion to it, so the difference from the marginal at s mean members ought to
+be taken m/s times; it is taken :math:`\\sqrt{m/s}` times, because its luck grows as well.
 """
 
 from collections.abc import Sequence
@@ -38,6 +42,11 @@ class _Coalitions:
     sums: Vector
     sizes: Vector
     scaled: npt.NDArray[np.bool_]
+
+    @cached_property
+    def lift(self) -> Vector:
+        """The (scaled,) factors √(m/s) of the scaled cohorts."""
+        return np.asarray(1.0 / np.sqrt(self.weights[self.scaled].max(axis=1)), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +92,23 @@ class Told:
         rescaled = np.where(met.scaled & (held > 0), met.sizes / np.maximum(met.sizes - held, 1e-9), 1.0)
         others = (met.sums - held[:, None] * part) * rescaled[:, None]
         marginals = self._r2(others + part) - self._r2(others)
+        even = self._at_mean_members(part, met.sizes[met.scaled])
+        marginals[met.scaled] = even + met.lift * (marginals[met.scaled] - even)
         return _over_all_sizes(size, marginals, self.sources)
 
     def total(self) -> float:
         """Return the gain of all sources together."""
-        everyone = np.sum([self._packed(self.sums[cohort]) for cohort in self.partitions[0]], axis=0)
-        return float(self._r2(everyone[None])[0] - self._r2(np.zeros_like(everyone)[None])[0])
+        return float(self._r2(self._everyone[None])[0] - self._r2(np.zeros_like(self._everyone)[None])[0])
+
+    def _at_mean_members(self, part: Vector, sizes: Vector) -> Vector:
+        """Return the (m,) marginals of a source at coalitions of so many mean others."""
+        distinct, place = np.unique(np.round(sizes), return_inverse=True)
+        others = np.outer(distinct, (self._everyone - part) / (self.sources - 1))
+        return np.asarray((self._r2(others + part) - self._r2(others))[place], dtype=np.float64)
+
+    @cached_property
+    def _everyone(self) -> Vector:
+        return np.asarray(np.sum([self._packed(self.sums[cohort]) for cohort in self.partitions[0]], axis=0))
 
     @cached_property
     def _coalitions(self) -> _Coalitions:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,10 @@ class Target:
     ridge: float = 1.0
     left_out: Mapping[str, Message] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.learner not in get_args(Learner):
+            raise _no_learner(self.learner)
+
     @staticmethod
     def of(
         table: pa.Table | pd.DataFrame,
@@ -65,7 +69,8 @@ class Target:
         ------
         Refusal
             ``E-FEATURE-COLUMN``, ``E-FEATURE-EMPTY``, ``E-FEATURE-NUMBER`` or ``E-FEATURE-FINITE`` about the label,
-            ``E-TARGET-SMALL`` below 4 records, ``E-TARGET-CONSTANT``, and what ``derive`` refuses
+            ``E-TARGET-SMALL`` below 4 records, ``E-TARGET-CONSTANT``, ``E-TARGET-LEARNER``, ``E-TABLE-KIND``, and what
+            ``derive`` refuses
         """
         own = as_table(table)
         y = numbers(own, label)
@@ -108,6 +113,15 @@ def _small(records: int) -> Refusal:
             f"目标方只有 {records} 条记录，至少需要 {_FEWEST} 条。", f"The target has {records} records of {_FEWEST}."
         ),
         Message("请补充目标方的记录。", "Add records of the target."),
+    )
+
+
+def _no_learner(learner: str) -> Refusal:
+    known = get_args(Learner)
+    return Refusal(
+        "E-TARGET-LEARNER",
+        Message(f"没有名为“{learner}”的学习器。", f"There is no learner named {learner!r}."),
+        Message(f"可用：{'、'.join(known)}。", f"Known: {', '.join(known)}."),
     )
 
 

@@ -123,12 +123,12 @@ METHODS: Registry[Method] = Registry("valuation method")
 
 
 def choose(players: int) -> str:
-    """Return the method for this many players: exact while it takes seconds, sampled above.
+    """Return the method for this many players: exact while it takes seconds, then everyone at each of some coalitions.
 
     >>> choose(15), choose(16)
-    ('exact', 'permutation')
+    ('exact', 'mean_field')
     """
-    return "exact" if players <= _EXACT_UP_TO else "permutation"
+    return "exact" if players <= _EXACT_UP_TO else "mean_field"
 
 
 def require_players(players: Sequence[SourceId]) -> tuple[SourceId, ...]:

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from headwater.bench import valuation_liars
+from headwater.bench import valuation_hospitals, valuation_liars
 from headwater.bench.valuation_attacks import ATTACKS
+from headwater.bench.valuation_hospitals import MADE_UP, drawn
 from headwater.valuation.honesty import Report
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(valuation_liars, "_SEEDS", {"ci": 1})
+    monkeypatch.setattr(valuation_liars, "_SEEDS", {"ci": {MADE_UP: 1}})
     monkeypatch.setattr(valuation_liars, "_STRENGTHS", {"ci": (1.0,)})
-    monkeypatch.setattr(valuation_liars, "_LARGE", 300)
+    monkeypatch.setattr(valuation_hospitals, "_LARGE", 300)
     monkeypatch.setattr(
         valuation_liars, "ATTACKS", {name: ATTACKS[name] for name in ("steal", "withhold", "misreport")}
     )
@@ -21,7 +22,7 @@ def small(monkeypatch):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_changes_its_liar_and_nobody_else(attack):
-    federation = valuation_liars._federation(np.random.default_rng(0))
+    federation = drawn(MADE_UP, np.random.default_rng(0), None)
     lied = ATTACKS[attack](np.random.default_rng(1), federation, "h0", 0.5)
     honest, said = federation.says("h0"), lied.says("h0")
     assert said.statistic != honest.statistic

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from headwater.errors import Refusal
 from headwater.federation import CohortSums, GramQuestion, InProcess, TableSource
-from headwater.federation.cohorts import leverage
+from headwater.federation.cohorts import Share, leverage
 from headwater.security import CLEAR, MASKED
 from headwater.statistics import FeatureMap, Numeric, Statistic
 
@@ -111,22 +112,54 @@ def test_who_cannot_answer_is_named_before_anything_is_summed():
     assert set(sums.sources) == set(TABLES) - {"h03", "h07"}
 
 
+class _Forged:
+    """A question whose answers no records can give."""
+
+    def __init__(self, question):
+        self.question, self.nbytes, self.months = question, question.nbytes, question.months
+
+    def of(self, table):
+        honest = self.question.of(table)
+        return Statistic(honest.kind, honest.shape, np.zeros_like(honest.values) - 50 * honest.values)
+
+
 class _Liar(TableSource):
     """A source that is ready like any, and then adds what no records can give."""
 
     def answer(self, question):
-        honest = super().answer(question)
-        if honest.kind != "gram":
-            return honest
-        return Statistic(honest.kind, honest.shape, np.zeros_like(honest.values) - 50 * honest.values)
+        if isinstance(question, Share):
+            return super().answer(replace(question, question=_Forged(question.question)))
+        return _Forged(question).of(self.table) if isinstance(question, GramQuestion) else super().answer(question)
 
 
 def test_a_sum_that_no_records_can_give_is_refused_with_its_members():
     honest = [TableSource(name, table) for name, table in TABLES.items() if name != "h03"]
-    sums = CohortSums(InProcess([*honest, _Liar("h03", TABLES["h03"])]), QUESTION)
+    sums = CohortSums(InProcess([*honest, _Liar("h03", TABLES["h03"])]), QUESTION, MASKED)
     assert "h03" in sums.sources
     with pytest.raises(Refusal, match="E-COHORT-IMPOSSIBLE.*h03"):
         sums.reveal(HALVES)
+
+
+def test_an_open_answer_that_no_records_can_give_is_named_alone():
+    honest = [TableSource(name, table) for name, table in TABLES.items() if name != "h03"]
+    sums = CohortSums(InProcess([*honest, _Liar("h03", TABLES["h03"])]), QUESTION)
+    with pytest.raises(Refusal, match="E-COHORT-INCOMPLETE.*h03"):
+        sums.reveal(HALVES)
+    assert {source: error.code for source, error in sums.refused.items()} == {"h03": "E-GRAM-IMPOSSIBLE"}
+
+
+def test_what_was_revealed_counts_for_those_who_are_left():
+    sums = _sums(None)
+    sums.reveal(HALVES)
+    sums.keep([name for name in TABLES if name != "h11"])
+    assert sums.leverage == pytest.approx(1 / 6)
+    others = np.stack([np.arange(11) % 2 == 0, np.arange(11) % 2 == 1])
+    assert sums.leverages(others).max() == pytest.approx(
+        leverage(np.stack([*HALVES, np.append(others[0], False), np.append(others[1], False)])).max()
+    )
+    # h11 alone is the sum of everybody less that of all others.
+    with pytest.raises(Refusal, match="E-COHORT-LEVERAGE"):
+        sums.reveal(others)
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,7 @@ def test_questions_have_a_size():
     assert GramQuestion(MAP).nbytes == len(MAP.to_json()) + len("log_cost")
     assert GramQuestion(MAP, months=(MARCH,)).nbytes == GramQuestion(MAP).nbytes + 4
     assert UpdateQuestion("net", MAP, np.zeros(100)).nbytes > 800
+
+
+def test_a_data_frame_is_as_good_as_a_table():
+    assert TableSource("h1", table().to_pandas()).answer(GramQuestion(MAP)) == GramQuestion(MAP).of(table())

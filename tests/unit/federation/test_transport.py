@@ -56,9 +56,19 @@ def test_refusals_arrive_as_they_are():
     assert caught.value is refusal
 
 
-def test_mistakes_in_the_program_are_not_hidden():
-    with pytest.raises(TypeError):
-        InProcess([Fixed("a", TypeError("x"))]).send("a", QUESTION)
+@pytest.mark.parametrize("error", [TypeError(), AssertionError("x"), StopIteration(), NotImplementedError()])
+def test_whatever_a_source_raises_is_its_own_fault_and_the_cause_is_kept(error):
+    with pytest.raises(SourceFault, match="Source a: failed") as caught:
+        InProcess([Fixed("a", error)]).send("a", QUESTION)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("given", [None, {"age": [1.0]}, np.zeros((2, 2)), pd.Series([1.0]), "h1.csv"])
+def test_what_is_no_table_is_refused_when_it_is_asked(given):
+    federation = InProcess.of({"a": given, "b": pa.table({"age": [1.0, 2.0], "log_cost": [1.0, 2.0]})})
+    assert federation.send("b", QUESTION)
+    with pytest.raises(Refusal, match="E-TABLE-KIND"):
+        federation.send("a", QUESTION)
 
 
 def test_unknown_sources_are_faults():

@@ -51,7 +51,7 @@ def copies(
             found[other].append(_near(one, distance, directions))
     for source in said:
         if _distance(means[source] - mine, records[source], count) < bound:
-            found[source].append(_near("target", _distance(means[source] - mine, records[source], count), directions))
+            found[source].append(_near(None, _distance(means[source] - mine, records[source], count), directions))
         elif not found[source]:
             found[source] += _mixture(source, means, records[source])
     return {source: tuple(findings) for source, findings in found.items()}
@@ -92,6 +92,8 @@ def _mixture(source: SourceId, means: Mapping[SourceId, Vector], records: int) -
     return [Finding("copies", False, message, {"distance": distance, "degrees": degrees})]
 
 
-def _near(other: SourceId, distance: float, degrees: int) -> Finding:
-    message = Message(f"与“{other}”过于相同。", f"Is nearer to {other} than records of two can be.")
-    return Finding("copies", False, message, {"distance": distance, "degrees": degrees})
+def _near(other: SourceId | None, distance: float, degrees: int) -> Finding:
+    """Return the finding about another source, or about the target."""
+    zh, en = ("目标方的记录", "the target") if other is None else (f"“{other}”", other)
+    message = Message(f"与{zh}过于相同。", f"Is nearer to {en} than records of two can be.")
+    return Finding("copies", False, message, {"distance": distance, "degrees": degrees}, other)

@@ -52,9 +52,10 @@ def examine(said: Mapping[SourceId, Said], target: Target, *, share: float = 0.0
     question = target.question
     own = pa.concat_tables([target.train, target.valid])
     alike = copies({source: part.statistic for source, part in said.items()}, question, own)
+    usual, judge = question.of(own), question.of(target.valid)
     findings, opened = {}, {}
     for source, part in said.items():
-        found = [*alike[source], *too_good(part.statistic, question, own)]
+        found = [*alike[source], *too_good(part.statistic, question.family, usual=usual, judge=judge)]
         if part.months:
             found += months_add_up(part.statistic, part.months)
         if part.witness is not None:

@@ -19,12 +19,14 @@ class Finding:
     proved : an honest source cannot cause it; otherwise it is a reason to look closer, never to refuse
     message : what was found
     evidence : the numbers it rests on
+    other : the source that it is about as well; once that one is proved untrue, nothing is left of the suspicion
     """
 
     check: str
     proved: bool
     message: Message
     evidence: Mapping[str, float] = field(default_factory=dict)
+    other: SourceId | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Report:
 
     @property
     def suspected(self) -> tuple[SourceId, ...]:
-        """The sources with findings of which none is proved, by name."""
-        return tuple(sorted(source for source, found in self.findings.items() if found and source not in self.refused))
+        """The sources with findings of which none is proved, by name; who was copied by a proved liar is cleared."""
+        refused = self.refused
+        left = {s: [one for one in found if one.other not in refused] for s, found in self.findings.items()}
+        return tuple(sorted(source for source, found in left.items() if found and source not in refused))
 
 
 def _untrue(source: SourceId, finding: Finding) -> Refusal:

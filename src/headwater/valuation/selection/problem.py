@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -63,10 +64,10 @@ class Problem:
     allowed: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, game: Game, players: Sequence[SourceId], budget: Budget | int) -> "Problem":
+    def of(cls, game: Game, players: Sequence[SourceId], budget: Budget | float) -> "Problem":
         """Return the problem of choosing among all players; a budget that no source fits into is refused."""
         names = require_players(players)
-        spending = Budget(budget) if isinstance(budget, int) else budget
+        spending = budget if isinstance(budget, Budget) else Budget(_counted(budget))
         costs = spending.of(names)
         if not spending.limit >= costs.min():
             raise _no_budget(spending)
@@ -118,6 +119,17 @@ class Problem:
             return self.utilities(whole)
 
         return game
+
+
+def _counted(sources: object) -> float:
+    """Return a number of sources, of whatever kind of number."""
+    if isinstance(sources, Real):
+        return float(sources)
+    raise Refusal(
+        "E-SELECT-BUDGET",
+        Message(f"预算 {sources!r} 不是数。", f"The budget {sources!r} is no number."),
+        Message("请给出来源个数，或 Budget。", "Give a number of sources, or a Budget."),
+    )
 
 
 def _no_budget(budget: Budget) -> Refusal:

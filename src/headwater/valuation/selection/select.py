@@ -63,7 +63,7 @@ def select(
     game: Game,
     players: Sequence[SourceId],
     *,
-    budget: Budget | int,
+    budget: Budget | float,
     rng: np.random.Generator,
     valuation: Valuation | None = None,
 ) -> Selection:

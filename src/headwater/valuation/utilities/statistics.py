@@ -109,6 +109,13 @@ class GramUtility:
         """XᵀX and Xᵀy side by side, (1 + sources, dim, dim + 1): the target's with its ridge first."""
         return self._parts.reshape(len(self._parts), self.gram.dim, self.gram.dim + 1)
 
+    @property
+    def ceiling(self) -> float:
+        """No coalition gains more: no coefficients fit the validation records better than their own."""
+        moments = self.gram.moments(self.validation)
+        own = np.asarray(np.linalg.lstsq(moments.xx, moments.xy, rcond=None)[0], dtype=np.float64)
+        return self.gram.r2(self.validation, own) - self._base
+
     def __call__(self, coalitions: Masks) -> Vector:
         """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
         return np.asarray(self.r2(coalitions) - self._base, dtype=np.float64)

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Transport
-from headwater.federation.cohorts import CohortSums, Hiding, leverage
+from headwater.federation.cohorts import CohortSums, Hiding
 from headwater.statistics.features import Features
+from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.averaging import Told, own_values
 from headwater.valuation.target import Target
@@ -75,14 +76,13 @@ class Sums:
         """Reveal the sums of cohorts, tell them, and collect one number a source."""
         question = target.asking(features)
         sums = CohortSums(federation, question, self.protection, self.floor, self.limit)
-        require_sources(dict.fromkeys(sums.sources), sums.refused)
-        divided = self._divide(len(sums.sources), rng)
+        divided, revealed = self._revealed(sums, rng)
         masks = np.concatenate(divided)
         bounds = np.cumsum([0, *map(len, divided)])
         told = Told(
             gram=question.family,
             ridge=target.ridge,
-            sums=sums.reveal(masks),
+            sums=revealed,
             sizes=tuple(masks.sum(axis=1).tolist()),
             partitions=tuple(tuple(range(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)),
             target=question.of(target.train),
@@ -95,14 +95,27 @@ class Sums:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
         return "mean_field"
 
-    def _divide(self, sources: int, rng: np.random.Generator) -> list[Masks]:
+    def _revealed(self, sums: CohortSums, rng: np.random.Generator) -> tuple[list[Masks], tuple[Statistic, ...]]:
+        """Return partitions and their cohorts' sums, divided anew without whoever breaks down half-way."""
+        while True:
+            require_sources(dict.fromkeys(sums.sources), sums.refused)
+            divided = self._divide(sums, rng)
+            try:
+                return divided, sums.reveal(np.concatenate(divided))
+            except Refusal:
+                left = [source for source in sums.sources if source not in sums.refused]
+                if len(left) == len(sums.sources):
+                    raise
+                sums.keep(left)
+
+    def _divide(self, sums: CohortSums, rng: np.random.Generator) -> list[Masks]:
         """Return as many partitions as the leverage allows, at most ``partitions``."""
-        chosen = [partitioned(sources, self.floor, rng)]
+        chosen = [partitioned(len(sums.sources), self.floor, rng)]
         for _ in range(_ATTEMPTS):
             if len(chosen) == self.partitions:
                 break
-            another = partitioned(sources, self.floor, rng)
-            if leverage(np.concatenate([*chosen, another])).max() <= self.limit:
+            another = partitioned(len(sums.sources), self.floor, rng)
+            if sums.leverages(np.concatenate([*chosen, another])).max() <= self.limit:
                 chosen.append(another)
         return chosen
 

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from headwater.errors import Refusal
+from headwater.errors import Message, Refusal
 from headwater.federation import CohortSums, GramQuestion, InProcess
 from headwater.statistics import FeatureMap, Numeric, Statistic
 from headwater.valuation import Target
@@ -16,6 +17,8 @@ from headwater.valuation.averaging import Told, own_values
 from headwater.valuation.honesty import (
     Books,
     Claims,
+    Finding,
+    Report,
     Said,
     audit,
     bounded,
@@ -31,6 +34,7 @@ from headwater.valuation.honesty import (
     too_good,
 )
 from headwater.valuation.honesty.blocks import climb, places
+from headwater.valuation.honesty.fit import _nearness
 
 FEATURES = FeatureMap(tuple(Numeric(f"x{at}", 0.0, 1.0) for at in range(4)))
 QUESTION = GramQuestion(FEATURES, target="label")
@@ -235,14 +239,47 @@ def test_copies_are_suspected_and_honest_neighbours_are_not():
     assert not any(finding.proved for found in copies(again, QUESTION, own).values() for finding in found)
 
 
-def test_labels_of_a_model_fit_too_well():
-    own = records(99, 300)
-    assert too_good(QUESTION.of(records(1)), QUESTION, own) == ()
-    assert too_good(QUESTION.of(records(1, noise=3.0)), QUESTION, own) == ()
-    found = too_good(QUESTION.of(records(1, noise=0.1)), QUESTION, own)
-    assert not found[0].proved
-    assert found[0].evidence["ratio"] < 0.05
-    assert too_good(QUESTION.of(records(1, 3)), QUESTION, own) == ()
+def fitted(said, judge):
+    statistic = QUESTION.of(judge)
+    return too_good(QUESTION.of(said), QUESTION.family, usual=QUESTION.of(records(98, 300)), judge=statistic)
+
+
+def on_the_line_of(judge, table, share):
+    line = QUESTION.family.solve(QUESTION.of(judge), ridge=1.0)
+    labels = table["label"].to_numpy().copy()
+    touched = np.arange(len(labels)) < share * len(labels)
+    labels[touched] = (FEATURES.transform(table) @ line)[touched]
+    return table.set_column(table.schema.get_field_index("label"), "label", pa.array(labels))
+
+
+def test_labels_on_the_judges_own_line_are_suspected():
+    judge = records(99, 150)
+    found = fitted(on_the_line_of(judge, records(1), 1.0), judge)
+    assert [(one.check, one.proved) for one in found] == [("fit", False)]
+    assert found[0].evidence["nearness"] < 1e-6
+    assert fitted(on_the_line_of(judge, records(1), 1.0), records(97, 150)) == ()
+
+
+@pytest.mark.parametrize("said", [records(1), records(1, noise=3.0), records(1, 3)])
+def test_honest_labels_are_not_suspected(said):
+    assert fitted(said, records(99, 150)) == ()
+
+
+def test_a_ward_whose_labels_hardly_vary_is_not_suspected_for_that():
+    assert [fitted(records(seed, noise=0.05), records(1000 + seed, 150)) for seed in range(1, 60)] == [()] * 59
+
+
+def test_how_near_honest_records_lie_to_the_judges_line_is_uniform():
+    judges = [QUESTION.of(records(1000 + seed, 150)) for seed in range(200)]
+    found = [_nearness(QUESTION.of(records(seed)), judge, QUESTION.family) for seed, judge in enumerate(judges)]
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+
+
+def test_a_copied_source_is_cleared_once_its_copier_is_proved():
+    about = Finding("copies", False, Message("", ""), other="copier")
+    lie = Finding("claims", True, Message("", ""))
+    assert Report({"copied": (about,), "copier": (lie,)}).suspected == ()
+    assert Report({"copied": (about,), "copier": ()}).suspected == ("copied",)
 
 
 def test_an_inflated_scalar_is_recomputed_and_bounded():
@@ -279,7 +316,11 @@ def test_examine_refuses_who_is_proved_and_names_who_is_suspected():
     assert set(report.opened.values()) == {3}
     other = replace(everyone["h0"], statistic=question.of(tables["h1"].slice(1)))
     lies = everyone | {"h0": other, "h1": said(changed(tables["h1"], 0), tables["h1"])}
-    report = examine(lies | {"h4": Said(question.of(records(5, 60, noise=0.05)))}, target, rng=np.random.default_rng(0))
+    report = examine(
+        lies | {"h4": Said(question.of(on_the_line_of(target.valid, records(5, 60), 1.0)))},
+        target,
+        rng=np.random.default_rng(0),
+    )
     assert set(report.refused) == {"h0", "h1"}
     assert report.suspected == ("h4",)
     assert "h1" in report.refused["h1"].reason.zh

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headwater.errors import Refusal
 from headwater.valuation import Budget, select
 from headwater.valuation.games import ORACLES, Additive, Square, Unanimity
 from headwater.valuation.methods import exact
@@ -160,3 +161,16 @@ def test_without_knowledge_there_is_no_bound():
     certificate = certify(problem, problem.nobody, returns(problem, rng()), optimum=None)
     assert certificate == Certificate(np.inf, certificate.proof, False)
     assert select(game, named(game), budget=8, rng=rng()).share == 0.0
+
+
+@pytest.mark.parametrize("budget", [2, 2.0, np.int64(2), Budget(2)])
+def test_a_number_of_sources_may_be_of_any_kind(budget):
+    worth = np.array([3.0, 1.0, 2.0, -1.0])
+    found = select(lambda masks: masks @ worth, list("abcd"), budget=budget, rng=np.random.default_rng(0))
+    assert set(found.chosen) == {"a", "c"}
+
+
+@pytest.mark.parametrize("budget", ["3", None, [1]])
+def test_a_budget_that_is_no_number_is_refused(budget):
+    with pytest.raises(Refusal, match="E-SELECT-BUDGET"):
+        select(lambda masks: masks.sum(axis=1), ["a", "b"], budget=budget, rng=np.random.default_rng(0))

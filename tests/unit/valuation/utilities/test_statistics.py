@@ -117,3 +117,13 @@ def test_sources_of_another_shape_are_refused():
             GRAM,
             RIDGE,
         )
+
+
+def test_no_coalition_passes_the_ceiling_and_records_like_the_judges_come_near_it():
+    made = game()
+    assert made(COALITIONS).max() <= made.ceiling
+    stolen = game(sources=[VALIDATION])
+    everyone = np.ones((1, 1), dtype=bool)
+    assert stolen.ceiling == pytest.approx(made.ceiling)
+    assert stolen(everyone)[0] == pytest.approx(stolen.ceiling, abs=0.01)
+    assert stolen(everyone)[0] <= stolen.ceiling
