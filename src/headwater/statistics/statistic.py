@@ -15,9 +15,10 @@ from headwater.types import Fixed
 
 __all__ = ["Family", "STATISTICS", "Statistic"]
 
-_MAGIC = b"HWS2"
+_RAW, _PACKED = b"HWS1", b"HWS2"
+"""How a message begins, by how it carries its values."""
+
 _SIGN = np.uint64(1 << 63)
-_RAW, _PACKED = b"\x00", b"\x01"
 
 
 class Family(Protocol):
@@ -82,7 +83,7 @@ class Statistic:
     @property
     def digest(self) -> str:
         """SHA-256 of header and values, in hexadecimal: equal exactly when every bit is equal."""
-        return hashlib.sha256(self._header() + self._raw()).hexdigest()
+        return hashlib.sha256(_RAW + self._header() + self._raw()).hexdigest()
 
     def merge(self, other: "Statistic") -> "Statistic":
         """Return the statistic of both sets of records together."""
@@ -114,25 +115,25 @@ class Statistic:
         return result
 
     def to_bytes(self) -> bytes:
-        """Return the message: magic, kind, shape, then the values, packed without loss where that is shorter.
+        """Return the message: how it is packed, kind, shape, then the values, packed without loss where that is shorter.
 
         Packed, bytes of equal significance stand together and are deflated: on a coarse grid most of them are 0. What
         is masked has nothing to save and travels as it is.
         """
         raw, packed = self._raw(), _pack(self.values)
-        return self._header() + (_PACKED + packed if len(packed) < len(raw) else _RAW + raw)
+        return _PACKED + self._header() + packed if len(packed) < len(raw) else _RAW + self._header() + raw
 
     @staticmethod
     def from_bytes(message: bytes) -> "Statistic":
         """Read what ``to_bytes`` wrote; anything else is refused."""
-        if len(message) < 8 or message[:4] != _MAGIC:
+        if len(message) < 8 or message[:4] not in (_RAW, _PACKED):
             raise _unreadable()
         kind_length, dimensions = struct.unpack_from("<HH", message, 4)
         start = 8 + kind_length + 4 * dimensions
-        if len(message) <= start:
+        if len(message) < start:
             raise _unreadable()
         shape = struct.unpack_from(f"<{dimensions}I", message, 8 + kind_length)
-        values = _values(message[start : start + 1], message[start + 1 :])
+        values = _values(message[:4], message[start:])
         return Statistic(message[8 : 8 + kind_length].decode("ascii", errors="replace"), shape, values)
 
     def _raw(self) -> bytes:
@@ -140,7 +141,7 @@ class Statistic:
 
     def _header(self) -> bytes:
         kind = self.kind.encode("ascii")
-        return _MAGIC + struct.pack(f"<HH{len(kind)}s{len(self.shape)}I", len(kind), len(self.shape), kind, *self.shape)
+        return struct.pack(f"<HH{len(kind)}s{len(self.shape)}I", len(kind), len(self.shape), kind, *self.shape)
 
     def _require_like(self, other: "Statistic") -> None:
         if self._form != other._form:
@@ -174,7 +175,7 @@ def _values(form: bytes, body: bytes) -> Fixed:
             raise _unreadable() from error
         if not inflate.eof or inflate.unused_data:
             raise _unreadable()
-    if form not in (_RAW, _PACKED) or len(body) % 8:
+    if len(body) % 8:
         raise _unreadable()
     if form == _RAW:
         return np.frombuffer(body, dtype="<u8").astype(np.uint64)

@@ -168,10 +168,10 @@ def _part(target: Target, base: FeatureMap, recipe: Recipe, limit: float) -> Par
 def _bytes(target: Target, features: Features) -> int:
     """Return what a question and an answer will take, by the target's own answer.
 
-    A source may hold four times its records: sums then scatter twice as far, which is a bit more a number.
+    A source may hold four times its records, and other ones: a bit and a half more a number.
     """
     question = target.asking(features)
-    return question.nbytes + question.of(target.train).nbytes + question.family.length // 8
+    return question.nbytes + question.of(target.train).nbytes + question.family.length * 3 // 16
 
 
 def _labels(target: Target) -> Vector:
