@@ -344,6 +344,7 @@ def _note(size: Size, each: pd.DataFrame) -> str:
         f"{part}: {', '.join(each['family'].unique())} (heart_disease and sih are real, desynpuf, region and waves "
         "synthetic); reference: retraining on all 1,024 coalitions; a task is a family, learner and regime; ceiling: "
         "the same on the target's other records; permutations: an own sampler as pyDVL's (which needs numpy < 2), "
-        "tmc50 the same broken off near the end; probes are really trained; the baselines' retrainings are looked up and "
-        "timed as distinct coalitions x the time of one, the median of three timed in this run; GTG on networks only"
+        "tmc50 the same broken off near the end; probes are really trained, the baselines' retrainings looked up; "
+        "times are of this run: of all probes together, and of single trainings, the median of three a case; GTG on "
+        "networks only"
     )

@@ -115,7 +115,7 @@ class Statistic:
         return result
 
     def to_bytes(self) -> bytes:
-        """Return the message: how it is packed, kind, shape, then the values, packed without loss where that is shorter.
+        """Return the message: its form, kind, shape, then the values, packed without loss where that is shorter.
 
         Packed, bytes of equal significance stand together and are deflated: on a coarse grid most of them are 0. What
         is masked has nothing to save and travels as it is.

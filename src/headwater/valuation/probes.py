@@ -123,7 +123,7 @@ def _shapley_weights(coalitions: Masks, chances: Vector) -> Vector:
 
 
 def design(kinship: Kinship, candidates: Candidates, count: int) -> Masks:
-    """Return (count, players) coalitions to retrain, each the one that tells most after the empty one and those before."""
+    """Return (count, players) coalitions to retrain, each what tells most after the empty one and those before."""
     coalitions = candidates.coalitions
     usable = coalitions.any(axis=1)
     if not 0 < count <= usable.sum():

@@ -99,7 +99,7 @@ def r2(labels: Vector, predicted: Vector) -> Vector:
 
 
 def placed(coalitions: Masks, players: Sequence[SourceId], everyone: Sequence[SourceId]) -> Masks:
-    """Return the coalitions of ``players`` as ones of ``everyone``: a column for each, empty for those who are no players.
+    """Return the coalitions of ``players`` as ones of ``everyone``: a column each, empty for strangers.
 
     >>> placed(np.array([[True]]), ["b"], ["a", "b"])
     array([[False,  True]])

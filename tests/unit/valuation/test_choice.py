@@ -85,6 +85,23 @@ def test_the_blend_predicts_the_mean_of_its_parts():
         np.testing.assert_allclose(game(masks), exact(masks), rtol=1e-3, atol=1e-12)
 
 
+def outcomes(records):
+    happened = (records["y"].to_numpy() > 0.8).astype(float)
+    return records.set_column(records.schema.get_field_index("y"), "y", pa.array(happened))
+
+
+def test_chances_of_linear_learners_are_newtons_first_step():
+    target = replace(TARGET, train=outcomes(TARGET.train), valid=outcomes(TARGET.valid))
+    sources = {name: outcomes(records) for name, records in SOURCES.items()}
+    blend = choose_features(target).play(InProcess.of(sources), target, target.features, rng=RNG).game
+    everyone = pa.concat_tables([target.train, *sources.values()])
+    x, y = target.features.transform(everyone), everyone["y"].to_numpy()
+    penalty = np.diag([0.0, *[target.ridge] * (x.shape[1] - 1)])
+    step = np.linalg.solve(x.T @ x / 4 + penalty, x.T @ (y - 0.5))
+    chance = 1 / (1 + np.exp(-target.features.transform(target.valid) @ step))
+    np.testing.assert_allclose(blend.predictions(np.ones((1, 3), dtype=bool))[0], chance, atol=1e-3)
+
+
 def test_without_room_the_own_features_are_kept_and_told():
     choice = choose_features(replace(TARGET, learner="trees"), limit=400)
     assert [part.name for part in choice.parts] == ["linear"]

@@ -37,7 +37,9 @@ class Model:
     def predictions(self, coalitions):
         self.asked.append(len(coalitions))
         brought = coalitions @ self.weights
-        return np.outer(brought / (1 + brought), LABELS) + self.bend * np.outer(coalitions.sum(axis=1) > 2, self.direction)
+        return np.outer(brought / (1 + brought), LABELS) + self.bend * np.outer(
+            coalitions.sum(axis=1) > 2, self.direction
+        )
 
     def __call__(self, coalitions):
         return gain(self, coalitions)

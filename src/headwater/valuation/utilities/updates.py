@@ -21,8 +21,7 @@ from headwater.statistics.features import Features, numbers
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utility import r2
-from headwater.valuation.utility import Asked, require_sources
+from headwater.valuation.utility import Asked, r2, require_sources
 from headwater.valuation.valuation import Exchange
 
 __all__ = ["Round", "Trained", "UpdateUtility", "Updates"]
