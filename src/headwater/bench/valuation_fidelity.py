@@ -207,8 +207,12 @@ BASELINES: Mapping[str, Estimator] = {
 
 
 def figures(size: Size, data: Path | None, *, cache: Path | None = None) -> dict[str, Figure]:
-    """Return V1; references are kept in ``cache``, by default in the installation's home, and found there again."""
-    every = scores(cases(size, data), {**BUDGETS, **BASELINES}, cache=folder_of(cache))
+    """Return V1; references are kept in ``cache``, by default in the installation's home, and found there again.
+
+    Nine in ten seconds go to references of networks: ``ci`` takes one regime.
+    """
+    some = (case for case in cases(size, data) if size == "full" or case.regime == "fault")
+    every = scores(some, {**BUDGETS, **BASELINES}, cache=folder_of(cache))
     return {"V1": judged(every, size)}
 
 
@@ -339,7 +343,7 @@ def _holds(ours: Mapping[str, Mapping[str, float]], usual: float) -> bool:
 
 
 def _note(size: Size, each: pd.DataFrame) -> str:
-    part = "the whole suite" if size == "full" else "one seed of one family"
+    part = "the whole suite" if size == "full" else "one seed of one family in one regime"
     return (
         f"{part}: {', '.join(each['family'].unique())} (heart_disease and sih are real, desynpuf, region and waves "
         "synthetic); reference: retraining on all 1,024 coalitions; a task is a family, learner and regime; ceiling: "

@@ -5,7 +5,7 @@ on maps that err differently predict ranks sources better than any of them, see 
 fitted to the target's own training records, and their questions and answers together stay within a limit of bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -149,9 +149,8 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
     base = target.features
     if not recipes or not isinstance(base, FeatureMap):
         return Choice((own,), _kept(target), _scores(target, (own,)))
-    parts = [_part(target, base, recipe, limit * recipe.share) for recipe in recipes]
-    lifted = tuple(part for part in parts if part is not None)
-    if len(lifted) < len(parts):
+    lifted = _parts(target, base, recipes, limit)
+    if not lifted:
         return Choice((own,), _no_room(target, limit), _scores(target, (own,)))
     scores = _scores(target, (own, *lifted))
     return Choice(lifted, _lifted(target, lifted, scores), scores)
@@ -160,6 +159,18 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
 def _gram(play: Asked) -> GramUtility:
     assert isinstance(play.game, GramUtility)
     return play.game
+
+
+def _parts(target: Target, base: FeatureMap, recipes: Sequence[Recipe], limit: float) -> tuple[Part, ...]:
+    """Return a part for each recipe, none if one has no room; what one does not need is left to those after it."""
+    parts: list[Part] = []
+    for at, recipe in enumerate(recipes):
+        part = _part(target, base, recipe, limit * recipe.share / sum(other.share for other in recipes[at:]))
+        if part is None:
+            return ()
+        parts.append(part)
+        limit -= _bytes(target, part.features)
+    return tuple(parts)
 
 
 def _part(target: Target, base: FeatureMap, recipe: Recipe, limit: float) -> Part | None:
@@ -179,10 +190,10 @@ def _part(target: Target, base: FeatureMap, recipe: Recipe, limit: float) -> Par
 def _bytes(target: Target, features: Features) -> int:
     """Return what a question and an answer will take, by the target's own answer.
 
-    A source may hold four times its records, and other ones: a bit and a half more a number.
+    A source may hold four times its records, and others than its own: two bits more a number.
     """
     question = target.asking(features)
-    return question.nbytes + question.of(target.train).nbytes + question.family.length * 3 // 16
+    return question.nbytes + question.of(target.train).nbytes + question.family.length // 4
 
 
 def _logistic(target: Target) -> bool:

@@ -17,7 +17,7 @@ Probes are chosen before any is retrained, each where it lowers the posterior va
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import lgamma
+from math import comb
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -106,12 +106,12 @@ class Candidates:
         if players <= _LARGEST_ENUMERATED:
             codes: npt.NDArray[np.int64] = np.arange(2**players, dtype=np.int64)
             coalitions = np.asarray((codes[:, None] >> np.arange(players)) & 1, dtype=np.bool_)
-            log = [lgamma(s + 1) + lgamma(players - s + 1) - lgamma(players + 2) for s in coalitions.sum(axis=1)]
-            return Candidates(coalitions, _shapley_weights(coalitions, np.exp(log)))
+            each = np.array([1.0 / ((players + 1) * comb(players, size)) for size in range(players + 1)])
+            return Candidates(coalitions, _shapley_weights(coalitions, each[coalitions.sum(axis=1)]))
         sizes = rng.integers(0, players + 1, _CANDIDATES // 2)
         half = np.argsort(np.argsort(rng.random((len(sizes), players)), axis=1), axis=1) < sizes[:, None]
-        coalitions, counts = np.unique(np.concatenate([half, ~half]), axis=0, return_counts=True)
-        return Candidates(coalitions, _shapley_weights(coalitions, counts / _CANDIDATES))
+        sample: Masks = np.concatenate([half, ~half])
+        return Candidates(sample, _shapley_weights(sample, np.full(len(sample), 1.0 / len(sample))))
 
 
 def _shapley_weights(coalitions: Masks, chances: Vector) -> Vector:

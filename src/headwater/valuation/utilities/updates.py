@@ -145,7 +145,7 @@ def _mean(total: Vector) -> Vector:
 
 def _judge(learner: Trained, question: UpdateQuestion, target: Target) -> Callable[[Vector], float]:
     x, y = question.feature_map.transform(target.valid), numbers(target.valid, target.label)
-    return lambda parameters: r2(y, learner.predict(parameters, x))
+    return lambda parameters: float(r2(y, learner.predict(parameters, x)))
 
 
 def _round(question: UpdateQuestion, own: Statistic, answers: Answers, present: Sequence[SourceId]) -> Round:
