@@ -143,7 +143,7 @@ def design(kinship: Kinship, candidates: Candidates, count: int) -> Masks:
             factors.append(column / scale)
         gained = np.where(usable, (image**2).sum(axis=0) / (variance + _NOISE), -1.0)
         best = int(np.argmax(gained))
-        usable[best] = False
+        usable &= (coalitions != coalitions[best]).any(axis=1)
         chosen.append(best)
     return coalitions[chosen]
 
