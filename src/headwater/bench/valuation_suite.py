@@ -72,8 +72,6 @@ class Reference:
     other : the same on the test records
     ceiling : Spearman of the two
     table, test_table : (2**sources,) utilities on validation and test records, coalition k holding source i at bit i
-    seconds : for training on all coalitions at once
-    training_seconds : for training on one coalition by itself, the median of some
     """
 
     values: Vector
@@ -81,8 +79,6 @@ class Reference:
     ceiling: float
     table: Vector
     test_table: Vector
-    seconds: float
-    training_seconds: float
 
     def lookup(self, coalitions: Masks) -> Vector:
         """Return the utilities of coalitions, (m, sources), from the table: retraining that was done before."""
@@ -131,27 +127,14 @@ def reference(case: Case, cache: Path | None = None) -> Reference:
     file = None if cache is None else cache / f"{_content(case)}.npz"
     if file is not None and file.is_file():
         with np.load(file) as kept:
-            table, test_table, times = kept["table"], kept["test_table"], kept["times"]
+            table, test_table = kept["table"], kept["test_table"]
     else:
-        table, test_table, times = _retrained(case)
+        table, test_table = gains(case, all_coalitions(len(case.sources)))
         if file is not None:
-            _keep(file, table=table, test_table=test_table, times=times)
+            _keep(file, table=table, test_table=test_table)
     values, other = shapley_of_table(table), shapley_of_table(test_table)
     ceiling = float(stats.spearmanr(values, other).statistic)
-    return Reference(values, other, ceiling, table, test_table, float(times[0]), float(times[1]))
-
-
-def _retrained(case: Case) -> tuple[Vector, Vector, Vector]:
-    coalitions = all_coalitions(len(case.sources))
-    begun = time.perf_counter()
-    table, test_table = gains(case, coalitions)
-    times = [time.perf_counter() - begun]
-    single = []
-    for at in (len(coalitions) // 3, len(coalitions) // 2, len(coalitions) - 1):
-        begun = time.perf_counter()
-        gains(case, coalitions[at : at + 1])
-        single.append(time.perf_counter() - begun)
-    return table, test_table, np.asarray([*times, float(np.median(single))])
+    return Reference(values, other, ceiling, table, test_table)
 
 
 def gains(case: Case, coalitions: Masks) -> tuple[Vector, Vector]:

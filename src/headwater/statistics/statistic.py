@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +15,10 @@ from headwater.types import Fixed
 
 __all__ = ["Family", "STATISTICS", "Statistic"]
 
-_MAGIC = b"HWS1"
+_RAW, _PACKED = b"HWS1", b"HWS2"
+"""How a message begins, by how it carries its values."""
+
+_SIGN = np.uint64(1 << 63)
 
 
 class Family(Protocol):
@@ -74,12 +78,12 @@ class Statistic:
     @property
     def nbytes(self) -> int:
         """Bytes of the message that carries this statistic."""
-        return len(self._header()) + self.values.nbytes
+        return len(self.to_bytes())
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the message, in hexadecimal: equal exactly when every bit is equal."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        """SHA-256 of header and values, in hexadecimal: equal exactly when every bit is equal."""
+        return hashlib.sha256(_RAW + self._header() + self._raw()).hexdigest()
 
     def merge(self, other: "Statistic") -> "Statistic":
         """Return the statistic of both sets of records together."""
@@ -111,25 +115,33 @@ class Statistic:
         return result
 
     def to_bytes(self) -> bytes:
-        """Return the canonical message: magic, kind, shape, then little-endian values."""
-        return self._header() + self.values.astype("<u8").tobytes()
+        """Return the message: its form, kind, shape, then the values, packed without loss where that is shorter.
+
+        Packed, bytes of equal significance stand together and are deflated: on a coarse grid most of them are 0. What
+        is masked has nothing to save and travels as it is.
+        """
+        raw, packed = self._raw(), _pack(self.values)
+        return _PACKED + self._header() + packed if len(packed) < len(raw) else _RAW + self._header() + raw
 
     @staticmethod
     def from_bytes(message: bytes) -> "Statistic":
         """Read what ``to_bytes`` wrote; anything else is refused."""
-        if len(message) < 8 or message[:4] != _MAGIC:
+        if len(message) < 8 or message[:4] not in (_RAW, _PACKED):
             raise _unreadable()
         kind_length, dimensions = struct.unpack_from("<HH", message, 4)
         start = 8 + kind_length + 4 * dimensions
-        if len(message) < start or (len(message) - start) % 8:
+        if len(message) < start:
             raise _unreadable()
         shape = struct.unpack_from(f"<{dimensions}I", message, 8 + kind_length)
-        values = np.frombuffer(message, dtype="<u8", offset=start).astype(np.uint64)
+        values = _values(message[:4], message[start:])
         return Statistic(message[8 : 8 + kind_length].decode("ascii", errors="replace"), shape, values)
+
+    def _raw(self) -> bytes:
+        return self.values.astype("<u8").tobytes()
 
     def _header(self) -> bytes:
         kind = self.kind.encode("ascii")
-        return _MAGIC + struct.pack(f"<HH{len(kind)}s{len(self.shape)}I", len(kind), len(self.shape), kind, *self.shape)
+        return struct.pack(f"<HH{len(kind)}s{len(self.shape)}I", len(kind), len(self.shape), kind, *self.shape)
 
     def _require_like(self, other: "Statistic") -> None:
         if self._form != other._form:
@@ -141,6 +153,36 @@ class Statistic:
                 ),
                 Message("请让各来源回答同一个问题。", "Ask every source the same question."),
             )
+
+
+def _pack(values: Fixed) -> bytes:
+    """Return signs and magnitudes, the lowest bytes of all values first, each plane deflated by itself."""
+    negative = values >= _SIGN
+    signed = (np.where(negative, np.uint64(0) - values, values) & ~_SIGN) | np.where(negative, _SIGN, np.uint64(0))
+    planes = signed.astype("<u8").view(np.uint8).reshape(-1, 8).T
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    parts = [deflate.compress(plane.tobytes()) + deflate.flush(zlib.Z_FULL_FLUSH) for plane in planes]
+    return b"".join([*parts, deflate.flush()])
+
+
+def _values(form: bytes, body: bytes) -> Fixed:
+    """Return the values of a message's body; a body that is cut short, or goes on, is refused."""
+    if form == _PACKED:
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            body = inflate.decompress(body)
+        except zlib.error as error:
+            raise _unreadable() from error
+        if not inflate.eof or inflate.unused_data:
+            raise _unreadable()
+    if len(body) % 8:
+        raise _unreadable()
+    if form == _RAW:
+        return np.frombuffer(body, dtype="<u8").astype(np.uint64)
+    signed = np.ascontiguousarray(np.frombuffer(body, dtype=np.uint8).reshape(8, -1).T).view("<u8")[:, 0]
+    magnitude = signed.astype(np.uint64) & ~_SIGN
+    # A negative nothing stands for -2**63, whose magnitude has no room.
+    return np.where(signed >= _SIGN, np.where(magnitude == 0, _SIGN, np.uint64(0) - magnitude), magnitude)
 
 
 def _overflow() -> Refusal:

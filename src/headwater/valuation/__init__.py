@@ -1,6 +1,7 @@
 """Value and choose sources: utilities make games of them, methods value the players, selections choose a set."""
 
 from headwater.valuation.methods import banzhaf, exact, leave_one_out, permutation, stratified, truncated
+from headwater.valuation.probes import Probed
 from headwater.valuation.selection import Budget, CautiousUtility, Selection, cautious, select
 from headwater.valuation.target import Target
 from headwater.valuation.utilities import GramUtility, Information, Retraining, Statistics, Updates
@@ -20,6 +21,7 @@ __all__ = [
     "METHODS",
     "Method",
     "Play",
+    "Probed",
     "Retraining",
     "Selection",
     "Statistics",

@@ -1,38 +1,51 @@
 """Which features stand for a learner: the statistic that predicts its retraining best, within a message's bytes.
 
-A ridge is exact on the target's own features. No single map stands for networks or trees, but the mean of two games
-from maps that err differently ranks sources better than either, see ``docs/feature-maps.md``. Each part is fitted to
-the target's own training records, and all their questions and answers together stay within a limit of bytes.
+A ridge is exact on the target's own features. No single map stands for networks or trees, but the mean of what ridges
+on maps that err differently predict ranks sources better than any of them, see ``docs/feature-maps.md``. Each part is
+fitted to the target's own training records, and their questions and answers together stay within a limit of bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from headwater.errors import HeadwaterError, Message
 from headwater.federation import Transport
-from headwater.statistics.feature_maps import FEATURE_MAPS
+from headwater.statistics.feature_maps import FEATURE_MAPS, Lifted
 from headwater.statistics.features import FeatureMap, Features, numbers
 from headwater.types import Masks, SourceId, Vector
-from headwater.valuation.target import Target
+from headwater.valuation.target import Learner, Target
 from headwater.valuation.utilities.statistics import GramUtility, Statistics
-from headwater.valuation.utility import Asked, require_sources
-from headwater.valuation.valuation import Exchange, Game, choose
+from headwater.valuation.utility import Asked, gain, placed, require_sources
+from headwater.valuation.valuation import Exchange, choose
 
-__all__ = ["Choice", "Mean", "Part", "choose_features"]
+__all__ = ["Blend", "Choice", "Part", "Recipe", "choose_features", "together"]
 
 _LIMIT = 20_000
-_STIFFER = 3.0
-_HEAD = 24
-"""Bytes of a message's head: magic, kind and shape."""
+_WIDEST = 200
 
-_RECIPES: Mapping[str, tuple[tuple[str, float], ...]] = {
+_LOGISTIC: tuple[Learner, ...] = ("linear", "network")
+"""Learners of log-odds where labels are 0 and 1. Shallow trees are told better by their chances as they are."""
+
+_NEWTON = 4.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A kind of feature map, its ridge in units of records, and its share of the bytes."""
+
+    name: str
+    ridge: float
+    share: float
+
+
+_RECIPES: Mapping[Learner, tuple[Recipe, ...]] = {
     "linear": (),
-    "network": (("degree2", 12.0), ("random_fourier", 2.0)),
-    "trees": (("histogram", 5.0), ("last_layer", 12.0)),
+    "network": (Recipe("degree2", 12.0, 0.34), Recipe("random_fourier", 2.0, 0.33), Recipe("ntk", 6.0, 0.33)),
+    "trees": (Recipe("histogram", 5.0, 0.4), Recipe("last_layer", 48.0, 0.3), Recipe("random_fourier", 20.0, 0.3)),
 }
-"""Feature maps and ridges that stand for each learner; none: the target's own features."""
+"""What stands for each learner; nothing: the target's own features."""
 
 
 @dataclass(frozen=True)
@@ -45,46 +58,50 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class _Placed:
-    """A game of ``all_players`` in which only ``players`` may join."""
-
-    game: GramUtility
-    players: tuple[SourceId, ...]
-    all_players: tuple[SourceId, ...]
-
-    def __call__(self, coalitions: Masks) -> Vector:
-        return self.game(_placed(coalitions, self.players, self.all_players))
-
-    def marginals(self, coalitions: Masks) -> Vector:
-        """Return (m, players): what each adds to each coalition, or would take with it."""
-        found = self.game.marginals(_placed(coalitions, self.players, self.all_players))
-        return found[:, [self.all_players.index(player) for player in self.players]]
-
-
-@dataclass(frozen=True, eq=False)
-class Mean:
-    """The mean of some games.
+class Blend:
+    """The game of a model that predicts the mean of what the ridges of some parts predict.
 
     Parameters
     ----------
-    others : further surrogates from the same answers, for probes to weigh: every game, and each with a larger ridge
+    games : of each part; their players may be more than those of the blend
+    held : (rows, dim) features of the validation records, for each part
+    players : the sources in the order of the masks' columns
+    labels : (rows,) labels of the validation records
+    center, scale : constants that standardise the label
+    logistic : labels are 0 and 1, and the learner learns log-odds: ŷ is read as the chance σ(4 (ŷ - ½)), which is what
+        Newton's first step of logistic regression gives
     """
 
-    games: tuple[_Placed, ...]
-    others: tuple[Game, ...]
+    games: tuple[GramUtility, ...]
+    held: tuple[Vector, ...]
+    players: tuple[SourceId, ...]
+    labels: Vector
+    center: float
+    scale: float
+    logistic: bool = False
+
+    @property
+    def records(self) -> Vector:
+        """Records of the target and of each source, (1 + players,)."""
+        game = self.games[0]
+        return np.concatenate([game.records[:1], game.records[1:][[game.players.index(p) for p in self.players]]])
 
     def __call__(self, coalitions: Masks) -> Vector:
-        """Return the mean utility of each coalition."""
-        return np.asarray(np.mean([game(coalitions) for game in self.games], axis=0), dtype=np.float64)
+        """Return the gain in R² on the validation records over the target alone."""
+        return gain(self, coalitions)
 
-    def marginals(self, coalitions: Masks) -> Vector:
-        """Return (m, players): what each player adds to each coalition, or would take with it."""
-        return np.asarray(np.mean([game.marginals(coalitions) for game in self.games], axis=0), dtype=np.float64)
+    def predictions(self, coalitions: Masks) -> Vector:
+        """Return (m, rows) predictions for the validation records."""
+        told = np.zeros((len(coalitions), len(self.labels)))
+        for game, held in zip(self.games, self.held, strict=True):
+            told += game.coefficients(placed(coalitions, self.players, game.players)) @ held.T
+        mean = self.center + self.scale / len(self.games) * told
+        return 1.0 / (1.0 + np.exp(-_NEWTON * (mean - 0.5))) if self.logistic else mean
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The features that stand for a target's learner; a utility: its game is the mean of the games of its parts.
+    """The features that stand for a target's learner; a utility: its game is that of its parts' mean prediction.
 
     Parameters
     ----------
@@ -105,10 +122,11 @@ class Choice:
             refused = {**play.refused, **refused}
         players = tuple(player for player in plays[0].players if player not in refused)
         require_sources(dict.fromkeys(players), refused)
-        games = tuple(_Placed(_gram(play), players, play.players) for play in plays)
-        stiffer = (replace(game, game=_stiffer(game.game)) for game in games)
-        mean = Mean(games, (*(games if len(games) > 1 else ()), *stiffer))
-        return Asked(mean, players, _together([play.exchange for play in plays]), refused)
+        held = tuple(part.features.transform(target.valid) for part in self.parts)
+        question, labels = target.asking(features), numbers(target.valid, target.label)
+        standard = question.center, question.scale
+        game = Blend(tuple(map(_gram, plays)), held, players, labels, *standard, logistic=_logistic(target))
+        return Asked(game, players, together([play.exchange for play in plays]), refused)
 
     def method(self, players: int) -> str:
         """Return ``exact`` while it takes seconds."""
@@ -126,15 +144,16 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
     alone leave no room below ``limit``.
     """
     recipes = _RECIPES[target.learner]
-    own = Part("linear", target.features, target.ridge)
+    # Log loss bends a quarter as much as squared loss where the chance is a half: the same penalty weighs four times.
+    own = Part("linear", target.features, target.ridge * (_NEWTON if _logistic(target) else 1.0))
     base = target.features
     if not recipes or not isinstance(base, FeatureMap):
         return Choice((own,), _kept(target), _scores(target, (own,)))
-    parts = tuple(_part(target, base, name, ridge, limit // len(recipes)) for name, ridge in recipes)
-    if any(_bytes(target, part.features) > limit // len(recipes) or part.features.dim < 2 for part in parts):
+    lifted = _parts(target, base, recipes, limit)
+    if not lifted:
         return Choice((own,), _no_room(target, limit), _scores(target, (own,)))
-    scores = _scores(target, (own, *parts))
-    return Choice(parts, _lifted(target, parts, scores), scores)
+    scores = _scores(target, (own, *lifted))
+    return Choice(lifted, _lifted(target, lifted, scores), scores)
 
 
 def _gram(play: Asked) -> GramUtility:
@@ -142,26 +161,43 @@ def _gram(play: Asked) -> GramUtility:
     return play.game
 
 
-def _stiffer(game: GramUtility) -> GramUtility:
-    """Return the game of the same answers with a larger ridge."""
-    return replace(game, ridge=_STIFFER * game.ridge)
+def _parts(target: Target, base: FeatureMap, recipes: Sequence[Recipe], limit: float) -> tuple[Part, ...]:
+    """Return a part for each recipe, none if one has no room; what one does not need is left to those after it."""
+    parts: list[Part] = []
+    for at, recipe in enumerate(recipes):
+        part = _part(target, base, recipe, limit * recipe.share / sum(other.share for other in recipes[at:]))
+        if part is None:
+            return ()
+        parts.append(part)
+        limit -= _bytes(target, part.features)
+    return tuple(parts)
 
 
-def _part(target: Target, base: FeatureMap, name: str, ridge: float, limit: int) -> Part:
-    """Return the widest map of this kind whose question and answer stay within ``limit`` bytes."""
-    question = target.asking(base)
+def _part(target: Target, base: FeatureMap, recipe: Recipe, limit: float) -> Part | None:
+    """Return the widest map of this kind whose question and answer stay within ``limit`` bytes; None without room."""
     x, y = base.transform(target.train), _labels(target)
-    dim = max(base.dim + 1, int(np.sqrt(max(limit - question.nbytes - _HEAD, 0) / 4.0)))
-    features = FEATURE_MAPS[name].fit(base, x, y, dim=dim, seed=0)
-    while _bytes(target, features) > limit and dim > base.dim + 1:
-        dim -= 1
-        features = FEATURE_MAPS[name].fit(base, x, y, dim=dim, seed=0)
-    return Part(name, features, ridge)
+
+    def fitted(dim: int) -> Lifted:
+        return FEATURE_MAPS[recipe.name].fit(base, x, y, dim=dim, seed=0)
+
+    fits, beyond = base.dim, _WIDEST + 1
+    while beyond - fits > 1:
+        middle = (fits + beyond) // 2
+        fits, beyond = (middle, beyond) if _bytes(target, fitted(middle)) <= limit else (fits, middle)
+    return Part(recipe.name, fitted(fits), recipe.ridge) if fits > base.dim else None
 
 
 def _bytes(target: Target, features: Features) -> int:
+    """Return what a question and an answer will take, by the target's own answer.
+
+    A source may hold four times its records, and others than its own: two bits more a number.
+    """
     question = target.asking(features)
-    return question.nbytes + 8 * question.family.length + _HEAD
+    return question.nbytes + question.of(target.train).nbytes + question.family.length // 4
+
+
+def _logistic(target: Target) -> bool:
+    return target.learner in _LOGISTIC and bool(np.isin(numbers(target.train, target.label), (0.0, 1.0)).all())
 
 
 def _labels(target: Target) -> Vector:
@@ -181,14 +217,9 @@ def _scores(target: Target, parts: tuple[Part, ...]) -> dict[str, float]:
     return scores
 
 
-def _placed(coalitions: Masks, players: tuple[SourceId, ...], all_players: tuple[SourceId, ...]) -> Masks:
-    """Return the coalitions with a column for each of ``all_players``, empty where one is not among ``players``."""
-    placed = np.zeros((len(coalitions), len(all_players)), dtype=np.bool_)
-    placed[:, [all_players.index(player) for player in players]] = coalitions
-    return placed
+def together(exchanges: list[Exchange]) -> Exchange:
+    """Return what was exchanged in one round after another."""
 
-
-def _together(exchanges: list[Exchange]) -> Exchange:
     def summed(kind: str) -> dict[SourceId, int]:
         counts = [getattr(exchange, kind) for exchange in exchanges]
         return {source: sum(count.get(source, 0) for count in counts) for source in counts[0]}
@@ -214,7 +245,7 @@ def _lifted(target: Target, parts: tuple[Part, ...], scores: Mapping[str, float]
     zh = "、".join(f"{part.name}（{part.features.dim} 维，R² {scores[part.name]:.2f}）" for part in parts)
     en = " and ".join(f"{part.name} ({part.features.dim} features, R² {scores[part.name]:.2f})" for part in parts)
     return Message(
-        f"学习器为 {target.learner}，取 {zh} 两个博弈的均值；自身特征的 R² 为 {scores['linear']:.2f}。",
-        f"The learner is {target.learner}: the mean of the games of {en}; the target's own features reach "
+        f"学习器为 {target.learner}，取 {zh} 各自预测的均值；自身特征的 R² 为 {scores['linear']:.2f}。",
+        f"The learner is {target.learner}: the mean of what {en} predict; the target's own features reach "
         f"R² {scores['linear']:.2f}.",
     )

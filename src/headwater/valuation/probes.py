@@ -1,263 +1,271 @@
 r"""Mend a surrogate of the true game with a few retrained coalitions.
 
-The surrogate :math:`u` (a game from statistics) is cheap everywhere, the true gain :math:`v` (retraining) is dear.
-What is between them is taken for
+The surrogate (ridges on statistics) is cheap everywhere, the true learner (retraining) is dear. Both say of a coalition
+more than one number: what its model predicts for each of the target's validation records. The difference
 
-.. math::
+.. math:: r_S = f_S - g_S
 
-   v(S) - u(S) = a\,u(S) + \sum_k s_k (u_k(S) - u(S)) + \sum_{i \in S} b_i + \sum_{i \in S} \frac{c_i}{1 + |S|}
-   + \varepsilon
-
-with normal priors on :math:`a, s, b, c`: other surrogates :math:`u_k` from the same answers may be nearer to the true
-learner, and it may like a source more or less than they do, alone or in company. It is linear, so the Shapley values of
-the mended game and their posterior are closed forms. How far :math:`s, b, c` and :math:`\varepsilon` are believed is
-averaged over a few beliefs by their marginal likelihood: what agrees with the surrogate leaves it alone.
+of the two predictions is taken for a Gaussian process over coalitions, the same for every record and free between
+records, whose covariance is ``Kinship``. A few retrained coalitions give its posterior mean everywhere in closed form
+(Rasmussen and Williams 2006, chapter 2); the gain in R² follows from the mended predictions. A gain is a square, so
+hundreds of predictions tell where it comes from, of which one number says nothing.
 
 Probes are chosen before any is retrained, each where it lowers the posterior variance of the Shapley values most
-(A-optimal design, Chaloner and Verdinelli 1995). Nothing is known of the empty coalition but that all games give it 0.
+(A-optimal design, Chaloner and Verdinelli 1995). So they may be trained together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from headwater.errors import Message, Refusal
+from headwater.federation import Transport
+from headwater.statistics.features import Features
 from headwater.types import Masks, SourceId, Vector
-from headwater.valuation.valuation import METHODS, Game, Valuation, choose
+from headwater.valuation.choice import choose_features, together
+from headwater.valuation.target import Target
+from headwater.valuation.utility import Asked, Predicting, Utility, gain, placed, r2, require_sources
+from headwater.valuation.valuation import choose
 
-__all__ = ["Belief", "Mend", "design", "probed"]
+__all__ = ["Candidates", "Kinship", "Mended", "Probed", "Surrogate", "design"]
 
-_SCALE, _ALONE, _COMPANY = 0.3, 0.15, 1.0
-"""Prior standard deviations of a (in itself), of b and of c (in mean surrogate gains, over the root of the players)."""
-
-
-@dataclass(frozen=True)
-class Belief:
-    """How far the surrogate may be wrong before a probe is seen.
-
-    Parameters
-    ----------
-    each : b and c may be that many times their usual size
-    blend : standard deviation of s
-    noise : standard deviation of what the form above cannot tell, in the scale of the game
-    """
-
-    each: float
-    blend: float
-    noise: float
+_SHARED, _OWN, _FADE, _NOISE = 3.0, 1.8, 0.5, 0.05
+_CANDIDATES = 2_048
+_LARGEST_ENUMERATED = 11
 
 
-_USUAL = Belief(1.0, 0.5, 0.1)
-_BELIEFS = tuple(
-    Belief(each, blend, noise)
-    for each, blend, noise in product((0.25, 0.5, 1.0, 2.0), (0.2, 0.7), (0.02, 0.05, 0.1, 0.2))
-)
+@runtime_checkable
+class Surrogate(Predicting, Protocol):
+    """A game that predicts and knows how many records everyone has."""
 
-_CANDIDATES = 4_096
-_GRADE = 4.0
-"""Degrees of freedom with which the unit itself is believed before the probes are seen."""
+    @property
+    def records(self) -> Vector:
+        """Records of the target and of each source, (1 + sources,)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
-class Mend:
-    """What probes taught about the difference between two games of ``players`` sources.
+class Kinship:
+    r"""How alike two coalitions are in what a surrogate gets wrong about them: a covariance, without a unit.
+
+    .. math::
+
+       k(S, T) = 1 + 3 n \sum_i w_i(S) w_i(T) + \frac{1.8 \cdot 2^{-|S \triangle T|}}{\sqrt{(1 + |S|)(1 + |T|)}}
+
+    with :math:`w_i(S)` the share of source i in the records of target and S: one part is common to all, one goes with
+    the share of each source, and one is a coalition's own, is lost within some sources and fades in company.
 
     Parameters
     ----------
-    mean : (1 + others + 2 players,) posterior mean of a, s, b, c
-    covariance : of the same
-    freedom : degrees of freedom of their Student distribution
+    records : (1 + players,) records of the target and of each source
     """
 
-    mean: Vector
-    covariance: Vector
-    freedom: float
+    records: Vector
 
-    def game(self, surrogate: Game, others: Sequence[Game] = ()) -> Game:
-        """Return the mended game."""
+    def __call__(self, some: Masks, others: Masks) -> Vector:
+        """Return the (m, k) covariances of (m, players) and (k, players) coalitions."""
+        one, two = some.astype(np.float64), others.astype(np.float64)
+        sizes, lengths = one.sum(axis=1), two.sum(axis=1)
+        apart = sizes[:, None] + lengths - 2 * one @ two.T
+        company = np.sqrt((1 + sizes)[:, None] * (1 + lengths))
+        shared = len(self.records[1:]) * self._shares(one) @ self._shares(two).T
+        return np.asarray(1.0 + _SHARED * shared + _OWN * _FADE**apart / company)
 
-        def mended(coalitions: Masks) -> Vector:
-            told = surrogate(coalitions)
-            terms = _terms(coalitions, told, _told(others, coalitions))
-            return np.asarray(told + terms @ self.mean, dtype=np.float64)
+    def of_each(self, some: Masks) -> Vector:
+        """Return the (m,) variances of (m, players) coalitions."""
+        shared = len(self.records[1:]) * (self._shares(some) ** 2).sum(axis=1)
+        return np.asarray(1.0 + _SHARED * shared + _OWN / (1 + some.sum(axis=1)))
 
-        return mended
+    def _shares(self, coalitions: Masks | Vector) -> Vector:
+        brought = coalitions * self.records[1:]
+        return np.asarray(brought / (self.records[0] + brought.sum(axis=1, keepdims=True)))
 
-    def values(self, surrogate: Vector, others: Vector | None = None) -> tuple[Vector, Vector]:
-        """Return the (players,) Shapley values of the mended game and the half widths of their 95 % intervals.
 
-        Parameters
-        ----------
-        surrogate : (players,) Shapley values of the surrogate
-        others : (players, others) those of the other surrogates
-        """
-        shares = _shares(surrogate, others)
-        spread = np.sqrt(np.maximum(np.einsum("pr,rs,ps->p", shares, self.covariance, shares), 0.0))
-        return surrogate + shares @ self.mean, np.asarray(stats.t.ppf(0.975, self.freedom) * spread)
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Coalitions among which probes are chosen, and the Shapley values as weighted sums over them.
+
+    Parameters
+    ----------
+    coalitions : (m, players); all of them up to eleven players, else a sample in which all sizes are alike
+    weights : (players, m) so that ``weights @ v`` are the Shapley values of a game with utilities v, or estimates
+    """
+
+    coalitions: Masks
+    weights: Vector
 
     @staticmethod
-    def fit(
-        coalitions: Masks,
-        surrogate: Vector,
-        truth: Vector,
-        *,
-        unit: float,
-        others: Vector | None = None,
-        beliefs: Sequence[Belief] = _BELIEFS,
-    ) -> "Mend":
-        """Learn from (probes, players) coalitions and the gains that surrogate and truth give to them.
-
-        Parameters
-        ----------
-        unit : scale of the priors, in the utility's unit; probes correct how far it is believed
-        others : (probes, others) what other surrogates say of the coalitions
-        beliefs : averaged by how likely each makes what was seen
-        """
-        terms, rest = _terms(coalitions, surrogate, others), truth - surrogate
-        found = [_posterior(terms, rest, coalitions.shape[1], unit, belief) for belief in beliefs]
-        likely = np.array([log for _, _, log in found])
-        share = np.exp(likely - likely.max())
-        share /= share.sum()
-        mean = sum((part * mean for part, (mean, _, _) in zip(share, found, strict=True)), np.zeros(terms.shape[1]))
-        covariance = np.zeros((len(mean), len(mean)))
-        for part, (own, spread, _) in zip(share, found, strict=True):
-            covariance += part * (spread + np.outer(own - mean, own - mean))
-        return Mend(mean, covariance, _GRADE + len(rest))
+    def of(players: int, rng: np.random.Generator) -> "Candidates":
+        """Return the candidates for a number of players; a sample holds coalitions beside their complements."""
+        if players <= _LARGEST_ENUMERATED:
+            codes: npt.NDArray[np.int64] = np.arange(2**players, dtype=np.int64)
+            coalitions = np.asarray((codes[:, None] >> np.arange(players)) & 1, dtype=np.bool_)
+            each = np.array([1.0 / ((players + 1) * comb(players, size)) for size in range(players + 1)])
+            return Candidates(coalitions, _shapley_weights(coalitions, each[coalitions.sum(axis=1)]))
+        sizes = rng.integers(0, players + 1, _CANDIDATES // 2)
+        half = np.argsort(np.argsort(rng.random((len(sizes), players)), axis=1), axis=1) < sizes[:, None]
+        sample: Masks = np.concatenate([half, ~half])
+        return Candidates(sample, _shapley_weights(sample, np.full(len(sample), 1.0 / len(sample))))
 
 
-def _posterior(terms: Vector, rest: Vector, players: int, unit: float, belief: Belief) -> tuple[Vector, Vector, float]:
-    """Return mean and covariance of what ``terms`` are multiplied by, and the log of the marginal likelihood."""
-    prior = _prior(players, terms.shape[1] - 1 - 2 * players, unit, belief)
-    seen = terms @ (prior[:, None] * terms.T) + (belief.noise * unit) ** 2 * np.eye(len(terms))
-    gain = np.linalg.solve(seen, terms * prior).T
-    misfit = float(rest @ np.linalg.solve(seen, rest))
-    freedom = _GRADE + len(rest)
-    likely = -0.5 * np.linalg.slogdet(seen)[1] - 0.5 * freedom * np.log1p(misfit / _GRADE)
-    return gain @ rest, (np.diag(prior) - gain @ terms * prior) * (_GRADE + misfit) / freedom, float(likely)
+def _shapley_weights(coalitions: Masks, chances: Vector) -> Vector:
+    """Return (players, m): with all sizes alike, φ_i is the mean of (n + 1) v / |S| with i less (n + 1) v / |N − S|."""
+    players, sizes = coalitions.shape[1], coalitions.sum(axis=1)
+    inside = np.where(coalitions, 1.0 / np.maximum(sizes, 1)[:, None], 0.0)
+    outside = np.where(coalitions, 0.0, 1.0 / np.maximum(players - sizes, 1)[:, None])
+    return np.asarray(((players + 1) * chances[:, None] * (inside - outside)).T)
 
 
-def design(surrogate: Game, values: Vector, count: int, *, rng: np.random.Generator) -> Masks:
-    """Return (count, players) coalitions to retrain, each the one that tells most after those before it.
-
-    Parameters
-    ----------
-    values : (players,) Shapley values of the surrogate
-    rng : draws candidates where there are too many coalitions to look at them all
-    """
-    coalitions = _candidates(len(values), rng)
-    if not 0 < count <= len(coalitions):
-        raise _too_many(count, len(coalitions))
-    told = surrogate(coalitions)
-    unit = _unit(values)
-    terms, prior, noise = _terms(coalitions, told), _prior(len(values), 0, unit, _USUAL), (_USUAL.noise * unit) ** 2
-    # Only these two products change as probes are added: terms · covariance · termsᵀ by columns, and its image in φ.
+def design(kinship: Kinship, candidates: Candidates, count: int) -> Masks:
+    """Return (count, players) coalitions to retrain, each what tells most after the empty one and those before."""
+    coalitions = candidates.coalitions
+    usable = coalitions.any(axis=1)
+    if not 0 < count <= usable.sum():
+        raise _too_many(count, int(usable.sum()))
+    # Only these change as probes are added: the variance of every candidate and its covariance with the values.
     factors: list[Vector] = []
-    image = _shares(values) @ (prior[:, None] * terms.T)
-    variance = np.einsum("cr,r,cr->c", terms, prior, terms)
+    variance, image = kinship.of_each(coalitions), candidates.weights @ kinship(coalitions, coalitions)
     chosen: list[int] = []
-    for _ in range(count):
-        gained = (image**2).sum(axis=0) / (variance + noise)
-        gained[chosen] = -1.0
+    best = int(np.argmin(usable)) if not usable.all() else -1
+    while len(chosen) < count:
+        if best >= 0:
+            column = kinship(coalitions, coalitions[best : best + 1])[:, 0]
+            column = column - sum((factor * factor[best] for factor in factors), np.zeros(len(column)))
+            scale = np.sqrt(variance[best] + _NOISE)
+            image = image - np.outer(image[:, best], column) / scale**2
+            variance = np.maximum(variance - (column / scale) ** 2, 0.0)
+            factors.append(column / scale)
+        gained = np.where(usable, (image**2).sum(axis=0) / (variance + _NOISE), -1.0)
         best = int(np.argmax(gained))
-        column = terms @ (prior * terms[best]) - sum(
-            (factor * factor[best] for factor in factors), np.zeros(len(terms))
-        )
-        scale = np.sqrt(variance[best] + noise)
-        image = image - np.outer(image[:, best], column) / scale**2
-        variance = np.maximum(variance - (column / scale) ** 2, 0.0)
-        factors.append(column / scale)
+        usable &= (coalitions != coalitions[best]).any(axis=1)
         chosen.append(best)
     return coalitions[chosen]
 
 
-def probed(
-    surrogate: Game,
-    truth: Game,
-    players: Sequence[SourceId],
-    *,
-    probes: int,
-    rng: np.random.Generator,
-    others: Sequence[Game] = (),
-) -> Valuation:
-    """Value the players of ``truth``, a dear game, by a cheap one and that many coalitions of the dear one.
+@dataclass(frozen=True, eq=False)
+class Mended:
+    """The game of a surrogate's predictions, mended by what probes taught of the difference to the truth.
 
     Parameters
     ----------
-    others : further surrogates, as cheap; see ``Choice.play``
-
-    ``evaluations`` counts those of the dear game alone.
+    surrogate : cheap everywhere
+    kinship : covariance of the difference between coalitions
+    probes : (p, players) coalitions whose truth is known, the empty one first
+    told, truth : (p, rows) predictions of surrogate and truth for them
     """
-    solve = METHODS[choose(len(players))]
-    cheap = solve(surrogate, players, rng=rng)
-    coalitions = design(surrogate, cheap.values, probes, rng=rng)
-    mend = Mend.fit(
-        coalitions,
-        surrogate(coalitions),
-        truth(coalitions),
-        unit=_unit(cheap.values),
-        others=_told(others, coalitions),
-    )
-    shares = [solve(other, players, rng=rng).values for other in others]
-    values, reach = mend.values(cheap.values, np.stack(shares, axis=1) if shares else None)
-    reach = reach + (cheap.high - cheap.low) / 2
-    return replace(cheap, values=values, low=values - reach, high=values + reach, evaluations=probes, method="probes")
+
+    surrogate: Predicting
+    kinship: Kinship
+    probes: Masks
+    told: Vector
+    truth: Vector
+
+    @staticmethod
+    def by(surrogate: Predicting, truth: Predicting, kinship: Kinship, coalitions: Masks) -> "Mended":
+        """Retrain the (m, players) coalitions, and the target alone, and mend the surrogate with them."""
+        probes = np.concatenate([np.zeros((1, coalitions.shape[1]), dtype=np.bool_), coalitions])
+        return Mended(surrogate, kinship, probes, surrogate.predictions(probes), truth.predictions(probes))
+
+    @property
+    def labels(self) -> Vector:
+        """The (rows,) labels of the validation records."""
+        return self.surrogate.labels
+
+    def __call__(self, coalitions: Masks) -> Vector:
+        """Return the gain in R² over the target alone."""
+        return gain(self, coalitions)
+
+    def predictions(self, coalitions: Masks) -> Vector:
+        """Return the (m, rows) posterior means of what the true learner predicts."""
+        known = self._inverse @ (self.truth - self.told)
+        return self.surrogate.predictions(coalitions) + self.kinship(coalitions, self.probes) @ known
+
+    def reach(self, candidates: Candidates) -> Vector:
+        """Return the (players,) half widths of the 95 % intervals that the difference leaves to the Shapley values.
+
+        The covariance has its unit from the probes: the mean square by which the gain of each is missed by the others,
+        in units of what is unknown of it then.
+        """
+        inverse = self._inverse
+        unknown = 1.0 / np.diag(inverse)
+        left_out = self.truth - inverse @ (self.truth - self.told) * unknown[:, None]
+        missed = r2(self.labels, self.truth) - r2(self.labels, left_out)
+        unit = float(np.mean(missed**2 / unknown))
+        coalitions, weights = candidates.coalitions, candidates.weights
+        seen = weights @ self.kinship(coalitions, self.probes)
+        before = np.einsum("pc,pc->p", weights @ self.kinship(coalitions, coalitions), weights)
+        left = before - np.einsum("pk,kl,pl->p", seen, inverse, seen)
+        return np.asarray(stats.t.ppf(0.975, len(unknown)) * np.sqrt(unit * np.maximum(left, 0.0)))
+
+    @cached_property
+    def _inverse(self) -> Vector:
+        return np.asarray(np.linalg.inv(self.kinship(self.probes, self.probes) + _NOISE * np.eye(len(self.probes))))
 
 
-def _told(others: Sequence[Game], coalitions: Masks) -> Vector | None:
-    """Return (coalitions, others): what the other surrogates say."""
-    return np.stack([other(coalitions) for other in others], axis=1) if others else None
+@dataclass(frozen=True)
+class Probed:
+    """A utility: what ``choose_features`` tells, mended with a few coalitions of a dear one.
 
-
-def _unit(values: Vector) -> float:
-    """Return the scale of the game: what its sources are worth together, without signs."""
-    return max(float(np.abs(values).sum()), 1e-6)
-
-
-def _prior(players: int, others: int, unit: float, belief: Belief) -> Vector:
-    """Return the (1 + others + 2 players,) prior variances."""
-    each = (belief.each * unit) ** 2 / players
-    own = [np.full(players, _ALONE**2 * each), np.full(players, _COMPANY**2 * each)]
-    return np.concatenate([[_SCALE**2], np.full(others, belief.blend**2), *own])
-
-
-def _blended(surrogate: Vector, others: Vector | None) -> Vector:
-    """Return (rows, 1 + others): the surrogate, and how the others differ from it."""
-    own = surrogate[:, None]
-    return own if others is None else np.hstack([own, others - own])
-
-
-def _terms(coalitions: Masks, surrogate: Vector, others: Vector | None = None) -> Vector:
-    """Return (coalitions, 1 + others + 2 players): what a, s, b and c are multiplied by."""
-    members = coalitions.astype(np.float64)
-    return np.hstack([_blended(surrogate, others), members, members / (1.0 + members.sum(axis=1, keepdims=True))])
-
-
-def _shares(surrogate: Vector, others: Vector | None = None) -> Vector:
-    """Return (players, 1 + others + 2 players): the Shapley values of each term.
-
-    Of the game [i in S] g(|S|), i gets the mean of g over the sizes 1 … n, and every other one the mean, over the
-    sizes k before it, of the chance k/(n−1) that i is there times the step of g.
+    Parameters
+    ----------
+    truth : retrains coalitions; its game must predict, as that of ``Retraining`` does
+    probes : number of coalitions to retrain, beside the target alone
+    surrogate : None for ``choose_features`` of the target; its game must be a ``Surrogate``
     """
-    n = len(surrogate)
-    before = np.arange(n)
-    other = float((before / max(n - 1, 1) * (1 / (2.0 + before) - 1 / (1.0 + before))).mean())
-    company = np.full((n, n), other)
-    np.fill_diagonal(company, (1 / (2.0 + before)).mean())
-    return np.hstack([_blended(surrogate, others), np.eye(n), company])
+
+    truth: Utility
+    probes: int = 12
+    surrogate: Utility | None = None
+
+    def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
+        """Ask for statistics and for what the truth needs; who cannot answer one of them is left out.
+
+        Raises
+        ------
+        Refusal
+            ``E-VALUE-PROBES`` for more probes than there are coalitions, ``E-VALUE-PREDICTIONS`` where the truth does
+            not predict, and what either utility refuses
+        """
+        cheap = (self.surrogate or choose_features(target)).play(federation, target, features, rng=rng)
+        dear = self.truth.play(federation, target, features, rng=rng)
+        surrogate, truth = getattr(cheap, "game", None), getattr(dear, "game", None)
+        if not isinstance(surrogate, Surrogate) or not isinstance(truth, Predicting):
+            raise _no_predictions()
+        players = tuple(player for player in cheap.players if player in dear.players)
+        refused = {**cheap.refused, **dear.refused}
+        require_sources(dict.fromkeys(players), refused)
+        candidates = Candidates.of(len(players), rng)
+        kinship = Kinship(surrogate.records[[0, *(1 + cheap.players.index(player) for player in players)]])
+        cheap_among, dear_among = _Among(surrogate, players, cheap.players), _Among(truth, players, dear.players)
+        game = Mended.by(cheap_among, dear_among, kinship, design(kinship, candidates, self.probes))
+        exchange = together([cheap.exchange, dear.exchange])
+        return Asked(game, players, exchange, refused, reach=game.reach(candidates))
+
+    def method(self, players: int) -> str:
+        """Return ``exact`` while it takes seconds."""
+        return choose(players)
 
 
-def _candidates(players: int, rng: np.random.Generator) -> Masks:
-    """Return all coalitions but the empty one, or a sample with all sizes alike and complements beside each other."""
-    if 2**players - 1 <= _CANDIDATES:
-        codes: npt.NDArray[np.int64] = np.arange(1, 2**players, dtype=np.int64)
-        return np.asarray((codes[:, None] >> np.arange(players)) & 1, dtype=np.bool_)
-    sizes = rng.integers(1, players, _CANDIDATES // 2)
-    half = np.argsort(rng.random((len(sizes), players)), axis=1) < sizes[:, None]
-    return np.unique(np.concatenate([half, ~half, np.ones((1, players), dtype=np.bool_)]), axis=0)
+@dataclass(frozen=True, eq=False)
+class _Among:
+    """A game of ``everyone`` in which only ``players`` may join."""
+
+    game: Predicting
+    players: Sequence[SourceId]
+    everyone: Sequence[SourceId]
+
+    @property
+    def labels(self) -> Vector:
+        return self.game.labels
+
+    def predictions(self, coalitions: Masks) -> Vector:
+        return self.game.predictions(placed(coalitions, self.players, self.everyone))
 
 
 def _too_many(count: int, coalitions: int) -> Refusal:
@@ -269,4 +277,12 @@ def _too_many(count: int, coalitions: int) -> Refusal:
         Message(
             "请给出 1 到组合数之间的试训次数。", "Ask for at least one probe and no more than there are coalitions."
         ),
+    )
+
+
+def _no_predictions() -> Refusal:
+    return Refusal(
+        "E-VALUE-PREDICTIONS",
+        Message("试训需要能给出预测的效用。", "Probes need utilities whose games predict."),
+        Message("请使用 Probed(Retraining(fit))。", "Use Probed(Retraining(fit))."),
     )

@@ -1,8 +1,8 @@
 """Where games come from: a utility asks the sources and returns the game that those who answered play."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
 from headwater.valuation.valuation import Exchange, Game
 
-__all__ = ["Asked", "Play", "UTILITIES", "Utility", "require_sources"]
+__all__ = ["Asked", "Play", "Predicting", "UTILITIES", "Utility", "gain", "placed", "r2", "require_sources"]
+
+_AT_ONCE = 4_096
+"""Coalitions whose predictions are held at once: 16 MB for 500 records."""
 
 
 class Play(Protocol):
@@ -59,6 +62,53 @@ UTILITIES: Registry[Utility] = Registry("utility")
 """Utilities that need nothing handed in, by the stem of their file."""
 
 
+@runtime_checkable
+class Predicting(Protocol):
+    """A game that can tell what a coalition's model predicts, not only what it is worth."""
+
+    @property
+    def labels(self) -> Vector:
+        """The (rows,) labels of the target's validation records."""
+        ...
+
+    def predictions(self, coalitions: Masks) -> Vector:
+        """Return (m, rows) predictions for the validation records, in the unit of the label."""
+        ...
+
+
+def gain(game: Predicting, coalitions: Masks) -> Vector:
+    """Return the (m,) gains in R² of (m, players) coalitions over the target alone."""
+    nobody = np.zeros((1, coalitions.shape[1]), dtype=np.bool_)
+    parts = [coalitions[start : start + _AT_ONCE] for start in range(0, len(coalitions), _AT_ONCE)]
+    found = [r2(game.labels, game.predictions(part)) for part in (nobody, *parts)]
+    return np.asarray(np.concatenate(found)[1:] - found[0])
+
+
+def r2(labels: Vector, predicted: Vector) -> Vector:
+    """Return the share of the variance of (rows,) labels that each of (…, rows) predictions explains.
+
+    Labels that do not vary are refused with ``E-VALUE-VALIDATION``.
+    """
+    if len(labels) == 0 or np.ptp(labels) == 0:
+        raise Refusal(
+            "E-VALUE-VALIDATION",
+            Message("验证样本为空，或目标没有差异。", "The validation sample is empty, or its target does not vary."),
+            Message("请扩大目标方的验证样本。", "Enlarge the target's validation sample."),
+        )
+    return np.asarray(1.0 - ((predicted - labels) ** 2).mean(axis=-1) / labels.var(), dtype=np.float64)
+
+
+def placed(coalitions: Masks, players: Sequence[SourceId], everyone: Sequence[SourceId]) -> Masks:
+    """Return the coalitions of ``players`` as ones of ``everyone``: a column each, empty for strangers.
+
+    >>> placed(np.array([[True]]), ["b"], ["a", "b"])
+    array([[False,  True]])
+    """
+    found = np.zeros((len(coalitions), len(everyone)), dtype=np.bool_)
+    found[:, [everyone.index(player) for player in players]] = coalitions
+    return found
+
+
 @dataclass(frozen=True)
 class Asked:
     """A game whose asking is over.
@@ -66,6 +116,7 @@ class Asked:
     Parameters
     ----------
     tolerance : gain below which an order of arrival need not go on, see ``methods/truncated.py``
+    reach : (players,) half widths of the 95 % intervals that the game leaves open by itself; None where it is certain
     """
 
     game: Game
@@ -73,6 +124,7 @@ class Asked:
     exchange: Exchange
     refused: Mapping[SourceId, HeadwaterError] = field(default_factory=dict)
     tolerance: float = 0.0
+    reach: Vector | None = None
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the utilities of the coalitions."""

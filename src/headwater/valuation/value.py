@@ -13,7 +13,7 @@ from headwater.types import Vector
 from headwater.valuation.choice import choose_features
 from headwater.valuation.target import Target
 from headwater.valuation.utilities.statistics import Statistics
-from headwater.valuation.utility import UTILITIES, Utility
+from headwater.valuation.utility import UTILITIES, Asked, Utility
 from headwater.valuation.valuation import METHODS, Valuation
 
 __all__ = ["Approach", "approaches", "value"]
@@ -91,6 +91,8 @@ def value(
     play = utility.play(federation, target, features, rng=rng)
     solver = approach.utility.method(len(play.players)) if approach.method == "auto" else approach.method
     found = METHODS[solver](play, play.players, rng=rng, budget=budget)
+    reach = play.reach if isinstance(play, Asked) and play.reach is not None else np.zeros(len(play.players))
+    found = replace(found, low=found.low - reach, high=found.high + reach)
     ranks, stability = _ranks(found, rng)
     return replace(
         found,

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -78,6 +78,32 @@ def test_only_vectors_of_uint64(values):
 def test_writing_through_is_impossible():
     with pytest.raises(ValueError, match="read-only"):
         make([1, 2]).values[0] = np.uint64(9)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40).map(lambda n: n << 28), max_size=200))
+@example([2**63, 2**63 - 1, 2**64 - 1, 0] * 30)
+def test_packing_loses_nothing_and_never_lengthens(numbers):
+    statistic = make(numbers)
+    message = statistic.to_bytes()
+    assert Statistic.from_bytes(message) == statistic
+    assert len(message) == statistic.nbytes <= 16 + 8 * len(numbers)
+
+
+def test_sums_on_a_coarse_grid_travel_in_few_bytes():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(-40, 40, 1_000)
+    assert make((counts << 28).view(np.uint64)).nbytes < 1.6 * 1_000
+    assert make(rng.integers(0, 2**63, 1_000).tolist()).nbytes <= 8_016
+
+
+@pytest.mark.parametrize("spoil", [lambda m: m[:-1], lambda m: m[: len(m) // 2], lambda m: m + b"x"])
+def test_packed_messages_cut_short_or_drawn_out_are_refused(spoil):
+    whole = make([5 << 28] * 100).to_bytes()
+    assert whole[:4] == b"HWS2"
+    with pytest.raises(Refusal) as caught:
+        Statistic.from_bytes(spoil(whole))
+    assert caught.value.code == "E-STATISTIC-MESSAGE"
 
 
 @pytest.mark.parametrize(

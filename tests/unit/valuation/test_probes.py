@@ -1,123 +1,184 @@
-"""Probes mend what the surrogate got wrong: exactly where the difference has the form, never by more than was asked."""
+"""Probes mend what the surrogate got wrong: exactly where they are, in closed form elsewhere, never more than asked."""
 
-from itertools import permutations
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from headwater.errors import Refusal
-from headwater.valuation.games import Square
+from headwater.federation import InProcess
+from headwater.valuation import Approach, Target, value
 from headwater.valuation.methods.exact import shapley_of_table
-from headwater.valuation.probes import _USUAL, Mend, _shares, _terms, design, probed
+from headwater.valuation.probes import _NOISE, Candidates, Kinship, Mended, Probed, design
+from headwater.valuation.utilities import Information, Retraining
+from headwater.valuation.utilities.retraining import ridge
+from headwater.valuation.utility import gain
 
-PLAYERS = tuple("abcdef")
-WEIGHTS = np.array([0.3, -0.1, 0.2, 0.05, 0.0, 0.4])
 ALL = ((np.arange(64)[:, None] >> np.arange(6)) & 1).astype(bool)
-SURROGATE = Square((0.5, 0.3, 0.2, 0.4, 0.1, 0.3))
+RNG = np.random.default_rng(0)
+LABELS = RNG.normal(size=40)
+KINSHIP = Kinship(np.array([50.0, 60, 20, 90, 60, 30, 60]))
+EVERY = Candidates.of(6, RNG)
 
 
-def truth(coalitions):
-    return SURROGATE(coalitions) * 0.9 + coalitions @ WEIGHTS
+@dataclass
+class Model:
+    """Predicts the labels the better, the more weight its coalition has; ``bend`` makes it no linear function."""
+
+    weights: np.ndarray
+    direction: np.ndarray
+    bend: float = 0.3
+    asked: list[int] = field(default_factory=list)
+
+    labels = LABELS
+    records = KINSHIP.records
+
+    def predictions(self, coalitions):
+        self.asked.append(len(coalitions))
+        brought = coalitions @ self.weights
+        return np.outer(brought / (1 + brought), LABELS) + self.bend * np.outer(
+            coalitions.sum(axis=1) > 2, self.direction
+        )
+
+    def __call__(self, coalitions):
+        return gain(self, coalitions)
 
 
-def test_shares_are_the_shapley_values_of_the_terms():
-    terms = _terms(ALL, SURROGATE(ALL))
-    own = np.stack([shapley_of_table(terms[:, at]) for at in range(13)], axis=1)
-    np.testing.assert_allclose(_shares(SURROGATE.shapley()), own, atol=1e-12)
+TRUTH = Model(np.array([1.0, 0.2, 0.5, 0.0, 0.7, 0.3]), RNG.normal(size=40))
+SURROGATE = Model(np.array([0.3, 0.6, 0.4, 0.4, 0.2, 0.5]), RNG.normal(size=40))
+EXACT = shapley_of_table(TRUTH(ALL))
 
 
-def test_a_difference_of_the_assumed_form_is_found():
-    expected = shapley_of_table(truth(ALL))
-    mended = probed(SURROGATE, truth, PLAYERS, probes=40, rng=np.random.default_rng(0))
-    before = np.abs(SURROGATE.shapley() - expected).max()
-    assert np.abs(mended.values - expected).max() < 0.25 * before
-    assert ((mended.low <= expected) & (expected <= mended.high)).all()
+def mended(probes, surrogate=SURROGATE, truth=TRUTH):
+    return Mended.by(surrogate, truth, KINSHIP, design(KINSHIP, EVERY, probes))
 
 
-def test_the_better_of_two_surrogates_is_found():
-    wrong = Square((0.1, 0.5, 0.4, 0.0, 0.3, 0.2))
-    expected = SURROGATE.shapley()
-
-    def error(others):
-        options = {"probes": 12, "rng": np.random.default_rng(0), "others": others}
-        return np.abs(probed(wrong, SURROGATE, PLAYERS, **options).values - expected).max()
-
-    assert error([SURROGATE]) < 0.5 * error([])
+def test_the_kinship_is_a_covariance():
+    whole = KINSHIP(ALL, ALL)
+    np.testing.assert_allclose(whole, whole.T)
+    np.testing.assert_allclose(np.diag(whole), KINSHIP.of_each(ALL))
+    assert np.linalg.eigvalsh(whole)[0] > 0
 
 
-def test_values_of_blended_games_are_closed_forms():
-    others = [Square((0.1, 0.5, 0.4, 0.0, 0.3, 0.2))]
-    masks = design(SURROGATE, SURROGATE.shapley(), 20, rng=np.random.default_rng(0))
-    told = np.stack([other(masks) for other in others], axis=1)
-    mend = Mend.fit(masks, SURROGATE(masks), truth(masks), unit=1.0, others=told)
-    values = mend.values(SURROGATE.shapley(), others[0].shapley()[:, None])[0]
-    np.testing.assert_allclose(shapley_of_table(mend.game(SURROGATE, others)(ALL)), values, atol=1e-12)
+def test_weights_give_shapley_values():
+    v = RNG.normal(size=64)
+    v[0] = 0.0
+    np.testing.assert_allclose(EVERY.weights @ v[(EVERY.coalitions @ (1 << np.arange(6)))], shapley_of_table(v))
 
 
-def test_more_probes_are_surer():
-    reach = [
-        (lambda v: (v.high - v.low).mean())(probed(SURROGATE, truth, PLAYERS, probes=m, rng=np.random.default_rng(0)))
-        for m in (4, 12, 40)
-    ]
-    assert reach == sorted(reach, reverse=True)
-
-
-def test_only_the_probes_are_retrained():
-    seen = []
-
-    def counted(coalitions):
-        seen.append(len(coalitions))
-        return truth(coalitions)
-
-    found = probed(SURROGATE, counted, PLAYERS, probes=7, rng=np.random.default_rng(0))
-    assert sum(seen) == found.evaluations == 7
+def test_weights_of_a_sample_estimate_shapley_values():
+    worth = np.linspace(-1, 1, 30)
+    sample = Candidates.of(30, np.random.default_rng(1))
+    assert len(sample.coalitions) <= 2_048
+    found = sample.weights @ (sample.coalitions @ worth)
+    assert np.corrcoef(found, worth)[0, 1] > 0.98
 
 
 def test_a_right_surrogate_is_left_alone():
-    found = probed(SURROGATE, SURROGATE, PLAYERS, probes=12, rng=np.random.default_rng(0))
-    np.testing.assert_allclose(found.values, SURROGATE.shapley(), atol=1e-12)
+    np.testing.assert_allclose(mended(12, TRUTH)(ALL), TRUTH(ALL), atol=1e-12)
 
 
-def test_the_mended_game_has_the_mended_values():
-    masks = design(SURROGATE, SURROGATE.shapley(), 20, rng=np.random.default_rng(0))
-    mend = Mend.fit(masks, SURROGATE(masks), truth(masks), unit=1.0)
-    np.testing.assert_allclose(
-        shapley_of_table(mend.game(SURROGATE)(ALL)), mend.values(SURROGATE.shapley())[0], atol=1e-12
-    )
+def test_probes_bring_values_nearer_and_more_of_them_nearer_still():
+    errors = {0: [], 12: [], 40: []}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        truth, surrogate = (Model(rng.uniform(0, 1, 6), rng.normal(size=40), 0.1) for _ in range(2))
+        exact = shapley_of_table(truth(ALL))
+        for probes, found in errors.items():
+            game = mended(probes, surrogate, truth) if probes else surrogate
+            found.append(np.abs(shapley_of_table(game(ALL)) - exact).mean())
+    assert np.mean(errors[12]) < 0.5 * np.mean(errors[0])
+    assert np.mean(errors[40]) < 0.5 * np.mean(errors[12])
+
+
+def test_the_posterior_is_that_of_a_gaussian_process():
+    game = mended(9)
+    joint = KINSHIP(game.probes, game.probes) + _NOISE * np.eye(10)
+    rest = TRUTH.predictions(game.probes) - SURROGATE.predictions(game.probes)
+    expected = SURROGATE.predictions(ALL) + KINSHIP(ALL, game.probes) @ np.linalg.solve(joint, rest)
+    np.testing.assert_allclose(game.predictions(ALL), expected, atol=1e-10)
+
+
+def test_intervals_are_as_wide_as_the_probes_are_missed():
+    game = mended(12)
+    half = replace(game, truth=(game.truth + game.told) / 2)
+    assert (half.reach(EVERY) < game.reach(EVERY)).all()
+    assert (mended(12, TRUTH).reach(EVERY) < 1e-12).all()
+    found = shapley_of_table(game(ALL))
+    assert (np.abs(found - EXACT) <= game.reach(EVERY)).all()
 
 
 def test_each_probe_is_the_best_next_one():
-    values, rng = SURROGATE.shapley(), np.random.default_rng(0)
-    masks = design(SURROGATE, values, 3, rng=rng)
+    masks = design(KINSHIP, EVERY, 3)
     assert len(np.unique(masks, axis=0)) == 3
 
     def spread(chosen):
-        mend = Mend.fit(
-            chosen, SURROGATE(chosen), SURROGATE(chosen), unit=float(np.abs(values).sum()), beliefs=[_USUAL]
-        )
-        shares = _shares(values)
-        return np.trace(shares @ mend.covariance @ shares.T)
+        seen = np.vstack([np.zeros((1, 6), dtype=bool), chosen])
+        joint = KINSHIP(seen, seen) + _NOISE * np.eye(len(seen))
+        across = KINSHIP(ALL, seen)
+        left = KINSHIP(ALL, ALL) - across @ np.linalg.solve(joint, across.T)
+        weights = EVERY.weights[:, np.argsort(EVERY.coalitions @ (1 << np.arange(6)))]
+        return np.trace(weights @ left @ weights.T)
 
     others = [spread(np.vstack([masks[:2], mask[None]])) for mask in ALL[1:]]
     assert spread(masks) == pytest.approx(min(others))
 
 
-def test_order_of_players_does_not_matter():
-    masks = ALL[[3, 9, 33, 63, 17]]
-    whole = Mend.fit(masks, SURROGATE(masks), truth(masks), unit=1.0).values(SURROGATE.shapley())[0]
-    for order in list(permutations(range(6)))[1::240]:
-        moved = list(order)
-        again = Mend.fit(masks[:, moved], SURROGATE(masks), truth(masks), unit=1.0)
-        np.testing.assert_allclose(again.values(SURROGATE.shapley()[moved])[0], whole[moved], atol=1e-12)
-
-
 @pytest.mark.parametrize("probes", [0, 64])
 def test_impossible_numbers_of_probes_are_refused(probes):
     with pytest.raises(Refusal) as caught:
-        probed(SURROGATE, truth, PLAYERS, probes=probes, rng=np.random.default_rng(0))
+        design(KINSHIP, EVERY, probes)
     assert caught.value.code == "E-VALUE-PROBES"
 
 
-def test_many_players_are_probed_from_a_sample():
-    masks = design(lambda m: m.sum(axis=1) / 30.0, np.full(30, 1 / 30), 5, rng=np.random.default_rng(0))
-    assert masks.shape == (5, 30)
+def table(rng, rows, noise):
+    x = rng.normal(size=(rows, 3))
+    y = x[:, 0] * x[:, 1] + x[:, 2] + noise * rng.normal(size=rows)
+    return pa.table({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y})
+
+
+TARGET = replace(Target.of(table(RNG, 120, 0.3), label="y", rng=RNG), learner="network")
+SOURCES = {f"h{at}": table(RNG, 60, noise) for at, noise in enumerate((0.1, 0.5, 1.0, 3.0))}
+
+
+def test_values_come_through_the_one_call_and_account_for_the_records_probes_need():
+    trained = []
+
+    def fit(records):
+        trained.append(records.num_rows)
+        return ridge(TARGET, TARGET.features)(records)
+
+    probed = Approach(Probed(Retraining(fit), probes=5))
+    found = value(InProcess.of(SOURCES), TARGET, method=probed, rng=np.random.default_rng(0))
+    plain = value(InProcess.of(SOURCES), TARGET, rng=np.random.default_rng(0))
+    assert len(trained) == 6
+    assert found.method == "probed/exact"
+    assert (found.high > found.values).all()
+    assert (plain.high == plain.values).all()
+    for source, records in SOURCES.items():
+        assert found.exchange.answered[source] == plain.exchange.answered[source] + records.nbytes
+
+
+def test_a_source_that_only_one_side_can_use_is_left_out_by_name():
+    sources = {**SOURCES, "odd": table(RNG, 30, 0.1).drop_columns(["c"])}
+    found = value(InProcess.of(sources), TARGET, method=Approach(_own(probes=4)), rng=np.random.default_rng(0))
+    assert set(found.players) == set(SOURCES)
+    assert "odd" in found.refused
+
+
+def test_every_coalition_probed_gives_the_values_of_retraining():
+    found = value(InProcess.of(SOURCES), TARGET, method=Approach(_own(probes=15)), rng=np.random.default_rng(0))
+    truth = value(InProcess.of(SOURCES), TARGET, method=Approach(_own().truth), rng=np.random.default_rng(0))
+    assert found.ranked() == truth.ranked()
+    assert np.abs(found.values - truth.values).max() < 0.2 * np.ptp(truth.values)
+
+
+def test_truths_that_do_not_predict_are_refused():
+    with pytest.raises(Refusal) as caught:
+        value(InProcess.of(SOURCES), TARGET, method=Approach(Probed(Information())), rng=RNG)
+    assert caught.value.code == "E-VALUE-PREDICTIONS"
+
+
+def _own(probes=12):
+    return Probed(Retraining(ridge(TARGET, TARGET.features)), probes=probes)

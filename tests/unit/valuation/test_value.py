@@ -36,10 +36,12 @@ def test_faults_show_and_everything_is_accounted_for():
     assert found.ranked()[-1] == "turned"
     assert found.of("turned") < 0 < found.of("good")
     assert found.method == "statistics/exact"
-    question, answer = TARGET.question.nbytes, 8 * (4 * 5 // 2 + 4 + 3) + 16
-    assert found.exchange.asked == dict.fromkeys(TABLES, question)
-    assert found.exchange.answered == found.exchange.attributable == dict.fromkeys(TABLES, answer)
-    assert found.exchange.bytes_of("few") == question + answer
+    question = TARGET.question
+    answers = {name: question.of(table).nbytes for name, table in TABLES.items()}
+    assert max(answers.values()) <= 8 * (4 * 5 // 2 + 4 + 3) + 16
+    assert found.exchange.asked == dict.fromkeys(TABLES, question.nbytes)
+    assert found.exchange.answered == found.exchange.attributable == answers
+    assert found.exchange.bytes_of("few") == question.nbytes + answers["few"]
     assert (found.exchange.rounds, found.exchange.epsilon, found.exchange.leverage) == (1, 0.0, 1.0)
     assert found.seconds > 0
     assert found.feature_map == TARGET.features.to_json()

@@ -6,9 +6,8 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, as_json
+from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, as_json, coarse
 from headwater.statistics.features import FeatureMap
-from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
 
 __all__ = ["Degree2"]
@@ -51,7 +50,7 @@ class Degree2:
     def transform(self, table: pa.Table) -> Vector:
         """Return (rows, dim) features."""
         features = self.base.transform(table)
-        return np.hstack([features, _products(features, self.pairs)])
+        return coarse(np.hstack([features, _products(features, self.pairs)]))
 
     def to_json(self) -> str:
         """Return the recipe as canonical JSON."""
@@ -73,4 +72,4 @@ class Degree2:
 def _products(features: Vector, pairs: tuple[tuple[int, int], ...]) -> Vector:
     own = np.clip(features[:, 1:], -_CLIP, _CLIP)
     first, second = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
-    return on_grid(own[:, first] * own[:, second])
+    return np.asarray(own[:, first] * own[:, second], dtype=np.float64)

@@ -7,9 +7,8 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, WEIGHT_UNIT, as_json, in_units
+from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, WEIGHT_UNIT, as_json, coarse, in_units
 from headwater.statistics.features import FeatureMap
-from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.network import Network
 from headwater.types import Vector
 
@@ -56,7 +55,7 @@ class LastLayer:
     def transform(self, table: pa.Table) -> Vector:
         """Return (rows, dim) features."""
         features = self.base.transform(table)
-        return np.hstack([features, on_grid(np.clip(features @ self._matrix, 0.0, LARGEST))])
+        return coarse(np.hstack([features, np.clip(features @ self._matrix, 0.0, LARGEST)]))
 
     def to_json(self) -> str:
         """Return the recipe as canonical JSON."""

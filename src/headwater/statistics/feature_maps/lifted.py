@@ -13,12 +13,16 @@ import pyarrow as pa
 
 from headwater.registry import Registry
 from headwater.statistics.features import FeatureMap
+from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
 
-__all__ = ["FEATURE_MAPS", "LARGEST", "Lifted", "WEIGHT_UNIT", "as_json", "bits", "in_units", "normals"]
+__all__ = ["FEATURE_MAPS", "LARGEST", "Lifted", "WEIGHT_UNIT", "as_json", "bits", "coarse", "in_units", "normals"]
 
 LARGEST = 8.0
 """No feature is larger: Gram sums of 2**15 records of features below 32 are exact."""
+
+_COARSE_BITS = 3
+"""Features are told in eighths: sums of their products are whole sixty-fourths, which travel in a byte and a half."""
 
 WEIGHT_UNIT = 2.0**-10
 """Weights are multiples of it and below 32: 256 products with features of 2**-14 are summed exactly."""
@@ -43,7 +47,7 @@ class Lifted(Protocol):
         ...
 
     def transform(self, table: pa.Table) -> Vector:
-        """Return (rows, dim) features, multiples of 2**-14, none above ``LARGEST``, the first of them 1."""
+        """Return (rows, dim) features, multiples of 2**-3, none above ``LARGEST``, the first of them 1."""
         ...
 
     def to_json(self) -> str:
@@ -70,6 +74,15 @@ def as_json(kind: str, base: FeatureMap, constants: dict[str, Any]) -> str:
     """Return the canonical JSON of a lifted map."""
     whole = {"kind": kind, "base": json.loads(base.to_json()), **constants}
     return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def coarse(features: Vector) -> Vector:
+    """Round to the grid on which lifted features are told, see ``Statistic.to_bytes``.
+
+    >>> coarse(np.array([0.3, 1.0]))
+    array([0.25, 1.  ])
+    """
+    return on_grid(features, bits=_COARSE_BITS)
 
 
 def bits(seed: int, count: int) -> Vector:

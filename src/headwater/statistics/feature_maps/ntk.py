@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, WEIGHT_UNIT, as_json, bits, in_units
+from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, LARGEST, WEIGHT_UNIT, as_json, bits, coarse, in_units
 from headwater.statistics.features import FeatureMap
 from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.network import Network
@@ -66,7 +66,7 @@ class Ntk:
         """Return (rows, dim) features."""
         features = self.base.transform(table)
         projected = self._gradients(features) @ self._signs / float(self.divisor)
-        return np.hstack([features, on_grid(np.clip(projected, -LARGEST, LARGEST))])
+        return coarse(np.hstack([features, np.clip(projected, -LARGEST, LARGEST)]))
 
     def to_json(self) -> str:
         """Return the recipe as canonical JSON."""

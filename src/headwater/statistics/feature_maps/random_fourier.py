@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, as_json, bits, normals
+from headwater.statistics.feature_maps.lifted import FEATURE_MAPS, as_json, bits, coarse, normals
 from headwater.statistics.features import FeatureMap
 from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
@@ -57,7 +57,7 @@ class RandomFourier:
     def transform(self, table: pa.Table) -> Vector:
         """Return (rows, dim) features."""
         features = self.base.transform(table)
-        return np.hstack([features, on_grid(np.sqrt(2.0) * _cosine(features @ self._directions))])
+        return coarse(np.hstack([features, np.sqrt(2.0) * _cosine(features @ self._directions)]))
 
     def to_json(self) -> str:
         """Return the recipe as canonical JSON."""

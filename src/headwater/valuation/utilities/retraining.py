@@ -13,10 +13,10 @@ from headwater.statistics.features import Features, numbers
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
 from headwater.valuation.utilities.statistics import usable
-from headwater.valuation.utility import UTILITIES, Asked, require_sources
+from headwater.valuation.utility import UTILITIES, Asked, gain, require_sources
 from headwater.valuation.valuation import Exchange
 
-__all__ = ["Fit", "Predict", "RetrainedUtility", "Retraining", "r2", "ridge"]
+__all__ = ["Fit", "Predict", "RetrainedUtility", "Retraining", "ridge"]
 
 Predict: TypeAlias = Callable[[pa.Table], Vector]
 """From a table to its (rows,) predictions, in the unit of the label."""
@@ -73,32 +73,29 @@ class RetrainedUtility:
     target: Target
     records: Mapping[SourceId, pa.Table]
     fit: Fit
-    _known: dict[bytes, float] = field(init=False, repr=False, default_factory=dict)
+    _known: dict[bytes, Vector] = field(init=False, repr=False, default_factory=dict)
+
+    @property
+    def labels(self) -> Vector:
+        """The (rows,) labels of the target's validation records."""
+        return numbers(self.target.valid, self.target.label)
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the gain in R² on the validation records over the target alone."""
-        base = self._r2(np.zeros(len(self.records), dtype=np.bool_))
-        return np.array([self._r2(coalition) - base for coalition in coalitions])
+        return gain(self, coalitions)
 
-    def _r2(self, coalition: Masks) -> float:
+    def predictions(self, coalitions: Masks) -> Vector:
+        """Return (m, rows) predictions for the validation records of the model of each coalition."""
+        found = [self._trained(coalition) for coalition in coalitions]
+        return np.stack(found) if found else np.empty((0, self.target.valid.num_rows))
+
+    def _trained(self, coalition: Masks) -> Vector:
         key = coalition.tobytes()
         if key not in self._known:
             chosen = [table for table, inside in zip(self.records.values(), coalition, strict=True) if inside]
             predict = self.fit(pa.concat_tables([self.target.train, *chosen], promote_options="permissive"))
-            y = numbers(self.target.valid, self.target.label)
-            self._known[key] = r2(y, predict(self.target.valid))
+            self._known[key] = np.asarray(predict(self.target.valid), dtype=np.float64)
         return self._known[key]
-
-
-def r2(y: Vector, predicted: Vector) -> float:
-    """Return the share of the variance of ``y`` explained; labels that do not vary are refused."""
-    if len(y) == 0 or np.ptp(y) == 0:
-        raise Refusal(
-            "E-VALUE-VALIDATION",
-            Message("验证样本为空，或目标没有差异。", "The validation sample is empty, or its target does not vary."),
-            Message("请扩大目标方的验证样本。", "Enlarge the target's validation sample."),
-        )
-    return float(1.0 - np.mean((y - predicted) ** 2) / np.var(y))
 
 
 def ridge(target: Target, features: Features) -> Fit:

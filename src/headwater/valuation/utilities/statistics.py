@@ -105,6 +105,12 @@ class GramUtility:
         return tuple(self.sources)
 
     @property
+    def records(self) -> Vector:
+        """Records of the target and of each source, (1 + sources,)."""
+        everyone = (self.target, *self.sources.values())
+        return np.array([self.gram.records(statistic) for statistic in everyone], dtype=np.float64)
+
+    @property
     def systems(self) -> Vector:
         """XᵀX and Xᵀy side by side, (1 + sources, dim, dim + 1): the target's with its ridge first."""
         return self._parts.reshape(len(self._parts), self.gram.dim, self.gram.dim + 1)
@@ -139,22 +145,22 @@ class GramUtility:
         variance = validation.yy / validation.n - (validation.y / validation.n) ** 2 if validation.n >= 1 else 0.0
         if variance <= self.gram.encoding.resolution:
             raise _no_validation()
-        # Coalitions are small systems: on a busy machine threads would only wait for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
-            coefficients = self._solve(coalitions)
+        coefficients = self.coefficients(coalitions)
         fitted = np.einsum("md,md->m", coefficients @ validation.xx, coefficients)
         squared = validation.yy - 2 * coefficients @ validation.xy + fitted
         return np.asarray(1.0 - squared / validation.n / variance, dtype=np.float64)
 
-    def _solve(self, coalitions: Masks) -> Vector:
-        """Return (m, dim) coefficients, solved in chunks that stay in cache."""
+    def coefficients(self, coalitions: Masks) -> Vector:
+        """Return the (m, dim) solutions of target + coalition, in chunks that stay in cache."""
         dim = self.gram.dim
         rows = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
         out = np.empty((len(coalitions), dim))
-        for start in range(0, len(coalitions), rows):
-            chosen = coalitions[start : start + rows].astype(np.float64)
-            system = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim + 1)
-            out[start : start + rows] = _solved(system)
+        # Coalitions are small systems: on a busy machine threads would only wait for each other.
+        with threadpool_limits(limits=1, user_api="blas"):
+            for start in range(0, len(coalitions), rows):
+                chosen = coalitions[start : start + rows].astype(np.float64)
+                system = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim + 1)
+                out[start : start + rows] = _solved(system)
         return out
 
     def _pack(self, statistic: Statistic) -> Vector:

@@ -21,8 +21,7 @@ from headwater.statistics.features import Features, numbers
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utilities.retraining import r2
-from headwater.valuation.utility import Asked, require_sources
+from headwater.valuation.utility import Asked, r2, require_sources
 from headwater.valuation.valuation import Exchange
 
 __all__ = ["Round", "Trained", "UpdateUtility", "Updates"]
@@ -146,7 +145,7 @@ def _mean(total: Vector) -> Vector:
 
 def _judge(learner: Trained, question: UpdateQuestion, target: Target) -> Callable[[Vector], float]:
     x, y = question.feature_map.transform(target.valid), numbers(target.valid, target.label)
-    return lambda parameters: r2(y, learner.predict(parameters, x))
+    return lambda parameters: float(r2(y, learner.predict(parameters, x)))
 
 
 def _round(question: UpdateQuestion, own: Statistic, answers: Answers, present: Sequence[SourceId]) -> Round:
