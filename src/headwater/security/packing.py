@@ -9,7 +9,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ring", "pack", "packed_bytes", "ring_of", "unpack"]
+from headwater.types import Fixed
+
+__all__ = ["Ring", "in_ring", "pack", "packed_bytes", "unpack"]
 
 Ring: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 """Integers modulo 2**32 or 2**64."""
@@ -17,9 +19,9 @@ Ring: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 _WORD = 32
 
 
-def ring_of(bits: int) -> type[np.uint32] | type[np.uint64]:
-    """Return the type that sums of ``bits`` bits are computed in."""
-    return np.uint32 if bits <= _WORD else np.uint64
+def in_ring(values: Fixed, bits: int) -> Ring:
+    """Return the values in the type that sums of ``bits`` bits are computed in, as an array of its own."""
+    return values.astype(np.uint32) if bits <= _WORD else values.astype(np.uint64)
 
 
 def packed_bytes(length: int, bits: int) -> int:
@@ -27,7 +29,7 @@ def packed_bytes(length: int, bits: int) -> int:
     return length * bits // 8 if bits in (32, 64) else -(-length // _WORD) * bits * 4
 
 
-def pack(values: npt.NDArray[np.unsignedinteger], bits: int) -> bytes:
+def pack(values: Ring, bits: int) -> bytes:
     """Return (length,) values modulo 2**bits as bytes, for ``bits`` up to 32, or 64."""
     if bits == 64:
         return values.astype("<u8", copy=False).tobytes()
@@ -35,9 +37,9 @@ def pack(values: npt.NDArray[np.unsignedinteger], bits: int) -> bytes:
     if bits == _WORD:
         return narrow.astype("<u4", copy=False).tobytes()
     rows = -(-len(narrow) // _WORD)
-    lanes = np.zeros(_WORD * rows, dtype=np.uint32)
-    np.bitwise_and(narrow, np.uint32(2**bits - 1), out=lanes[: len(narrow)])
-    lanes = lanes.reshape(_WORD, rows)
+    padded = np.zeros(_WORD * rows, dtype=np.uint32)
+    np.bitwise_and(narrow, np.uint32(2**bits - 1), out=padded[: len(narrow)])
+    lanes = padded.reshape(_WORD, rows)
     words = np.zeros((bits, rows), dtype=np.uint32)
     for lane in range(_WORD):
         word, shift = divmod(lane * bits, _WORD)

@@ -43,7 +43,7 @@ class Span:
         return max(1, needed) if needed <= 32 else 64
 
     def lifted(self, values: Fixed) -> Fixed:
-        """Return the values less ``low``, which are never negative; one outside the bounds is refused, never wrapped."""
+        """Return the values less ``low``, none negative; one outside the bounds is refused, never wrapped."""
         signed = np.asarray(values, dtype=np.uint64).view(np.int64)
         if signed.size and (int(signed.min()) < self.low or int(signed.max()) > self.high):
             raise Refusal(

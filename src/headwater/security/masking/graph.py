@@ -5,10 +5,10 @@ honest members must be left, or the sum would tell two what the third said.
 
 - *Quorum* q = (n + colluding) // 2 + 1 sign the one list of survivors. Two lists would need 2q - colluding > n honest
   signatures, and an honest member signs once: so there is one list or none. q <= n - lost bounds ``colluding``.
-- *Small groups* (up to 64): everybody masks with everybody, and q shares open a secret. The colluders hold fewer than q.
-- *Large groups* (Bell et al. 2020): a circulant graph over a hashed order, each with ``degree`` neighbours; its owner and
-  they hold the shares of a secret, h = degree + 1 in all. ``degree`` is the least, and then ``shares`` = t the most, for
-  which, by hypergeometric tails and the union over all members,
+- *Small groups* (up to 64): everybody masks with everybody, and q shares open a secret. Colluders hold fewer than q.
+- *Large groups* (Bell et al. 2020): a circulant graph over a hashed order, each with ``degree`` neighbours; its owner
+  and they hold the shares of a secret, h = degree + 1 in all. ``degree`` is the least, and then ``shares`` = t the
+  most, for which, by hypergeometric tails and the union over all members,
 
   - some member has t or more colluders among its holders with probability <= 2**-40,
   - some member has fewer than t survivors among its holders with probability <= 2**-20 (the round then ends safely),

@@ -1,8 +1,8 @@
 """One member of a masked round: it reads what the server tells, and answers once in each of five phases.
 
 publics (two X25519 keys) → shares (of its mask key and of its own seed, sealed for each holder) → masked (the vector) →
-agreed (one list of survivors, signed) → opened (for each survivor the share of its seed, for each lost member that of its
-key; never both of one member).
+agreed (one list of survivors, signed) → opened (for each survivor the share of its seed, for each lost member that of
+its key; never both of one member).
 
 All its randomness comes from one secret, so a step that is repeated after a crash says the same.
 """
@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -29,7 +28,7 @@ from headwater.security.masking.streams import (
     shared_secret,
     stream,
 )
-from headwater.security.packing import pack, ring_of
+from headwater.security.packing import in_ring, pack
 from headwater.security.plan import Plan
 from headwater.security.protection import Values
 from headwater.security.refusals import bad_share, foreign, lists, odd, other_words, unsigned
@@ -208,14 +207,14 @@ class MaskedMember:
 
     def _say_masked(self, known: _Known, values: Values) -> bytes:
         plan, own = self._plan, (self._name, public_of(self._key))
-        masked = plan.lifted(self._name, values()).astype(ring_of(plan.bits))
+        masked = in_ring(plan.lifted(self._name, values()), plan.bits)
         streams = [(True, stream(self._seed, b"headwater own mask", plan.digest, self._name.encode()))]
         for other in known.shares:
             public = known.publics[other][KEY_BYTES:]
             shared = shared_secret(self._key, other, public)
             streams.append((self._name < other, pair_stream(shared, plan.digest, own, (other, public))))
         add_masks(masked, streams)
-        return pack(np.asarray(masked), plan.bits)
+        return pack(masked, plan.bits)
 
     def _say_opened(self, known: _Known) -> bytes:
         held = {**known.shares, self._name: self._split(known)[self._name]}
@@ -223,7 +222,7 @@ class MaskedMember:
         return b"".join(held[of][SHARE:] if of in survived else held[of][:SHARE] for of in sorted(held))
 
     def _box(self, public: bytes, other: str, sender: str, receiver: str) -> AESGCM:
-        """Return the box in which ``sender`` puts the shares for ``receiver``; ``other`` is whoever is not this member."""
+        """Return the box for the shares of ``sender`` for ``receiver``, one of whom is ``other`` with its public keys."""
         if public not in self._agreements:
             self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
         info = (b"headwater shares", self._plan.digest, sender.encode(), receiver.encode())

@@ -1,7 +1,7 @@
-"""The side that adds masked vectors: it hands on what members need, keeps who was heard, and opens the sum of survivors.
+"""The side that adds masked vectors: it hands on what members need, and opens the sum of the survivors.
 
-What it keeps is small beside the vectors: a running sum, and the short messages. Fewer than the quorum at the end of any
-phase ends the round; then no vector can be unmasked, for each still carries its owner's seed.
+What it keeps is small beside the vectors: a running sum, and the short messages. Fewer than the quorum at the end of
+any phase ends the round; then no vector can be unmasked, for each still carries its owner's seed.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from headwater.security.masking.graph import neighbourhoods, thresholds
 from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE, agreed
 from headwater.security.masking.shamir import join
 from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
-from headwater.security.packing import Ring, packed_bytes, ring_of, unpack
+from headwater.security.packing import in_ring, pack, packed_bytes, unpack
 from headwater.security.plan import Plan
 from headwater.security.refusals import aborted, late, odd
 from headwater.types import Fixed
@@ -33,12 +33,11 @@ class MaskedServer:
 
     def __init__(self, plan: Plan, state: bytes = b"") -> None:
         self._plan, self._numbers = plan, thresholds(len(plan.group))
-        self._ring = np.dtype(ring_of(plan.bits)).newbyteorder("<")
         parts = unframed(state)
         self._desk = Desk.from_bytes(plan, parts[0] if parts else b"")
-        self._sum: Ring = np.frombuffer(
-            parts[1] if parts else bytes(plan.length * self._ring.itemsize), self._ring
-        ).astype(ring_of(plan.bits))
+        self._sum = in_ring(np.zeros(plan.length, dtype=np.uint64), plan.bits)
+        if parts:
+            self._sum += unpack(parts[1], plan.length, 8 * self._sum.itemsize)
         self._over = bool(parts and parts[2] == b"over")
         self._opened = bool(parts and parts[2] == b"opened")
         self._hoods: Mapping[str, tuple[str, ...]] = {}
@@ -47,7 +46,7 @@ class MaskedServer:
     def to_bytes(self) -> bytes:
         """Return the state: traces, running sum, and the short messages of each phase."""
         mark = b"opened" if self._opened else b"over" * self._over
-        total = self._sum.astype(self._ring).tobytes()
+        total = pack(self._sum, 8 * self._sum.itemsize)
         return framed(self._desk.to_bytes(), total, mark, *(_flat(phase) for phase in self._heard))
 
     @property
@@ -181,11 +180,11 @@ class MaskedServer:
         return self._heard[_PUBLICS][name][KEY_BYTES:]
 
     def _secrets(self) -> dict[str, bytes]:
-        """Return survivors' seeds and lost members' keys; one that cannot be had, or is not the owner's, ends the round."""
+        """Return survivors' seeds and lost members' keys; one missing, or not its owner's, ends the round."""
         by_holders: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for name in self._present(_SHARES):
-            holders = [holder for holder in self._around(name) if holder in self._heard[_OPENED]]
-            by_holders[tuple(holders[: self._numbers.shares])].append(name)
+            present = [holder for holder in self._around(name) if holder in self._heard[_OPENED]]
+            by_holders[tuple(present[: self._numbers.shares])].append(name)
         secrets = {}
         for holders, names in by_holders.items():
             if len(holders) < self._numbers.shares:
