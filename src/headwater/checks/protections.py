@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from headwater.checks.suite import Suite, refused, require
-from headwater.security.protection import Entropy, Member, Protection
+from headwater.security import Entropy, Member, Protection
 from headwater.types import Fixed
 
 __all__ = ["PROTECTION_SUITE", "seeded_entropy"]

@@ -1,6 +1,6 @@
 """No protection: the server sees every vector. Fit for statistics that a source may show.
 
-One phase: each member sends its values, signed, in as few bits as their sum needs. Whoever is lost is simply not in the
+One phase: each member sends its values, signed, in as few bits as one vector needs. Whoever is lost is simply not in the
 sum, and the server says so.
 """
 
@@ -23,11 +23,12 @@ __all__ = ["CLEAR", "Clear"]
 class _ClearMember:
     def __init__(self, plan: Plan, name: str, identity: Identity, state: bytes) -> None:
         self._plan, self._name, self._identity, self._answer = plan, name, identity, state
+        self._bits = plan.span.bits(1)
 
     def answer(self, told: bytes, values: Values) -> bytes:
-        """Return the values in the plan's bits, signed."""
+        """Return the values in the bits that one vector needs, signed."""
         if not self._answer:
-            body = pack(self._plan.lifted(self._name, values()), self._plan.bits)
+            body = pack(self._plan.lifted(self._name, values()), self._bits)
             self._answer = sealed(self._plan, 0, self._name, self._identity, body)
         return self._answer
 
@@ -39,7 +40,7 @@ class _ClearMember:
 class _ClearServer:
     def __init__(self, plan: Plan, state: bytes) -> None:
         desk, names, total, closed = unframed(state) if state else (b"", b"", bytes(8 * plan.length), b"")
-        self._plan, self._desk = plan, Desk.from_bytes(plan, desk)
+        self._plan, self._desk, self._bits = plan, Desk.from_bytes(plan, desk), plan.span.bits(1)
         self._heard = [name.decode() for name in unframed(names)]
         self._sum = np.frombuffer(total, dtype="<u8").astype(np.uint64)
         self._closed = bool(closed)
@@ -52,7 +53,7 @@ class _ClearServer:
         """Add the sender's vector, once."""
         body = self._desk.take(0, sender, message, partial(self._form, sender))
         if body is not None:
-            self._sum += unpack(body, self._plan.length, self._plan.bits).astype(np.uint64)
+            self._sum += unpack(body, self._plan.length, self._bits).astype(np.uint64)
             self._heard.append(sender)
 
     def close(self) -> None:
@@ -79,7 +80,7 @@ class _ClearServer:
     def _form(self, sender: str, body: bytes) -> None:
         if self._closed:
             raise late(sender)
-        if len(body) != packed_bytes(self._plan.length, self._plan.bits):
+        if len(body) != packed_bytes(self._plan.length, self._bits):
             raise odd(sender)
 
 

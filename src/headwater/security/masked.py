@@ -2,8 +2,8 @@ r"""Masks: the server sees noise from everyone and learns the sum of the survivo
 
 Members i < j agree on a stream :math:`m_{ij}` by X25519, and each has a stream :math:`b_i` of its own; i sends
 :math:`x_i + b_i + \sum_{j>i} m_{ij} - \sum_{j<i} m_{ji}` in a ring just wide enough for the sum. Masks between
-survivors cancel. Seeds and keys are shared out (Shamir) beforehand: the survivors open each other's :math:`b_i` and the keys of
-those who were lost, never both of one member, so a vector that comes late stays masked for ever.
+survivors cancel. Seeds and keys are shared out (Shamir) beforehand: the survivors open each other's :math:`b_i` and the
+keys of those who were lost, never both of one member, so a vector that comes late stays masked for ever.
 
 The sum equals the clear sum of the survivors bit for bit, or the round ends and reveals nothing.
 

@@ -1,7 +1,7 @@
 """Integers of few bits in as few bytes: 32 values of b bits fill b words.
 
-Value i of a block of 32 rows stands at word i·b // 32; rows lie side by side, so every step works on whole
-arrays.
+The values are laid out as 32 lanes; lane i starts at bit i·b of a column of b words. Columns lie side by side, so that
+every step works on whole arrays.
 """
 
 from typing import TypeAlias

@@ -222,7 +222,7 @@ class MaskedMember:
         return b"".join(held[of][SHARE:] if of in survived else held[of][:SHARE] for of in sorted(held))
 
     def _box(self, public: bytes, other: str, sender: str, receiver: str) -> AESGCM:
-        """Return the box for the shares of ``sender`` for ``receiver``, one of whom is ``other`` with its public keys."""
+        """Return the box for what ``sender`` shares with ``receiver``; ``other`` of the two holds the public keys."""
         if public not in self._agreements:
             self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
         info = (b"headwater shares", self._plan.digest, sender.encode(), receiver.encode())
