@@ -61,10 +61,14 @@ class _Group:
 
 
 def schedule(seed: int) -> Outcome:
-    """Play one day: tiers of sources, then the region over the tiers, all under masks."""
+    """Play one day: tiers of sources, then the region over the tiers, all under masks.
+
+    On even days a third of every tier is lost at most, which every tier bears; on odd days a third of all sources, who
+    may be of one tier.
+    """
     rng = np.random.default_rng([11, seed])
     tiers = [_drawn(rng, f"t{place}") for place in range(int(rng.choice(_TIERS)))]
-    tiers = _thinned(rng, tiers)
+    tiers = _thinned(rng, tiers, evenly=seed % 2 == 0)
     node = int(rng.integers(len(tiers)))
     moment = int(rng.integers(2 * _PHASES))
     gone_early = moment < _PHASES and bool(rng.random() < 0.5)
@@ -97,12 +101,17 @@ def _drawn(rng: np.random.Generator, tier: str) -> _Group:
     return _Group(vectors, dict.fromkeys(names, _NEVER), _SPAN)
 
 
-def _thinned(rng: np.random.Generator, tiers: Sequence[_Group]) -> list[_Group]:
-    """Lose at most a third of all sources, wherever they are, each before a phase of its own."""
-    names = [name for tier in tiers for name in tier.vectors]
-    chosen = rng.permutation(names)[: int(rng.integers(len(names) // 3 + 1))]
-    phases = {str(name): int(rng.integers(_PHASES)) for name in chosen}
+def _thinned(rng: np.random.Generator, tiers: Sequence[_Group], *, evenly: bool) -> list[_Group]:
+    """Lose at most a third of all sources, of each tier or wherever they are, each before a phase of its own."""
+    names = [list(tier.vectors) for tier in tiers]
+    pools = names if evenly else [[name for tier in names for name in tier]]
+    chosen = [str(name) for pool in pools for name in rng.permutation(pool)[: _lost_of(rng, len(pool), evenly)]]
+    phases = {name: int(rng.integers(_PHASES)) for name in chosen}
     return [_Group(tier.vectors, {name: phases.get(name, _NEVER) for name in tier.lost}, tier.span) for tier in tiers]
+
+
+def _lost_of(rng: np.random.Generator, members: int, evenly: bool) -> int:
+    return int(rng.integers((thresholds(members).lost if evenly else members // 3) + 1))
 
 
 def _play(group: _Group, rng: np.random.Generator, *, comes_back: int | None) -> tuple[Fixed | None, bool]:

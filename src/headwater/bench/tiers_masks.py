@@ -6,12 +6,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from headwater.bench.figures import Figure, Size
 from headwater.bench.tiers_losses import Outcome, schedule
 from headwater.checks.protections import seeded_entropy
 from headwater.security import CLEAR, MASKED, Protection, Session, Span, play
-from headwater.types import Fixed
+from headwater.security.masking.member import PHASES
+from headwater.security.masking.streams import add_masks, stream
+from headwater.security.packing import in_ring, pack
+from headwater.types import Fixed, Vector
 
 __all__ = ["figures"]
 
@@ -48,8 +52,8 @@ def _bytes(size: Size) -> Figure:
         holds=ratio <= 1.35,
         baseline={"bonawitz_2017_read": 1.73, "flat_ring_of_26_bits": 26 / 16, "clear_tree": clear_tree},
         n=sources,
-        note=f"{sources} sources x {length} values of 16 bits, all bytes sent upwards; masked tiers of {_TIER} in a ring of "
-        f"20 bits, whose sums travel in clear to the root; {'the whole' if size == 'full' else 'a part of the'} work",
+        note=f"{sources} sources x {length} values of 16 bits, all bytes sent upwards; masked tiers of {_TIER} in a "
+        f"ring of 20 bits, whose sums go to the root in clear; {'the whole' if size == 'full' else 'a part of the'} work",
         also=also,
     )
 
@@ -57,7 +61,7 @@ def _bytes(size: Size) -> Figure:
 def _level(
     protection: Protection, groups: Sequence[int], span: Span, length: int, sources: int
 ) -> tuple[float, float, float]:
-    """Play one level of a tree; return bytes sent, of its largest sender, and told, over plaintext of all or of one."""
+    """Play one level of a tree; return bytes sent, of the largest sender, and told, over plaintext."""
     rng, entropy = np.random.default_rng(1), seeded_entropy(1)
     sent, most, told = 0, 0, 0
     for turn, members in enumerate(groups):
@@ -91,11 +95,18 @@ def _losses(size: Size) -> Figure:
         value=wrong + needless,
         unit="wrong sums and needless ends",
         goal="0; <= 5 % extra time at 10 % loss",
-        holds=wrong + needless == 0 and extra["spread"] <= 1.05,
+        holds=wrong + needless == 0 and max(extra.values()) <= 1.05,
         n=count,
-        note="a third of the sources at most, and one tier node, each lost at a random message; half of the lost nodes come "
-        "back from their kept state; messages are repeated and members restarted at random",
-        also={"wrong": wrong, "needless_ends": needless, "restarts": 0, **_counts(outcomes), "extra_time": extra},
+        note="a third of the sources at most, and one tier node, each lost at a random message; on even days a third of "
+        "each tier at most; half of the nodes lost while they add come back from their kept state; messages are repeated "
+        "and members restarted at random",
+        also={
+            "wrong": wrong,
+            "needless_ends": needless,
+            "even_days": _counts(outcomes[::2]),
+            "odd_days": _counts(outcomes[1::2]),
+            "extra_time": extra,
+        },
     )
 
 
@@ -141,47 +152,67 @@ def _through(session: Session, values: Fixed, lost: dict[str, int]) -> None:
 
 
 def _client() -> Figure:
-    """Time the whole masking phase of one member, and the scheme that a well-known framework documents, on one vector."""
-    real = np.random.default_rng(3).normal(size=_MILLION)
-    span = Span(-(2**26), 2**26)
-    names = [f"m{place:02d}" for place in range(_DEGREE + 1)]
-    session = MASKED.open(names, round_id="r", length=_MILLION, entropy=seeded_entropy(3), span=span)
-    for _ in range(2):
-        for name, words in session.server.told().items():
-            session.server.take(name, session.members[name].answer(words, lambda: np.zeros(0, dtype=np.uint64)))
-        session.server.close()
-    told = session.server.told()
-    ours, theirs, sent = [], [], 0
-    for name in names[:5]:
-        message: list[bytes] = []
-        ours.append(
-            _cpu(
-                lambda name=name, message=message: message.append(  # type: ignore[misc]
-                    session.members[name].answer(told[name], lambda: _quantised(real))
-                )
-            )
-        )
-        theirs.append(_cpu(partial(_mersenne_client, real, range(_DEGREE))))
-        sent = len(message[0])
-    ratio, share = min(theirs) / min(ours), sent / (4 * _MILLION)
+    """Time quantising and masking from agreed seeds, as a well-known framework documents it and as it is done here."""
+    rng = np.random.default_rng(3)
+    real, seeds = rng.normal(size=_MILLION), [rng.bytes(32) for _ in range(_DEGREE + 1)]
+    ours = min(_cpu(partial(_masking_client, real, seeds)) for _ in range(7))
+    theirs = min(_cpu(partial(_mersenne_client, real, range(_DEGREE))) for _ in range(5))
+    phase, sent = _masking_phase(real)
+    ratio, share = theirs / ours, sent / (4 * _MILLION)
     return Figure(
         value=ratio,
         unit="x faster",
         goal=">= 6; <= 1.01 x plaintext bytes",
         holds=ratio >= 6 and share <= 1.01,
-        baseline={"mersenne_seconds": min(theirs)},
+        baseline={"mersenne_seconds": theirs},
         n=_MILLION,
-        note="masks alone, CPU time, best of 5; ours: quantising, 30 agreements, 31 streams of AES-128, digest and signature; "
-        "baseline: Flower's documented scheme written anew, for it cannot be installed beside Airflow",
-        also={"seconds": min(ours), "bytes_over_plaintext": share},
+        note="masks alone, CPU time, best of several; both from agreed seeds: quantising, range, 30 neighbours' "
+        "streams, here of 128 bits, and here the member's own; baseline: Flower's documented scheme written anew, for it cannot "
+        "be installed beside Airflow",
+        also={
+            "seconds": ours,
+            "bytes_over_plaintext": share,
+            "whole_phase_seconds": phase,
+            "whole_phase_ratio": theirs / phase,
+        },
     )
 
 
-def _quantised(real: np.ndarray) -> Fixed:  # type: ignore[type-arg]
-    return np.rint(real * 2.0**22).astype(np.int64).view(np.uint64)
+_WIDE = Span(-(2**26), 2**26)
+"""31 such values need just 32 bits."""
 
 
-def _mersenne_client(real: np.ndarray, seeds: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+def _masking_client(real: Vector, seeds: Sequence[bytes]) -> bytes:
+    masked = in_ring(_WIDE.lifted(_quantised(real)), 32)
+    add_masks(masked, [(place % 2 == 0, stream(seed, b"bench")) for place, seed in enumerate(seeds)])
+    return pack(masked, 32)
+
+
+def _masking_phase(real: Vector) -> tuple[float, int]:
+    """Return seconds of the real member's masking phase, agreements, opened shares, digest and signature included.
+
+    Its bytes are those of all its messages.
+    """
+    names = [f"m{place:02d}" for place in range(_DEGREE + 1)]
+    session = MASKED.open(names, round_id="r", length=_MILLION, entropy=seeded_entropy(3), span=_WIDE)
+    sent, seconds = 0, []
+    for phase in range(PHASES):
+        for name, words in session.server.told().items():
+            start = time.process_time()
+            message = session.members[name].answer(words, lambda: _quantised(real))
+            seconds += [time.process_time() - start] * (phase == 2)
+            session.server.take(name, message)
+            sent += len(message) * (name == names[0])
+        session.server.close()
+    return min(seconds), sent
+
+
+def _quantised(real: Vector) -> Fixed:
+    scaled = real * 2.0**22
+    return np.rint(scaled, out=scaled).astype(np.int64).view(np.uint64)
+
+
+def _mersenne_client(real: Vector, seeds: Sequence[int]) -> npt.NDArray[np.int64]:
     """Clip, round at random to 22 bits, and add one expanded 32-bit seed a neighbour modulo 2**32."""
     clip, target, modulus = 8.0, 2**22, 2**32
     scaled = (np.clip(real, -clip, clip) + clip) * (target / (2 * clip))

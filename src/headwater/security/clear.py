@@ -1,6 +1,6 @@
 """No protection: the server sees every vector. Fit for statistics that a source may show.
 
-One phase: each member sends its values, signed, in as few bits as one vector needs. Whoever is lost is simply not in the
+One phase: each member sends its values, signed, in as few bits as it needs. Whoever is lost is simply not in the
 sum, and the server says so.
 """
 
@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from headwater.security.desk import Desk, sealed
+from headwater.security.desk import Desk, Occasion, sealed
 from headwater.security.identity import Entropy, Identity, framed, unframed
 from headwater.security.packing import pack, packed_bytes, unpack
 from headwater.security.plan import Plan
 from headwater.security.protection import PROTECTIONS, Protection, Values
-from headwater.security.refusals import aborted, late, odd
+from headwater.security.refusals import aborted, foreign, late, odd
 from headwater.types import Fixed
 
 __all__ = ["CLEAR", "Clear"]
@@ -22,6 +22,8 @@ __all__ = ["CLEAR", "Clear"]
 
 class _ClearMember:
     def __init__(self, plan: Plan, name: str, identity: Identity, state: bytes) -> None:
+        if plan.keys.get(name) != identity.public:
+            raise foreign(name)
         self._plan, self._name, self._identity, self._answer = plan, name, identity, state
         self._bits = plan.span.bits(1)
 
@@ -29,7 +31,7 @@ class _ClearMember:
         """Return the values in the bits that one vector needs, signed."""
         if not self._answer:
             body = pack(self._plan.lifted(self._name, values()), self._bits)
-            self._answer = sealed(self._plan, 0, self._name, self._identity, body)
+            self._answer = sealed(Occasion(self._plan, 0), self._name, self._identity, body)
         return self._answer
 
     def to_bytes(self) -> bytes:
@@ -40,7 +42,7 @@ class _ClearMember:
 class _ClearServer:
     def __init__(self, plan: Plan, state: bytes) -> None:
         desk, names, total, closed = unframed(state) if state else (b"", b"", bytes(8 * plan.length), b"")
-        self._plan, self._desk, self._bits = plan, Desk.from_bytes(plan, desk), plan.span.bits(1)
+        self._plan, self._desk, self._bits = plan, Desk.from_bytes(desk), plan.span.bits(1)
         self._heard = [name.decode() for name in unframed(names)]
         self._sum = np.frombuffer(total, dtype="<u8").astype(np.uint64)
         self._closed = bool(closed)
@@ -51,7 +53,7 @@ class _ClearServer:
 
     def take(self, sender: str, message: bytes) -> None:
         """Add the sender's vector, once."""
-        body = self._desk.take(0, sender, message, partial(self._form, sender))
+        body = self._desk.take([Occasion(self._plan, 0)], sender, message, partial(self._form, sender))
         if body is not None:
             self._sum += unpack(body, self._plan.length, self._bits).astype(np.uint64)
             self._heard.append(sender)

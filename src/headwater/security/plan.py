@@ -44,8 +44,9 @@ class Span:
 
     def lifted(self, values: Fixed) -> Fixed:
         """Return the values less ``low``, none negative; one outside the bounds is refused, never wrapped."""
-        signed = np.asarray(values, dtype=np.uint64).view(np.int64)
-        if signed.size and (int(signed.min()) < self.low or int(signed.max()) > self.high):
+        # Below ``low`` the difference wraps to above ``high - low``: no two 64-bit bounds let it come back around.
+        lifted = np.asarray(values, dtype=np.uint64) - np.uint64(self.low % 2**64)
+        if lifted.size and int(lifted.max()) > self.high - self.low:
             raise Refusal(
                 "E-FIXED-RANGE",
                 Message(
@@ -54,7 +55,7 @@ class Span:
                 ),
                 Message("请减小量纲，或约定更宽的范围。", "Use a smaller unit, or agree on a wider range."),
             )
-        return signed.view(np.uint64) - np.uint64(self.low % 2**64)
+        return lifted
 
     def lowered(self, total: Fixed, members: int) -> Fixed:
         """Return the sum of so many members, given the sum of their lifted values."""

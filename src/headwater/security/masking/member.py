@@ -4,17 +4,20 @@ publics (two X25519 keys) → shares (of its mask key and of its own seed, seale
 agreed (one list of survivors, signed) → opened (for each survivor the share of its seed, for each lost member that of
 its key; never both of one member).
 
+A member opens another's seed only if that one signed its vector for the very lists of keys and shares that the opener
+was told: a server that tells a victim another list, so that all its masks are with members called lost, gets nothing.
+
 All its randomness comes from one secret, so a step that is repeated after a crash says the same.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from headwater.security.desk import SEAL_BYTES, authentic, sealed
+from headwater.security.desk import SEAL_BYTES, TRACE_BYTES, Occasion, sealed, trace_of
 from headwater.security.identity import Entropy, Identity, digest_of, framed, unframed
 from headwater.security.masking.graph import neighbourhoods, thresholds
 from headwater.security.masking.shamir import share_bytes, split
@@ -33,7 +36,7 @@ from headwater.security.plan import Plan
 from headwater.security.protection import Values
 from headwater.security.refusals import bad_share, foreign, lists, odd, other_words, unsigned
 
-__all__ = ["KEY_BYTES", "MaskedMember", "PHASES", "SEALED_SHARES", "SHARE", "agreed"]
+__all__ = ["KEY_BYTES", "MaskedMember", "PHASES", "SEALED_SHARES", "SHARE", "occasion"]
 
 PHASES = 5
 KEY_BYTES = 32
@@ -43,9 +46,10 @@ _NONCE = bytes(12)
 """Each key seals one message: it is derived from plan, sender and receiver."""
 
 
-def agreed(plan: Plan, known: tuple[tuple[str, ...], ...]) -> bytes:
-    """Return what members sign of the lists of who gave keys, shares and vectors."""
-    return digest_of(plan.bitmap(names) for names in known)
+def occasion(plan: Plan, phase: int, present: Sequence[tuple[str, ...]]) -> Occasion:
+    """Return what a body is said to: a vector to who gave keys and shares, agreement to who gave vectors too."""
+    known = {2: present[:2], 3: present[:3]}.get(phase)
+    return Occasion(plan, phase, b"" if known is None else digest_of(plan.bitmap(names) for names in known))
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class MaskedMember:
         if phase != done or phase >= PHASES:
             raise other_words(self._name)
         known = self._read(phase, told[1:])
-        answer = sealed(self._plan, phase, self._name, self._identity, self._say(phase, known, values))
+        body = self._say(phase, known, values)
+        answer = sealed(occasion(self._plan, phase, known.present), self._name, self._identity, body)
         self._known = known
         self._log.append((told, answer))
         return answer
@@ -119,7 +124,7 @@ class MaskedMember:
             raise lists(self._name)
         publics = {}
         for other, message in zip(others, self._parts(rest, others, SEAL_BYTES + 2 * KEY_BYTES), strict=True):
-            if not authentic(self._plan, 0, other, message):
+            if not Occasion(self._plan, 0).signed(other, trace_of(message)):
                 raise unsigned(other)
             publics[other] = message[SEAL_BYTES:]
         return replace(self._known, present=(present,), publics=publics)
@@ -146,11 +151,17 @@ class MaskedMember:
         return replace(self._known, present=(*self._known.present, present))
 
     def _read_signatures(self, words: bytes) -> _Known:
-        """Enough signatures of the very lists that this member signed: no other list can have as many."""
-        signers, rest = self._names(words, self._known.present[2])
-        digest = agreed(self._plan, self._known.present)
-        for other, signature in zip(signers, self._parts(rest, signers, SEAL_BYTES), strict=True):
-            if not authentic(self._plan, 3, other, signature + digest):
+        """Hold enough signatures against the lists that this member knows: no other lists can have as many."""
+        present = self._known.present
+        signers, rest = self._names(words, present[2])
+        size = SEAL_BYTES * len(signers)
+        vectors, agreement = (occasion(self._plan, phase, present) for phase in (2, 3))
+        for other, signature in zip(signers, self._parts(rest[:size], signers, SEAL_BYTES), strict=True):
+            if not agreement.signed(other, trace_of(signature)):
+                raise lists(self._name)
+        others = [other for other in self._known.shares if other in present[2]]
+        for other, trace in zip(others, self._parts(rest[size:], others, TRACE_BYTES), strict=True):
+            if not vectors.signed(other, trace):
                 raise lists(self._name)
         return self._known
 
@@ -187,7 +198,7 @@ class MaskedMember:
             return self._say_shares(known)
         if phase == 2:
             return self._say_masked(known, values)
-        return agreed(self._plan, known.present) if phase == 3 else self._say_opened(known)
+        return b"" if phase == 3 else self._say_opened(known)
 
     def _say_shares(self, known: _Known) -> bytes:
         own = self._split(known)

@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import CipherContext
 
-from headwater.security.desk import Desk
+from headwater.security.desk import SEAL_BYTES, Desk
 from headwater.security.identity import framed, unframed
 from headwater.security.masking.graph import neighbourhoods, thresholds
-from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE, agreed
+from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE, occasion
 from headwater.security.masking.shamir import join
 from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
 from headwater.security.packing import in_ring, pack, packed_bytes, unpack
@@ -34,7 +34,7 @@ class MaskedServer:
     def __init__(self, plan: Plan, state: bytes = b"") -> None:
         self._plan, self._numbers = plan, thresholds(len(plan.group))
         parts = unframed(state)
-        self._desk = Desk.from_bytes(plan, parts[0] if parts else b"")
+        self._desk = Desk.from_bytes(parts[0] if parts else b"")
         self._sum = in_ring(np.zeros(plan.length, dtype=np.uint64), plan.bits)
         if parts:
             self._sum += unpack(parts[1], plan.length, 8 * self._sum.itemsize)
@@ -76,20 +76,21 @@ class MaskedServer:
             return dict.fromkeys(present, head)
         if phase == _OPENED:
             signers = present[: self._numbers.quorum]
-            signatures = b"".join(self._heard[_AGREED][name] for name in signers)
-            return dict.fromkeys(present, bytes([phase]) + self._plan.bitmap(signers) + signatures)
+            signatures = b"".join(self._desk.seen[_AGREED, name][:SEAL_BYTES] for name in signers)
+            head = bytes([phase]) + self._plan.bitmap(signers) + signatures
         return {name: head + self._relayed(phase, name) for name in present}
 
     def take(self, sender: str, message: bytes) -> None:
         """Keep an answer; a masked vector is added and let go."""
         phase = len(self._heard) - 1
-        body = self._desk.take(phase, sender, message, partial(self._form, phase, sender))
+        lists = [self._present(past) for past in range(phase)]
+        occasions = [occasion(self._plan, past, lists) for past in range(phase + 1)]
+        body = self._desk.take(occasions, sender, message, partial(self._form, phase, sender))
         if body is None:
             return
         if phase == _MASKED:
             self._sum += unpack(body, self._plan.length, self._plan.bits)
-        kept = {_MASKED: b"", _AGREED: message[:-KEY_BYTES]}
-        self._heard[phase][sender] = kept.get(phase, body)
+        self._heard[phase][sender] = b"" if phase == _MASKED else body
 
     def close(self) -> None:
         """End the phase; see ``Server``."""
@@ -113,11 +114,15 @@ class MaskedServer:
         return self._hoods[name]
 
     def _relayed(self, phase: int, name: str) -> bytes:
-        """Return the keys of a member's neighbours, or the shares that they sealed for it."""
+        """Return its neighbours' keys, the shares they sealed for it, or what they signed with their vectors."""
+        if phase == _OPENED:
+            others = [other for other in self._targets(name) if other != name and other in self._heard[_MASKED]]
+            return b"".join(self._desk.seen[_MASKED, other] for other in others)
         others = [other for other in self._around(name) if other != name and other in self._heard[phase - 1]]
         if phase == _SHARES:
-            traces = (self._desk.seen[_PUBLICS, other][:-KEY_BYTES] for other in others)
-            return b"".join(trace + self._heard[_PUBLICS][other] for trace, other in zip(traces, others, strict=True))
+            return b"".join(
+                self._desk.seen[_PUBLICS, other][:SEAL_BYTES] + self._heard[_PUBLICS][other] for other in others
+            )
         return b"".join(self._box(other, name) for other in others)
 
     def _box(self, sender: str, receiver: str) -> bytes:
@@ -129,11 +134,7 @@ class MaskedServer:
         """Refuse a body that this sender cannot mean in this phase."""
         if self._over or self._opened or (phase and sender not in self._heard[phase - 1]):
             raise late(sender)
-        if phase == _AGREED:
-            sound = body == agreed(self._plan, tuple(self._present(past) for past in range(_AGREED)))
-        else:
-            sound = len(body) == self._expected(phase, sender)
-        if not sound:
+        if len(body) != self._expected(phase, sender):
             raise odd(sender)
 
     def _expected(self, phase: int, sender: str) -> int:
@@ -143,7 +144,7 @@ class MaskedServer:
             return packed_bytes(self._plan.length, self._plan.bits)
         if phase == _SHARES:
             return KEY_BYTES + SEALED_SHARES * (len(self._around(sender)) - 1)
-        return SHARE * len(self._targets(sender))
+        return 0 if phase == _AGREED else SHARE * len(self._targets(sender))
 
     def _targets(self, holder: str) -> list[str]:
         """Return those of whose secrets a member holds shares."""
