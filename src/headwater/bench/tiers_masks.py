@@ -52,8 +52,8 @@ def _bytes(size: Size) -> Figure:
         holds=ratio <= 1.35,
         baseline={"bonawitz_2017_read": 1.73, "flat_ring_of_26_bits": 26 / 16, "clear_tree": clear_tree},
         n=sources,
-        note=f"{sources} sources x {length} values of 16 bits, all bytes sent upwards; masked tiers of {_TIER} in a "
-        f"ring of 20 bits, whose sums go to the root in clear; {'the whole' if size == 'full' else 'a part of the'} work",
+        note=f"{sources} sources x {length} values of 16 bits, all bytes sent upwards; masked tiers of "
+        f"{_TIER} in a ring of 20 bits, whose sums go to the root in clear",
         also=also,
     )
 
@@ -97,9 +97,9 @@ def _losses(size: Size) -> Figure:
         goal="0; <= 5 % extra time at 10 % loss",
         holds=wrong + needless == 0 and max(extra.values()) <= 1.05,
         n=count,
-        note="a third of the sources at most, and one tier node, each lost at a random message; on even days a third of "
-        "each tier at most; half of the nodes lost while they add come back from their kept state; messages are repeated "
-        "and members restarted at random",
+        note="a third of the sources at most, and one tier node, each lost at a random message; on even days a third "
+        "of each tier at most; half of the nodes lost while they add come back from their kept state; "
+        "messages are repeated and members restarted at random",
         also={
             "wrong": wrong,
             "needless_ends": needless,
@@ -167,8 +167,8 @@ def _client() -> Figure:
         baseline={"mersenne_seconds": theirs},
         n=_MILLION,
         note="masks alone, CPU time, best of several; both from agreed seeds: quantising, range, 30 neighbours' "
-        "streams, here of 128 bits, and here the member's own; baseline: Flower's documented scheme written anew, for it cannot "
-        "be installed beside Airflow",
+        "streams, here of 128 bits, and here the member's own; baseline: Flower's documented scheme written anew, for "
+        "it cannot be installed beside Airflow",
         also={
             "seconds": ours,
             "bytes_over_plaintext": share,

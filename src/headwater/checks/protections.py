@@ -48,7 +48,8 @@ class _Round:
 
     def __post_init__(self) -> None:
         self.entropy = seeded_entropy(self.seed)
-        self.identities = {name: Identity(self.entropy(32)) for name in _GROUP}
+        standing = seeded_entropy(_SEED)
+        self.identities = {name: Identity(standing(32)) for name in _GROUP}
         publics = {name: identity.public for name, identity in self.identities.items()}
         self.plan = Plan.of(self.protection.name, publics, round_id=self.round_id, length=_LENGTH, span=self.span)
         self.server: Server = self.protection.server(self.plan)
