@@ -435,12 +435,39 @@ def test_a_share_for_somebody_else_is_not_opened():
         playing.say("h0", swapped)
 
 
-def test_a_key_that_gives_no_secret_is_refused():
+@pytest.mark.parametrize("body", [bytes(64), b"\x09" + bytes(63), bytes(32) + b"\x09" + bytes(31)])
+def test_a_key_that_gives_no_secret_leaves_its_owner_out(body):
+    playing = Round(NAMES)
+    forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], body)
+    before = playing.server.to_bytes()
+    with pytest.raises(Refusal, match="E-MASK-KEY"):
+        playing.server.take("h1", forged)
+    assert playing.server.to_bytes() == before
+    np.testing.assert_array_equal(playing.finish(["h1"]), playing.plain([name for name in NAMES if name != "h1"]))
+
+
+def test_a_server_that_hands_such_a_key_on_is_refused():
     playing = Round(NAMES)
     forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], bytes(64))
-    for name in playing.names:
-        message = forged if name == "h1" else playing.say(name, b"\0")
-        playing.server.take(name, message)
-    playing.server.close()
+    publics = [forged, *(playing.say(name, b"\0") for name in NAMES[2:])]
+    playing.say("h0", b"\0")
     with pytest.raises(Refusal, match="E-MASK-KEY"):
-        playing.say("h0", playing.server.told()["h0"])
+        playing.say("h0", bytes([1]) + playing.plan.bitmap(NAMES) + b"".join(publics))
+
+
+def test_a_plan_of_two_is_refused_by_both_sides():
+    identity = Identity(bytes(32))
+    plan = Plan.of("masked", {"a": identity.public, "b": Identity(b"b" * 32).public}, round_id="r", length=1)
+    for action in (lambda: MASKED.server(plan), lambda: MASKED.member(plan, "a", identity, seeded_entropy(0))):
+        with pytest.raises(Refusal, match="E-GROUP-SMALL"):
+            action()
+
+
+def test_an_ended_round_stays_ended():
+    playing = Round(NAMES)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="E-ROUND-ABORT"):
+            playing.phase(NAMES[1:])
+    assert playing.server.told() == {}
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        playing.server.take("h1", playing.say("h1", b"\0"))

@@ -26,6 +26,7 @@ from headwater.types import Fixed
 __all__ = ["MaskedServer"]
 
 _PUBLICS, _SHARES, _MASKED, _AGREED, _OPENED = range(PHASES)
+_ANY_KEY = key_of(bytes(KEY_BYTES))
 
 
 class MaskedServer:
@@ -96,10 +97,10 @@ class MaskedServer:
 
     def close(self) -> None:
         """End the phase; see ``Server``."""
-        if self._over or self._opened:
+        if self._opened:
             return
         present = len(self._heard[-1])
-        if present < self._numbers.quorum:
+        if self._over or present < self._numbers.quorum:
             self._over = True
             raise aborted(present, self._numbers.quorum)
         if len(self._heard) < PHASES:
@@ -138,6 +139,10 @@ class MaskedServer:
             raise late(sender)
         if len(body) != self._expected(phase, sender):
             raise odd(sender)
+        if phase == _PUBLICS:
+            # A key that agrees with nobody would stop all its neighbours: its owner is left out instead.
+            for public in (body[:KEY_BYTES], body[KEY_BYTES:]):
+                shared_secret(_ANY_KEY, sender, public)
 
     def _expected(self, phase: int, sender: str) -> int:
         if phase == _PUBLICS:
