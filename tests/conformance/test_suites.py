@@ -63,12 +63,12 @@ def test_nothing_is_left_out():
         "statistic": (2, 9),
         "feature map": (5, 9),
         "valuation method": (7, 10),
-        "protection": (2, 11),
+        "protection": (2, 17),
         "detector": (1, 9),
         "matcher": (5, 11),
         "grouping plan": (1, 12),
     }
-    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 231
+    assert len(CASES) == sum(things * checks for things, checks in counts.values()) == 243
 
 
 @pytest.mark.parametrize("suite", [suite for suite, _ in PAIRS], ids=lambda suite: suite.kind)
@@ -84,7 +84,11 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
     [
         (headwater.statistics.feature_maps, FEATURE_MAPS, {"lifted"}),
         (headwater.valuation.methods, METHODS, set()),
-        (headwater.security, PROTECTIONS, {"protection"}),
+        (
+            headwater.security,
+            PROTECTIONS,
+            {"desk", "identity", "masking", "packing", "plan", "protection", "refusals"},
+        ),
         (headwater.evolution.detectors, DETECTORS, set()),
         (headwater.claims.coding.kinds, KINDS, {"clinical", "common", "contrasts", "kind", "telling"}),
     ],

@@ -1,7 +1,7 @@
 """Broken twins: for every check there is a thing that fails it, and that the check does catch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -15,15 +15,11 @@ from headwater.checks import (
     DETECTOR_SUITE,
     FEATURE_MAP_SUITE,
     METHOD_SUITE,
-    PROTECTION_SUITE,
     STATISTIC_SUITE,
 )
 from headwater.claims.coding import Matcher
 from headwater.errors import Message, Refusal
 from headwater.evolution import Change, Glr
-from headwater.security import CLEAR, MASKED
-from headwater.security.masked import Masked
-from headwater.security.protection import require_group
 from headwater.statistics import Gram, Statistic, on_grid
 from headwater.statistics.feature_maps import Degree2, RandomFourier
 from headwater.valuation import METHODS, Valuation, exact
@@ -191,99 +187,6 @@ METHOD_TWINS = {
     "check_counts_evaluations": _altered(evaluations=lambda v: v.evaluations - 1),
     "check_tiny_budget_refused": _unbudgeted,
     "check_no_players_refused": _lenient,
-}
-
-
-# --- protections -----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Protection:
-    """A protection with some of its parts replaced."""
-
-    inner: Any = MASKED
-    reveals: str = "sum"
-    minimum: int = 3
-    protect: Callable[..., bytes] | None = None
-    joins: Callable[..., Any] | None = None
-    combines: Callable[..., Any] | None = None
-    name: str = "twin"
-
-    def join(self, name, group, round_id, entropy):
-        member = (self.joins or self.inner.join)(name, group, round_id, entropy)
-        return _Member(member, self.protect) if self.protect else member
-
-    def combine(self, messages, group, *, round_id):
-        return (self.combines or self.inner.combine)(messages, group, round_id=round_id)
-
-
-@dataclass(frozen=True)
-class _Member:
-    inner: Any
-    replaced: Callable[..., bytes]
-
-    def public(self) -> bytes:
-        return self.inner.public()
-
-    def protect(self, values, publics) -> bytes:
-        return self.replaced(self.inner, values, publics)
-
-
-class _ForgetsRange(Masked):
-    def join(self, name, group, round_id, entropy):
-        member = super().join(name, group, round_id, entropy)
-        return _Member(member, lambda inner, values, publics: inner.protect(values & np.uint64(2**40 - 1), publics))
-
-
-def _sum_of_some(messages, group, *, round_id):
-    length = min(len(message) for message in messages.values())
-    total = np.zeros((length - 32) // 8, dtype=np.uint64)
-    for message in messages.values():
-        total += np.frombuffer(message[:length], dtype="<u8", offset=32)
-    return total
-
-
-def _sum_in_order(messages, group, *, round_id):
-    total = MASKED.combine(messages, group, round_id=round_id)
-    return total + np.uint64(next(iter(messages)) == "h01")
-
-
-def _off_by_one(messages, group, *, round_id):
-    return MASKED.combine(messages, group, round_id=round_id) + np.uint64(1)
-
-
-def _same_round(name, group, round_id, entropy):
-    return MASKED.join(name, group, "round-1", entropy)
-
-
-def _fixed_keys(name, group, round_id, entropy):
-    return MASKED.join(name, group, round_id, lambda count: (name.encode() * count)[:count])
-
-
-def _anyone(name, group, round_id, entropy):
-    return MASKED.join(name, {*group, name, "h02", "h03"}, round_id, entropy)
-
-
-def _in_clear(inner, values, publics):
-    return bytes(32) + values.tobytes()
-
-
-def _bulky(inner, values, publics):
-    return bytes(values.nbytes) + inner.protect(values, publics)
-
-
-PROTECTION_TWINS = {
-    "check_sum_is_the_clear_sum": _Protection(combines=_off_by_one),
-    "check_order_of_arrival_does_not_matter": _Protection(combines=_sum_in_order),
-    "check_shows_what_it_says": _Protection(protect=_in_clear),
-    "check_rounds_do_not_repeat": _Protection(
-        joins=_same_round, protect=lambda inner, values, publics: inner.protect(values, publics)
-    ),
-    "check_keys_come_from_entropy": _Protection(joins=_fixed_keys),
-    "check_missing_member_refused": _Protection(combines=_sum_of_some),
-    "check_stranger_refused": _Protection(joins=_anyone),
-    "check_lengths_must_agree": _Protection(combines=_sum_of_some),
-    "check_small_group_refused": _Protection(joins=_anyone),
-    "check_overflow_refused": _ForgetsRange(),
-    "check_message_is_small": _Protection(protect=_bulky),
 }
 
 
@@ -462,7 +365,6 @@ SUITES = (
     (STATISTIC_SUITE, STATISTIC_TWINS),
     (FEATURE_MAP_SUITE, FEATURE_MAP_TWINS),
     (METHOD_SUITE, METHOD_TWINS),
-    (PROTECTION_SUITE, PROTECTION_TWINS),
     (DETECTOR_SUITE, DETECTOR_TWINS),
     (CODING_SUITE, CODING_TWINS),
 )
@@ -482,7 +384,7 @@ def test_the_check_catches_its_twin(suite, check, twin):
 
 
 def test_a_twin_for_every_check():
-    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 59
+    assert sum(len(twins) for _, twins in SUITES) == sum(len(suite.checks) for suite, _ in SUITES) == 48
 
 
 @pytest.mark.parametrize(
@@ -491,15 +393,9 @@ def test_a_twin_for_every_check():
         (STATISTIC_SUITE, _Family(Statistic)),
         (FEATURE_MAP_SUITE, RandomFourier),
         *((METHOD_SUITE, METHODS[name]) for name in METHODS),
-        (PROTECTION_SUITE, _Protection()),
-        (PROTECTION_SUITE, CLEAR),
         (DETECTOR_SUITE, Glr),
         (CODING_SUITE, partial(_Matcher.fit, kind="operation")),
     ],
 )
 def test_sound_things_pass_through_the_same_harness(suite, sound):
     assert suite.failures(sound) == []
-
-
-def test_group_is_required_sorted():
-    assert require_group("b", ["b", "a"], 2) == ("a", "b")

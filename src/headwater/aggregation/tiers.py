@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from headwater.aggregation.grouping import Group, group
 from headwater.aggregation.topology import Tree
 from headwater.errors import Message, Refusal
-from headwater.security.protection import PROTECTIONS, Entropy
+from headwater.security import PROTECTIONS, Entropy, Played, Span, play
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
@@ -20,13 +21,15 @@ class Aggregation:
     Parameters
     ----------
     total : the merged statistic, the same bits whatever the tree and the protections
-    bytes_sent : bytes that each source and tier sent upwards, public keys included
+    bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vector, signatures
+    bytes_told : bytes that each was told on its way
     groups : the groups that were combined, lowest tiers first
     notes : what was done otherwise than the tree says
     """
 
     total: Statistic
     bytes_sent: dict[str, int]
+    bytes_told: dict[str, int]
     groups: tuple[Group, ...]
     notes: tuple[Message, ...]
 
@@ -38,6 +41,7 @@ def aggregate(
     *,
     round_id: str,
     entropy: Entropy,
+    span: Span | None = None,
 ) -> Aggregation:
     """Add the contributions of all sources of the tree.
 
@@ -48,29 +52,36 @@ def aggregate(
         A tier may be named too; one that is not sends its sum in clear
     round_id : never used before, for masks are bound to it
     entropy : where secret keys come from, e.g. ``secrets.token_bytes``
+    span : public bounds of every value of every source; sums then travel in the fewest bits that are proven to hold
+        them, otherwise in 64
     """
     _require_all(tree, contributions)
     grouping = group(tree, protections)
     spoken: dict[str, Statistic] = dict(contributions)
+    counts = dict.fromkeys(spoken, 1)
     bytes_sent: dict[str, int] = {}
+    bytes_told: dict[str, int] = {}
     for planned in grouping.groups:
-        total, sent = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy)
-        bytes_sent |= sent
+        inside = [counts[name] for name in planned.members]
+        bounds = span.times(min(inside), max(inside)) if span else None
+        played = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy, bounds)
+        bytes_sent |= played.sent
+        bytes_told |= played.told
+        form = spoken[planned.members[0]]
+        total = Statistic(form.kind, form.shape, played.total)
         spoken[planned.tier] = spoken[planned.tier].merge(total) if planned.tier in spoken else total
-    return Aggregation(spoken[tree.root.name], bytes_sent, grouping.groups, grouping.notes)
+        counts[planned.tier] = counts.get(planned.tier, 0) + sum(inside)
+    return Aggregation(spoken[tree.root.name], bytes_sent, bytes_told, grouping.groups, grouping.notes)
 
 
 def _combine(
-    planned: Group, spoken: Mapping[str, Statistic], round_id: str, entropy: Entropy
-) -> tuple[Statistic, dict[str, int]]:
+    planned: Group, spoken: Mapping[str, Statistic], round_id: str, entropy: Entropy, span: Span | None
+) -> Played:
     """Play one group: every member protects its vector, the tier adds what arrives."""
-    mechanism, members = PROTECTIONS[planned.protection], planned.members
-    joined = {name: mechanism.join(name, members, round_id, entropy) for name in members}
-    publics = {name: member.public() for name, member in joined.items()}
-    messages = {name: member.protect(spoken[name].values, publics) for name, member in joined.items()}
-    form = spoken[members[0]]
-    total = Statistic(form.kind, form.shape, mechanism.combine(messages, members, round_id=round_id))
-    return total, {name: len(publics[name]) + len(messages[name]) for name in members}
+    length = spoken[planned.members[0]].values.size
+    mechanism = PROTECTIONS[planned.protection]
+    session = mechanism.open(planned.members, round_id=round_id, length=length, entropy=entropy, span=span)
+    return play(session, {name: partial(getattr, spoken[name], "values") for name in planned.members})
 
 
 def _require_all(tree: Tree, contributions: Mapping[SourceId, Statistic]) -> None:

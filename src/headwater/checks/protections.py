@@ -1,19 +1,22 @@
-"""What every protection must do: give the exact sum of the whole group, show no more than it says, or refuse."""
+"""What every protection must do: give the exact sum of the survivors, show no more than it says, or refuse."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from headwater.checks.suite import Suite, refused, require
-from headwater.security.protection import Entropy, Member, Protection
+from headwater.errors import Refusal
+from headwater.security import Entropy, Identity, Member, Plan, Protection, Server, Span
 from headwater.types import Fixed
 
 __all__ = ["PROTECTION_SUITE", "seeded_entropy"]
 
 _SEED = 11
 _LENGTH = 257
-_GROUP = ("h01", "h02", "h03", "h04", "h05")
+_GROUP = ("h01", "h02", "h03", "h04", "h05", "h06")
+_MOST_PHASES = 9
+_SHORT = Span(-700, 700)
 
 
 def seeded_entropy(seed: int) -> Entropy:
@@ -22,45 +25,104 @@ def seeded_entropy(seed: int) -> Entropy:
     return lambda count: rng.bytes(count)
 
 
-def _vectors(length: int = _LENGTH) -> dict[str, Fixed]:
+def _vectors(span: Span | None = None) -> dict[str, Fixed]:
     rng = np.random.default_rng(_SEED)
-    return {name: rng.integers(-(2**52), 2**52, length).astype(np.int64).view(np.uint64) for name in _GROUP}
+    low, high = (span.low, span.high) if span else (-(2**52), 2**52)
+    return {name: rng.integers(low, high, _LENGTH).astype(np.int64).view(np.uint64) for name in _GROUP}
 
 
-def _messages(protection: Protection, *, round_id: str = "round-1", seed: int = _SEED) -> dict[str, bytes]:
-    members, publics = _joined(protection, round_id=round_id, seed=seed)
-    return {name: member.protect(_vectors()[name], publics) for name, member in members.items()}
+def _plain(names: tuple[str, ...], span: Span | None = None) -> bytes:
+    vectors = _vectors(span)
+    return sum((vectors[name] for name in names), np.zeros(_LENGTH, dtype=np.uint64)).tobytes()
 
 
-def _joined(
-    protection: Protection, *, round_id: str = "round-1", seed: int = _SEED
-) -> tuple[Mapping[str, Member], Mapping[str, bytes]]:
-    entropy = seeded_entropy(seed)
-    members = {name: protection.join(name, _GROUP, round_id, entropy) for name in _GROUP}
-    return members, {name: member.public() for name, member in members.items()}
+@dataclass
+class _Round:
+    """A round under way, with all that was said in it."""
+
+    protection: Protection
+    round_id: str = "round-1"
+    seed: int = _SEED
+    span: Span | None = None
+    said: list[dict[str, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.entropy = seeded_entropy(self.seed)
+        standing = seeded_entropy(_SEED)
+        self.identities = {name: Identity(standing(32)) for name in _GROUP}
+        publics = {name: identity.public for name, identity in self.identities.items()}
+        self.plan = Plan.of(self.protection.name, publics, round_id=self.round_id, length=_LENGTH, span=self.span)
+        self.server: Server = self.protection.server(self.plan)
+        self.members: dict[str, Member] = {name: self.member(name) for name in _GROUP}
+
+    def member(self, name: str, state: bytes = b"") -> Member:
+        return self.protection.member(self.plan, name, self.identities[name], self.entropy, state=state)
+
+    def answers(self, lost: Mapping[str, int] | None = None) -> dict[str, bytes]:
+        """Return what members not lost by now answer in this phase."""
+        vectors, phase, gone = _vectors(self.span), len(self.said), lost or {}
+        told = self.server.told()
+        here = {name: words for name, words in told.items() if gone.get(name, _MOST_PHASES) > phase}
+        said = {name: self.members[name].answer(words, lambda n=name: vectors[n]) for name, words in here.items()}  # type: ignore[misc]
+        self.said.append(said)
+        return said
+
+    def play(
+        self,
+        lost: Mapping[str, int] | None = None,
+        carry: Callable[["_Round", dict[str, bytes]], None] | None = None,
+    ) -> "_Round":
+        """Play to the end; ``carry`` brings the answers of a phase to the server in its own way."""
+        while self.server.total is None and len(self.said) < _MOST_PHASES:
+            said = self.answers(lost)
+            (carry or _deliver)(self, said)
+            self.server.close()
+        return self
+
+    @property
+    def sum(self) -> bytes:
+        """The bytes of the sum; empty if there is none."""
+        return b"" if self.server.total is None else self.server.total.tobytes()
+
+    def largest(self) -> dict[str, bytes]:
+        """Return each member's longest message: the one with its vector."""
+        return {name: max((said[name] for said in self.said), key=len) for name in _GROUP}
 
 
-def _sum(protection: Protection, messages: Mapping[str, bytes]) -> bytes:
-    return protection.combine(messages, _GROUP, round_id="round-1").tobytes()
+def _deliver(playing: _Round, said: Mapping[str, bytes]) -> None:
+    for name, message in said.items():
+        playing.server.take(name, message)
+
+
+def _unmoved(playing: _Round, sender: str, message: bytes, code: str) -> None:
+    """Require that the server refuses a message with ``code`` and is as it was."""
+    before = playing.server.to_bytes()
+    refused(lambda: playing.server.take(sender, message), code)
+    require(playing.server.to_bytes() == before, "a refused message left a trace")
 
 
 def check_sum_is_the_clear_sum(protection: Protection) -> None:
-    """Require that the sum is the plain sum modulo 2**64, bit for bit."""
-    plain = np.sum(list(_vectors().values()), axis=0, dtype=np.uint64)
-    require(_sum(protection, _messages(protection)) == plain.tobytes(), "not the clear sum")
+    """Require that the sum is the plain sum modulo 2**64, bit for bit, in 64 bits and in few."""
+    for span in (None, _SHORT):
+        playing = _Round(protection, span=span).play()
+        require(playing.sum == _plain(_GROUP, span), "not the clear sum")
+        require(playing.server.survivors == _GROUP, "survivors not named")
 
 
 def check_order_of_arrival_does_not_matter(protection: Protection) -> None:
     """Require that messages may arrive in any order."""
-    messages = _messages(protection)
-    backwards = dict(reversed(messages.items()))
-    require(_sum(protection, messages) == _sum(protection, backwards), "the order of arrival shows")
+
+    def backwards(playing: _Round, said: dict[str, bytes]) -> None:
+        _deliver(playing, dict(reversed(said.items())))
+
+    require(_Round(protection).play(carry=backwards).sum == _plain(_GROUP), "the order of arrival shows")
 
 
 def check_shows_what_it_says(protection: Protection) -> None:
     """Require that no message, nor a sum of some, shows anything where only the sum may be seen."""
-    messages, vectors = _messages(protection), _vectors()
-    seen = {name: np.frombuffer(message[-8 * _LENGTH :], dtype="<u8") for name, message in messages.items()}
+    messages, vectors = _Round(protection).play().largest(), _vectors()
+    shift = np.uint64(_Round(protection).plan.span.low % 2**64)
+    seen = {name: np.frombuffer(message[-8 * _LENGTH :], dtype="<u8") + shift for name, message in messages.items()}
     running_seen, running_true = np.zeros(_LENGTH, dtype=np.uint64), np.zeros(_LENGTH, dtype=np.uint64)
     for name in _GROUP[:-1]:
         running_seen, running_true = running_seen + seen[name], running_true + vectors[name]
@@ -80,58 +142,169 @@ def _looks_random(values: Fixed) -> bool:
 
 def check_rounds_do_not_repeat(protection: Protection) -> None:
     """Require that the same vectors and keys look different in another round, unless they are in clear."""
-    first, second = _messages(protection, round_id="round-1"), _messages(protection, round_id="round-2")
+    first, second = (_Round(protection, round_id=name).play().largest() for name in ("round-1", "round-2"))
     repeats = [name for name in _GROUP if first[name][-8 * _LENGTH :] == second[name][-8 * _LENGTH :]]
     require(not repeats or protection.reveals == "each", f"messages repeat: {repeats}")
 
 
 def check_keys_come_from_entropy(protection: Protection) -> None:
     """Require that keys come from the entropy passed in and from nowhere else."""
-    require(_messages(protection) == _messages(protection), "something else than the entropy was used")
-    fresh = _messages(protection, seed=_SEED + 1) != _messages(protection)
+    first, again, other = (_Round(protection, seed=seed).play().largest() for seed in (_SEED, _SEED, _SEED + 1))
+    require(first == again, "something else than the entropy was used")
+    fresh = all(first[name][64:] != other[name][64:] for name in _GROUP)
     require(fresh or protection.reveals == "each", "the entropy is not used")
 
 
-def check_missing_member_refused(protection: Protection) -> None:
-    """Require that without every member there is no sum, in particular no partial one."""
-    for name in _GROUP:
-        rest = {other: message for other, message in _messages(protection).items() if other != name}
-        refused(partial(_sum, protection, rest), "E-GROUP-INCOMPLETE")
+def check_lost_members_leave_the_survivors_sum(protection: Protection) -> None:
+    """Require that whoever is lost, and when, the sum is that of those whom the server names, and enough are left."""
+    for phase in range(_MOST_PHASES):
+        playing = _Round(protection).play(lost={"h02": phase, "h05": phase})
+        survivors = playing.server.survivors
+        require({"h01", "h03", "h04", "h06"} <= set(survivors), "a survivor is missing")
+        require(playing.sum == _plain(survivors), f"not the survivors' sum: lost before phase {phase}")
+
+
+def check_few_survivors_reveal_nothing(protection: Protection) -> None:
+    """Require that when too few are left to hide each other, the round ends without a sum and stays ended."""
+    if protection.reveals == "each":
+        return
+    for phase in range(_MOST_PHASES):
+        playing = _Round(protection)
+        lost = dict.fromkeys(_GROUP[2:], phase)
+        try:
+            playing.play(lost=lost)
+        except Refusal as refusal:
+            require(refusal.code == "E-ROUND-ABORT", f"ended with {refusal.code}")
+            require(playing.server.total is None and not playing.server.told(), "the round did not end")
+        else:
+            require(len(playing.said) <= phase, f"a sum though two were left before phase {phase}")
 
 
 def check_stranger_refused(protection: Protection) -> None:
     """Require that a message from outside the group is refused, and so is a stranger who wants to join."""
-    messages = _messages(protection)
-    refused(lambda: _sum(protection, {**messages, "h99": messages["h01"]}), "E-GROUP-INCOMPLETE")
-    refused(lambda: protection.join("h99", _GROUP, "round-1", seeded_entropy(_SEED)), "E-GROUP-MEMBER")
+    playing = _Round(protection)
+    message = playing.answers()["h01"]
+    _unmoved(playing, "h99", message, "E-ROUND-SIGNATURE")
+    identity = Identity(bytes(32))
+    for name in ("h99", "h01"):
+        refused(lambda n=name: protection.member(playing.plan, n, identity, playing.entropy), "E-GROUP-MEMBER")  # type: ignore[misc]
 
 
 def check_lengths_must_agree(protection: Protection) -> None:
-    """Require that vectors of different length are refused."""
-    messages = _messages(protection)
-    refused(lambda: _sum(protection, {**messages, "h01": messages["h01"] + bytes(8)}), "E-GROUP-LENGTH")
+    """Require that a vector of another length than agreed is refused by its own member."""
+    long = np.zeros(_LENGTH + 1, dtype=np.uint64)
+    refused(lambda: _with(protection, long), "E-GROUP-LENGTH")
 
 
 def check_small_group_refused(protection: Protection) -> None:
     """Require that a group below the minimum is refused before anything is sent; at the minimum it works."""
-    group = _GROUP[: protection.minimum]
-    protection.join("h01", group, "round-1", seeded_entropy(_SEED))
-    few = group[:-1]
-    refused(lambda: protection.join("h01", few, "round-1", seeded_entropy(_SEED)), "E-GROUP-SMALL")
+    entropy, least = seeded_entropy(_SEED), _GROUP[: protection.minimum]
+    protection.open(least, round_id="r", length=1, entropy=entropy)
+    refused(lambda: protection.open(least[:-1], round_id="r", length=1, entropy=entropy), "E-GROUP-SMALL")
 
 
 def check_overflow_refused(protection: Protection) -> None:
     """Require that a vector so large that the group's sum could leave 64 bits is refused by its own member."""
-    members, publics = _joined(protection)
     for extreme in (2**63 // len(_GROUP) + 1, -(2**63 // len(_GROUP)) - 1):
         large = np.full(_LENGTH, extreme, dtype=np.int64).view(np.uint64)
-        refused(partial(members["h01"].protect, large, publics), "E-FIXED-RANGE")
+        refused(lambda values=large: _with(protection, values), "E-FIXED-RANGE")  # type: ignore[misc]
+
+
+def _with(protection: Protection, values: Fixed) -> None:
+    """Play a round in which the first member has these values."""
+    playing = _Round(protection)
+    while playing.server.total is None:
+        for name, words in playing.server.told().items():
+            own = values if name == "h01" else np.zeros(_LENGTH, dtype=np.uint64)
+            playing.server.take(name, playing.members[name].answer(words, lambda v=own: v))  # type: ignore[misc]
+        playing.server.close()
 
 
 def check_message_is_small(protection: Protection) -> None:
-    """Require that a message is the vector and at most 64 bytes more."""
-    lengths = {len(message) for message in _messages(protection).values()}
+    """Require that the message with the vector is the vector and at most 64 bytes more; in few bits, still less."""
+    lengths = {len(message) for message in _Round(protection).play().largest().values()}
     require(max(lengths) <= 8 * _LENGTH + 64, f"messages of {max(lengths)} bytes")
+    short = {len(message) for message in _Round(protection, span=_SHORT).play().largest().values()}
+    require(max(short) < 3 * _LENGTH + 64, f"messages of {max(short)} bytes for small values")
+
+
+def check_repeated_message_changes_nothing(protection: Protection) -> None:
+    """Require that a message that comes twice, even a phase later, leaves the server as it was."""
+    playing = _Round(protection)
+
+    def twice(playing: _Round, said: dict[str, bytes]) -> None:
+        _deliver(playing, said)
+        before = playing.server.to_bytes()
+        for earlier in playing.said:
+            _deliver(playing, earlier)
+        require(playing.server.to_bytes() == before, "a repeated message left a trace")
+
+    require(playing.play(carry=twice).sum == _plain(_GROUP), "not the clear sum")
+
+
+def check_tampered_message_refused(protection: Protection) -> None:
+    """Require that any changed byte, a missing one or one too many is noticed, in every phase."""
+
+    def tampered(playing: _Round, said: dict[str, bytes]) -> None:
+        message = said["h03"]
+        for place in {0, 40, 63, 64, len(message) // 2, len(message) - 1}:
+            changed = bytearray(message)
+            changed[min(place, len(message) - 1)] ^= 1
+            _unmoved(playing, "h03", bytes(changed), "E-ROUND-SIGNATURE")
+        for other in (message[:-1], message + b"\0", b"", message[:64]):
+            if other != message:
+                _unmoved(playing, "h03", other, "E-ROUND-SIGNATURE")
+        _unmoved(playing, "h04", message, "E-ROUND-SIGNATURE")
+        _deliver(playing, said)
+
+    require(_Round(protection).play(carry=tampered).sum == _plain(_GROUP), "not the clear sum")
+
+
+def check_other_rounds_refused(protection: Protection) -> None:
+    """Require that a message of the same members in another round is refused in every phase."""
+    other = _Round(protection, round_id="round-0").play()
+
+    def replayed(playing: _Round, said: dict[str, bytes]) -> None:
+        for name, message in other.said[len(playing.said) - 1].items():
+            _unmoved(playing, name, message, "E-ROUND-SIGNATURE")
+        _deliver(playing, said)
+
+    require(_Round(protection).play(carry=replayed).sum == _plain(_GROUP), "not the clear sum")
+
+
+def check_two_stories_are_evidence(protection: Protection) -> None:
+    """Require that a second, different message of one phase is refused, with proof, and changes nothing."""
+    playing = _Round(protection)
+    vectors, refusals = _vectors(), 0
+    while playing.server.total is None:
+        told = playing.server.told()
+        twin = playing.member("h02", playing.members["h02"].to_bytes())
+        _deliver(playing, playing.answers())
+        other = twin.answer(told["h02"], lambda: vectors["h03"])
+        if other != playing.said[-1]["h02"]:
+            _unmoved(playing, "h02", other, "E-ROUND-TWICE")
+            refusals += 1
+        playing.server.close()
+    require(refusals > 0, "no second story was told")
+    require(playing.sum == _plain(_GROUP), "not the clear sum")
+
+
+def check_state_survives_a_restart(protection: Protection) -> None:
+    """Require that servers and members started again from their states go on as if nothing had been."""
+    plain = _Round(protection).play()
+
+    def restarted(playing: _Round, said: dict[str, bytes]) -> None:
+        for place, (name, message) in enumerate(said.items()):
+            playing.server.take(name, message)
+            if place == 2:
+                playing.server = protection.server(playing.plan, state=playing.server.to_bytes())
+        playing.members = {name: playing.member(name, member.to_bytes()) for name, member in playing.members.items()}
+
+    again = _Round(protection).play(carry=restarted)
+    require(again.sum == plain.sum == _plain(_GROUP), "not the clear sum")
+    require(again.said == plain.said, "other words after a restart")
+    kept = protection.server(again.plan, state=again.server.to_bytes())
+    require(kept.total is not None and kept.total.tobytes() == again.sum, "the sum was not kept")
 
 
 PROTECTION_SUITE: Suite[Protection] = Suite(
@@ -142,11 +315,17 @@ PROTECTION_SUITE: Suite[Protection] = Suite(
         check_shows_what_it_says,
         check_rounds_do_not_repeat,
         check_keys_come_from_entropy,
-        check_missing_member_refused,
+        check_lost_members_leave_the_survivors_sum,
+        check_few_survivors_reveal_nothing,
         check_stranger_refused,
         check_lengths_must_agree,
         check_small_group_refused,
         check_overflow_refused,
         check_message_is_small,
+        check_repeated_message_changes_nothing,
+        check_tampered_message_refused,
+        check_other_rounds_refused,
+        check_two_stories_are_evidence,
+        check_state_survives_a_restart,
     ),
 )

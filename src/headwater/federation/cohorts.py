@@ -6,7 +6,7 @@ request that would lift any source's above the limit is refused before anybody i
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, Protocol
@@ -40,12 +40,43 @@ class Summed(Computed, Protocol):
 class HidingMember(Protocol):
     """One member's side of a sum, as in ``security.Member``."""
 
-    def public(self) -> bytes:
-        """Return what the other members must receive."""
+    def answer(self, told: bytes, values: Callable[[], Fixed]) -> bytes:
+        """Return the answer to what the server tells; the vector is asked for in one of the phases."""
         ...
 
-    def protect(self, values: Fixed, publics: Mapping[str, bytes]) -> bytes:
-        """Return the message to the server."""
+
+class HidingServer(Protocol):
+    """The side that adds, as in ``security.Server``."""
+
+    @property
+    def total(self) -> Fixed | None:
+        """The sum, once there is one."""
+        ...
+
+    def told(self) -> dict[str, bytes]:
+        """Return what each member must be told in this phase."""
+        ...
+
+    def take(self, sender: str, message: bytes) -> None:
+        """Keep an answer."""
+        ...
+
+    def close(self) -> None:
+        """End the phase."""
+        ...
+
+
+class HidingSession(Protocol):
+    """Both sides of one sum."""
+
+    @property
+    def server(self) -> HidingServer:
+        """The side that adds."""
+        ...
+
+    @property
+    def members(self) -> Mapping[str, HidingMember]:
+        """The others."""
         ...
 
 
@@ -57,12 +88,10 @@ class Hiding(Protocol):
         """What whoever adds learns."""
         ...
 
-    def join(self, name: str, group: Sequence[str], round_id: str, entropy: Callable[[int], bytes]) -> HidingMember:
-        """Return the member called ``name``."""
-        ...
-
-    def combine(self, messages: Mapping[str, bytes], group: Sequence[str], *, round_id: str) -> Fixed:
-        """Return the sum, or refuse."""
+    def open(
+        self, group: Iterable[str], *, round_id: str, length: int, entropy: Callable[[int], bytes]
+    ) -> HidingSession:
+        """Return both sides of a new sum."""
         ...
 
 
@@ -112,14 +141,16 @@ class Ready:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """Ask for a statistic under a protection.
+    """Ask for a statistic under a protection, phase by phase.
 
-    In one process the question carries the member; a node of its own makes its member itself and sends its public part.
+    In one process the question carries the member; a node of its own makes its member itself, and keeps the question
+    after the first phase.
     """
 
     question: Summed
     member: HidingMember
-    publics: Mapping[str, bytes]
+    told: bytes
+    is_first: bool
 
     @property
     def months(self) -> tuple[date, ...] | None:
@@ -128,13 +159,14 @@ class Share:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the question and of the other members' public parts."""
-        return self.question.nbytes + sum(map(len, self.publics.values()))
+        """Bytes of what the member is told, and at first of the question."""
+        return self.question.nbytes * self.is_first + len(self.told)
 
     def of(self, table: pa.Table) -> Statistic:
-        """Return the protected message, its bytes as integers."""
-        message = self.member.protect(self.question.of(table).values, self.publics)
-        return Statistic("share", (len(message),), np.frombuffer(message, dtype=np.uint64).copy())
+        """Return the member's answer, its bytes as integers and their number as the shape."""
+        message = self.member.answer(self.told, lambda: self.question.of(table).values)
+        padded = message + bytes(-len(message) % 8)
+        return Statistic("share", (len(message),), np.frombuffer(padded, dtype=np.uint64).copy())
 
 
 @dataclass(eq=False)
@@ -246,14 +278,20 @@ class CohortSums:
             self._complete(group, self._possible(answers))
             return self._checked(group, Statistic.total(answers.values()))
         round_id = self.entropy(16).hex()
-        members = {source: self.protection.join(source, group, round_id, self.entropy) for source in group}
-        publics = {source: member.public() for source, member in members.items()}
-        shares = self._put({source: Share(summed, member, publics) for source, member in members.items()})
-        self._complete(group, shares)
-        messages = {source: share.values.tobytes() for source, share in shares.items()}
         family = summed.family
-        values = self.protection.combine(messages, group, round_id=round_id)
-        return self._checked(group, Statistic(family.kind, (family.dim,), values))
+        session = self.protection.open(group, round_id=round_id, length=family.length, entropy=self.entropy)
+        server, is_first = session.server, True
+        while server.total is None:
+            told = server.told()
+            answers = self._put(
+                {source: Share(summed, session.members[source], told[source], is_first) for source in group}
+            )
+            is_first = False
+            self._complete(group, answers)
+            for source, answer in answers.items():
+                server.take(source, answer.values.tobytes()[: answer.shape[0]])
+            server.close()
+        return self._checked(group, Statistic(family.kind, (family.dim,), server.total))
 
     def _possible(self, answers: Mapping[SourceId, Statistic]) -> dict[SourceId, Statistic]:
         """Return, of answers that lie open, those that records can give; the others are named in ``refused``."""

@@ -1,14 +1,23 @@
 """Protections of a sum, one a file; importing this package registers them all."""
 
 from headwater.security.clear import CLEAR
+from headwater.security.identity import Entropy, Identity
 from headwater.security.masked import MASKED
-from headwater.security.protection import PROTECTIONS, Entropy, Member, Protection
+from headwater.security.plan import Plan, Span
+from headwater.security.protection import PROTECTIONS, Member, Played, Protection, Server, Session, play
 
 __all__ = [
     "CLEAR",
     "Entropy",
+    "Identity",
     "MASKED",
     "Member",
     "PROTECTIONS",
+    "Plan",
+    "Played",
     "Protection",
+    "Server",
+    "Session",
+    "Span",
+    "play",
 ]

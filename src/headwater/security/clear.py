@@ -1,50 +1,107 @@
-"""No protection: the server sees every vector. Fit for statistics that a source may show."""
+"""No protection: the server sees every vector. Fit for statistics that a source may show.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+One phase: each member sends its values, signed, in as few bits as it needs. Whoever is lost is simply not in the
+sum, and the server says so.
+"""
+
+from functools import partial
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from headwater.security.protection import PROTECTIONS, Entropy, require_group, require_messages, require_range
+from headwater.security.desk import Desk, Occasion, sealed
+from headwater.security.identity import Entropy, Identity, framed, unframed
+from headwater.security.packing import pack, packed_bytes, unpack
+from headwater.security.plan import Plan
+from headwater.security.protection import PROTECTIONS, Protection, Values
+from headwater.security.refusals import aborted, foreign, late, odd
 from headwater.types import Fixed
 
 __all__ = ["CLEAR", "Clear"]
 
 
-@dataclass(frozen=True)
 class _ClearMember:
-    members: int
+    def __init__(self, plan: Plan, name: str, identity: Identity, state: bytes) -> None:
+        if plan.keys.get(name) != identity.public:
+            raise foreign(name)
+        self._plan, self._name, self._identity, self._answer = plan, name, identity, state
+        self._bits = plan.span.bits(1)
 
-    def public(self) -> bytes:
-        """Return nothing: members need not know each other."""
-        return b""
+    def answer(self, told: bytes, values: Values) -> bytes:
+        """Return the values in the bits that one vector needs, signed."""
+        if not self._answer:
+            body = pack(self._plan.lifted(self._name, values()), self._bits)
+            self._answer = sealed(Occasion(self._plan, 0), self._name, self._identity, body)
+        return self._answer
 
-    def protect(self, values: Fixed, publics: Mapping[str, bytes]) -> bytes:
-        """Return the values as they are, little-endian."""
-        require_range(values, self.members)
-        return values.astype("<u8").tobytes()
+    def to_bytes(self) -> bytes:
+        """Return the answer, if there was one."""
+        return self._answer
 
 
-@dataclass(frozen=True)
-class Clear:
+class _ClearServer:
+    def __init__(self, plan: Plan, state: bytes) -> None:
+        desk, names, total, closed = unframed(state) if state else (b"", b"", bytes(8 * plan.length), b"")
+        self._plan, self._desk, self._bits = plan, Desk.from_bytes(desk), plan.span.bits(1)
+        self._heard = [name.decode() for name in unframed(names)]
+        self._sum = np.frombuffer(total, dtype="<u8").astype(np.uint64)
+        self._closed = bool(closed)
+
+    def told(self) -> dict[str, bytes]:
+        """Ask everybody."""
+        return {} if self._closed else dict.fromkeys(self._plan.group, b"\0")
+
+    def take(self, sender: str, message: bytes) -> None:
+        """Add the sender's vector, once."""
+        body = self._desk.take([Occasion(self._plan, 0)], sender, message, partial(self._form, sender))
+        if body is not None:
+            self._sum += unpack(body, self._plan.length, self._bits).astype(np.uint64)
+            self._heard.append(sender)
+
+    def close(self) -> None:
+        """End the round; with nobody heard there is no sum."""
+        if not self._heard:
+            raise aborted(0, 1)
+        self._closed = True
+
+    @property
+    def total(self) -> Fixed | None:
+        """The sum of those who were heard."""
+        return self._plan.span.lowered(self._sum, len(self._heard)) if self._closed else None
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """Those who were heard."""
+        return tuple(sorted(self._heard))
+
+    def to_bytes(self) -> bytes:
+        """Return what was heard."""
+        names = framed(*(name.encode() for name in self._heard))
+        return framed(self._desk.to_bytes(), names, self._sum.astype("<u8").tobytes(), b"\1" * self._closed)
+
+    def _form(self, sender: str, body: bytes) -> None:
+        if self._closed:
+            raise late(sender)
+        if len(body) != packed_bytes(self._plan.length, self._bits):
+            raise odd(sender)
+
+
+class Clear(Protection):
     """Vectors travel as they are."""
 
-    name: str = "clear"
-    minimum: int = 1
-    reveals: Literal["each", "sum"] = "each"
+    name: ClassVar[str] = "clear"
+    minimum: ClassVar[int] = 1
+    reveals: ClassVar[Literal["each", "sum"]] = "each"
 
-    def join(self, name: str, group: Sequence[str], round_id: str, entropy: Entropy) -> _ClearMember:
-        """Return the member called ``name``."""
-        return _ClearMember(len(require_group(name, group, self.minimum)))
+    def server(self, plan: Plan, *, state: bytes = b"") -> _ClearServer:
+        """Return the server."""
+        return _ClearServer(plan, state)
 
-    def combine(self, messages: Mapping[str, bytes], group: Sequence[str], *, round_id: str) -> Fixed:
-        """Return the sum of the vectors; a missing member is refused."""
-        length = require_messages(messages, group)
-        total = np.zeros(length // 8, dtype=np.uint64)
-        for message in messages.values():
-            total += np.frombuffer(message, dtype="<u8")
-        return total
+    def member(
+        self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
+    ) -> _ClearMember:
+        """Return the member; it needs no secrets."""
+        return _ClearMember(plan, name, identity, state)
 
 
 CLEAR = Clear()

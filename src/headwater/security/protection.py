@@ -1,76 +1,138 @@
-"""The seam of every protection: members protect, a server combines, and neither does the other's work."""
+"""The seam of every protection: a server tells, members answer, phase by phase, until there is a sum or an abort.
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+Whoever carries the messages (a loop in this process, a job on real nodes) sees bytes alone and decides when a phase is
+over; nobody else's work is done here. A protection of one phase is answered once; one of five phases five times.
+"""
 
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from headwater.errors import Message, Refusal
 from headwater.registry import Registry
+from headwater.security.identity import Entropy, Identity
+from headwater.security.plan import Plan, Span
 from headwater.types import Fixed
 
-__all__ = [
-    "Entropy",
-    "Member",
-    "PROTECTIONS",
-    "Protection",
-    "require_group",
-    "require_messages",
-    "require_range",
-]
+__all__ = ["Member", "PROTECTIONS", "Played", "Protection", "Server", "Session", "Values", "play", "require_group"]
 
-Entropy: TypeAlias = Callable[[int], bytes]
-"""Returns that many unpredictable bytes, e.g. ``secrets.token_bytes``."""
+Values: TypeAlias = Callable[[], Fixed]
+"""How to get the vector: called once, in the phase that needs it."""
 
 
 class Member(Protocol):
     """One member's side of one round; serves a single vector."""
 
-    def public(self) -> bytes:
-        """Return what every other member must receive beforehand; may be empty."""
+    def answer(self, told: bytes, values: Values) -> bytes:
+        """Return the signed answer to what the server tells.
+
+        The same words get the same answer, other words of the same phase are refused. Whoever keeps the state keeps it
+        before the answer is sent.
+        """
         ...
 
-    def protect(self, values: Fixed, publics: Mapping[str, bytes]) -> bytes:
-        """Return the message to the server, given the public part of every member, one's own included."""
+    def to_bytes(self) -> bytes:
+        """Return the state, secrets included."""
         ...
+
+
+class Server(Protocol):
+    """The side that adds. Whatever it refuses leaves its state as it was."""
+
+    def told(self) -> dict[str, bytes]:
+        """Return what each member still in the round must be told in this phase; nobody once it is over."""
+        ...
+
+    def take(self, sender: str, message: bytes) -> None:
+        """Keep an answer. The same again changes nothing; another of the same phase is refused as evidence."""
+        ...
+
+    def close(self) -> None:
+        """End the phase with those who answered; too few of them end the round by a refusal that reveals nothing."""
+        ...
+
+    @property
+    def total(self) -> Fixed | None:
+        """The sum of the survivors' vectors modulo 2**64, once there is one."""
+        ...
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """Those whose vectors are in the sum."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """Return the state; messages under way need not be kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class Session:
+    """Server and members of one round in one process."""
+
+    server: Server
+    members: Mapping[str, Member]
 
 
 class Protection(Protocol):
     """A way to add vectors of a group while hiding them from whoever adds.
 
-    ``minimum`` is the smallest group in which it hides anything that it promises to hide.
+    ``minimum`` is the smallest group in which it hides what it promises to hide; ``reveals`` is what the server learns:
+    each member's vector, or their sum alone.
     """
 
-    @property
-    def name(self) -> str:
-        """Name in ``PROTECTIONS``."""
+    name: ClassVar[str]
+    minimum: ClassVar[int]
+    reveals: ClassVar[Literal["each", "sum"]]
+
+    def server(self, plan: Plan, *, state: bytes = b"") -> Server:
+        """Return the server, at the beginning or at the state that ``to_bytes`` gave."""
         ...
 
-    @property
-    def minimum(self) -> int:
-        """Smallest group."""
+    def member(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> Member:
+        """Return the member, at the beginning or at the state that ``to_bytes`` gave."""
         ...
 
-    @property
-    def reveals(self) -> Literal["each", "sum"]:
-        """What the server learns: each member's vector, or their sum alone."""
-        ...
-
-    def join(self, name: str, group: Sequence[str], round_id: str, entropy: Entropy) -> Member:
-        """Return the member called ``name``; a group below the minimum is refused."""
-        ...
-
-    def combine(self, messages: Mapping[str, bytes], group: Sequence[str], *, round_id: str) -> Fixed:
-        """Return the sum of the members' vectors modulo 2**64, or refuse: never the sum of a part of the group."""
-        ...
+    def open(
+        self, group: Iterable[str], *, round_id: str, length: int, entropy: Entropy, span: Span | None = None
+    ) -> Session:
+        """Return a round in this process, every member under a fresh identity; a group below the minimum is refused."""
+        names = require_group(group, self.minimum)
+        identities = {name: Identity(entropy(32)) for name in names}
+        publics = {name: identity.public for name, identity in identities.items()}
+        plan = Plan.of(self.name, publics, round_id=round_id, length=length, span=span)
+        members = {name: self.member(plan, name, identities[name], entropy) for name in names}
+        return Session(self.server(plan), members)
 
 
 PROTECTIONS: Registry[Protection] = Registry("protection")
 """Protections by the stem of their file."""
 
 
-def require_group(name: str, group: Sequence[str], minimum: int) -> tuple[str, ...]:
-    """Return the group sorted; too few members, one twice, or ``name`` not among them is refused."""
+@dataclass(frozen=True)
+class Played:
+    """What a round gave: the sum, and by member the bytes that it sent and that it was told."""
+
+    total: Fixed
+    sent: Mapping[str, int]
+    told: Mapping[str, int]
+
+
+def play(session: Session, values: Mapping[str, Values]) -> Played:
+    """Carry all messages of a round in which nobody is lost."""
+    sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
+    while (total := session.server.total) is None:
+        for name, words in session.server.told().items():
+            message = session.members[name].answer(words, values[name])
+            session.server.take(name, message)
+            sent[name] += len(message)
+            told[name] += len(words)
+        session.server.close()
+    return Played(total, sent, told)
+
+
+def require_group(group: Iterable[str], minimum: int) -> tuple[str, ...]:
+    """Return the group sorted; too few members, or one twice, is refused."""
     members = tuple(sorted(group))
     if len(members) < minimum:
         raise Refusal(
@@ -81,47 +143,10 @@ def require_group(name: str, group: Sequence[str], minimum: int) -> tuple[str, .
             ),
             Message("请并入上一级，或改用别的保护方式。", "Fold it into the level above, or use another protection."),
         )
-    if len(set(members)) != len(members) or name not in members:
+    if len(set(members)) != len(members):
         raise Refusal(
             "E-GROUP-MEMBER",
-            Message(f"成员重名，或“{name}”不在本组。", f"A member stands twice, or {name!r} is not in the group."),
+            Message(f"成员重名：{list(members)}。", f"A member stands twice: {list(members)}."),
             Message("请核对名单。", "Check the list of members."),
         )
     return members
-
-
-def require_range(values: Fixed, members: int) -> None:
-    """Refuse values whose sum over the group could leave 64 bits: overflow is never wrapped."""
-    signed = np.asarray(values, dtype=np.uint64).view(np.int64)
-    bound = (2**63 - 1) // members
-    if signed.size and (int(signed.max()) > bound or int(signed.min()) < -bound):
-        raise Refusal(
-            "E-FIXED-RANGE",
-            Message(
-                f"数值过大，{members} 个成员之和可能溢出。",
-                f"The values are so large that {members} members could overflow.",
-            ),
-            Message("请减小量纲或增加层级。", "Use a smaller unit."),
-        )
-
-
-def require_messages(messages: Mapping[str, bytes], group: Sequence[str]) -> int:
-    """Return the common length of the messages; a missing, foreign or odd one is refused by name."""
-    missing, foreign = sorted(set(group) - set(messages)), sorted(set(messages) - set(group))
-    if missing or foreign:
-        raise Refusal(
-            "E-GROUP-INCOMPLETE",
-            Message(
-                f"缺少 {missing}，多出 {foreign}，不给出部分和。",
-                f"Missing {missing}, foreign {foreign}: no partial sum is given.",
-            ),
-            Message("请与在场成员重新开始一轮。", "Start a new round with the members present."),
-        )
-    lengths = {len(message) for message in messages.values()}
-    if len(lengths) != 1 or min(lengths) % 8:
-        raise Refusal(
-            "E-GROUP-LENGTH",
-            Message("各成员消息长度不同或不完整。", "The members' messages differ in length, or are cut short."),
-            Message("请核对各成员的模型版本。", "Check that all members use the same model."),
-        )
-    return lengths.pop()

@@ -126,7 +126,7 @@ class _Climb:
 
     def _account(self, question: Question, joined: Aggregation) -> None:
         for source in set(joined.bytes_sent) & set(self.region.cities):
-            sent = question.nbytes + joined.bytes_sent[source]
+            sent = question.nbytes + joined.bytes_sent[source] + joined.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + sent
         self.notes |= dict.fromkeys(joined.notes)
 

@@ -1,0 +1,241 @@
+"""One member of a masked round: it reads what the server tells, and answers once in each of five phases.
+
+publics (two X25519 keys) → shares (of its mask key and of its own seed, sealed for each holder) → masked (the vector) →
+agreed (one list of survivors, signed) → opened (for each survivor the share of its seed, for each lost member that of
+its key; never both of one member).
+
+A member opens another's seed only if that one signed its vector for the very lists of keys and shares that the opener
+was told: a server that tells a victim another list, so that all its masks are with members called lost, gets nothing.
+
+All its randomness comes from one secret, so a step that is repeated after a crash says the same.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from headwater.security.desk import SEAL_BYTES, TRACE_BYTES, Occasion, sealed, trace_of
+from headwater.security.identity import Entropy, Identity, digest_of, framed, unframed
+from headwater.security.masking.graph import neighbourhoods, thresholds
+from headwater.security.masking.shamir import share_bytes, split
+from headwater.security.masking.streams import (
+    add_masks,
+    derived,
+    expanding,
+    key_of,
+    pair_stream,
+    public_of,
+    shared_secret,
+    stream,
+)
+from headwater.security.packing import in_ring, pack
+from headwater.security.plan import Plan
+from headwater.security.protection import Values
+from headwater.security.refusals import bad_share, foreign, lists, odd, other_words, unsigned
+
+__all__ = ["KEY_BYTES", "MaskedMember", "PHASES", "SEALED_SHARES", "SHARE", "occasion"]
+
+PHASES = 5
+KEY_BYTES = 32
+SHARE = share_bytes(KEY_BYTES)
+SEALED_SHARES = 2 * SHARE + 16
+_NONCE = bytes(12)
+"""Each key seals one message: it is derived from plan, sender and receiver."""
+
+
+def occasion(plan: Plan, phase: int, present: Sequence[tuple[str, ...]]) -> Occasion:
+    """Return what a body is said to: a vector to who gave keys and shares, agreement to who gave vectors too."""
+    known = {2: present[:2], 3: present[:3]}.get(phase)
+    return Occasion(plan, phase, b"" if known is None else digest_of(plan.bitmap(names) for names in known))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the server has told so far: lists of those present after each phase, keys of neighbours, their shares."""
+
+    present: tuple[tuple[str, ...], ...] = ()
+    publics: Mapping[str, bytes] = field(default_factory=dict)
+    shares: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class MaskedMember:
+    """A member's state is its secret and what it was told and answered."""
+
+    def __init__(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, state: bytes = b"") -> None:
+        if plan.keys.get(name) != identity.public:
+            raise foreign(name)
+        self._plan, self._name, self._identity = plan, name, identity
+        self._numbers = thresholds(len(plan.group))
+        parts = unframed(state)
+        self._secret = parts[0] if parts else entropy(KEY_BYTES)
+        drawn = expanding(self._secret, b"headwater member", plan.digest)
+        self._cipher, self._mask_secret, self._seed = key_of(drawn(KEY_BYTES)), drawn(KEY_BYTES), drawn(KEY_BYTES)
+        self._key = key_of(self._mask_secret)
+        self._agreements: dict[bytes, bytes] = {}
+        self._dealt: dict[str, bytes] = {}
+        self._log: list[tuple[bytes, bytes]] = []
+        self._known = _Known()
+        for told, answer in zip(parts[1::2], parts[2::2], strict=True):
+            self._known = self._read(len(self._log), told[1:])
+            self._log.append((told, answer))
+
+    def answer(self, told: bytes, values: Values) -> bytes:
+        """Return the signed answer; see ``Member``. A refusal leaves the state as it was."""
+        phase, done = told[0] if told else PHASES, len(self._log)
+        if phase < done and self._log[phase][0] == told:
+            return self._log[phase][1]
+        if phase != done or phase >= PHASES:
+            raise other_words(self._name)
+        known = self._read(phase, told[1:])
+        body = self._say(phase, known, values)
+        answer = sealed(occasion(self._plan, phase, known.present), self._name, self._identity, body)
+        self._known = known
+        self._log.append((told, answer))
+        return answer
+
+    def to_bytes(self) -> bytes:
+        """Return secret and log; keep it where others cannot read it, and no longer than the round lasts."""
+        return framed(self._secret, *(part for entry in self._log for part in entry))
+
+    # What the server says, held against what is known.
+
+    def _read(self, phase: int, words: bytes) -> _Known:
+        readers: tuple[Callable[[bytes], _Known], ...] = (
+            self._read_nothing,
+            self._read_publics,
+            self._read_shares,
+            self._read_survivors,
+            self._read_signatures,
+        )
+        return readers[phase](words)
+
+    def _read_nothing(self, words: bytes) -> _Known:
+        if words:
+            raise other_words(self._name)
+        return _Known()
+
+    def _read_publics(self, words: bytes) -> _Known:
+        present, rest = self._list(words, self._plan.group)
+        around = neighbourhoods(self._plan.digest, present, self._numbers.degree)[self._name]
+        others = [other for other in around if other != self._name]
+        publics = {}
+        for other, message in zip(others, self._parts(rest, others, SEAL_BYTES + 2 * KEY_BYTES), strict=True):
+            if not Occasion(self._plan, 0).signed(other, trace_of(message)):
+                raise unsigned(other)
+            publics[other] = message[SEAL_BYTES:]
+        return replace(self._known, present=(present,), publics=publics)
+
+    def _read_shares(self, words: bytes) -> _Known:
+        present, rest = self._list(words, self._known.present[0])
+        others = [other for other in self._known.publics if other in present]
+        shares = {}
+        for other, box in zip(others, self._parts(rest, others, SEALED_SHARES), strict=True):
+            try:
+                shares[other] = self._box(self._known.publics[other], other, other, self._name).decrypt(
+                    _NONCE, box, None
+                )
+            except InvalidTag as error:
+                raise bad_share(other) from error
+        return replace(self._known, present=(*self._known.present, present), shares=shares)
+
+    def _read_survivors(self, words: bytes) -> _Known:
+        present, rest = self._list(words, self._known.present[1])
+        if rest:
+            raise lists(self._name)
+        return replace(self._known, present=(*self._known.present, present))
+
+    def _read_signatures(self, words: bytes) -> _Known:
+        """Hold enough signatures against the lists that this member knows: no other lists can have as many."""
+        present = self._known.present
+        signers, rest = self._names(words, present[2])
+        size = SEAL_BYTES * len(signers)
+        vectors, agreement = (occasion(self._plan, phase, present) for phase in (2, 3))
+        for other, signature in zip(signers, self._parts(rest[:size], signers, SEAL_BYTES), strict=True):
+            if not agreement.signed(other, trace_of(signature)):
+                raise lists(self._name)
+        others = [other for other in self._known.shares if other in present[2]]
+        for other, trace in zip(others, self._parts(rest[size:], others, TRACE_BYTES), strict=True):
+            if not vectors.signed(other, trace):
+                raise lists(self._name)
+        return self._known
+
+    def _list(self, words: bytes, within: tuple[str, ...]) -> tuple[tuple[str, ...], bytes]:
+        """Return the names that stand at the head of the words, and the rest; a list without oneself is refused."""
+        present, rest = self._names(words, within)
+        if self._name not in present:
+            raise lists(self._name)
+        return present, rest
+
+    def _names(self, words: bytes, within: tuple[str, ...]) -> tuple[tuple[str, ...], bytes]:
+        """Return the names that stand at the head of the words, and the rest; too few or wrong ones are refused."""
+        plan = self._plan
+        head, rest = words[: plan.bitmap_bytes], words[plan.bitmap_bytes :]
+        if len(head) < plan.bitmap_bytes:
+            raise lists(self._name)
+        present = plan.listed(head)
+        sound = plan.bitmap(present) == head and set(present) <= set(within)
+        if not sound or len(present) < self._numbers.quorum:
+            raise lists(self._name)
+        return present, rest
+
+    def _parts(self, data: bytes, names: list[str] | tuple[str, ...], size: int) -> list[bytes]:
+        if len(data) != size * len(names):
+            raise odd(self._name)
+        return [data[start : start + size] for start in range(0, len(data), size)]
+
+    # What it says.
+
+    def _say(self, phase: int, known: _Known, values: Values) -> bytes:
+        if phase == 0:
+            return public_of(self._cipher) + public_of(self._key)
+        if phase == 1:
+            return self._say_shares(known)
+        if phase == 2:
+            return self._say_masked(known, values)
+        return b"" if phase == 3 else self._say_opened(known)
+
+    def _say_shares(self, known: _Known) -> bytes:
+        own = self._split(known)
+        boxes = (
+            self._box(public, other, self._name, other).encrypt(_NONCE, own[other], None)
+            for other, public in known.publics.items()
+        )
+        return hashlib.sha256(self._seed).digest() + b"".join(boxes)
+
+    def _split(self, known: _Known) -> dict[str, bytes]:
+        """Return, for each holder, its share of the mask key followed by its share of the seed."""
+        holders = sorted([*known.publics, self._name])
+        if list(self._dealt) != holders:
+            places = [self._plan.group.index(holder) + 1 for holder in holders]
+            drawn = expanding(self._secret, b"headwater shares", self._plan.digest)
+            keys, seeds = (
+                split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed)
+            )
+            self._dealt = {holder: keys[at] + seeds[at] for at, holder in enumerate(holders)}
+        return self._dealt
+
+    def _say_masked(self, known: _Known, values: Values) -> bytes:
+        plan, own = self._plan, (self._name, public_of(self._key))
+        masked = in_ring(plan.lifted(self._name, values()), plan.bits)
+        streams = [(True, stream(self._seed, b"headwater own mask", plan.digest, self._name.encode()))]
+        for other in known.shares:
+            public = known.publics[other][KEY_BYTES:]
+            shared = shared_secret(self._key, other, public)
+            streams.append((self._name < other, pair_stream(shared, plan.digest, own, (other, public))))
+        add_masks(masked, streams)
+        return pack(masked, plan.bits)
+
+    def _say_opened(self, known: _Known) -> bytes:
+        held = {**known.shares, self._name: self._split(known)[self._name]}
+        survived = set(known.present[2])
+        return b"".join(held[of][SHARE:] if of in survived else held[of][:SHARE] for of in sorted(held))
+
+    def _box(self, public: bytes, other: str, sender: str, receiver: str) -> AESGCM:
+        """Return the box for what ``sender`` shares with ``receiver``; ``other`` of the two holds the public keys."""
+        if public not in self._agreements:
+            self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
+        info = (b"headwater shares", self._plan.digest, sender.encode(), receiver.encode())
+        return AESGCM(derived(self._agreements[public], *info))
