@@ -109,6 +109,8 @@ def _units(amount: Fraction) -> int:
 def _unreadable(text: str) -> Refusal:
     return Refusal(
         "E-TALLY",
-        Message(f"隐私账目的合计无法读取：{text[:80]}。", f"The tally of a privacy account cannot be read: {text[:80]}."),
+        Message(
+            f"隐私账目的合计无法读取：{text[:80]}。", f"The tally of a privacy account cannot be read: {text[:80]}."
+        ),
         Message("请以 headwater ledger prove 核对账目。", "Recompute it with headwater ledger prove."),
     )
