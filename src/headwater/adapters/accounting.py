@@ -1,8 +1,8 @@
 r"""How much ε a tally costs, by dp-accounting's privacy loss distributions.
 
-Gaussian releases alone have a closed form (``statistics.gaussian``). Everything else becomes a distribution of the privacy
-loss on a grid, never below the truth ("connect the dots", Doroshenko et al. 2022); distributions of single events are
-kept, and those of all events are convolved.
+Gaussian releases alone have a closed form (``statistics.gaussian``). Everything else becomes a distribution of the
+privacy loss on a grid, never below the truth ("connect the dots", Doroshenko et al. 2022); distributions of single
+events are kept, and those of all events are convolved.
 
 What is known by its Rényi divergence τ(α) only (Skellam, discrete Gaussian, concentrated) is first added up in τ, then
 turned into the profile

@@ -114,6 +114,16 @@ _BALANCE = f"{_KEY}, delta, cap, spent, tally, releases, requirement"
 _CONTENT = "release_id, source_id, patients, tier, purpose, event, protection, requirement, debited_at, digest"
 _WANTED = "unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
 
+_UPDATE = f"""
+update ops.privacy_balance as b
+set delta = k.d, cap = k.c, spent = k.s, tally = k.t, releases = k.r, requirement = k.v
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::float8[], %s::float8[], %s::float8[], %s::text[], %s::int8[], %s::text[], %s::int8[])
+as k ({_KEY}, d, c, s, t, r, v, o)
+where b.patients = k.patients and b.source_id = k.source_id and b.tier = k.tier and b.purpose = k.purpose
+    and b.period = k.period and b.releases = k.o and k.s <= k.c
+"""
+
 
 def clock(connection: psycopg.Connection) -> datetime:
     """Return the ledger's own time: whose month it is must not depend on who asks."""
@@ -255,13 +265,15 @@ def _debited(connection: psycopg.Connection, wanted: Sequence[Entry]) -> dict[tu
 def _spent(held: Mapping[Account, Balance], one: Debit, entry: Entry) -> dict[Account, Balance]:
     """Return the balances after a debit; one above its cap is refused."""
     found = {}
+    alone = epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
     for account in entry.accounts:
         caps = one.requirement.purposes[account.purpose] if account.purpose else one.requirement.caps
         cap, delta = _cap(caps, account), one.requirement.delta
         tally = held[account].tally.plus(one.release.event)
         spent = epsilon(tally, delta)
-        if not spent <= cap:
-            raise _overspent(one, account, epsilon(held[account].tally, delta), spent, cap)
+        if not (spent <= cap and alone <= caps.release):
+            before = epsilon(held[account].tally, delta)
+            raise _overspent(one, account, (before, alone, spent), cap if alone <= caps.release else caps.release)
         releases = held[account].releases + 1
         found[account] = Balance(account, delta, cap, spent, tally, releases, one.requirement.version)
     return found
@@ -279,11 +291,7 @@ def _write(connection: psycopg.Connection, held: Mapping[Account, Balance], chan
     after = [changed[account] for account in order]
     seen = [held[account].releases for account in order]
     done = connection.execute(
-        "update ops.privacy_balance as b set delta = k.d, cap = k.c, spent = k.s, tally = k.t, releases = k.r, "
-        "requirement = k.v from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], "
-        "%s::float8[], %s::float8[], %s::text[], %s::int8[], %s::text[], %s::int8[]) "
-        f"as k ({_KEY}, d, c, s, t, r, v, o) where (b.patients, b.source_id, b.tier, b.purpose, b.period) = (k.patients, k.source_id, k.tier, "
-        "k.purpose, k.period) and b.releases = k.o and k.s <= k.c",
+        _UPDATE,
         (
             *_columns(order),
             [one.delta for one in after],
@@ -336,17 +344,16 @@ def _balance(row: Sequence[object]) -> Balance:
     )
 
 
-def _overspent(one: Debit, account: Account, before: float, after: float, cap: float) -> Refusal:
-    alone = epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
-    asked, together = (f"{value:.4g}" if isfinite(value) else "∞" for value in (alone, after))
+def _overspent(one: Debit, account: Account, costs: tuple[float, float, float], cap: float) -> Refusal:
+    before, asked, together = (f"{value:.4g}" if isfinite(value) else "∞" for value in costs)
     where = account.purpose or "*"
     return Refusal(
         "E-LEDGER-SPENT",
         Message(
-            f"来源“{account.source_id}”（{account.patients}，用途 {where}，{account.period}）已用 ε {before:.4g}，"
+            f"来源“{account.source_id}”（{account.patients}，用途 {where}，{account.period}）已用 ε {before}，"
             f"本次 {asked}，合计 {together}，上限 {cap:g}（δ {one.requirement.delta:g}）。",
             f"Source {account.source_id} ({account.patients}, purpose {where}, {account.period}) has spent epsilon "
-            f"{before:.4g}; with {asked} asked for it is {together}, above the cap {cap:g} "
+            f"{before}; with {asked} asked for it is {together}, above the cap {cap:g} "
             f"(delta {one.requirement.delta:g}).",
         ),
         Message("请待下月，或加大噪声。", "Wait for the next month, or ask with more noise."),

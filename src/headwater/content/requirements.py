@@ -116,15 +116,16 @@ def _delta(entry: Entry) -> float:
 
 
 def _caps(entry: Entry, within: Caps | None) -> Caps:
-    found = entry.fields("month", "lifetime")
-    month, lifetime = (_epsilon(found[name]) for name in ("month", "lifetime"))
-    if lifetime < month:
-        raise found["lifetime"].wrong("at least as much as month", "不小于 month")
-    if within is not None:
-        for name, own, most in (("month", month, within.month), ("lifetime", lifetime, within.lifetime)):
-            if own > most:
-                raise found[name].wrong(f"at most {most}, as for all purposes", f"不超过总额 {most}")
-    return Caps(month, lifetime)
+    found = entry.fields("release", "month", "lifetime")
+    caps = Caps(*(_epsilon(found[name]) for name in ("release", "month", "lifetime")))
+    for name, less in (("month", "release"), ("lifetime", "month")):
+        if getattr(caps, name) < getattr(caps, less):
+            raise found[name].wrong(f"at least as much as {less}", f"不小于 {less}")
+    for name, entry in found.items() if within else ():
+        most = getattr(within, name)
+        if getattr(caps, name) > most:
+            raise entry.wrong(f"at most {most:g}, as for all purposes", f"不超过总额 {most:g}")
+    return caps
 
 
 def _epsilon(entry: Entry) -> float:

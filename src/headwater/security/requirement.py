@@ -38,8 +38,9 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class Caps:
-    """Most ε in a calendar month (UTC) and ever."""
+    """Most ε of one release, in a calendar month (UTC), and ever."""
 
+    release: float
     month: float
     lifetime: float
 
