@@ -235,7 +235,8 @@ def _locked(connection: psycopg.Connection, wanted: Sequence[Entry], debits: Seq
         f"select count(*) from {_WANTED} as k ({_KEY}) join ops.privacy_balance using ({_KEY})", keys
     ).fetchone()
     if row is None or row[0] < len(rules):
-        caps = [rules[account].caps.lifetime for account in sorted(rules)]
+        # A new row costs nothing and takes its own cap with its first debit.
+        caps = [float(rules[account].caps.lifetime) for account in sorted(rules)]
         deltas, versions = [rules[a].delta for a in sorted(rules)], [rules[a].version for a in sorted(rules)]
         connection.execute(
             f"insert into ops.privacy_balance ({_BALANCE}) "
@@ -280,7 +281,7 @@ def _spent(held: Mapping[Account, Balance], one: Debit, entry: Entry) -> dict[Ac
 
 
 def _cap(caps: Caps, account: Account) -> float:
-    return caps.lifetime if account.period == "lifetime" else caps.month
+    return float(caps.lifetime if account.period == "lifetime" else caps.month)
 
 
 def _write(connection: psycopg.Connection, held: Mapping[Account, Balance], changed: Mapping[Account, Balance]) -> None:

@@ -108,8 +108,10 @@ class Approximate:
 
     def __post_init__(self) -> None:
         _positive(self, "epsilon")
+        if self.delta != 0:
+            _positive(self, "delta")
         object.__setattr__(self, "delta", float(self.delta))
-        if not 0 <= self.delta < 1:
+        if self.delta >= 1:
             raise _out_of_range("approximate", "delta")
 
 
@@ -222,7 +224,7 @@ def from_json(text: str) -> Event:
 
 def event_of(plain: Any, *, depth: int = 0) -> Event:
     """Return the event of what JSON holds; see :func:`from_json`."""
-    made = KINDS.get(plain.get("kind", "")) if isinstance(plain, dict) and depth < _DEEPEST else None
+    made = KINDS.get(str(plain.get("kind"))) if isinstance(plain, dict) and depth < _DEEPEST else None
     if made is None or set(plain) - {"kind"} != {field.name for field in fields(made)}:  # type: ignore[arg-type]
         raise _unknown(str(plain)[:80])
     told = {name: value for name, value in plain.items() if name != "kind"}

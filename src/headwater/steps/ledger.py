@@ -23,6 +23,16 @@ from headwater.types import SourceId
 __all__ = ["Books", "Foreseen", "Forecast", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
 
 
+def _open(home: Home) -> postgres.Connection:
+    """Connect so that every debit is on disk when it returns."""
+    postgres.prepare_once(home)
+    connection = postgres.connect(home, autocommit=True)
+    # An installation that was set up before there was a ledger has no such table until it is prepared again.
+    if connection.execute("select to_regclass('ops.privacy_entry')").fetchone() == (None,):
+        postgres.prepare(home)
+    return connection
+
+
 def requirements(home: Home) -> tuple[Requirement, ...]:
     """Return what the sources of this installation require."""
     return read_requirements(home.project / "dbt_project" / "requirements")
@@ -71,7 +81,7 @@ class Books:
     def reserve(self, sources: Sequence[SourceId], *, noise: float) -> None:
         """Debit one Gaussian release of every source before the run starts, or refuse the run with the numbers."""
         event = Gaussian(noise)
-        with postgres.connect(self.home, autocommit=True) as connection:
+        with _open(self.home) as connection:
             ledger.reserve(connection, self._debits(sources, event), at=ledger.clock(connection))
         for source in sources:
             self._reserved[source].append(event)
@@ -82,7 +92,7 @@ class Books:
         if event in self._reserved[source]:
             self._reserved[source].remove(event)
             return
-        with postgres.connect(self.home, autocommit=True) as connection:
+        with _open(self.home) as connection:
             ledger.reserve(connection, self._debits([source], event), at=ledger.clock(connection))
 
     def _debits(self, sources: Sequence[SourceId], event: Event) -> list[Debit]:
@@ -122,7 +132,7 @@ def show(home: Home, *, source: SourceId | None = None, month: str | None = None
     ----------
     month : such as ``2026-11``; None for the running one. What was ever spent is shown as well.
     """
-    with postgres.connect(home, autocommit=True) as connection:
+    with _open(home) as connection:
         periods = {month or f"{ledger.clock(connection):%Y-%m}", "lifetime"}
         found = ledger.balances(connection, source=source)
     return Shown(tuple(one for one in found if one.account.period in periods and one.releases))
@@ -166,7 +176,7 @@ def forecast(home: Home, *, source: SourceId | None = None, epsilon: float | Non
     epsilon : take a Gaussian release of this ε at the requirement's δ instead of each account's most frequent event
     """
     known = requirements(home)
-    with postgres.connect(home, autocommit=True) as connection:
+    with _open(home) as connection:
         month = f"{ledger.clock(connection):%Y-%m}"
         entries = ledger.entries(connection, source=source)
         tallies = {one.account: one.tally for one in ledger.balances(connection, source=source)}
@@ -230,7 +240,7 @@ class Proof:
 
 def prove(home: Home) -> Proof:
     """Compute every balance again from the entries, in one snapshot of the database, and compare."""
-    with postgres.connect(home) as connection:
+    with _open(home) as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         entries, balances = ledger.entries(connection), ledger.balances(connection)
     faults = [fault for entry in entries if (fault := _fault_of(entry))]

@@ -10,6 +10,8 @@ from headwater.adapters import ledger, postgres
 from headwater.adapters.knowledge import Run
 from headwater.cli.main import app
 from headwater.errors import Refusal
+from headwater.federation import GramQuestion, TableSource
+from headwater.federation.private import NoisyScore, NoisySquares
 from headwater.security.events import Gaussian
 from headwater.statistics.gaussian import noise_for
 from headwater.steps.ledger import Books, forecast, prove, show
@@ -29,8 +31,21 @@ def home(region_home):
 
 
 @pytest.fixture(scope="module")
-def report(home):
-    return value(home, run=occasion("private"), method=PRIVATE, min_stays=50)
+def asked():
+    return set()
+
+
+@pytest.fixture(scope="module")
+def report(home, asked):
+    answer = TableSource.answer
+
+    def watched(source, question):
+        asked.add(type(getattr(question, "question", question)))
+        return answer(source, question)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableSource, "answer", watched)
+        return value(home, run=occasion("private"), method=PRIVATE, min_stays=50)
 
 
 def test_every_source_is_debited_what_its_requirement_allows_one_release(home, report):
@@ -43,10 +58,11 @@ def test_every_source_is_debited_what_its_requirement_allows_one_release(home, r
     assert {entry.purpose for entry in found} == {"valuation"}
 
 
-def test_the_set_is_chosen_by_values_alone_and_no_exact_sum_was_needed(report):
+def test_the_set_is_chosen_by_values_alone_and_no_exact_statistic_was_asked_for(report, asked):
+    # GramQuestion is what ``Ready`` asks whether and how many; its answer holds no statistic.
+    assert asked == {GramQuestion, NoisySquares, NoisyScore}
     assert set(report.r2) == {"target_only", "all"}
     assert len(report.selected) <= 8
-    assert all(line.bytes < 20_000 for line in report.sources)
 
 
 def test_the_lake_says_what_was_found(home, report):
@@ -117,6 +133,8 @@ def test_a_changed_balance_and_a_lost_entry_are_found(home, report):
 
 def test_commands_tell_it_in_eighty_columns_and_as_json(home, report, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("HEADWATER_HOME", str(home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(home.project))
     run = CliRunner().invoke
     shown = run(app, ["ledger", "show", "--source", "H01"])
     assert shown.exit_code == 0
