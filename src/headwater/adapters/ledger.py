@@ -7,7 +7,7 @@ what the others spent; the database refuses a balance above its cap even to a pr
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -109,6 +109,7 @@ class Entry:
         return tuple(Account(self.patients, self.source_id, *one, period) for one in circles for period in periods)
 
 
+_PAGE = 10_000
 _KEY = "patients, source_id, tier, purpose, period"
 _BALANCE = f"{_KEY}, delta, cap, spent, tally, releases, requirement"
 _CONTENT = "release_id, source_id, patients, tier, purpose, event, protection, requirement, debited_at, digest"
@@ -162,15 +163,16 @@ def debit(
         return _settle(connection, debits, at)
 
 
-def entries(connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None) -> list[Entry]:
-    """Return the entries in their order."""
+def entries(connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None) -> Iterator[Entry]:
+    """Yield the entries in their order, a page at a time."""
+    query = (
+        f"select entry_id, {_CONTENT} from ops.privacy_entry "
+        "where entry_id > %s and (%s::text is null or source_id = %s) order by entry_id limit %s"
+    )
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        cursor.execute(
-            f"select entry_id, {_CONTENT} from ops.privacy_entry "
-            "where entry_id > %s and (%s::text is null or source_id = %s) order by entry_id",
-            (after, source, source),
-        )
-        return cursor.fetchall()
+        while found := cursor.execute(query, (after, source, source, _PAGE)).fetchall():
+            yield from found
+            after = found[-1].entry_id
 
 
 def balances(connection: psycopg.Connection, *, source: SourceId | None = None) -> list[Balance]:

@@ -178,11 +178,10 @@ def forecast(home: Home, *, source: SourceId | None = None, epsilon: float | Non
     known = requirements(home)
     with _open(home) as connection:
         month = f"{ledger.clock(connection):%Y-%m}"
-        entries = ledger.entries(connection, source=source)
         tallies = {one.account: one.tally for one in ledger.balances(connection, source=source)}
-    usual: dict[tuple[SourceId, str], Counter[str]] = defaultdict(Counter)
-    for entry in entries:
-        usual[entry.source_id, entry.purpose][entry.event] += 1
+        usual: dict[tuple[SourceId, str], Counter[str]] = defaultdict(Counter)
+        for entry in ledger.entries(connection, source=source):
+            usual[entry.source_id, entry.purpose][entry.event] += 1
     lines = []
     for (name, purpose), events in sorted(usual.items()):
         try:
@@ -240,14 +239,17 @@ class Proof:
 
 def prove(home: Home) -> Proof:
     """Compute every balance again from the entries, in one snapshot of the database, and compare."""
+    counts: dict[Account, Counter[str]] = defaultdict(Counter)
+    faults, number, head = [], 0, hashlib.sha256()
     with _open(home) as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
-        entries, balances = ledger.entries(connection), ledger.balances(connection)
-    faults = [fault for entry in entries if (fault := _fault_of(entry))]
-    counts: dict[Account, Counter[str]] = defaultdict(Counter)
-    for entry in entries:
-        for account in entry.accounts:
-            counts[account][entry.event] += 1
+        balances = ledger.balances(connection)
+        for entry in ledger.entries(connection):
+            number += 1
+            head.update(entry.digest.encode())
+            faults += _faults(entry)
+            for account in entry.accounts:
+                counts[account][entry.event] += 1
     told = {one.account: one for one in balances}
     for account in sorted(counts.keys() | told.keys()):
         one, tally = told.get(account), _composed(counts[account])
@@ -255,8 +257,7 @@ def prove(home: Home) -> Proof:
             faults.append(_differs(account, "合计", "tally"))
         elif not accounting.epsilon(tally, one.delta) <= one.spent * (1 + 1e-9) <= one.cap * (1 + 1e-9):
             faults.append(_differs(account, "ε", "epsilon"))
-    head = hashlib.sha256("".join(entry.digest for entry in entries).encode()).hexdigest()
-    return Proof(len(entries), len(balances), head, tuple(faults))
+    return Proof(number, len(balances), head.hexdigest(), tuple(faults))
 
 
 def _composed(events: Counter[str]) -> Tally:
@@ -270,7 +271,7 @@ def _composed(events: Counter[str]) -> Tally:
     return tally
 
 
-def _fault_of(entry: Entry) -> Message | None:
+def _faults(entry: Entry) -> list[Message]:
     if hashlib.sha256(entry.body.encode()).hexdigest() != entry.digest:
         return Message(
             f"第 {entry.entry_id} 条内容与摘要不符。", f"Entry {entry.entry_id} is not what its digest says."
@@ -278,8 +279,8 @@ def _fault_of(entry: Entry) -> Message | None:
     try:
         from_json(entry.event)
     except HeadwaterError:
-        return Message(f"第 {entry.entry_id} 条的事件不认识。", f"The event of entry {entry.entry_id} is unknown.")
-    return None
+        return [Message(f"第 {entry.entry_id} 条的事件不认识。", f"The event of entry {entry.entry_id} is unknown.")]
+    return []
 
 
 def _differs(account: Account, zh: str, en: str) -> Message:

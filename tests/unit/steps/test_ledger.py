@@ -52,7 +52,7 @@ def test_every_source_is_debited_what_its_requirement_allows_one_release(home, r
     assert report.epsilon == 1.0
     assert report.method == "privatesums/mean_field"
     with postgres.connect(home) as connection:
-        found = ledger.entries(connection)
+        found = list(ledger.entries(connection))
     assert sorted(entry.source_id for entry in found) == SOURCES
     assert {entry.event for entry in found} == {f'{{"kind":"gaussian","noise":{NOISE!r}}}'}
     assert {entry.purpose for entry in found} == {"valuation"}
