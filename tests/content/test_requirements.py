@@ -77,7 +77,9 @@ def test_two_that_speak_of_one_source_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refusal:
         read_requirements(tmp_path)
     assert refusal.value.code == "E-REQUIREMENT-TWICE"
-    apart = [text + f"sources: [{name}]\n" for text, name in ((TEXT.replace("clinical_care", "one"), "a"), (other, "b"))]
+    apart = [
+        text + f"sources: [{name}]\n" for text, name in ((TEXT.replace("clinical_care", "one"), "a"), (other, "b"))
+    ]
     for text, name in zip(apart, ("one.yml", "other.yml"), strict=True):
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert [one.sources for one in read_requirements(tmp_path)] == [{"a"}, {"b"}]

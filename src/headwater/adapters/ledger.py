@@ -8,7 +8,7 @@ what the others spent; the database refuses a balance above its cap even to a pr
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import TypeAlias
@@ -92,8 +92,8 @@ class Entry:
     @property
     def body(self) -> str:
         """The content as canonical JSON."""
-        said = asdict(self) | {"debited_at": self.debited_at.astimezone(UTC).isoformat(timespec="microseconds")}
-        del said["entry_id"], said["digest"]
+        said = {name: value for name, value in vars(self).items() if name not in ("entry_id", "digest")}
+        said["debited_at"] = self.debited_at.astimezone(UTC).isoformat(timespec="microseconds")
         return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @property
@@ -113,13 +113,13 @@ _PAGE = 10_000
 _KEY = "patients, source_id, tier, purpose, period"
 _BALANCE = f"{_KEY}, delta, cap, spent, tally, releases, requirement"
 _CONTENT = "release_id, source_id, patients, tier, purpose, event, protection, requirement, debited_at, digest"
-_WANTED = "unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
+_WANTED = "unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[])"
 
 _UPDATE = f"""
 update ops.privacy_balance as b
 set delta = k.d, cap = k.c, spent = k.s, tally = k.t, releases = k.r, requirement = k.v
-from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::float8[], %s::float8[], %s::float8[], %s::text[], %s::int8[], %s::text[], %s::int8[])
+from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::float8[], %b::float8[], %b::float8[], %b::text[], %b::int8[], %b::text[], %b::int8[])
 as k ({_KEY}, d, c, s, t, r, v, o)
 where b.patients = k.patients and b.source_id = k.source_id and b.tier = k.tier and b.purpose = k.purpose
     and b.period = k.period and b.releases = k.o and k.s <= k.c
@@ -193,12 +193,15 @@ def _settle(
     found: list[Entry | HeadwaterError] = []
     added: list[Entry] = []
     changed: dict[Account, Balance] = {}
+    now = dict(held)
     for one, entry in zip(debits, wanted, strict=True):
         try:
             known = before.get((entry.release_id, entry.source_id))
             if known is None:
                 one.requirement.permit(one.release)
-                changed |= _spent(held | changed, one, entry)
+                after = _spent(now, one, entry)
+                now.update(after)
+                changed.update(after)
                 before[entry.release_id, entry.source_id] = entry
                 added.append(entry)
             elif known.content != entry.content:
@@ -242,8 +245,8 @@ def _locked(connection: psycopg.Connection, wanted: Sequence[Entry], debits: Seq
         deltas, versions = [rules[a].delta for a in sorted(rules)], [rules[a].version for a in sorted(rules)]
         connection.execute(
             f"insert into ops.privacy_balance ({_BALANCE}) "
-            f"select {_KEY}, d, c, 0, %s, 0, v from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], "
-            f"%s::float8[], %s::float8[], %s::text[]) as k ({_KEY}, d, c, v) order by {_KEY} on conflict do nothing",
+            f"select {_KEY}, d, c, 0, %s, 0, v from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], "
+            f"%b::float8[], %b::float8[], %b::text[]) as k ({_KEY}, d, c, v) order by {_KEY} on conflict do nothing",
             (NOTHING.to_json(), *keys, deltas, caps, versions),
         )
     rows = connection.execute(
@@ -258,7 +261,7 @@ def _locked(connection: psycopg.Connection, wanted: Sequence[Entry], debits: Seq
 def _debited(connection: psycopg.Connection, wanted: Sequence[Entry]) -> dict[tuple[str, SourceId], Entry]:
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
         cursor.execute(
-            f"select entry_id, {_CONTENT} from unnest(%s::text[], %s::text[]) as k (release_id, source_id) "
+            f"select entry_id, {_CONTENT} from unnest(%b::text[], %b::text[]) as k (release_id, source_id) "
             "join ops.privacy_entry using (release_id, source_id)",
             ([one.release_id for one in wanted], [one.source_id for one in wanted]),
         )
@@ -319,7 +322,7 @@ def _append(connection: psycopg.Connection, added: Sequence[Entry]) -> None:
         return
     names = _CONTENT.split(", ")
     kinds = ["timestamptz[]" if name == "debited_at" else "text[]" for name in names]
-    marks = ", ".join(f"%s::{kind}" for kind in kinds)
+    marks = ", ".join(f"%b::{kind}" for kind in kinds)
     try:
         connection.execute(
             f"insert into ops.privacy_entry ({_CONTENT}) select {_CONTENT} from unnest({marks}) as k ({_CONTENT})",

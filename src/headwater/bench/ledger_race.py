@@ -56,7 +56,7 @@ RULE = Requirement(
 
 @dataclass(frozen=True)
 class _Scale:
-    """How many debits are tried, in runs of many sources; ``life``: runs after which a program is killed, on average."""
+    """How many debits are tried, in runs of many sources; ``life``: mean number of runs after which one is killed."""
 
     debits: int
     sources: int
@@ -107,7 +107,8 @@ def _run(home: Home, scale: _Scale) -> int:
     while alive or any(quota.values()):
         for name in [name for name in quota if quota[name] > 0 and name not in alive]:
             lives[name] += 1
-            program = get_context("fork").Process(target=_work, args=(home, scale, f"{name}-{lives[name]}", quota[name]))
+            told = (home, scale, f"{name}-{lives[name]}", quota[name])
+            program = get_context("fork").Process(target=_work, args=told)
             program.start()
             # From outside it is killed at any moment after so many runs.
             alive[name] = program, rng.randint(1, 2 * scale.life)

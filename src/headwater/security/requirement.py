@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from headwater.errors import Message, Refusal
@@ -96,7 +97,7 @@ class Requirement:
     purposes: Mapping[str, Caps]
     mechanisms: frozenset[str]
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The digest of what is required: titles and the order of keys do not count."""
         said = asdict(self)

@@ -7,6 +7,7 @@ is exact, the same in every order, and never too small. All others are counted b
 import json
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
@@ -69,7 +70,7 @@ class Tally:
         if isinstance(event, NonPrivate):
             return replace(self, unbounded=True)
         if isinstance(event, Gaussian):
-            return replace(self, gaussian=self.gaussian + times * _units(1 / Fraction(event.noise) ** 2))
+            return replace(self, gaussian=self.gaussian + times * _squared(event.noise))
         if isinstance(event, DiscreteGaussian):
             return replace(self, concentrated=self.concentrated + times * _units(1 / (2 * Fraction(event.noise) ** 2)))
         if isinstance(event, Concentrated):
@@ -89,6 +90,7 @@ NOTHING = Tally()
 """No release at all."""
 
 
+@lru_cache(maxsize=4096)
 def tally_of(text: str) -> Tally:
     """Return the tally of its text; any other text is refused."""
     try:
@@ -100,6 +102,11 @@ def tally_of(text: str) -> Tally:
     if found.to_json() != text:
         raise _unreadable(text)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _squared(noise: float) -> int:
+    return _units(1 / Fraction(noise) ** 2)
 
 
 def _units(amount: Fraction) -> int:

@@ -107,7 +107,11 @@ def test_discrete_noise_of_one_count_costs_no_less_than_its_exact_loss(scale):
 
 
 def test_a_discrete_gaussian_costs_what_its_concentration_costs():
-    assert cost((DiscreteGaussian(5.0), 3)) == cost((Concentrated(3 / 50), 1)) == pytest.approx(cost((Concentrated(0.02), 3)))
+    assert (
+        cost((DiscreteGaussian(5.0), 3))
+        == cost((Concentrated(3 / 50), 1))
+        == pytest.approx(cost((Concentrated(0.02), 3)))
+    )
 
 
 def test_subsampling_helps_and_a_rate_of_one_does_not():
