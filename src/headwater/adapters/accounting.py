@@ -14,24 +14,28 @@ therefore is the profile of a distribution that dominates (Zhu, Dong and Wang 20
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from dp_accounting.pld import pld_pmf
+from dp_accounting.pld.common import DifferentialPrivacyParameters
 from dp_accounting.pld.privacy_loss_distribution import (
     PrivacyLossDistribution,
     from_gaussian_mechanism,
     from_laplace_mechanism,
+    from_privacy_parameters,
+    identity,
 )
 from dp_accounting.privacy_accountant import NeighboringRelation
 
 from headwater.errors import Message, Refusal
-from headwater.security.events import Approximate, Event, Laplace, Skellam, Subsampled
+from headwater.security.events import Approximate, Event, Gaussian, Laplace, Skellam, Subsampled
 from headwater.security.tally import Tally
 from headwater.statistics.gaussian import epsilon_of
 from headwater.types import Vector
 
-__all__ = ["epsilon", "fits"]
+__all__ = ["composed_by_library", "epsilon", "fits"]
 
 _GRID = 1e-4
 _COARSEST = 200_000
@@ -85,6 +89,18 @@ def fits(tally: Tally, event: Event, *, delta: float, cap: float) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if epsilon(tally.plus(event, middle), delta) <= cap else (low, middle)
     return min(low, _MANY)
+
+
+def composed_by_library(events: Sequence[tuple[Gaussian | Approximate, int]], delta: float) -> float:
+    """Return what the library's own composition of its own distributions says: what benches compare with."""
+    found = identity()
+    for event, times in events:
+        if isinstance(event, Gaussian):
+            one = from_gaussian_mechanism(event.noise)
+        else:
+            one = from_privacy_parameters(DifferentialPrivacyParameters(event.epsilon, event.delta))
+        found = found.compose(one.self_compose(times))
+    return float(found.get_epsilon_for_delta(delta))
 
 
 def _grid(tally: Tally) -> float:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 
@@ -64,7 +64,7 @@ class _Scale:
     life: int
 
 
-_SCALES: Mapping[Size, _Scale] = {"ci": _Scale(2_000, 20, 10, 10), "full": _Scale(1_000_000, 6_000, 200, 100)}
+_SCALES: Mapping[Size, _Scale] = {"ci": _Scale(2_000, 20, 10, 10), "full": _Scale(1_000_000, 6_000, 50, 200)}
 
 
 def race(size: Size) -> dict[str, Any]:
@@ -113,8 +113,7 @@ def _run(home: Home, scale: _Scale) -> int:
             # From outside it is killed at any moment after so many runs.
             alive[name] = program, rng.randint(1, 2 * scale.life)
         for name, (program, life) in list(alive.items()):
-            tried = sum(line.startswith("tried") for line in _lines(home, f"{name}-{lives[name]}"))
-            if tried >= life and program.is_alive():
+            if _tried(home, f"{name}-{lives[name]}") >= life and program.is_alive():
                 program.kill()
             if program.is_alive():
                 continue
@@ -122,7 +121,7 @@ def _run(home: Home, scale: _Scale) -> int:
             if program.exitcode not in (0, -signal.SIGKILL):
                 raise RuntimeError(f"a program of the race ended with {program.exitcode}")
             kills += program.exitcode != 0
-            quota[name] -= sum(line.startswith("tried") for line in _lines(home, f"{name}-{lives[name]}"))
+            quota[name] -= _tried(home, f"{name}-{lives[name]}")
             del alive[name]
         time.sleep(rng.uniform(0, 0.05))
     return kills
@@ -132,11 +131,11 @@ def _work(home: Home, scale: _Scale, name: str, runs: int) -> None:
     """Be one program of the race: debit runs, write down what is released, and sometimes die in between."""
     rng = random.Random(f"{_SEED} {name}")
     dies = rng.randint(1, 2 * scale.life)
-    with postgres.connect(home, autocommit=True) as connection, (home.logs / f"{name}.log").open("a") as log:
+    with postgres.connect(home, autocommit=True) as connection, _logs(home, name) as (tries, log):
         for place in range(runs):
             chosen = rng.sample(range(scale.sources), scale.run)
             purpose = rng.choice("ab")
-            print(f"tried {place}", file=log, flush=True)
+            tries.write(b".")
             debits = [
                 Debit(Release(f"{name}/{place}", f"s{one}", purpose, _EVENT, protection="masked"), RULE)
                 for one in chosen
@@ -145,19 +144,26 @@ def _work(home: Home, scale: _Scale, name: str, runs: int) -> None:
             if place == dies:
                 os.kill(os.getpid(), signal.SIGKILL)
             released = [one for one in found if isinstance(one, ledger.Entry)]
-            log.writelines(f"released {one.release_id} {one.source_id}\n" for one in released)
+            log.writelines(f"{one.release_id} {one.source_id}\n" for one in released)
             log.flush()
 
 
-def _lines(home: Home, name: str) -> list[str]:
-    file = home.logs / f"{name}.log"
-    return file.read_text().splitlines() if file.exists() else []
+@contextmanager
+def _logs(home: Home, name: str) -> Iterator[tuple[IO[bytes], IO[str]]]:
+    """Give the files in which a program notes each run that it tries, and each release."""
+    with (home.logs / f"{name}.tries").open("wb", buffering=0) as tries, (home.logs / f"{name}.log").open("w") as log:
+        yield tries, log
+
+
+def _tried(home: Home, name: str) -> int:
+    file = home.logs / f"{name}.tries"
+    return file.stat().st_size if file.exists() else 0
 
 
 def _counted(home: Home, scale: _Scale) -> dict[str, Any]:
-    lines = [line for file in home.logs.glob("*.log") for line in _lines(home, file.stem)]
-    # A killed program's last line may be cut; what it says was debited like the rest of its run.
-    released = {tuple(line.split()[1:]) for line in lines if line.startswith("released") and len(line.split()) == 3}
+    lines = [line for file in home.logs.glob("*.log") for line in file.read_text().splitlines(keepends=True)]
+    # The last line of a program that was killed may be cut.
+    released = {tuple(line.split()) for line in lines if line.endswith("\n")}
     most = fits(NOTHING, _EVENT, delta=RULE.delta, cap=RULE.caps.lifetime)
     with postgres.connect(home, autocommit=True) as connection:
         counts: Counter[str] = Counter()
@@ -167,7 +173,7 @@ def _counted(home: Home, scale: _Scale) -> dict[str, Any]:
             unpaid.discard((entry.release_id, entry.source_id))
     proof = prove(home)
     return {
-        "tried": sum(line.startswith("tried") for line in lines) * scale.run,
+        "tried": sum(_tried(home, file.stem) for file in home.logs.glob("*.tries")) * scale.run,
         "granted": counts.total(),
         "released": len(released),
         "fit": most,
