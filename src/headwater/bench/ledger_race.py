@@ -108,7 +108,7 @@ def _run(home: Home, scale: _Scale) -> int:
         for name in [name for name in quota if quota[name] > 0 and name not in alive]:
             lives[name] += 1
             told = (home, scale, f"{name}-{lives[name]}", quota[name])
-            program = get_context("fork").Process(target=_work, args=told)
+            program = get_context("fork").Process(target=_work, args=told, daemon=True)
             program.start()
             # From outside it is killed at any moment after so many runs.
             alive[name] = program, rng.randint(1, 2 * scale.life)
