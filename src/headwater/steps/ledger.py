@@ -20,7 +20,7 @@ from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
 from headwater.types import SourceId
 
-__all__ = ["Books", "Foreseen", "Forecast", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
+__all__ = ["Books", "Forecast", "Foreseen", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
 
 
 def _open(home: Home) -> postgres.Connection:
