@@ -256,7 +256,7 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
 def test_every_way_to_value_is_offered_but_the_one_that_needs_records(dags: dict[str, Any]) -> None:
     """Retraining needs the records."""
     field = next(field for dag_id, name, field in forms(dags) if (dag_id, name) == ("value_sources", "method"))
-    assert set(field["enum"]) == set(approaches()) - {"retraining"}
+    assert set(field["enum"]) == {*approaches(), "private_sums"} - {"retraining"}
 
 
 def test_sources_can_be_protected_and_paid_in_whatever_the_engine_knows(dags: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from headwater.cli import (
     group,
     indicator,
     knowledge,
+    ledger,
     price,
     reference,
     review,
@@ -52,6 +53,7 @@ app.add_typer(reference.app, name="reference")
 app.add_typer(group.plan, name="plan")
 app.add_typer(price.policy, name="policy")
 app.add_typer(indicator.app, name="indicator")
+app.add_typer(ledger.app, name="ledger")
 
 
 class BenchSize(StrEnum):

@@ -18,7 +18,10 @@ from headwater.valuation.utilities import PrivateSums, Sums
 from headwater.valuation.utilities.statistics import usable
 from headwater.valuation.utility import require_sources
 
-__all__ = ["Played", "approach_of", "play"]
+__all__ = ["PRIVATE", "Played", "approach_of", "play"]
+
+PRIVATE = "private_sums"
+"""The method under which every source spends privacy, and is asked nothing that would cost more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,10 @@ class Played:
     r2: Mapping[str, float]
 
 
-def approach_of(method: str, protection: str = "clear") -> Approach:
+def approach_of(method: str, protection: str = "clear") -> Approach | str:
     """Return the approach of a method's name and the name of what hides the answers.
+
+    ``PRIVATE`` stays a name: what it may spend is known when its sources are.
 
     Raises
     ------
@@ -52,6 +57,8 @@ def approach_of(method: str, protection: str = "clear") -> Approach:
         ``E-UNKNOWN-NAME``, and ``E-VALUE-PROTECTION`` where every source answers for itself: what hides vectors in a
         sum can hide nothing there
     """
+    if method == PRIVATE:
+        return PRIVATE
     approach, hidden = Approach.named(method), PROTECTIONS[protection]
     if isinstance(approach.utility, Sums):
         return replace(approach, utility=Sums(hidden))

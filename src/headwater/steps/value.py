@@ -15,11 +15,16 @@ from headwater.adapters.learners import Ridge
 from headwater.content import models
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import InProcess
+from headwater.security import MASKED
+from headwater.security.events import Gaussian, NonPrivate
+from headwater.statistics.gaussian import noise_for
 from headwater.steps import valued
 from headwater.steps.choose import Played, approach_of, play
-from headwater.steps.valued import SourceValue, Told
+from headwater.steps.ledger import Books
+from headwater.steps.valued import SourceValue, Told, protection_of
 from headwater.types import SourceId
 from headwater.valuation import Approach, Budget, Exchange, Selection, Target
+from headwater.valuation.utilities import PrivateSums
 
 __all__ = ["ValueReport", "ridge_of", "value"]
 
@@ -91,6 +96,7 @@ class ValueReport:
             "small": len(self.small),
             "bytes_per_source": max(line.bytes for line in self.sources),
             **{f"r2_{name}": number for name, number in self.r2.items()},
+            "epsilon": self.exchange.epsilon,
             "mlflow_run": self.mlflow_run,
         }
 
@@ -115,7 +121,8 @@ def value(
         ask in the last two is in the seed ``source_terms``. One whose value is not above 0 beyond its interval is
         never chosen
     method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above; or an
-        approach, see ``approach_of``
+        approach, see ``approach_of``; ``private_sums``: every source spends the ε that its requirement allows a
+        release, debited before it is asked
     min_stays : fewer stays make no source
 
     Raises
@@ -124,14 +131,15 @@ def value(
         ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST`` and what the method refuses
     """
     learner = ridge_of(home, task)
-    approach = approach_of(method) if isinstance(method, str) else method
     spending = Budget(budget) if isinstance(budget, int) else budget
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         region, month = _until(region, run.month, min_stays)
-        played = _play(region, learner, approach, _asked(connection, spending, snapshot, month), run.seed)
+        approach, federation = _access(home, region, method)
+        spending = _asked(connection, spending, snapshot, month)
+        played = _play(federation, region, learner, approach=approach, budget=spending, seed=run.seed)
         told = Told(run, task, month, region, approach, played)
         before = valued.run_before(connection, told)
         mlflow_run = mlflow.record(home, valued.entry(told, before=before))
@@ -172,12 +180,31 @@ def _asked(connection: duckdb.DuckDBPyConnection, budget: Budget, snapshot: int,
     return replace(budget, costs=terms.costs(connection, budget.unit, snapshot=snapshot, month=month))
 
 
-def _play(region: Region, learner: Ridge, approach: Approach, budget: Budget, seed: int) -> Played:
+def _access(home: Home, region: Region, method: str | Approach) -> tuple[Approach, InProcess]:
+    """Return the approach, and the sources as their requirements let them answer it.
+
+    Under privacy the whole budget is reserved before anyone is asked, and nothing is asked that would cost more.
+    """
+    approach = approach_of(method) if isinstance(method, str) else method
+    if not isinstance(approach, str):
+        books = Books(home, "valuation", protection_of(approach))
+        return approach, InProcess(books.guarded(region.sources, NonPrivate()))
+    books, sources = Books(home, "valuation"), [source.source_id for source in region.sources]
+    epsilon, delta = books.terms(sources)
+    noise = noise_for(epsilon, delta)
+    books.reserve(sources, noise=noise)
+    private = Approach(PrivateSums(books, epsilon, delta, protection=MASKED))
+    return private, InProcess(books.guarded(region.sources, Gaussian(noise)))
+
+
+def _play(
+    federation: InProcess, region: Region, learner: Ridge, *, approach: Approach, budget: Budget, seed: int
+) -> Played:
     spec, own = learner.model.spec, region.target
     target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
     # In this process the sources are the lake's own records; over any other transport these are still the paid claims.
     claims = {source.source_id: source.table for source in region.sources}
-    return play(InProcess(region.sources), target, approach=approach, budget=budget, claims=claims, seed=seed)
+    return play(federation, target, approach=approach, budget=budget, claims=claims, seed=seed)
 
 
 def _report(told: Told, mlflow_run: str) -> ValueReport:

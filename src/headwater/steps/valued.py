@@ -16,7 +16,7 @@ from headwater.types import SourceId, Vector
 from headwater.valuation import Approach
 from headwater.valuation.utilities import Information, PrivateSums, Sums
 
-__all__ = ["SourceValue", "Told", "chosen", "entry", "rows", "run_before"]
+__all__ = ["SourceValue", "Told", "chosen", "entry", "protection_of", "rows", "run_before"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ class Told:
     @property
     def protection(self) -> str:
         """What hid the answers."""
-        utility = self.approach.utility
-        hidden = utility.protection if isinstance(utility, Sums | PrivateSums) else None
-        return str(getattr(hidden, "name", "clear"))
+        return protection_of(self.approach)
 
     def _line(self, source: SourceId, rank: int, costs: Vector) -> SourceValue:
         played, region = self.played, self.region
@@ -122,6 +120,13 @@ class Told:
             reason=played.selection.reasons[source],
             findings=tuple(finding.message for finding in played.findings.get(source, ())),
         )
+
+
+def protection_of(approach: Approach) -> str:
+    """Return the name of what hides the answers."""
+    utility = approach.utility
+    hidden = utility.protection if isinstance(utility, Sums | PrivateSums) else None
+    return str(getattr(hidden, "name", "clear"))
 
 
 def rows(told: Told) -> list[dict[str, object]]:
