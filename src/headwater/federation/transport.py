@@ -41,6 +41,8 @@ class InProcess:
 
     def __post_init__(self) -> None:
         for source in self.sources:
+            if not hasattr(source, "source_id"):
+                raise _no_source(source)
             if source.source_id in self._by_id:
                 raise twice(source.source_id)
             self._by_id[source.source_id] = source
@@ -143,6 +145,15 @@ def _fault(source: SourceId, zh: str, en: str) -> SourceFault:
         "E-SOURCE-FAULT",
         Message(f"来源“{source}”{zh}。", f"Source {source}: {en}."),
         Message("请检查该来源后重试；其余来源不受影响。", "Examine it and try again; the others are not affected."),
+    )
+
+
+def _no_source(given: object) -> Refusal:
+    kind = type(given).__name__
+    return Refusal(
+        "E-SOURCE-KIND",
+        Message(f"{kind} 不是来源。", f"A {kind} is no source."),
+        Message("数据表请用 InProcess.of({名称: 表})。", "Give tables as InProcess.of({name: table})."),
     )
 
 

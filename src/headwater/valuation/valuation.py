@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -143,7 +144,13 @@ def require_players(players: Sequence[SourceId]) -> tuple[SourceId, ...]:
 
 
 def require_budget(budget: int | None, needed: int) -> None:
-    """Refuse a budget below the evaluations that an answer needs."""
+    """Refuse a budget that is no whole number, or below the evaluations that an answer needs."""
+    if budget is not None and not isinstance(budget, Integral):
+        raise Refusal(
+            "E-VALUE-BUDGET",
+            Message(f"预算 {budget!r} 不是整数。", f"A budget of {budget!r} is no whole number of evaluations."),
+            Message("请给出整数。", "Give a whole number."),
+        )
     if budget is not None and budget < needed:
         raise Refusal(
             "E-VALUE-BUDGET",

@@ -265,6 +265,10 @@ def test_identifiers_of_18_digits_and_intervals_are_features_like_any():
     assert {"card", "band#0"} <= set(target.features.names)
 
 
+def asked_with(budget):
+    return value(InProcess.of(GOOD), TARGET, method="permutation", budget=budget, rng=np.random.default_rng(1))
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [
@@ -272,6 +276,9 @@ def test_identifiers_of_18_digits_and_intervals_are_features_like_any():
         (lambda: asked("sums", InProcess.of({})), "E-VALUE-SOURCES"),
         (lambda: asked("auto", GOOD), "E-ROUND-FEDERATION"),
         (lambda: asked("sums", GOOD), "E-ROUND-FEDERATION"),
+        (lambda: InProcess(GOOD), "E-SOURCE-KIND"),
+        (lambda: asked_with(100.0), "E-VALUE-BUDGET"),
+        (lambda: asked_with(-1), "E-VALUE-BUDGET"),
         (lambda: InProcess.of({1: hospital(1), "1": hospital(2)}), "E-SOURCE-TWICE"),
         (lambda: Target.of(doubled(hospital(0)), label="died", rng=np.random.default_rng(0)), "E-FEATURE-TWICE"),
         (lambda: Target.of({"age": [1]}, label="died", rng=np.random.default_rng(0)), "E-TABLE-KIND"),
