@@ -137,20 +137,29 @@ def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget
     budget = _priced(budget, valuation, question)
     by_r2 = valuation.concept == "shapley" and valuation.method.startswith("statistics/")
     moved = judged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None
-    # Exact values have no interval of their own: whether one harms is for the judging records to say.
-    sure = valuation if moved is None else replace(valuation, low=moved.low, high=moved.high)
-    selection = select(cautious(game), game.players, budget=budget, valuation=sure, rng=rng)
+    selection = select(cautious(game), game.players, budget=budget, valuation=valuation, rng=rng)
     groups = [np.isin(game.players, group) for group in ((), selection.chosen, game.players)]
     r2 = dict(zip(("target_only", "selected", "all"), game.r2(np.stack(groups)).tolist(), strict=True))
     return Played(
         valuation=valuation,
-        selection=selection,
+        selection=selection if moved is None else replace(selection, reasons=_reasons(selection, valuation, moved)),
         budget=budget,
         judged=moved,
         findings={source: found for source, found in report.findings.items() if found},
         refused={**valuation.refused, **report.refused},
         r2=r2,
     )
+
+
+def _reasons(selection: Selection, valuation: Valuation, moved: Judged) -> dict[SourceId, Message]:
+    """Return the sentences, true to the wider interval too: an exact value has none of its own, and 0 may lie in it."""
+    doubtful = (valuation.high < 0) & (moved.high >= 0)
+    message = Message(
+        "未选：按手头的验证记录价值低于 0；换一批验证记录，结论可能不同。",
+        "Left out: on the judging records at hand its value is below 0; other records might say otherwise.",
+    )
+    told = {valuation.players[place]: message for place in np.flatnonzero(doubtful)}
+    return {**selection.reasons, **told}
 
 
 def _unseen(federation: Transport, target: Target, approach: Approach, budget: Budget, seed: int) -> Played:

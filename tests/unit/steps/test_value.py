@@ -115,11 +115,12 @@ def test_other_judging_records_would_move_values_that_sampling_leaves_exact(repo
     assert any(line.judged_stability < 0.9 for line in report.sources)
 
 
-def test_a_source_is_called_harmful_where_no_judging_records_would_say_otherwise(report):
-    below = {line.source for line in report.sources if line.judged_high < 0}
-    told = {line.source for line in report.sources if "whole interval" in line.reason.en}
-    assert told == below >= FAULTY
+def test_what_is_worth_less_than_nothing_is_not_chosen_and_how_sure_that_is_is_said(report):
+    below = {line.source for line in report.sources if line.value < 0}
+    surely = {line.source for line in report.sources if line.judged_high < 0}
     assert not below & set(report.selected)
+    assert {line.source for line in report.sources if "whole interval" in line.reason.en} == surely >= FAULTY
+    assert {line.source for line in report.sources if "might say otherwise" in line.reason.en} == below - surely
 
 
 def test_honest_hospitals_are_not_suspected(report):
