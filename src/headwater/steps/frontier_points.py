@@ -6,20 +6,22 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from headwater.adapters.features import Region
 from headwater.adapters.learners import Learner
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation import InProcess, ask
+from headwater.federation import InProcess, Transport, ask
 from headwater.security import MASKED
 from headwater.statistics.features import Categorical, FeatureMap, Features
 from headwater.steps.frontier_reference import Reference, Sample, agreement, reference, sampled
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import METHODS, Approach, Target, value
-from headwater.valuation.choice import Choice, Mean, choose_features
-from headwater.valuation.probes import probed
+from headwater.valuation.choice import Choice, choose_features
+from headwater.valuation.probes import Probed
 from headwater.valuation.utilities import Sums
-from headwater.valuation.valuation import Exchange
+from headwater.valuation.utility import Asked
+from headwater.valuation.valuation import Exchange, choose
 
 __all__ = ["FAMILIES", "Measured", "Point", "measure"]
 
@@ -119,16 +121,31 @@ class _Estimate:
 
 @dataclass(eq=False)
 class _Trained:
-    """A game of retrained models that remembers which coalitions were looked at."""
+    """A game of retrained models that remembers which coalitions were looked at, and the utility that gives it."""
 
+    players: tuple[SourceId, ...]
+    labels: Vector
+    predicted: Vector
     table: Vector
     seen: dict[bytes, Masks] = field(default_factory=dict)
 
+    def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
+        return Asked(self, self.players, Exchange())
+
+    def method(self, players: int) -> str:
+        return choose(players)
+
     def __call__(self, coalitions: Masks) -> Vector:
+        return np.asarray(self.table[self._places(coalitions)], dtype=np.float64)
+
+    def predictions(self, coalitions: Masks) -> Vector:
+        return np.asarray(self.predicted[self._places(coalitions)], dtype=np.float64)
+
+    def _places(self, coalitions: Masks) -> npt.NDArray[np.int64]:
         for mask in coalitions:
             if mask.any():
                 self.seen[mask.tobytes()] = mask
-        return np.asarray(self.table[coalitions @ (1 << np.arange(coalitions.shape[1]))], dtype=np.float64)
+        return np.asarray(coalitions @ (1 << np.arange(coalitions.shape[1])), dtype=np.int64)
 
     def charged(self, exchange: Exchange, each: _Round, values: Vector) -> _Estimate:
         """Return the estimate with what was exchanged besides and what the trainings exchange."""
@@ -180,10 +197,11 @@ def measure(region: Region, learner: Learner, *, records: int, seed: int, advanc
 def _measured(way: _Way, sample: Sample, truth: Reference, seed: int) -> Point | None:
     """Return the point; None where the sources are too few for sums that hide one."""
     found, scores, started = [], [], time.perf_counter()
-    for half, (target, table, values) in enumerate(zip(sample.targets, truth.tables, truth.values, strict=True)):
+    for half, (target, values) in enumerate(zip(sample.targets, truth.values, strict=True)):
         for draw in range(way.draws):
+            known = _Trained(tuple(sample.tables), truth.labels[half], truth.predicted[half], truth.tables[half])
             try:
-                estimate = way.estimate(target, _Trained(table), np.random.default_rng((seed, half, draw)))
+                estimate = way.estimate(target, known, np.random.default_rng((seed, half, draw)))
             except Refusal as refusal:
                 if refusal.code != "E-COHORT-FEW":
                     raise
@@ -242,10 +260,9 @@ def _probed(
     federation: InProcess, choice: Choice, count: int, each: _Round
 ) -> Callable[[Target, _Trained, np.random.Generator], _Estimate]:
     def estimate(target: Target, trained: _Trained, rng: np.random.Generator) -> _Estimate:
-        play = choice.play(federation, target, target.features, rng=rng)
-        others = play.game.others if isinstance(play.game, Mean) else ()
-        found = probed(play, trained, play.players, probes=count, rng=rng, others=others)
-        return trained.charged(play.exchange, each, found.values)
+        method = Approach(Probed(trained, count, surrogate=choice))
+        found = value(federation, target, method=method, feature_map=target.features, rng=rng)
+        return trained.charged(found.exchange, each, np.array([found.of(source) for source in federation.source_ids]))
 
     return estimate
 

@@ -47,7 +47,7 @@ class Private:
 class _Account:
     """A ledger that allows everything: nothing is released, for all records are at hand."""
 
-    def debit(self, source: SourceId, *, epsilon: float, delta: float, purpose: str) -> None:
+    def debit(self, source: SourceId, *, noise: float, purpose: str) -> None:
         """Allow."""
 
 

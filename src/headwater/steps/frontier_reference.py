@@ -19,6 +19,7 @@ from headwater.valuation.methods.exact import shapley_of_table
 from headwater.valuation.target import Learner as Kind
 from headwater.valuation.utilities.retraining import ridge
 from headwater.valuation.utilities.statistics import usable
+from headwater.valuation.utility import r2
 
 __all__ = ["SOURCES", "Reference", "Sample", "agreement", "all_coalitions", "reference", "sampled"]
 
@@ -67,10 +68,14 @@ class Reference:
 
     Parameters
     ----------
-    tables : (2, 2**sources) gain in R² over the target alone, coalition k holding source i at bit i
+    labels : (records,) of each half
+    predicted : (2**sources, records) of each half, coalition k holding source i at bit i
+    tables : (2, 2**sources) gain in R² over the target alone
     values : (2, sources) exact Shapley values
     """
 
+    labels: tuple[Vector, Vector]
+    predicted: tuple[Vector, Vector]
     tables: Vector
     values: Vector
 
@@ -121,16 +126,16 @@ def reference(sample: Sample, learner: Learner, *, advance: Callable[[int], None
     advance : told how many coalitions were trained since it was last told
     """
     predict, coalitions = _trainer(sample, learner), all_coalitions(len(sample.tables))
-    labels = [numbers(target.valid, target.label) for target in sample.targets]
-    tables = np.empty((2, len(coalitions)))
+    first, second = (numbers(target.valid, target.label) for target in sample.targets)
+    told = []
     for start in range(0, len(coalitions), _CHUNK):
-        chunk = coalitions[start : start + _CHUNK]
-        halves = np.split(predict(chunk), [len(labels[0])], axis=1)
-        for half, (y, told) in enumerate(zip(labels, halves, strict=True)):
-            tables[half, start : start + len(chunk)] = 1.0 - ((told - y) ** 2).mean(axis=1) / y.var()
-        advance(len(chunk))
+        told.append(predict(coalitions[start : start + _CHUNK]))
+        advance(len(told[-1]))
+    one, other = np.split(np.concatenate(told), [len(first)], axis=1)
+    tables = np.stack([r2(first, one), r2(second, other)])
     tables -= tables[:, :1]
-    return Reference(tables, np.stack([shapley_of_table(table) for table in tables]))
+    values = np.stack([shapley_of_table(table) for table in tables])
+    return Reference((first, second), (one, other), tables, values)
 
 
 def all_coalitions(size: int) -> Masks:

@@ -14,8 +14,8 @@ from headwater.federation import GramQuestion, TableSource
 from headwater.federation.private import NoisyScore, NoisySquares
 from headwater.security.events import Gaussian
 from headwater.statistics.gaussian import noise_for
-from headwater.steps.ledger import Books, forecast, prove, show
 from headwater.steps.choose import PRIVATE
+from headwater.steps.ledger import Books, forecast, prove, show
 from headwater.steps.value import value
 
 SOURCES = [f"H{place:02d}" for place in range(1, 11)]
