@@ -16,9 +16,8 @@ then chosen within a budget of sources, bytes, epsilon or money, with a certific
 
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
 landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; a source without a price
-(`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method. `E-LEDGER-RUN`:
-the privacy budget would be overspent and nothing was released; `headwater ledger forecast` says how often sources still
-answer.
+(`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method.
+`E-LEDGER-RUN`: the privacy budget would be overspent, nothing was released; `headwater ledger forecast` tells what is left.
 """
 
 from airflow.sdk import Param, dag, task
@@ -60,8 +59,9 @@ PARAMS = {
         title="估值方法 / Valuation method",
         description=(
             "auto：15 家以内精确，以上估计；sums：只有群组和数离开医院；private_sums：差分隐私，先记账后发布；"
-            "information：信息量；其余为其他价值概念。/ auto: exact up to 15 sources, estimated above; sums: only sums leave; "
-            "private_sums: under differential privacy, debited first; information: in nats; the others: by their concepts."
+            "information：信息量；其余为其他价值概念。/ "
+            "auto: exact up to 15 sources, estimated above; sums: only sums leave; "
+            "private_sums: under differential privacy, debited first; information: in nats; others: by concept."
         ),
     ),
     "protection": Param(

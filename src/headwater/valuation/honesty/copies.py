@@ -58,13 +58,20 @@ def copies(
 
 
 def _whitening(question: GramQuestion, own: pa.Table) -> Vector:
-    """Return (products, k): directions in which the target's single records vary, scaled to variance 1."""
+    """Return (products, k): directions in which the target's single records vary, scaled to variance 1.
+
+    Every other record says which directions, the rest how much they vary: records of which the widest directions were
+    taken vary more along these than others do, and honest sources would seem too near to each other.
+    """
     x, y = question.feature_map.transform(own), question.labels(own)
     rows, columns = np.triu_indices(x.shape[1])
     products = np.column_stack([x[:, rows] * x[:, columns], x * y[:, None], y * y, y])
-    _, scale, axes = np.linalg.svd(products - products.mean(axis=0), full_matrices=False)
-    kept = min(_MOST_DIRECTIONS, len(x) // _ROWS_PER_DIRECTION, int((scale > scale[0] * 1e-4).sum()))
-    return np.asarray(axes[:kept].T * np.sqrt(len(x)) / scale[:kept])
+    turned, held = products[::2], products[1::2]
+    _, scale, axes = np.linalg.svd(turned - turned.mean(axis=0), full_matrices=False)
+    kept = min(_MOST_DIRECTIONS, len(turned) // _ROWS_PER_DIRECTION, int((scale > scale[0] * 1e-4).sum()))
+    spread = (held @ axes[:kept].T).std(axis=0)
+    varies = spread > scale[:kept] / np.sqrt(len(turned)) * 1e-4
+    return np.asarray(axes[:kept][varies].T / spread[varies])
 
 
 def _means(question: GramQuestion, statistic: Statistic) -> Vector:

@@ -239,6 +239,23 @@ def test_copies_are_suspected_and_honest_neighbours_are_not():
     assert not any(finding.proved for found in copies(again, QUESTION, own).values() for finding in found)
 
 
+def test_many_features_make_no_honest_source_a_copy():
+    # Directions taken from the records that also say how much they vary would make 2,000 products seem to vary more.
+    wide = FeatureMap(tuple(Numeric(f"w{at}", 0.0, 1.0) for at in range(60)))
+    question = GramQuestion(wide, target="label")
+
+    def drawn(seed, count):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(count, 60))
+        columns = {f"w{at}": x[:, at] for at in range(60)}
+        return pa.table(columns | {"label": x[:, :8].sum(axis=1) + rng.normal(size=count)})
+
+    said = {f"h{at}": question.of(drawn(at, 150)) for at in range(30)}
+    assert not any(copies(said, question, drawn(99, 300)).values())
+    found = copies(said | {"copy": question.of(drawn(2, 150))}, question, drawn(99, 300))
+    assert {source for source, findings in found.items() if findings} == {"h2", "copy"}
+
+
 def fitted(said, judge):
     statistic = QUESTION.of(judge)
     return too_good(QUESTION.of(said), QUESTION.family, usual=QUESTION.of(records(98, 300)), judge=statistic)
