@@ -17,7 +17,7 @@ then chosen within a budget of sources, bytes, epsilon or money, with a certific
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
 landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; a source without a price
 (`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method.
-`E-LEDGER-RUN`: the privacy budget would be overspent, nothing was released; `headwater ledger forecast` tells what is left.
+`E-LEDGER-RUN`: the privacy budget would be overspent, nothing was released; see `headwater ledger forecast`.
 """
 
 from airflow.sdk import Param, dag, task
