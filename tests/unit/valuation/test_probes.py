@@ -125,6 +125,13 @@ def test_each_probe_is_the_best_next_one():
     assert spread(masks) == pytest.approx(min(others))
 
 
+def test_many_players_are_probed_from_a_sample_without_repetition():
+    masks = design(Kinship(np.full(31, 60.0)), Candidates.of(30, np.random.default_rng(0)), 20)
+    assert masks.shape == (20, 30)
+    assert len(np.unique(masks, axis=0)) == 20
+    assert masks.any(axis=1).all()
+
+
 @pytest.mark.parametrize("probes", [0, 64])
 def test_impossible_numbers_of_probes_are_refused(probes):
     with pytest.raises(Refusal) as caught:
