@@ -86,7 +86,7 @@ class Choosing:
 
     budget: Annotated[float, typer.Option(help="Most to spend, in the unit. / 预算上限")] = 8
     unit: Annotated[str, typer.Option(help="sources, bytes, epsilon or money. / 预算单位")] = "sources"
-    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto"
+    method: Annotated[str, typer.Option(help="auto, method, utility, both with / or private_sums. / 估值方法")] = "auto"
     protect: Annotated[str, typer.Option(help="What hides answers in sums: clear or masked. / 保护方式")] = "clear"
     month: Annotated[
         datetime | None,
