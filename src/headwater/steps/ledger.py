@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from headwater.adapters import accounting, ledger, postgres
+from headwater.adapters import accounting, audit, ledger, postgres
 from headwater.adapters.home import Home
 from headwater.adapters.ledger import Account, Balance, Debit, Entry
 from headwater.content.requirements import read_requirements, requirement_for
@@ -81,8 +81,7 @@ class Books:
     def reserve(self, sources: Sequence[SourceId], *, noise: float) -> None:
         """Debit one Gaussian release of every source before the run starts, or refuse the run with the numbers."""
         event = Gaussian(noise)
-        with _open(self.home) as connection:
-            ledger.reserve(connection, self._debits(sources, event), at=ledger.clock(connection))
+        self._enter(self._debits(sources, event))
         for source in sources:
             self._reserved[source].append(event)
 
@@ -92,8 +91,14 @@ class Books:
         if event in self._reserved[source]:
             self._reserved[source].remove(event)
             return
-        with _open(self.home) as connection:
-            ledger.reserve(connection, self._debits([source], event), at=ledger.clock(connection))
+        self._enter(self._debits([source], event))
+
+    def _enter(self, debits: Sequence[Debit]) -> None:
+        """Debit all or none, and let the audit log tell of it in the same transaction."""
+        with _open(self.home) as connection, connection.transaction():
+            entered = ledger.reserve(connection, debits, at=ledger.clock(connection))
+            told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
+            audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
 
     def _debits(self, sources: Sequence[SourceId], event: Event) -> list[Debit]:
         known = requirements(self.home)

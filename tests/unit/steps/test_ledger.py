@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from headwater.adapters import ledger, postgres
+from headwater.adapters import audit, ledger, postgres
 from headwater.adapters.knowledge import Run
 from headwater.cli.main import app
 from headwater.errors import Refusal
@@ -14,6 +14,7 @@ from headwater.federation import GramQuestion, TableSource
 from headwater.federation.private import NoisyScore, NoisySquares
 from headwater.security.events import Gaussian
 from headwater.statistics.gaussian import noise_for
+from headwater.steps.audit import verify
 from headwater.steps.choose import PRIVATE
 from headwater.steps.ledger import Books, forecast, prove, show
 from headwater.steps.value import value
@@ -99,6 +100,16 @@ def test_the_run_that_would_overspend_is_refused_before_anything_is_asked_and_fo
     assert "上限 2" in refusal.value.reason.zh
     assert prove(home).entries == before
     assert forecast(home, source="H01").lines[0].month == 0
+
+
+def test_every_debit_is_told_to_the_audit_log(home, report):
+    with postgres.connect(home) as connection:
+        told = [one for entry in audit.entries(connection, kind="ledger") for one in json.loads(entry.body)["debits"]]
+        kept = list(ledger.entries(connection))
+    assert {(one["release"], one["source"], one["sha256"]) for one in told} == {
+        (entry.release_id, entry.source_id, entry.digest) for entry in kept
+    }
+    assert verify(home).fault is None
 
 
 def test_what_was_reserved_is_used_up_once_and_then_debited_anew(home, report):
