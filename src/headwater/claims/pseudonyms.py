@@ -8,17 +8,15 @@ tied to a number. The key id names key and hash, so tokens of two keys are never
 import base64
 import hashlib
 import hmac
-import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from headwater.claims.keys import key_at
 from headwater.errors import Message, Refusal
 
 __all__ = ["DAMAGED", "Identity", "Pseudonyms", "identity", "without_persons"]
@@ -100,9 +98,7 @@ class Pseudonyms:
                 ),
             )
         chosen: Hash = "sm3" if algorithm == "sm3" else "sha256"
-        if not path.exists():
-            _make_key(path)
-        return cls(path.read_bytes(), chosen)
+        return cls(key_at(path), chosen)
 
     def token(self, identifier: str) -> str:
         """Return the token of one identifier; spelling variants of width, case and space share it."""
@@ -115,21 +111,6 @@ class Pseudonyms:
         if text in _BLANK or text in nulls:
             return None
         return DAMAGED if _SCIENTIFIC.fullmatch(text) else self.token(identifier)
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key; it stands at its place whole or not at all, and of two made at once the first stays."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(os.urandom(32))
-        file.flush()
-        # Tokens already given out would mean nothing under another key.
-        os.fsync(file.fileno())
-    try:
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
 
 
 def normal(identifier: str) -> str:

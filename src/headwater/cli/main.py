@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import contract, deliveries, extremes, group, indicator, price, reference, review, warehouse
+from headwater.cli import audit, contract, deliveries, extremes, group, indicator, price, reference, review, warehouse
 from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(contract.app, name="contract")
+app.add_typer(audit.app, name="audit")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(expect, name="expect")
 app.add_typer(extremes.app, name="extreme")

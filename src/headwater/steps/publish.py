@@ -1,9 +1,9 @@
 """Publish: readers move, all at once, to the snapshot of the lake that was checked and found good."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from headwater.adapters import lake, postgres, publication
+from headwater.adapters import audit, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.publication import Publication, Verdict
 from headwater.errors import Message, Refusal
@@ -64,6 +64,7 @@ def publish(home: Home, *, by: str, now: datetime | None = None) -> PublishRepor
         wanted = Publication(verdict.snapshot_id, verdict.run_id, by, now or datetime.now(UTC))
         if not publication.flip(register, wanted):
             raise _older(verdict.snapshot_id, seen)
+        audit.add(home, register, "publication", {**asdict(wanted), "before": seen.snapshot_id if seen else None})
     return PublishReport(publication=wanted, before=seen.snapshot_id if seen else None, changed=True)
 
 

@@ -1,5 +1,6 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -8,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import knowledge, mlflow
+from headwater.adapters import audit, knowledge, mlflow, postgres
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -120,7 +121,27 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
     key = run.key(candidate.task, candidate.region.name)
     key |= {"step": candidate.step, "name": candidate.registered, "version": version.number}
     knowledge.replace(connection, "model_version", key=key, rows=[_row(candidate, registered, run)])
+    _log(home, candidate, registered)
     return registered
+
+
+def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        audit.add(
+            home,
+            connection,
+            "model_version",
+            {
+                "name": candidate.registered,
+                "version": registered.version.number,
+                "parameters": hashlib.sha256(np.ascontiguousarray(candidate.parameters).tobytes()).hexdigest(),
+                "is_champion": registered.is_champion,
+                "snapshot": candidate.region.data.snapshot,
+                "data": candidate.region.data.digest,
+                "protections": {source: candidate.protection[source] for source in candidate.sources},
+            },
+        )
 
 
 def _test(candidate: Candidate, predictor: Callable[[pa.Table], Vector]) -> Score:

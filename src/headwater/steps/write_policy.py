@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from headwater.adapters import marts, postgres, priced
+from headwater.adapters import audit, marts, postgres, priced
 from headwater.adapters import policies as register
 from headwater.adapters.home import Home
 from headwater.adapters.policies import Entry
@@ -162,7 +162,15 @@ def _add(home: Home, connection: postgres.Connection, text: str, *, signed: tupl
         raise _changed(policy, there)
     stood = (there.policy.version, there.entries[0].entry_id if there.entries else None) if there else (None, None)
     key = (policy.name, policy.valid_from)
-    return register.add(connection, key, text=(policy.version, text), replaces=stood, signed=signed)
+    entry = register.add(connection, key, text=(policy.version, text), replaces=stood, signed=signed)
+    told = {
+        "name": entry.name,
+        "valid_from": entry.valid_from,
+        "version": entry.version,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    audit.add(home, connection, "policy", {**told, "replaces": entry.replaces, "by": entry.added_by, "why": entry.why})
+    return entry
 
 
 def _read(text: str) -> Policy:

@@ -1,0 +1,191 @@
+"""Audit: what was put in force, debited and released, in a log in which no earlier word can be changed unnoticed."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from headwater.adapters import audit, postgres
+from headwater.adapters.audit import Entry
+from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
+from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
+
+__all__ = ["AuditReport", "checked", "head", "newest", "prove", "read_head", "verify", "write_head"]
+
+_HEX = {"root": 32, "key": 32, "signature": 64}
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What became of the log.
+
+    Parameters
+    ----------
+    size : entries that are there
+    first : number of the first entry that is not as it was signed, None where all are or where it cannot be told
+    fault : what is wrong, None where nothing is
+    """
+
+    size: int
+    root: str
+    first: int | None
+    fault: Message | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values that JSON has."""
+        return {**asdict(self), "holds": self.fault is None}
+
+
+def newest(home: Home, *, limit: int) -> list[Entry]:
+    """Return the newest entries, the newest first."""
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        return audit.newest(connection, limit)
+
+
+def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
+    """Compute every hash again and hold it against the signatures, and against a head that was kept elsewhere.
+
+    Parameters
+    ----------
+    kept : exported before; only it can show that entries were cut off at the end, or all signed anew
+
+    A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
+    found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
+    """
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        leaves, signatures, gap = _read(connection)
+    tree, public = Tree(leaves), audit.key(home).public_key().public_bytes_raw()
+    peaks = tree.peaks(len(tree))
+    first, fault = _first_fault(tree, signatures, public, gap)
+    if fault is None and kept is not None:
+        first, fault = _against(kept, tree, public)
+    return AuditReport(len(tree), peaks.root.hex(), first, fault)
+
+
+def _read(connection: postgres.Connection) -> tuple[list[bytes], list[bytes], int | None]:
+    """Return hashes and signatures of the entries up to the first number that is missing, and that number."""
+    leaves: list[bytes] = []
+    signatures: list[bytes] = []
+    before = audit.NONE
+    for entry in audit.entries(connection):
+        if entry.number != len(leaves) + 1:
+            return leaves, signatures, len(leaves) + 1
+        leaves.append(leaf(entry.content(before)))
+        signatures.append(before := entry.signature)
+    return leaves, signatures, None
+
+
+def _first_fault(
+    tree: Tree, signatures: Sequence[bytes], public: bytes, gap: int | None
+) -> tuple[int | None, Message | None]:
+    def holds(number: int) -> bool:
+        return Head(number, tree.peaks(number).root, public, signatures[number - 1]).holds()
+
+    if len(tree) and not holds(len(tree)):
+        good, bad = 0, len(tree)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (middle, bad) if holds(middle) else (good, middle)
+        return bad, Message(
+            f"第 {bad} 条已被改动：它或其签名不再是当时写下的内容。",
+            f"Entry {bad} was changed: it, or its signature, is not what was written.",
+        )
+    if gap is not None:
+        return gap, Message(f"缺少第 {gap} 条。", f"Entry {gap} is missing.")
+    return None, None
+
+
+def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message | None]:
+    """Hold the log against a head that somebody kept."""
+    if not kept.holds():
+        return None, Message("所给日志头的签名不成立。", "The signature of the head that was given does not hold.")
+    if kept.key != public:
+        return None, Message("日志现用另一把密钥签名。", "The log is signed by another key now.")
+    if kept.size > len(tree):
+        number = len(tree) + 1
+        return number, Message(
+            f"日志只有 {len(tree)} 条，当时有 {kept.size} 条。",
+            f"The log has {len(tree)} entries; it had {kept.size}.",
+        )
+    if tree.peaks(kept.size).root != kept.root:
+        return None, Message(
+            f"前 {kept.size} 条中有内容被改写并重新签名。",
+            f"Something among the first {kept.size} entries was rewritten and signed again.",
+        )
+    return None, None
+
+
+def head(home: Home) -> Head:
+    """Return the signed head of the log as it is now, to be kept where nobody who can write the log can write."""
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        leaves, _, _ = _read(connection)
+    return sign(Tree(leaves).peaks(len(leaves)), audit.key(home))
+
+
+def write_head(kept: Head) -> str:
+    """Return a head as JSON text."""
+    return json.dumps({"size": kept.size, **{name: getattr(kept, name).hex() for name in _HEX}}, indent=1) + "\n"
+
+
+def read_head(text: str) -> Head:
+    """Read what ``write_head`` gave; anything else is refused with E-AUDIT-HEAD."""
+    try:
+        given = json.loads(text)
+        fields = {name: given[name] for name in _HEX}
+        if any(not re.fullmatch(f"[0-9a-f]{{{2 * size}}}", fields[name]) for name, size in _HEX.items()):
+            raise ValueError(text)
+        return Head(int(given["size"]), **{name: bytes.fromhex(value) for name, value in fields.items()})
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            "E-AUDIT-HEAD",
+            Message("这不是审计日志头文件。", "This is no head of an audit log."),
+            Message("请给出 headwater audit head 导出的文件。", "Give a file that headwater audit head wrote."),
+        ) from error
+
+
+def prove(home: Home, number: int) -> tuple[Proof, bytes]:
+    """Return the proof of one entry against the present head, and the entry's bytes.
+
+    Raises
+    ------
+    Refusal
+        ``E-AUDIT-NUMBER`` when there is no such entry
+    """
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        leaves, signatures, _ = _read(connection)
+        if not 0 < number <= len(leaves):
+            raise _no_entry(number, len(leaves))
+        entry = next(one for one in audit.entries(connection) if one.number == number)
+    tree = Tree(leaves)
+    before = signatures[number - 2] if number > 1 else audit.NONE
+    proof = Proof(number - 1, tree.path(number - 1, len(tree)), sign(_all(tree), audit.key(home)))
+    return proof, entry.content(before)
+
+
+def checked(proof: bytes, entry: bytes, *, kept: Head | None = None) -> bool:
+    """Return whether an entry's bytes are what a proof says, without the log.
+
+    Parameters
+    ----------
+    kept : a head of the same log, whose key the proof must be signed by; without it the proof vouches for its own key
+    """
+    read = Proof.from_bytes(proof)
+    return read.holds(entry) and (kept is None or (kept.holds() and kept.key == read.head.key))
+
+
+def _all(tree: Tree) -> Peaks:
+    return tree.peaks(len(tree))
+
+
+def _no_entry(number: int, size: int) -> Refusal:
+    return Refusal(
+        "E-AUDIT-NUMBER",
+        Message(f"没有第 {number} 条，日志共 {size} 条。", f"There is no entry {number}; the log has {size}."),
+        Message("用 headwater audit show 查看编号。", "See the numbers with headwater audit show."),
+    )
