@@ -7,7 +7,7 @@ from functools import partial
 from headwater.aggregation.grouping import Group, group
 from headwater.aggregation.topology import Tree
 from headwater.errors import Message, Refusal
-from headwater.security import PROTECTIONS, Entropy, Span, Traffic, play
+from headwater.security import PROTECTIONS, Entropy, Played, Span, play
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
@@ -64,9 +64,11 @@ def aggregate(
     for planned in grouping.groups:
         inside = [counts[name] for name in planned.members]
         bounds = span.times(min(inside), max(inside)) if span else None
-        total, traffic = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy, bounds)
-        bytes_sent |= traffic.sent
-        bytes_told |= traffic.told
+        played = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy, bounds)
+        bytes_sent |= played.sent
+        bytes_told |= played.told
+        form = spoken[planned.members[0]]
+        total = Statistic(form.kind, form.shape, played.total)
         spoken[planned.tier] = spoken[planned.tier].merge(total) if planned.tier in spoken else total
         counts[planned.tier] = counts.get(planned.tier, 0) + sum(inside)
     return Aggregation(spoken[tree.root.name], bytes_sent, bytes_told, grouping.groups, grouping.notes)
@@ -74,16 +76,12 @@ def aggregate(
 
 def _combine(
     planned: Group, spoken: Mapping[str, Statistic], round_id: str, entropy: Entropy, span: Span | None
-) -> tuple[Statistic, Traffic]:
+) -> Played:
     """Play one group: every member protects its vector, the tier adds what arrives."""
-    form = spoken[planned.members[0]]
-    session = PROTECTIONS[planned.protection].open(
-        planned.members, round_id=round_id, length=form.values.size, entropy=entropy, span=span
-    )
-    traffic = play(session, {name: partial(getattr, spoken[name], "values") for name in planned.members})
-    total = session.server.total
-    assert total is not None
-    return Statistic(form.kind, form.shape, total), traffic
+    length = spoken[planned.members[0]].values.size
+    mechanism = PROTECTIONS[planned.protection]
+    session = mechanism.open(planned.members, round_id=round_id, length=length, entropy=entropy, span=span)
+    return play(session, {name: partial(getattr, spoken[name], "values") for name in planned.members})
 
 
 def _require_all(tree: Tree, contributions: Mapping[SourceId, Statistic]) -> None:

@@ -80,7 +80,7 @@ def schedule(seed: int) -> Outcome:
         total, sound = _play(tier, rng, comes_back=dies)
         wrong += not sound
         needless += total is None and tier.bears_it
-        if total is not None:
+        if total is not None and sound:
             speaking[f"t{place}"] = total
     present = {
         f"t{place}": speaking.get(f"t{place}", np.zeros(_LENGTH, dtype=np.uint64)) for place in range(len(tiers))

@@ -4,7 +4,7 @@ from headwater.security.clear import CLEAR
 from headwater.security.identity import Entropy, Identity
 from headwater.security.masked import MASKED
 from headwater.security.plan import Plan, Span
-from headwater.security.protection import PROTECTIONS, Member, Protection, Server, Session, Traffic, play
+from headwater.security.protection import PROTECTIONS, Member, Played, Protection, Server, Session, play
 
 __all__ = [
     "CLEAR",
@@ -14,10 +14,10 @@ __all__ = [
     "Member",
     "PROTECTIONS",
     "Plan",
+    "Played",
     "Protection",
     "Server",
     "Session",
     "Span",
-    "Traffic",
     "play",
 ]

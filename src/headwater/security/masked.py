@@ -19,7 +19,7 @@ from headwater.security.identity import Entropy, Identity
 from headwater.security.masking.member import MaskedMember
 from headwater.security.masking.server import MaskedServer
 from headwater.security.plan import Plan
-from headwater.security.protection import PROTECTIONS, Protection
+from headwater.security.protection import PROTECTIONS, Protection, require_group
 
 __all__ = ["MASKED", "Masked"]
 
@@ -32,13 +32,15 @@ class Masked(Protection):
     reveals: ClassVar[Literal["each", "sum"]] = "sum"
 
     def server(self, plan: Plan, *, state: bytes = b"") -> MaskedServer:
-        """Return the server."""
+        """Return the server; a plan of fewer members than the minimum is refused."""
+        require_group(plan.group, self.minimum)
         return MaskedServer(plan, state)
 
     def member(
         self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
     ) -> MaskedMember:
-        """Return the member."""
+        """Return the member; a plan of fewer members than the minimum is refused."""
+        require_group(plan.group, self.minimum)
         return MaskedMember(plan, name, identity, entropy, state)
 
 

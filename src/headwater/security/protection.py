@@ -14,7 +14,7 @@ from headwater.security.identity import Entropy, Identity
 from headwater.security.plan import Plan, Span
 from headwater.types import Fixed
 
-__all__ = ["Member", "PROTECTIONS", "Protection", "Server", "Session", "Traffic", "Values", "play", "require_group"]
+__all__ = ["Member", "PROTECTIONS", "Played", "Protection", "Server", "Session", "Values", "play", "require_group"]
 
 Values: TypeAlias = Callable[[], Fixed]
 """How to get the vector: called once, in the phase that needs it."""
@@ -110,24 +110,25 @@ PROTECTIONS: Registry[Protection] = Registry("protection")
 
 
 @dataclass(frozen=True)
-class Traffic:
-    """Bytes of a round by member: what each sent, and what each was told."""
+class Played:
+    """What a round gave: the sum, and by member the bytes that it sent and that it was told."""
 
+    total: Fixed
     sent: Mapping[str, int]
     told: Mapping[str, int]
 
 
-def play(session: Session, values: Mapping[str, Values]) -> Traffic:
+def play(session: Session, values: Mapping[str, Values]) -> Played:
     """Carry all messages of a round in which nobody is lost."""
     sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
-    while session.server.total is None:
+    while (total := session.server.total) is None:
         for name, words in session.server.told().items():
             message = session.members[name].answer(words, values[name])
             session.server.take(name, message)
             sent[name] += len(message)
             told[name] += len(words)
         session.server.close()
-    return Traffic(sent, told)
+    return Played(total, sent, told)
 
 
 def require_group(group: Iterable[str], minimum: int) -> tuple[str, ...]:

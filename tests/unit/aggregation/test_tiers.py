@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from headwater.aggregation import Tree, aggregate
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
+from headwater.security import Span
 from headwater.statistics import Gram, Statistic, Update
 
 GRAM = Gram(4)
@@ -40,14 +41,46 @@ def test_total_is_the_plain_total(chosen):
     assert set(chosen) <= set(aggregation.bytes_sent)
 
 
-def test_bytes_are_key_tag_and_vector():
+def test_bytes_are_signatures_keys_shares_and_vector():
     names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
     tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
     aggregation = run(tree, statistics(names), {"a": "masked", "b": "masked", "c": "masked", "d": "clear"})
-    masked = 32 + 32 + vector
+    keys, shares, opened = 2 * 32, 32 + 2 * (2 * 36 + 16), 3 * 36
+    masked, clear = 5 * 64 + keys + shares + vector + opened, 64 + vector
     assert aggregation.bytes_sent == {
-        "a": masked, "b": masked, "c": masked, "d": vector, "north": vector, "south": vector,
+        "a": masked, "b": masked, "c": masked, "d": clear, "north": clear, "south": clear,
     }  # fmt: skip
+    heads, publics, sealed, traces = 5 + 4, 2 * 128, 2 * 88, 3 * 64 + 2 * 96
+    told = heads + publics + sealed + traces
+    assert aggregation.bytes_told == {"a": told, "b": told, "c": told, "d": 1, "north": 1, "south": 1}
+
+
+def test_public_bounds_make_messages_narrow_on_every_level():
+    cities = {f"h{place:02d}": f"c{place % 4}" for place in range(16)}
+    tree = Tree.of(cities, root="region")
+    rng = np.random.default_rng(0)
+    values = {name: rng.integers(-500, 500, 3_200, endpoint=True).view(np.uint64) for name in cities}
+    contributions = {name: Statistic("counts", (3_200,), vector) for name, vector in values.items()}
+    protections = dict.fromkeys(cities, "masked") | {f"c{place}": "masked" for place in range(4)}
+    narrow = aggregate(tree, contributions, protections, round_id="r", entropy=seeded_entropy(1), span=Span(-500, 500))
+    wide = run(tree, contributions, protections)
+    assert narrow.total == wide.total == Statistic.total(contributions.values())
+    for name, bits in (("h00", 12), ("c0", 14)):
+        vector = wide.bytes_sent[name] - narrow.bytes_sent[name]
+        assert vector == 3_200 * (64 - bits) // 8
+
+
+def test_a_value_beyond_the_public_bounds_is_refused():
+    tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
+    with pytest.raises(Refusal, match="E-FIXED-RANGE"):
+        aggregate(
+            tree,
+            statistics("abc"),
+            dict.fromkeys("abc", "masked"),
+            round_id="r",
+            entropy=seeded_entropy(1),
+            span=Span(0, 1),
+        )
 
 
 def test_notes_tell_what_was_lifted():

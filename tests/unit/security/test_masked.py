@@ -1,144 +1,473 @@
-"""Masks cancel exactly, hide everything else, and are used once."""
+"""Masks cancel exactly among survivors, hide everything else, and nobody can be talked into opening more."""
 
-import secrets
-import time
+from unittest import mock
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
-from headwater.security import CLEAR, MASKED
-from headwater.security import masked as masked_module
+from headwater.security import MASKED, Identity, Plan, Span, play
+from headwater.security.desk import Occasion, sealed
+from headwater.security.masking import member as member_module
+from headwater.security.masking.graph import thresholds
+from headwater.security.masking.member import KEY_BYTES, SHARE, occasion
+from headwater.security.masking.server import MaskedServer
+from headwater.security.masking.shamir import join
+from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
+from headwater.security.packing import unpack
+
+NAMES = [f"h{place}" for place in range(7)]
 
 
-def play(protection, vectors, *, round_id="round-1", seed=0):
-    group, entropy = list(vectors), seeded_entropy(seed)
-    members = {name: protection.join(name, group, round_id, entropy) for name in group}
-    publics = {name: member.public() for name, member in members.items()}
-    return {name: member.protect(vectors[name], publics) for name, member in members.items()}
+class Round:
+    """A masked round that a test drives phase by phase, as server, network or traitor."""
+
+    def __init__(self, names, *, length=4, span=None, seed=0, round_id="r"):
+        self.entropy = seeded_entropy(seed)
+        self.identities = {name: Identity(self.entropy(32)) for name in names}
+        publics = {name: identity.public for name, identity in self.identities.items()}
+        self.plan = Plan.of("masked", publics, round_id=round_id, length=length, span=span)
+        self.names = self.plan.group
+        self.members = {name: self.member(name) for name in self.names}
+        self.server = MASKED.server(self.plan)
+        rng = np.random.default_rng(seed)
+        low, high = (span.low, span.high) if span else (-(2**50), 2**50)
+        self.vectors = {name: rng.integers(low, high, length, endpoint=True).view(np.uint64) for name in self.names}
+
+    def member(self, name, state=b""):
+        return MASKED.member(self.plan, name, self.identities[name], self.entropy, state=state)
+
+    def say(self, name, told):
+        return self.members[name].answer(told, lambda: self.vectors[name])
+
+    def phase(self, lost=()):
+        """Play one phase; return what was said."""
+        said = {name: self.say(name, told) for name, told in self.server.told().items() if name not in lost}
+        for name, message in said.items():
+            self.server.take(name, message)
+        self.server.close()
+        return said
+
+    def finish(self, lost=()):
+        while self.server.total is None:
+            self.phase(lost)
+        return self.server.total
+
+    def plain(self, names):
+        return sum((self.vectors[name] for name in names), np.zeros(self.plan.length, dtype=np.uint64))
 
 
-def draw(names, length, *, seed=0):
-    rng = np.random.default_rng(seed)
-    return {name: rng.integers(-(2**50), 2**50, length).astype(np.int64).view(np.uint64) for name in names}
-
-
-@settings(deadline=None, derandomize=True, max_examples=30)
+@settings(deadline=None, derandomize=True, max_examples=25)
 @given(
     st.lists(st.text(min_size=1, max_size=5), min_size=3, max_size=9, unique=True),
     st.integers(0, 40),
+    st.sampled_from([None, Span(0, 1), Span(-700, 9), Span(0, 2**16 - 1), Span(5, 2**40)]),
     st.integers(0, 99),
 )
-def test_masked_sum_is_the_clear_sum(names, length, seed):
-    vectors = draw(names, length, seed=seed)
-    masked = MASKED.combine(play(MASKED, vectors, seed=seed), names, round_id="round-1")
-    clear = CLEAR.combine(play(CLEAR, vectors), names, round_id="round-1")
-    assert masked.tobytes() == clear.tobytes()
+def test_the_sum_of_all_is_the_plain_sum(names, length, span, seed):
+    playing = Round(names, length=length, span=span, seed=seed)
+    np.testing.assert_array_equal(playing.finish(), playing.plain(names))
 
 
-def test_chunks_do_not_show(monkeypatch):
-    vectors = draw("abcd", 1001)
-    whole = play(MASKED, vectors)
-    monkeypatch.setattr(masked_module, "_CHUNK", 64)
-    assert play(MASKED, vectors) == whole
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.integers(3, 11), st.data())
+def test_whoever_is_lost_whenever_the_sum_is_the_survivors_or_there_is_none(count, data):
+    names = [f"h{place:02d}" for place in range(count)]
+    phases = data.draw(st.lists(st.integers(0, 8), min_size=count, max_size=count))
+    playing = Round(names, span=Span(-9, 9))
+    bears = sum(phase < 5 for phase in phases) <= thresholds(count).lost
+    refusal = _ended(playing, phases)
+    if refusal is not None:
+        assert refusal.code == "E-ROUND-ABORT"
+        assert not bears
+        assert playing.server.total is None
+        return
+    survivors = [name for name, gone in zip(names, phases, strict=True) if gone > 2]
+    assert playing.server.survivors == tuple(survivors)
+    np.testing.assert_array_equal(playing.server.total, playing.plain(survivors))
 
 
-def test_fresh_keys_give_the_same_sum():
-    vectors = draw("abc", 5)
-    members = {name: MASKED.join(name, "abc", "r", secrets.token_bytes) for name in "abc"}
-    publics = {name: member.public() for name, member in members.items()}
-    messages = {name: member.protect(vectors[name], publics) for name, member in members.items()}
-    np.testing.assert_array_equal(MASKED.combine(messages, "abc", round_id="r"), sum(vectors.values()))
+def _ended(playing, phases):
+    try:
+        for phase in range(5):
+            playing.phase([name for name, gone in zip(playing.names, phases, strict=True) if gone <= phase])
+    except Refusal as refusal:
+        return refusal
+    return None
 
 
-def test_a_changed_round_group_or_sender_is_noticed():
-    vectors = draw("abc", 5)
-    messages = play(MASKED, vectors)
-    swapped = {**messages, "a": messages["b"], "b": messages["a"]}
-    for attempt, round_id in ((messages, "round-2"), (swapped, "round-1"), ({**messages, "a": bytes(72)}, "round-1")):
-        with pytest.raises(Refusal) as caught:
-            MASKED.combine(attempt, "abc", round_id=round_id)
-        assert caught.value.code == "E-MASK-ROUND"
+def test_a_sparse_group_bears_losses_too():
+    names = [f"h{place:02d}" for place in range(66)]
+    playing = Round(names, span=Span(0, 2**16 - 1))
+    playing.phase(names[:3])
+    playing.phase(names[:8])
+    playing.phase(names[:15])
+    playing.phase(names[:18])
+    total = playing.finish(names[:21])
+    assert playing.server.survivors == tuple(names[15:])
+    np.testing.assert_array_equal(total, playing.plain(names[15:]))
 
 
-def test_messages_of_a_larger_group_give_no_sum_of_a_smaller():
-    messages = play(MASKED, draw("abcd", 5))
-    del messages["d"]
-    with pytest.raises(Refusal) as caught:
-        MASKED.combine(messages, "abc", round_id="round-1")
-    assert caught.value.code == "E-MASK-ROUND"
+def test_a_million_values_of_16_bits_take_20_bits_in_a_group_of_16():
+    session = MASKED.open(
+        [f"h{place:02d}" for place in range(16)],
+        round_id="r",
+        length=2**20,
+        entropy=seeded_entropy(0),
+        span=Span(0, 2**16 - 1),
+    )
+    values = np.arange(2**20, dtype=np.uint64) % 2**16
+    traffic = play(session, dict.fromkeys(session.members, lambda: values))
+    np.testing.assert_array_equal(session.server.total, 16 * values)
+    assert max(traffic.sent.values()) <= 1.002 * 2**20 * 20 / 8
+    assert max(traffic.told.values()) <= 0.003 * 2**20 * 20 / 8
 
 
-def test_masks_are_used_once():
-    vectors = draw("abc", 5)
-    members = {name: MASKED.join(name, "abc", "r", seeded_entropy(1)) for name in "abc"}
-    publics = {name: member.public() for name, member in members.items()}
-    members["a"].protect(vectors["a"], publics)
-    with pytest.raises(Refusal) as caught:
-        members["a"].protect(vectors["b"], publics)
-    assert caught.value.code == "E-MASK-SPENT"
+# What the server and colluders can work out.
 
 
-def test_a_refused_vector_does_not_spend_the_masks():
-    members = {name: MASKED.join(name, "abc", "r", seeded_entropy(1)) for name in "abc"}
-    publics = {name: member.public() for name, member in members.items()}
-    with pytest.raises(Refusal, match="E-FIXED-RANGE"):
-        members["a"].protect(np.array([2**62], dtype=np.uint64), publics)
-    members["a"].protect(np.array([1], dtype=np.uint64), publics)
+def _residual(playing, victim, masked, *, keys, seed=None):
+    """Take away from a masked vector all that these mask keys, and the victim's seed if it is known, give."""
+    rest = np.array(masked)
+    mine = (victim, public_of(playing.members[victim]._key))
+    streams = []
+    for name, key in keys.items():
+        theirs = (name, public_of(key))
+        pair = pair_stream(shared_secret(key, victim, mine[1]), playing.plan.digest, mine, theirs)
+        streams.append((victim > name, pair))
+    if seed is not None:
+        streams.append((False, stream(seed, b"headwater own mask", playing.plan.digest, victim.encode())))
+    add_masks(rest, streams)
+    return rest & np.uint32(2**playing.plan.bits - 1)
+
+
+def _seen(count, colluders, value, *, seed, seed_known):
+    """Return what is left of the vector of h0, all of one value, when so many others tell what they know."""
+    playing = Round([f"h{place}" for place in range(count)], length=64, span=Span(0, 1), seed=seed)
+    playing.vectors["h0"] = np.full(64, value, dtype=np.uint64)
+    playing.phase()
+    playing.phase()
+    masked = unpack(playing.say("h0", playing.server.told()["h0"])[64:], 64, playing.plan.bits)
+    keys = {name: playing.members[name]._key for name in playing.names[1 : colluders + 1]}
+    own = playing.members["h0"]._seed if seed_known else None
+    return _residual(playing, "h0", masked, keys=keys, seed=own)
+
+
+@pytest.mark.parametrize(("colluders", "seed_known"), [(3, False), (3, True), (6, True), (7, False)])
+def test_colluders_below_the_whole_group_see_uniform_noise(colluders, seed_known):
+    """Four bits: chi-square with 15 degrees of freedom is beyond 45 once in ten thousand."""
+    counts = [
+        sum(
+            np.bincount(_seen(8, colluders, value, seed=seed, seed_known=seed_known), minlength=16)
+            for seed in range(100 * value, 100 * value + 12)
+        )
+        for value in (0, 1)
+    ]
+    for count in counts:
+        assert (np.square(count - 48) / 48).sum() < 45
+    assert (np.square(counts[0] - counts[1]) / (counts[0] + counts[1])).sum() < 45
+
+
+def test_the_same_attack_succeeds_where_everything_is_told():
+    for value in (0, 1):
+        np.testing.assert_array_equal(_seen(8, 7, value, seed=3, seed_known=True), np.full(64, value))
+
+
+def test_shares_below_the_threshold_open_nothing():
+    playing = Round(NAMES)
+    playing.phase()
+    playing.phase()
+    playing.phase()
+    needed = thresholds(7).shares
+    held = {name: playing.members[name]._known.shares["h0"] for name in NAMES[1:]}
+    places = {name: playing.names.index(name) + 1 for name in held}
+    for count, opens in ((needed - 1, False), (needed, True)):
+        chosen = NAMES[1 : count + 1]
+        rows = [[held[name][:SHARE] for name in chosen], [held[name][SHARE:] for name in chosen]]
+        key, seed = join([places[name] for name in chosen], rows, KEY_BYTES)
+        assert (key == playing.members["h0"]._mask_secret) == opens
+        assert (seed == playing.members["h0"]._seed) == opens
+
+
+def _late(playing):
+    """Lose h0 after its vector is on its way; return its late message and the key that the others opened."""
+    playing.phase()
+    playing.phase()
+    late = playing.say("h0", playing.server.told()["h0"])
+    total = playing.finish(["h0"])
+    np.testing.assert_array_equal(total, playing.plain(playing.names[1:]))
+    return late, playing.server._secrets()["h0"]
+
+
+def _unmasked_late(playing, late, key):
+    others = {name: playing.members[name]._known.publics["h0"][KEY_BYTES:] for name in playing.names[1:]}
+    assert set(others.values()) == {public_of(key_of(key))}
+    rest = np.array(unpack(late[64:], playing.plan.length, playing.plan.bits))
+    mine, streams = ("h0", public_of(key_of(key))), []
+    for name in playing.names[1:]:
+        theirs = (name, public_of(playing.members[name]._key))
+        pair = pair_stream(shared_secret(key_of(key), name, theirs[1]), playing.plan.digest, mine, theirs)
+        streams.append((name < "h0", pair))
+    add_masks(rest, streams)
+    return rest & np.uint32(2**playing.plan.bits - 1)
+
+
+def test_a_late_vector_stays_masked_and_is_refused():
+    playing = Round(NAMES, length=64, span=Span(0, 1))
+    late, key = _late(playing)
+    before = playing.server.to_bytes()
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        playing.server.take("h0", late)
+    assert playing.server.to_bytes() == before
+    assert not np.array_equal(_unmasked_late(playing, late, key), playing.vectors["h0"])
+
+
+def test_without_the_own_mask_the_late_vector_would_lie_open():
+    playing = Round(NAMES, length=64, span=Span(0, 1))
+    with mock.patch.object(member_module, "stream", return_value=_Zeros()):
+        playing.phase()
+        playing.phase()
+        late = playing.say("h0", playing.server.told()["h0"])
+    playing.finish(["h0"])
+    np.testing.assert_array_equal(_unmasked_late(playing, late, playing.server._secrets()["h0"]), playing.vectors["h0"])
+
+
+class _Zeros:
+    def update_into(self, blank, buffer):
+        buffer[: len(blank)] = bytes(len(blank))
+
+
+def test_masks_serve_one_vector():
+    playing = Round(NAMES)
+    playing.phase()
+    playing.phase()
+    told = playing.server.told()["h0"]
+    first = playing.say("h0", told)
+    playing.vectors["h0"] = playing.vectors["h0"] + np.uint64(1)
+    assert playing.say("h0", told) == first
+    again = playing.member("h0", playing.members["h0"].to_bytes())
+    assert again.answer(told, lambda: playing.vectors["h0"]) == first
+
+
+# A server that lies.
+
+
+def _at_agreement(names=NAMES, lost=("h6",)):
+    playing = Round(names)
+    playing.phase()
+    playing.phase()
+    playing.phase(lost)
+    return playing
+
+
+def _signature(playing, name, survivors):
+    """Return what a member signs for a list, whatever it was told: a colluder's signature."""
+    present = (*playing.members["h0"]._known.present[:2], tuple(survivors))
+    return sealed(occasion(playing.plan, 3, present), name, playing.identities[name], b"")
+
+
+def _opening(playing, survivors, signers, *, holder="h0", spoil=None):
+    plan = playing.plan
+    traces = {name: playing.server._desk.seen[2, name] for name in survivors} | (spoil or {})
+    others = [name for name in playing.members[holder]._known.shares if name in survivors]
+    signatures = b"".join(_signature(playing, name, survivors) for name in signers)
+    return bytes([4]) + plan.bitmap(signers) + signatures + b"".join(traces[name] for name in others)
+
+
+def _tell_survivors(playing, name, survivors):
+    return playing.say(name, bytes([3]) + playing.plan.bitmap(survivors))
+
+
+def test_two_lists_of_survivors_open_nothing():
+    playing = _at_agreement(lost=())
+    one, other = playing.names[:5], playing.names[2:]
+    assert thresholds(7).quorum == 5
+    for name in playing.names[:2]:
+        _tell_survivors(playing, name, one)
+    for name in playing.names[2:]:
+        _tell_survivors(playing, name, other)
+    # Two colluders, h2 and h3, sign both lists: four signatures for the first, five are needed.
+    for signers in (one[:4], ["h0", "h1", "h2", "h3"]):
+        with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+            playing.say("h0", _opening(playing, one, signers))
+    mixed = _opening(playing, one, one)
+    place = 1 + playing.plan.bitmap_bytes + 4 * 64
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        playing.say("h0", mixed[:place] + _signature(playing, "h4", other) + mixed[place + 64 :])
+
+
+def test_with_a_lower_quorum_two_lists_would_open_both_secrets():
+    playing = _at_agreement()
+    survivors = playing.names[:6]
+    _tell_survivors(playing, "h0", survivors)
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        playing.say("h0", _opening(playing, survivors, survivors[:4]))
+    low = mock.Mock(wraps=playing.members["h0"]._numbers, quorum=4, shares=5)
+    with mock.patch.object(playing.members["h0"], "_numbers", low):
+        assert playing.say("h0", _opening(playing, survivors, survivors[:4]))
+
+
+def test_a_vector_signed_for_other_lists_is_not_opened():
+    playing = _at_agreement()
+    survivors = playing.names[:6]
+    _tell_survivors(playing, "h0", survivors)
+    lists = (playing.names, playing.names[:5])
+    fooled = sealed(occasion(playing.plan, 2, lists), "h1", playing.identities["h1"], b"vector")
+    spoil = {"h1": member_module.trace_of(fooled)}
+    before = playing.members["h0"].to_bytes()
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        playing.say("h0", _opening(playing, survivors, survivors[:5], spoil=spoil))
+    assert playing.members["h0"].to_bytes() == before
+    signed = Occasion.signed
+
+    def lenient(occasion, name, trace):
+        return occasion.phase == 2 or signed(occasion, name, trace)
+
+    with mock.patch.object(Occasion, "signed", lenient):
+        assert playing.say("h0", _opening(playing, survivors, survivors[:5], spoil=spoil))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        (lambda publics: {k: v for k, v in publics.items() if k != "b"}, "E-MASK-KEYS"),
-        (lambda publics: {**publics, "z": publics["b"]}, "E-MASK-KEYS"),
-        (lambda publics: {**publics, "a": publics["b"]}, "E-MASK-KEYS"),
-        (lambda publics: {**publics, "b": bytes(32)}, "E-MASK-KEY"),
-        (lambda publics: {**publics, "b": b"short"}, "E-MASK-KEY"),
-    ],
+    "survivors",
+    [["h0", "h1", "h2", "h3"], ["h1", "h2", "h3", "h4", "h5"], []],
+    ids=["below the quorum", "without the one who is told", "nobody"],
 )
-def test_bad_keys_are_refused(spoil, code):
-    entropy = seeded_entropy(1)
-    members = {name: MASKED.join(name, "abc", "r", entropy) for name in "abc"}
-    publics = {name: member.public() for name, member in members.items()}
-    with pytest.raises(Refusal) as caught:
-        members["a"].protect(np.zeros(3, dtype=np.uint64), spoil(publics))
-    assert caught.value.code == code
+def test_short_and_foreign_lists_are_refused(survivors):
+    playing = _at_agreement()
+    before = playing.members["h0"].to_bytes()
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        _tell_survivors(playing, "h0", survivors)
+    assert playing.members["h0"].to_bytes() == before
 
 
-def test_streams_differ_between_pairs_and_do_not_depend_on_the_vector():
-    zeros = {name: np.zeros(500, dtype=np.uint64) for name in "abcd"}
-    ones = {name: np.ones(500, dtype=np.uint64) for name in "abcd"}
-    first, second = play(MASKED, zeros), play(MASKED, ones)
-    masks = {name: np.frombuffer(first[name][32:], dtype="<u8") for name in "abcd"}
-    for name in "abcd":
-        np.testing.assert_array_equal(np.frombuffer(second[name][32:], dtype="<u8"), masks[name] + np.uint64(1))
-        assert len(np.unique(masks[name])) == 500
+def test_nobody_survives_who_gave_no_shares():
+    playing = Round(NAMES)
+    playing.phase()
+    playing.phase(["h6"])
+    playing.phase(["h6"])
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        _tell_survivors(playing, "h0", playing.names)
 
 
-def test_the_vector_is_left_alone():
-    vectors = draw("abc", 10)
-    before = vectors["a"].copy()
-    play(MASKED, vectors)
-    np.testing.assert_array_equal(vectors["a"], before)
+def test_a_member_opens_once():
+    playing = _at_agreement()
+    survivors = playing.names[:6]
+    _tell_survivors(playing, "h0", survivors)
+    playing.say("h0", _opening(playing, survivors, survivors[:5]))
+    for told in (bytes([3]) + playing.plan.bitmap(playing.names[:5]), _opening(playing, survivors, survivors[1:6])):
+        with pytest.raises(Refusal, match="E-ROUND-TOLD"):
+            playing.say("h0", told)
 
 
-def test_a_million_values_in_a_group_of_thirty():
-    names = [f"h{place:02d}" for place in range(30)]
-    entropy = seeded_entropy(2)
-    members = {name: MASKED.join(name, names, "r", entropy) for name in names}
-    publics = {name: member.public() for name, member in members.items()}
-    values = np.arange(1_000_000, dtype=np.uint64)
-    start = time.process_time()
-    message = members["h00"].protect(values, publics)
-    protecting = time.process_time() - start
-    start = time.process_time()
-    zeros = bytes(values.nbytes)
-    for _ in range(29):
-        Cipher(algorithms.AES(bytes(16)), modes.CTR(bytes(16))).encryptor().update(zeros)
-    assert protecting < 5 * (time.process_time() - start), "more than the streams themselves cost"
-    assert len(message) <= 1.01 * values.nbytes
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(st.sampled_from([0, 1, 2, 4]), st.integers(0, 10**6), st.integers(1, 255))
+def test_changed_words_are_refused_by_the_member_unmoved(phase, place, change):
+    playing = Round(NAMES[:5], length=1)
+    for _ in range(phase):
+        playing.phase()
+    told = bytearray(playing.server.told()["h0"])
+    told[place % len(told)] ^= change
+    before = playing.members["h0"].to_bytes()
+    with pytest.raises(Refusal):
+        playing.say("h0", bytes(told))
+    assert playing.members["h0"].to_bytes() == before
+    np.testing.assert_array_equal(playing.finish(), playing.plain(NAMES[:5]))
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.integers(0, 4), st.integers(0, 10**6), st.integers(1, 255), st.sampled_from(["change", "cut", "add"]))
+def test_changed_messages_are_refused_by_the_server_unmoved(phase, place, change, how):
+    playing = Round(NAMES[:5], length=1)
+    for _ in range(phase):
+        playing.phase()
+    message = playing.say("h0", playing.server.told()["h0"])
+    spot = place % len(message)
+    changed = {
+        "change": message[:spot] + bytes([message[spot] ^ change]) + message[spot + 1 :],
+        "cut": message[:spot],
+        "add": message + bytes([change]),
+    }[how]
+    before = playing.server.to_bytes()
+    with pytest.raises(Refusal, match="E-ROUND-SIGNATURE"):
+        playing.server.take("h0", changed)
+    assert playing.server.to_bytes() == before
+
+
+def _wrong_share(playing):
+    for _ in range(4):
+        playing.phase()
+    told = playing.server.told()
+    for name in playing.names:
+        message = playing.say(name, told[name])
+        if name == "h1":
+            body = bytes([message[64] ^ 1]) + message[65:]
+            message = sealed(Occasion(playing.plan, 4), name, playing.identities[name], body)
+        playing.server.take(name, message)
+    playing.server.close()
+
+
+def test_a_wrong_share_ends_the_round_and_cannot_spoil_the_sum():
+    playing = Round(NAMES)
+    with pytest.raises(Refusal, match="E-ROUND-ABORT"):
+        _wrong_share(playing)
+    assert playing.server.total is None
+
+
+def test_without_the_bond_a_wrong_share_would_spoil_the_sum():
+    playing = Round(NAMES)
+    with mock.patch.object(MaskedServer, "_fits", return_value=True):
+        _wrong_share(playing)
+    assert not np.array_equal(playing.server.total, playing.plain(NAMES))
+
+
+def test_a_share_for_somebody_else_is_not_opened():
+    playing = Round(NAMES)
+    playing.phase()
+    playing.phase()
+    told = playing.server.told()
+    size = 2 * SHARE + 16
+    head = 1 + playing.plan.bitmap_bytes
+    swapped = told["h0"][:head] + told["h1"][head : head + size] + told["h0"][head + size :]
+    with pytest.raises(Refusal, match="E-MASK-SHARE"):
+        playing.say("h0", swapped)
+
+
+@pytest.mark.parametrize("body", [bytes(64), b"\x09" + bytes(63), bytes(32) + b"\x09" + bytes(31)])
+def test_a_key_that_gives_no_secret_leaves_its_owner_out(body):
+    playing = Round(NAMES)
+    forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], body)
+    before = playing.server.to_bytes()
+    with pytest.raises(Refusal, match="E-MASK-KEY"):
+        playing.server.take("h1", forged)
+    assert playing.server.to_bytes() == before
+    np.testing.assert_array_equal(playing.finish(["h1"]), playing.plain([name for name in NAMES if name != "h1"]))
+
+
+def test_a_server_that_hands_such_a_key_on_is_refused():
+    playing = Round(NAMES)
+    forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], bytes(64))
+    publics = [forged, *(playing.say(name, b"\0") for name in NAMES[2:])]
+    playing.say("h0", b"\0")
+    with pytest.raises(Refusal, match="E-MASK-KEY"):
+        playing.say("h0", bytes([1]) + playing.plan.bitmap(NAMES) + b"".join(publics))
+
+
+def test_a_plan_of_two_is_refused_by_both_sides():
+    identity = Identity(bytes(32))
+    plan = Plan.of("masked", {"a": identity.public, "b": Identity(b"b" * 32).public}, round_id="r", length=1)
+    for action in (lambda: MASKED.server(plan), lambda: MASKED.member(plan, "a", identity, seeded_entropy(0))):
+        with pytest.raises(Refusal, match="E-GROUP-SMALL"):
+            action()
+
+
+def test_an_ended_round_stays_ended():
+    playing = Round(NAMES)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="E-ROUND-ABORT"):
+            playing.phase(NAMES[1:])
+    assert playing.server.told() == {}
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        playing.server.take("h1", playing.say("h1", b"\0"))

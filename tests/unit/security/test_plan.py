@@ -42,8 +42,8 @@ def test_the_widest_span_is_as_wide_as_64_bits_allow(members):
     span = Span.widest(members)
     assert members * (span.high - span.low) < 2**64
     Plan.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=span)
+    wider = Span(span.low, span.high + 1)
     with pytest.raises(Refusal, match="E-PLAN-SPAN"):
-        wider = Span(span.low, span.high + 1)
         Plan.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=wider)
 
 

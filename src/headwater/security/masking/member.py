@@ -75,6 +75,7 @@ class MaskedMember:
         self._cipher, self._mask_secret, self._seed = key_of(drawn(KEY_BYTES)), drawn(KEY_BYTES), drawn(KEY_BYTES)
         self._key = key_of(self._mask_secret)
         self._agreements: dict[bytes, bytes] = {}
+        self._dealt: dict[str, bytes] = {}
         self._log: list[tuple[bytes, bytes]] = []
         self._known = _Known()
         for told, answer in zip(parts[1::2], parts[2::2], strict=True):
@@ -211,10 +212,14 @@ class MaskedMember:
     def _split(self, known: _Known) -> dict[str, bytes]:
         """Return, for each holder, its share of the mask key followed by its share of the seed."""
         holders = sorted([*known.publics, self._name])
-        places = [self._plan.group.index(holder) + 1 for holder in holders]
-        drawn = expanding(self._secret, b"headwater shares", self._plan.digest)
-        keys, seeds = (split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed))
-        return {holder: keys[at] + seeds[at] for at, holder in enumerate(holders)}
+        if list(self._dealt) != holders:
+            places = [self._plan.group.index(holder) + 1 for holder in holders]
+            drawn = expanding(self._secret, b"headwater shares", self._plan.digest)
+            keys, seeds = (
+                split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed)
+            )
+            self._dealt = {holder: keys[at] + seeds[at] for at, holder in enumerate(holders)}
+        return self._dealt
 
     def _say_masked(self, known: _Known, values: Values) -> bytes:
         plan, own = self._plan, (self._name, public_of(self._key))

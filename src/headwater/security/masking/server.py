@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import CipherContext
 
-from headwater.security.desk import SEAL_BYTES, Desk
+from headwater.security.desk import SEAL_BYTES, Desk, Occasion
 from headwater.security.identity import framed, unframed
 from headwater.security.masking.graph import neighbourhoods, thresholds
 from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE, occasion
@@ -26,6 +26,7 @@ from headwater.types import Fixed
 __all__ = ["MaskedServer"]
 
 _PUBLICS, _SHARES, _MASKED, _AGREED, _OPENED = range(PHASES)
+_ANY_KEY = key_of(bytes(KEY_BYTES))
 
 
 class MaskedServer:
@@ -40,6 +41,7 @@ class MaskedServer:
             self._sum += unpack(parts[1], plan.length, 8 * self._sum.itemsize)
         self._over = bool(parts and parts[2] == b"over")
         self._opened = bool(parts and parts[2] == b"opened")
+        self._occasions: list[Occasion] = []
         self._hoods: Mapping[str, tuple[str, ...]] = {}
         self._heard = [_paired(part) for part in parts[3:]] if parts else [{}]
 
@@ -83,9 +85,10 @@ class MaskedServer:
     def take(self, sender: str, message: bytes) -> None:
         """Keep an answer; a masked vector is added and let go."""
         phase = len(self._heard) - 1
-        lists = [self._present(past) for past in range(phase)]
-        occasions = [occasion(self._plan, past, lists) for past in range(phase + 1)]
-        body = self._desk.take(occasions, sender, message, partial(self._form, phase, sender))
+        while len(self._occasions) <= phase:
+            lists = [self._present(past) for past in range(len(self._occasions))]
+            self._occasions.append(occasion(self._plan, len(lists), lists))
+        body = self._desk.take(self._occasions, sender, message, partial(self._form, phase, sender))
         if body is None:
             return
         if phase == _MASKED:
@@ -94,10 +97,10 @@ class MaskedServer:
 
     def close(self) -> None:
         """End the phase; see ``Server``."""
-        if self._over or self._opened:
+        if self._opened:
             return
         present = len(self._heard[-1])
-        if present < self._numbers.quorum:
+        if self._over or present < self._numbers.quorum:
             self._over = True
             raise aborted(present, self._numbers.quorum)
         if len(self._heard) < PHASES:
@@ -136,6 +139,10 @@ class MaskedServer:
             raise late(sender)
         if len(body) != self._expected(phase, sender):
             raise odd(sender)
+        if phase == _PUBLICS:
+            # A key that agrees with nobody would stop all its neighbours: its owner is left out instead.
+            for public in (body[:KEY_BYTES], body[KEY_BYTES:]):
+                shared_secret(_ANY_KEY, sender, public)
 
     def _expected(self, phase: int, sender: str) -> int:
         if phase == _PUBLICS:

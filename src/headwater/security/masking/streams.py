@@ -60,8 +60,9 @@ def expanding(secret: bytes, *info: bytes) -> Entropy:
 
 def add_masks(values: Ring, streams: Sequence[tuple[bool, CipherContext]]) -> None:
     """Add, in place, the streams marked True to the values and subtract the others, modulo the ring."""
-    zeros, buffer = memoryview(bytes(_CHUNK)), bytearray(_CHUNK + 15)
-    step = _CHUNK // values.itemsize
+    chunk = min(_CHUNK, max(values.nbytes, values.itemsize))
+    zeros, buffer = memoryview(bytes(chunk)), bytearray(chunk + 15)
+    step = chunk // values.itemsize
     for start in range(0, values.size, step):
         part = values[start : start + step]
         blank = zeros[: part.nbytes]
