@@ -14,7 +14,8 @@ the budget.
 **Writes / 写入**: `lake.knowledge.valuation`; asset `source_valuation`
 
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
-landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`.
+landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; `E-LEDGER-RUN`: the
+privacy budget would be overspent, nothing was released: `headwater ledger forecast` says how often sources still answer.
 """
 
 from airflow.sdk import Param, dag, task
@@ -23,7 +24,7 @@ from headwater.adapters.airflow import DEFAULTS, QUALITY, VALUATION, Tag, announ
 
 METHODS = [
     *("auto", "banzhaf", "exact", "information", "leave_one_out", "mean_field", "permutation"),
-    *("statistics", "stratified", "truncated"),
+    *("private_sums", "statistics", "stratified", "truncated"),
 ]
 
 PARAMS = {
@@ -48,8 +49,10 @@ PARAMS = {
         enum=METHODS,
         title="估值方法 / Valuation method",
         description=(
-            "auto：15 家以内精确，以上排列估计；information：信息量；banzhaf、leave_one_out：其他价值概念。/ "
-            "auto: exact up to 15 sources, permutations above; information: in nats; the others: by their concepts."
+            "auto：15 家以内精确，以上排列估计；information：信息量；banzhaf、leave_one_out：其他价值概念；"
+            "private_sums：差分隐私，先记账后发布。/ "
+            "auto: exact up to 15 sources, permutations above; information: in nats; the others: by their concepts; "
+            "private_sums: under differential privacy, debited before anything is released."
         ),
     ),
     "region": Param(

@@ -254,7 +254,7 @@ def test_every_parameter_is_a_form_field(dags: dict[str, Any]) -> None:
 def test_every_way_to_value_is_offered_but_those_that_need_more(dags: dict[str, Any]) -> None:
     """Retraining needs the records; sums need a protection handed in."""
     field = next(field for dag_id, name, field in forms(dags) if (dag_id, name) == ("value_sources", "method"))
-    assert set(field["enum"]) == set(approaches()) - {"retraining", "sums"}
+    assert set(field["enum"]) == {*approaches(), "private_sums"} - {"retraining", "sums"}
 
 
 @pytest.mark.parametrize(

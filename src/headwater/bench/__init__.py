@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, faults, grouping, quality, valuation
+from headwater.bench import claims, coding, faults, grouping, ledger, quality, valuation
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -15,5 +15,6 @@ BENCHES.register("claims")(claims.run)
 BENCHES.register("coding")(coding.run)
 BENCHES.register("faults")(faults.run)
 BENCHES.register("grouping")(grouping.run)
+BENCHES.register("ledger")(ledger.run)
 BENCHES.register("quality")(quality.run)
 BENCHES.register("valuation")(valuation.run)

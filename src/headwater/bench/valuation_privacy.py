@@ -45,12 +45,12 @@ Rng = np.random.Generator
 
 @dataclass
 class _Account:
-    """A ledger in memory that allows everything and adds up what was spent."""
+    """A ledger in memory that allows everything and counts the releases."""
 
-    spent: float = 0.0
+    releases: int = 0
 
-    def debit(self, source: SourceId, *, epsilon: float, delta: float, purpose: str) -> None:
-        self.spent += epsilon
+    def debit(self, source: SourceId, *, noise: float, purpose: str) -> None:
+        self.releases += 1
 
 
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:

@@ -15,7 +15,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headwater.cli import audit, contract, deliveries, extremes, group, indicator, price, reference, review, warehouse
+from headwater.cli import (
+    audit,
+    contract,
+    deliveries,
+    extremes,
+    group,
+    indicator,
+    ledger,
+    price,
+    reference,
+    review,
+    warehouse,
+)
 from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
@@ -45,6 +57,7 @@ app.add_typer(reference.app, name="reference")
 app.add_typer(group.plan, name="plan")
 app.add_typer(price.policy, name="policy")
 app.add_typer(indicator.app, name="indicator")
+app.add_typer(ledger.app, name="ledger")
 
 
 class BenchSize(StrEnum):

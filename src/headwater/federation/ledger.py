@@ -14,12 +14,13 @@ class Ledger(Protocol):
     was refused must not be released.
     """
 
-    def debit(self, source: SourceId, *, epsilon: float, delta: float, purpose: str) -> None:
-        """Spend ``epsilon`` and ``delta`` of a source, or refuse with E-LEDGER-SPENT and leave the ledger as it was.
+    def debit(self, source: SourceId, *, noise: float, purpose: str) -> None:
+        """Spend what a Gaussian release costs a source, or refuse with E-LEDGER-SPENT and leave the ledger as it was.
 
         Parameters
         ----------
-        epsilon, delta : privacy loss of the release, added to what is spent; epsilon > 0
-        purpose : what is released and for which task, kept in the ledger
+        noise : standard deviation in L2 sensitivities to one record exchanged for another; of several releases, that of
+            the one release to which they compose
+        purpose : what is released and for which task, in words
         """
         ...

@@ -13,7 +13,7 @@ import math
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr
 
-__all__ = ["delta_of", "noise_for"]
+__all__ = ["delta_of", "epsilon_of", "noise_for"]
 
 
 def delta_of(epsilon: float, noise: float) -> float:
@@ -23,7 +23,8 @@ def delta_of(epsilon: float, noise: float) -> float:
     1e-05
     """
     near, far = 1 / (2 * noise) - epsilon * noise, -1 / (2 * noise) - epsilon * noise
-    return float(ndtr(near) - math.exp(epsilon + float(log_ndtr(far))))
+    # Of a large loss the exponent, which may be great, is taken together with the tail, which is as small.
+    return float(ndtr(near) - math.exp(min(epsilon + float(log_ndtr(far)), 0.0)))
 
 
 def noise_for(epsilon: float, delta: float) -> float:
@@ -34,3 +35,20 @@ def noise_for(epsilon: float, delta: float) -> float:
     while delta_of(epsilon, high) > delta:
         high *= 2
     return float(brentq(lambda noise: delta_of(epsilon, noise) - delta, low, high, xtol=1e-12)) * (1 + 1e-9)
+
+
+def epsilon_of(noise: float, delta: float) -> float:
+    """Return the smallest ε ≥ 0 at which noise of this many sensitivities is (ε, δ)-private; 0 < δ < 1.
+
+    >>> round(epsilon_of(3.7304, 1e-5), 3)
+    1.0
+    """
+    if not (noise > 0 and 0 < delta < 1):
+        raise ValueError("noise must be above 0, and delta between 0 and 1")
+    if delta_of(0.0, noise) <= delta:
+        return 0.0
+    high = 1.0
+    while delta_of(high, noise) > delta:
+        high *= 2
+    # The root is searched for to a hair and then passed, so that what is told is never too small.
+    return float(brentq(lambda epsilon: delta_of(epsilon, noise) - delta, 0.0, high, xtol=1e-12)) * (1 + 1e-9) + 1e-12

@@ -13,12 +13,21 @@ from headwater.adapters.learners import Ridge
 from headwater.content import models
 from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, Remembering, ask
+from headwater.security import MASKED
+from headwater.security.events import Gaussian, NonPrivate
 from headwater.statistics import Statistic
+from headwater.statistics.gaussian import noise_for
+from headwater.steps.ledger import Books
 from headwater.types import SourceId
 from headwater.valuation import Exchange, GramUtility, Target, Valuation, cautious, select
 from headwater.valuation import value as valued
+from headwater.valuation.utilities import PrivateSums
+from headwater.valuation.value import Approach
 
-__all__ = ["SourceValue", "ValueReport", "game_of", "ridge_of", "value"]
+__all__ = ["PRIVATE", "SourceValue", "ValueReport", "game_of", "ridge_of", "value"]
+
+PRIVATE = "private_sums"
+"""The method under which every source spends privacy, and is asked nothing that would cost more."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,9 @@ class ValueReport:
     sources : by falling value
     refused : sources that gave no usable answer, and why
     small : hospitals below ``min_stays``, with their stays
-    r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``
+    r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``; under
+        privacy nobody knows ``selected``, and ``all`` is estimated from noisy sums
+    epsilon : privacy spent by every source, at the δ of its requirement; None where values are not private
     evaluations : coalitions whose utility was computed
     mlflow_run : where the run is recorded
     """
@@ -67,6 +78,7 @@ class ValueReport:
     r2: Mapping[str, float]
     evaluations: int
     mlflow_run: str
+    epsilon: float | None = None
 
     @property
     def selected(self) -> tuple[SourceId, ...]:
@@ -88,6 +100,7 @@ class ValueReport:
             "small": len(self.small),
             "bytes_per_source": max(line.bytes for line in self.sources),
             **{f"r2_{name}": number for name, number in self.r2.items()},
+            "epsilon": self.epsilon,
             "mlflow_run": self.mlflow_run,
         }
 
@@ -110,7 +123,8 @@ def value(
     Parameters
     ----------
     budget : most sources to choose; one whose value is not above 0 beyond its interval is never chosen
-    method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above
+    method : a name that ``headwater.valuation.value`` takes; ``auto``: exact up to 15 sources, sampled above;
+        ``private_sums``: every source spends the ε that its requirement allows a release, debited before it is asked
     min_stays : fewer stays make no source
     """
     learner = ridge_of(home, task)
@@ -118,7 +132,7 @@ def value(
         knowledge.prepare(connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
-        found = _play(region, learner, method=method, budget=budget, seed=run.seed)
+        found = _play(home, region, learner, method=method, budget=budget, seed=run.seed)
         mlflow_run = mlflow.record(home, _entry(run, task, found, budget=budget))
         knowledge.replace(connection, "valuation", key=run.key(task, region.name), rows=_rows(run, found))
     return ValueReport(
@@ -134,6 +148,7 @@ def value(
         r2=found.r2,
         evaluations=found.valuation.evaluations,
         mlflow_run=mlflow_run,
+        epsilon=found.valuation.exchange.epsilon,
     )
 
 
@@ -159,13 +174,19 @@ def game_of(target: Target, statistics: Mapping[SourceId, Statistic]) -> GramUti
     )
 
 
-def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
+def _play(home: Home, region: Region, learner: Ridge, *, method: str, budget: int, seed: int) -> _Found:
     if not region.sources:
         raise _no_sources(region)
     spec, own = learner.model.spec, region.target
     target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
+    if method == PRIVATE:
+        return _privately(region, target, Books(home, "valuation"), budget=budget, seed=seed)
+    return _openly(region, target, Books(home, "valuation", "clear"), method=method, budget=budget, seed=seed)
+
+
+def _openly(region: Region, target: Target, books: Books, *, method: str, budget: int, seed: int) -> _Found:
     # Whatever the utility that values, a set is chosen by R²; for that no source is asked the same thing twice.
-    federation = Remembering(InProcess(region.sources))
+    federation = Remembering(InProcess(books.guarded(region.sources, NonPrivate())))
     valuation = valued(federation, target, method=method, feature_map="linear", rng=np.random.default_rng(seed))
     game = game_of(target, ask(federation, target.question, sources=valuation.players).statistics)
     selection = select(
@@ -177,6 +198,22 @@ def _play(region: Region, learner: Ridge, *, method: str, budget: int, seed: int
     r2 = dict(zip(("target_only", "selected", "all"), absolute.tolist(), strict=True))
     # The lake has always called the methods over statistics by their own names.
     return _Found(region, replace(valuation, method=valuation.method.removeprefix("statistics/")), lines, r2)
+
+
+def _privately(region: Region, target: Target, books: Books, *, budget: int, seed: int) -> _Found:
+    """Value under privacy: the whole budget is reserved first, and nothing is asked that would cost more."""
+    sources = [source.source_id for source in region.sources]
+    epsilon, delta = books.terms(sources)
+    noise = noise_for(epsilon, delta)
+    books.reserve(sources, noise=noise)
+    federation = InProcess(books.guarded(region.sources, Gaussian(noise)))
+    private = Approach(PrivateSums(books, epsilon, delta, protection=MASKED))
+    valuation = valued(federation, target, method=private, feature_map="linear", rng=np.random.default_rng(seed))
+    # Without exact statistics there is no R² of a set to choose by; what is worth something is taken by its value.
+    worth = [source for source in valuation.ranked() if valuation.low[valuation.players.index(source)] > 0]
+    lines = tuple(_line(region, valuation, source, tuple(worth[:budget])) for source in valuation.ranked())
+    alone = float(game_of(target, {}).r2(np.zeros((1, 0), dtype=bool))[0])
+    return _Found(region, valuation, lines, {"target_only": alone, "all": alone + float(valuation.values.sum())})
 
 
 def _line(region: Region, valuation: Valuation, source: SourceId, chosen: tuple[SourceId, ...]) -> SourceValue:

@@ -1,4 +1,4 @@
-"""A policy's YAML as it is read: every value knows its file, its line and its path, and numbers are exact.
+"""YAML that people write, as it is read: every value knows its file, its line and its path, and numbers are exact.
 
 YAML's own reading would turn ``0.1`` into a binary fraction and let a repeated key win silently, so scalars stay text
 until a reader asks for what they must be.
@@ -6,7 +6,7 @@ until a reader asks for what they must be.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
@@ -15,7 +15,7 @@ import yaml
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["Entry", "PolicyRefusal", "read_tree"]
+__all__ = ["POLICY", "Document", "Entry", "PolicyRefusal", "read_tree"]
 
 _DAY = ("a day such as 2025-01-31", "形如 2025-01-31 的日期")
 _DEEPEST = 50
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
 
 class PolicyRefusal(Refusal):
-    """A policy's text that is refused at a place.
+    """A text that is refused at a place.
 
     Parameters
     ----------
@@ -37,8 +37,27 @@ class PolicyRefusal(Refusal):
 
 
 @dataclass(frozen=True)
+class Document:
+    """What kind of text is read, as its refusals call it.
+
+    Parameters
+    ----------
+    code : of all refusals of its form
+    name : shown to people
+    page : where an example stands
+    """
+
+    code: str
+    name: Message
+    page: str
+
+
+POLICY = Document("E-POLICY", Message("付费政策", "payment policy"), "docs/payment.md")
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One value of a policy file.
+    """One value of a file.
 
     Parameters
     ----------
@@ -50,6 +69,7 @@ class Entry:
     node: yaml.Node
     file: str
     path: str = ""
+    document: Document = POLICY
 
     @property
     def where(self) -> str:
@@ -67,9 +87,9 @@ class Entry:
             raise self.wrong("a mapping", "映射（键: 值）")
         seen: set[str] = set()
         for key, value in self.node.value:
-            entry = Entry(value, self.file, f"{self.path}.{key.value}".lstrip("."))
+            entry = replace(self, node=value, path=f"{self.path}.{key.value}".lstrip("."))
             if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-                raise Entry(key, self.file, entry.path).wrong("a key that stands once", "只出现一次的键")
+                raise replace(entry, node=key).wrong("a key that stands once", "只出现一次的键")
             seen.add(key.value)
             yield key.value, entry
 
@@ -89,7 +109,7 @@ class Entry:
         """Return the values of a list."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.wrong("a list", "列表")
-        return [Entry(node, self.file, f"{self.path}[{place}]") for place, node in enumerate(self.node.value)]
+        return [replace(self, node=node, path=f"{self.path}[{place}]") for place, node in enumerate(self.node.value)]
 
     def each(self) -> list["Entry"]:
         """Return the values of a list, or the one value that stands in its place."""
@@ -156,20 +176,23 @@ class Entry:
     def wrong(self, must_en: str, must_zh: str) -> PolicyRefusal:
         """Return the refusal of this value: where it stands and what it must be."""
         return PolicyRefusal(
-            "E-POLICY",
-            Message(f"付费政策有误：{self.where}。", f"The payment policy is wrong at {self.where}."),
+            self.document.code,
+            Message(
+                f"{self.document.name.zh}有误：{self.where}。", f"The {self.document.name.en} is wrong at {self.where}."
+            ),
             Message(f"应为：{must_zh}。", f"It must be {must_en}."),
             at=self.at,
         )
 
 
-def read_tree(text: str, *, file: str) -> Entry:
-    """Return the root of a policy's text, which must be one YAML document.
+def read_tree(text: str, *, file: str, document: Document = POLICY) -> Entry:
+    """Return the root of a text, which must be one YAML document.
 
     Raises
     ------
     Refusal
-        ``E-POLICY`` with the line, when the text is no YAML or uses anchors, whose repetition no reader would see
+        with the document's code and the line, when the text is no YAML or uses anchors, whose repetition no reader
+        would see
     """
     try:
         node = _composed(text)
@@ -177,12 +200,14 @@ def read_tree(text: str, *, file: str) -> Entry:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else file
         raise PolicyRefusal(
-            "E-POLICY",
-            Message(f"付费政策 {place} 不是合法的 YAML。", f"The payment policy {place} is no valid YAML."),
-            Message("按 docs/payment.md 的示例修正该行。", "Mend that line after the example in docs/payment.md."),
+            document.code,
+            Message(
+                f"{document.name.zh} {place} 不是合法的 YAML。", f"The {document.name.en} {place} is no valid YAML."
+            ),
+            Message(f"按 {document.page} 的示例修正该行。", f"Mend that line after the example in {document.page}."),
             at=(mark.line + 1, mark.column + 1) if mark else None,
         ) from error
-    return Entry(node, file)
+    return Entry(node, file, document=document)
 
 
 def _composed(text: str) -> yaml.Node:

@@ -117,7 +117,7 @@ class PrivateSums:
         kept = []
         for source in sums.sources:
             try:
-                self.ledger.debit(source, epsilon=self.epsilon, delta=self.delta, purpose=purpose)
+                self.ledger.debit(source, noise=noise_for(self.epsilon, self.delta), purpose=purpose)
             except HeadwaterError as error:
                 sums.refused[source] = error
             else:

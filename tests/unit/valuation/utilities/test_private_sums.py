@@ -26,10 +26,10 @@ class _Ledger:
     events: list = field(default_factory=list)
     empty: tuple = ()
 
-    def debit(self, source, *, epsilon, delta, purpose):
+    def debit(self, source, *, noise, purpose):
         if source in self.empty:
             raise Refusal("E-LEDGER-SPENT", Message("额度已用完。", "Nothing is left."), Message("请等待。", "Wait."))
-        self.events.append(("debit", source, epsilon, delta))
+        self.events.append(("debit", source, noise))
 
 
 @dataclass
@@ -85,7 +85,7 @@ def test_everyone_is_debited_before_anything_is_released(told):
     kinds = [event[0] for event in told[1]]
     assert kinds[:10] == ["debit"] * 10
     assert set(kinds[10:]) == {"released"}
-    assert {event[1:] for event in told[1][:10]} == {(f"h{place:02d}", 1.0, 1e-5) for place in range(10)}
+    assert {event[1:] for event in told[1][:10]} == {(f"h{place:02d}", noise_for(1.0, 1e-5)) for place in range(10)}
 
 
 def test_noise_of_all_releases_together_is_what_was_debited(told):

@@ -1,0 +1,288 @@
+"""The privacy ledger of an installation: a run's releases are reserved, what is spent is shown, foreseen and proven."""
+
+import hashlib
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from headwater.adapters import accounting, ledger, postgres
+from headwater.adapters.home import Home
+from headwater.adapters.ledger import Account, Balance, Debit, Entry
+from headwater.content.requirements import read_requirements, requirement_for
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation import Source
+from headwater.security.events import Event, Gaussian, from_json, to_json
+from headwater.security.guarded import Guarded
+from headwater.security.requirement import Release, Requirement
+from headwater.security.tally import NOTHING, Tally
+from headwater.statistics.gaussian import noise_for
+from headwater.types import SourceId
+
+__all__ = ["Books", "Foreseen", "Forecast", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
+
+
+def _open(home: Home) -> postgres.Connection:
+    """Connect so that every debit is on disk when it returns."""
+    postgres.prepare_once(home)
+    connection = postgres.connect(home, autocommit=True)
+    # An installation that was set up before there was a ledger has no such table until it is prepared again.
+    if connection.execute("select to_regclass('ops.privacy_entry')").fetchone() == (None,):
+        postgres.prepare(home)
+    return connection
+
+
+def requirements(home: Home) -> tuple[Requirement, ...]:
+    """Return what the sources of this installation require."""
+    return read_requirements(home.project / "dbt_project" / "requirements")
+
+
+@dataclass(eq=False)
+class Books:
+    """The ledger as one execution of one step sees it: a ``federation.Ledger``.
+
+    What was reserved for the run is used up first; whatever comes beyond is debited when it comes. Noise is drawn anew
+    whenever a step is executed, so every execution has a name of its own and pays again: a task that was killed and
+    runs a second time may have released something the first time.
+
+    Parameters
+    ----------
+    purpose : of every release, as requirements call it
+    protection : how the releases travel
+    execution : never used twice
+    """
+
+    home: Home
+    purpose: str
+    protection: str = "masked"
+    execution: str = field(default_factory=lambda: secrets.token_hex(16))
+    _reserved: dict[SourceId, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    _count: int = 0
+
+    def terms(self, sources: Sequence[SourceId]) -> tuple[float, float]:
+        """Return the largest ε and δ of a release that all sources allow; one without a requirement is refused."""
+        known = requirements(self.home)
+        rules = [requirement_for(known, source, self.purpose) for source in sources]
+        return min(rule.purposes[self.purpose].release for rule in rules), min(rule.delta for rule in rules)
+
+    def guarded(self, sources: Sequence[Source], event: Event) -> list[Source]:
+        """Return the sources, each of which answers only as its requirement permits a release like this."""
+        known = requirements(self.home)
+        return [
+            Guarded(
+                source,
+                requirement_for(known, source.source_id, self.purpose),
+                Release(self.execution, source.source_id, self.purpose, event, protection=self.protection),
+            )
+            for source in sources
+        ]
+
+    def reserve(self, sources: Sequence[SourceId], *, noise: float) -> None:
+        """Debit one Gaussian release of every source before the run starts, or refuse the run with the numbers."""
+        event = Gaussian(noise)
+        with _open(self.home) as connection:
+            ledger.reserve(connection, self._debits(sources, event), at=ledger.clock(connection))
+        for source in sources:
+            self._reserved[source].append(event)
+
+    def debit(self, source: SourceId, *, noise: float, purpose: str) -> None:
+        """Let a release go that was reserved, or debit it."""
+        event = Gaussian(noise)
+        if event in self._reserved[source]:
+            self._reserved[source].remove(event)
+            return
+        with _open(self.home) as connection:
+            ledger.reserve(connection, self._debits([source], event), at=ledger.clock(connection))
+
+    def _debits(self, sources: Sequence[SourceId], event: Event) -> list[Debit]:
+        known = requirements(self.home)
+        self._count += 1
+        return [
+            Debit(
+                Release(f"{self.execution}/{self._count}", source, self.purpose, event, protection=self.protection),
+                requirement_for(known, source, self.purpose),
+            )
+            for source in sources
+        ]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is spent: balances with at least one release."""
+
+    balances: tuple[Balance, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; ``''`` for all tiers or purposes."""
+        return {
+            "balances": [
+                asdict(one.account)
+                | {name: getattr(one, name) for name in ("delta", "cap", "spent", "releases", "requirement")}
+                | {"left": one.cap - one.spent}
+                for one in self.balances
+            ]
+        }
+
+
+def show(home: Home, *, source: SourceId | None = None, month: str | None = None) -> Shown:
+    """Return what is spent, by source, purpose, tier and period.
+
+    Parameters
+    ----------
+    month : such as ``2026-11``; None for the running one. What was ever spent is shown as well.
+    """
+    with _open(home) as connection:
+        periods = {month or f"{ledger.clock(connection):%Y-%m}", "lifetime"}
+        found = ledger.balances(connection, source=source)
+    return Shown(tuple(one for one in found if one.account.period in periods and one.releases))
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """How often one source can still answer for one purpose.
+
+    Parameters
+    ----------
+    event : the usual one, as JSON
+    epsilon : what it costs alone
+    month, lifetime : how many more fit
+    """
+
+    source_id: SourceId
+    purpose: str
+    event: str
+    epsilon: float
+    month: int
+    lifetime: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How many more releases fit, by source and purpose."""
+
+    lines: tuple[Foreseen, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"forecast": [asdict(line) for line in self.lines]}
+
+
+def forecast(home: Home, *, source: SourceId | None = None, epsilon: float | None = None) -> Forecast:
+    """Return how many more releases of the usual kind fit under the caps that hold now.
+
+    Parameters
+    ----------
+    epsilon : take a Gaussian release of this ε at the requirement's δ instead of each account's most frequent event
+    """
+    known = requirements(home)
+    with _open(home) as connection:
+        month = f"{ledger.clock(connection):%Y-%m}"
+        tallies = {one.account: one.tally for one in ledger.balances(connection, source=source)}
+        usual: dict[tuple[SourceId, str], Counter[str]] = defaultdict(Counter)
+        for entry in ledger.entries(connection, source=source):
+            usual[entry.source_id, entry.purpose][entry.event] += 1
+    lines = []
+    for (name, purpose), events in sorted(usual.items()):
+        try:
+            rule = requirement_for(known, name, purpose)
+        except Refusal:
+            # What a source has withdrawn since then it will not answer again.
+            continue
+        most = max(events.items(), key=lambda item: (item[1], item[0]))[0]
+        event = Gaussian(noise_for(epsilon, rule.delta)) if epsilon else from_json(most)
+        lines.append(_foreseen(tallies, rule, (name, purpose, month), event))
+    return Forecast(tuple(lines))
+
+
+def _foreseen(
+    tallies: dict[Account, Tally], rule: Requirement, of: tuple[SourceId, str, str], event: Event
+) -> Foreseen:
+    source, purpose, month = of
+    fitting = {}
+    for period in (month, "lifetime"):
+        counts = []
+        for name, caps in (("", rule.caps), (purpose, rule.purposes[purpose])):
+            tally = tallies.get(Account(rule.patients, source, "", name, period), NOTHING)
+            cap = caps.lifetime if period == "lifetime" else caps.month
+            counts.append(accounting.fits(tally, event, delta=rule.delta, cap=cap))
+        fitting[period] = min(counts)
+    ever = fitting["lifetime"]
+    alone = accounting.epsilon(NOTHING.plus(event), rule.delta)
+    return Foreseen(source, purpose, to_json(event), alone, min(fitting[month], ever), ever)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of computing every balance again from the entries.
+
+    Parameters
+    ----------
+    head : SHA-256 over the digests of all entries, in their order
+    faults : whatever differs, empty when all is as it was told
+    """
+
+    entries: int
+    balances: int
+    head: str
+    faults: tuple[Message, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is as it was told."""
+        return not self.faults
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | {"holds": self.holds}
+
+
+def prove(home: Home) -> Proof:
+    """Compute every balance again from the entries, in one snapshot of the database, and compare."""
+    counts: dict[Account, Counter[str]] = defaultdict(Counter)
+    faults, number, head = [], 0, hashlib.sha256()
+    with _open(home) as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        balances = ledger.balances(connection)
+        for entry in ledger.entries(connection):
+            number += 1
+            head.update(entry.digest.encode())
+            faults += _faults(entry)
+            for account in entry.accounts:
+                counts[account][entry.event] += 1
+    told = {one.account: one for one in balances}
+    for account in sorted(counts.keys() | told.keys()):
+        one, tally = told.get(account), _composed(counts[account])
+        if one is None or (one.tally, one.releases) != (tally, counts[account].total()):
+            faults.append(_differs(account, "合计", "tally"))
+        elif not accounting.epsilon(tally, one.delta) <= one.spent * (1 + 1e-9) <= one.cap * (1 + 1e-9):
+            faults.append(_differs(account, "ε", "epsilon"))
+    return Proof(number, len(balances), head.hexdigest(), tuple(faults))
+
+
+def _composed(events: Counter[str]) -> Tally:
+    tally = NOTHING
+    for text, times in events.items():
+        try:
+            tally = tally.plus(from_json(text), times)
+        except HeadwaterError:
+            # Told as a fault of its entry.
+            continue
+    return tally
+
+
+def _faults(entry: Entry) -> list[Message]:
+    if hashlib.sha256(entry.body.encode()).hexdigest() != entry.digest:
+        return Message(
+            f"第 {entry.entry_id} 条内容与摘要不符。", f"Entry {entry.entry_id} is not what its digest says."
+        )
+    try:
+        from_json(entry.event)
+    except HeadwaterError:
+        return [Message(f"第 {entry.entry_id} 条的事件不认识。", f"The event of entry {entry.entry_id} is unknown.")]
+    return []
+
+
+def _differs(account: Account, zh: str, en: str) -> Message:
+    where = " · ".join(one or "*" for one in (account.source_id, account.purpose, account.tier, account.period))
+    return Message(f"账户 {where} 的{zh}与明细不符。", f"The {en} of {where} is not that of its entries.")

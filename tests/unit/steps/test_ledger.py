@@ -1,0 +1,153 @@
+"""Values under privacy through the ledger of an installation; what is shown, foreseen and proven of it."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.adapters import ledger, postgres
+from headwater.adapters.knowledge import Run
+from headwater.cli.main import app
+from headwater.errors import Refusal
+from headwater.federation import GramQuestion, TableSource
+from headwater.federation.private import NoisyScore, NoisySquares
+from headwater.security.events import Gaussian
+from headwater.statistics.gaussian import noise_for
+from headwater.steps.ledger import Books, forecast, prove, show
+from headwater.steps.value import PRIVATE, value
+
+SOURCES = [f"H{place:02d}" for place in range(1, 11)]
+NOISE = noise_for(1.0, 1e-6)
+
+
+def occasion(name: str) -> Run:
+    return Run(name, datetime(2026, 1, 5, 8, 0, tzinfo=UTC), 3, "值")
+
+
+@pytest.fixture(scope="module")
+def home(region_home):
+    return region_home
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return set()
+
+
+@pytest.fixture(scope="module")
+def report(home, asked):
+    answer = TableSource.answer
+
+    def watched(source, question):
+        asked.add(type(getattr(question, "question", question)))
+        return answer(source, question)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableSource, "answer", watched)
+        return value(home, run=occasion("private"), method=PRIVATE, min_stays=50)
+
+
+def test_every_source_is_debited_what_its_requirement_allows_one_release(home, report):
+    assert report.epsilon == 1.0
+    assert report.method == "privatesums/mean_field"
+    with postgres.connect(home) as connection:
+        found = list(ledger.entries(connection))
+    assert sorted(entry.source_id for entry in found) == SOURCES
+    assert {entry.event for entry in found} == {f'{{"kind":"gaussian","noise":{NOISE!r}}}'}
+    assert {entry.purpose for entry in found} == {"valuation"}
+
+
+def test_the_set_is_chosen_by_values_alone_and_no_exact_statistic_was_asked_for(report, asked):
+    # GramQuestion is what ``Ready`` asks whether and how many; its answer holds no statistic.
+    assert asked == {GramQuestion, NoisySquares, NoisyScore}
+    assert set(report.r2) == {"target_only", "all"}
+    assert len(report.selected) <= 8
+
+
+def test_the_lake_says_what_was_found(home, report):
+    assert {line.source for line in report.sources} == set(SOURCES)
+    assert report.to_dict()["epsilon"] == 1.0
+
+
+def test_what_is_shown_foreseen_and_proven_agrees(home, report):
+    mine = [one for one in show(home, source="H01").balances if one.account.period == "lifetime"]
+    assert {(one.account.purpose, one.account.tier) for one in mine} == {
+        ("", ""),
+        ("valuation", ""),
+        ("valuation", "region"),
+    }
+    assert all(one.spent == pytest.approx(1.0) for one in mine)
+    (line,) = forecast(home, source="H01").lines
+    assert (line.month, line.purpose) == (2, "valuation")
+    assert line.lifetime > 50
+    proof = prove(home)
+    assert proof.holds
+    assert (proof.entries, proof.balances) == (10, 60)
+
+
+def test_the_run_that_would_overspend_is_refused_before_anything_is_asked_and_forecast_knew(home, report):
+    (line,) = forecast(home, source="H01").lines
+    for _ in range(line.month):
+        Books(home, "valuation").reserve(SOURCES, noise=NOISE)
+    before = prove(home).entries
+    with pytest.raises(Refusal) as refusal:
+        value(home, run=occasion("too much"), method=PRIVATE, min_stays=50)
+    assert refusal.value.code == "E-LEDGER-RUN"
+    assert "above the cap 2" in refusal.value.reason.en
+    assert "上限 2" in refusal.value.reason.zh
+    assert prove(home).entries == before
+    assert forecast(home, source="H01").lines[0].month == 0
+
+
+def test_what_was_reserved_is_used_up_once_and_then_debited_anew(home, report):
+    books = Books(home, "aggregation")
+    books.reserve(["H01"], noise=20.0)
+    before = prove(home).entries
+    books.debit("H01", noise=20.0, purpose="a sum")
+    assert prove(home).entries == before
+    books.debit("H01", noise=20.0, purpose="another sum")
+    assert prove(home).entries == before + 1
+
+
+def test_an_execution_that_is_repeated_pays_again(home, report):
+    before = prove(home).entries
+    for _ in range(2):
+        Books(home, "aggregation").debit("H02", noise=20.0, purpose="a sum")
+    assert prove(home).entries == before + 2
+
+
+def test_a_changed_balance_and_a_lost_entry_are_found(home, report):
+    with postgres.connect(home, autocommit=True) as connection:
+        connection.execute("update ops.privacy_balance set spent = spent / 2 where source_id = 'H03'")
+        faults = [fault.en for fault in prove(home).faults]
+        connection.execute("update ops.privacy_balance set spent = spent * 2 where source_id = 'H03'")
+        assert len(faults) == 6
+        assert all("H03" in fault for fault in faults)
+        connection.execute("alter table ops.privacy_entry disable trigger all")
+        connection.execute("update ops.privacy_entry set event = replace(event, '4', '9') where source_id = 'H04'")
+        assert any("digest" in fault.en for fault in prove(home).faults)
+        connection.execute("update ops.privacy_entry set event = replace(event, '9', '4') where source_id = 'H04'")
+        connection.execute("alter table ops.privacy_entry enable trigger all")
+
+
+def test_commands_tell_it_in_eighty_columns_and_as_json(home, report, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("HEADWATER_HOME", str(home.root))
+    monkeypatch.setenv("HEADWATER_PROJECT", str(home.project))
+    run = CliRunner().invoke
+    shown = run(app, ["ledger", "show", "--source", "H01"])
+    assert shown.exit_code == 0
+    assert "valuation" in shown.output
+    assert max(map(len, shown.output.splitlines())) <= 80
+    assert json.loads(run(app, ["ledger", "show", "--json"]).output)["balances"]
+    assert json.loads(run(app, ["ledger", "forecast", "--json"]).output)["forecast"]
+    assert "more ever" in run(app, ["ledger", "forecast"]).output
+    assert run(app, ["ledger", "prove"]).exit_code in (0, 1)
+
+
+def test_a_source_answers_only_what_its_requirement_permits(home):
+    assert Gaussian(NOISE) == Gaussian(NOISE)
+    with pytest.raises(Refusal) as refusal:
+        Books(home, "advertising").reserve(["H01"], noise=NOISE)
+    assert refusal.value.code == "E-REQUIREMENT-NONE"
