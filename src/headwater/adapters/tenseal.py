@@ -10,7 +10,6 @@ Encryption draws from SEAL's own generator, seeded by the operating system, not 
 
 import hashlib
 import struct
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
