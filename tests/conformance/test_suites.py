@@ -91,7 +91,7 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
             headwater.security,
             {name for name in PROTECTIONS if name not in ADAPTED},
             {
-                *("audit", "events", "guarded", "requirement", "tally"),
+                *("audit", "divergence", "events", "guarded", "requirement", "tally"),
                 *("desk", "identity", "limbs", "masking", "noise", "packing", "plan", "protection", "refusals"),
                 *("gaussian_noise", "shared_noise"),
             },
