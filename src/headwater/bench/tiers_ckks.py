@@ -1,4 +1,4 @@
-"""Encrypted sums: a source's bytes and time, exactness, and the tier's addition, beside plain TenSEAL (A4, its part)."""
+"""Encrypted sums: a source's bytes and time, exactness, the tier's addition, beside plain TenSEAL (A4, its part)."""
 
 import secrets
 import time

@@ -46,9 +46,9 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
             holds=worst <= 0.1 and kept and caught,
             baseline=baseline,
             n=_MILLION,
-            note="CPU time of one million draws from AES-128 in counter mode, best of several, tables ready; slowest of "
-            f"both distributions at deviations of {_DEVIATIONS} steps; audit: least ε (95 %) at δ = {_DELTA:g} of noise "
-            "that claims 1, and of twins with half the noise"
+            note="CPU time of one million draws from AES-128 in counter mode, best of several, tables ready; slowest "
+            f"of both distributions at deviations of {_DEVIATIONS} steps; audit: least ε (95 %) at δ = {_DELTA:g} of "
+            "noise that claims 1, and of twins with half the noise"
             + ("" if "diffprivlib" in baseline else "; diffprivlib is not installed"),
             also={"seconds": seconds, "tables": _tables(), "least_epsilon": found},
         )
@@ -110,7 +110,7 @@ def _ordinary() -> dict[str, float]:
 
 
 def _library() -> dict[str, float]:
-    """Return seconds that diffprivlib's discrete Gaussian would take, from a few hundred draws, where it is installed."""
+    """Return seconds that diffprivlib's discrete Gaussian would take, from a few hundred draws, if it is installed."""
     try:
         mechanisms = importlib.import_module("diffprivlib.mechanisms")
     except ImportError:
