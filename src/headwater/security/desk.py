@@ -103,8 +103,6 @@ class Desk:
             raise unsigned(sender)
         first = self.seen.get((signed, sender))
         if first is not None:
-            if first[SEAL_BYTES:] == trace[SEAL_BYTES:]:
-                return None
             raise Equivocation(Evidence(sender, occasions[signed], first, trace))
         if signed < phase:
             raise late(sender)

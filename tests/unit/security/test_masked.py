@@ -310,6 +310,32 @@ def test_with_a_lower_quorum_two_lists_would_open_both_secrets():
         assert playing.say("h0", _opening(playing, survivors, survivors[:4]))
 
 
+def test_agreement_is_on_who_gave_shares_too():
+    playing = _at_agreement()
+    survivors = playing.names[:6]
+    _tell_survivors(playing, "h0", survivors)
+    sound = _opening(playing, survivors, survivors[:5])
+    present = (playing.names, survivors, survivors)
+    other = sealed(occasion(playing.plan, 3, present), "h4", playing.identities["h4"], b"")
+    place = 1 + playing.plan.bitmap_bytes + 4 * 64
+    with pytest.raises(Refusal, match="E-ROUND-LISTS"):
+        playing.say("h0", sound[:place] + other + sound[place + 64 :])
+    assert playing.say("h0", sound)
+
+
+def test_who_gave_no_shares_gives_no_vector():
+    playing = Round(NAMES)
+    playing.phase()
+    playing.phase(["h6"])
+    body = playing.say("h0", playing.server.told()["h0"])[64:]
+    lists = (playing.names, playing.names[:6])
+    message = sealed(occasion(playing.plan, 2, lists), "h6", playing.identities["h6"], body)
+    before = playing.server.to_bytes()
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        playing.server.take("h6", message)
+    assert playing.server.to_bytes() == before
+
+
 def test_a_vector_signed_for_other_lists_is_not_opened():
     playing = _at_agreement()
     survivors = playing.names[:6]
@@ -396,31 +422,37 @@ def test_changed_messages_are_refused_by_the_server_unmoved(phase, place, change
     assert playing.server.to_bytes() == before
 
 
-def _wrong_share(playing):
-    for _ in range(4):
-        playing.phase()
+def _wrong_share(playing, place, lost=()):
+    """Let h1 spoil one byte of what it opens: the first is of the seed of h0, the last of what h6 left."""
+    playing.phase()
+    playing.phase()
+    playing.phase(lost)
+    playing.phase(lost)
     told = playing.server.told()
-    for name in playing.names:
+    for name in told:
         message = playing.say(name, told[name])
         if name == "h1":
-            body = bytes([message[64] ^ 1]) + message[65:]
-            message = sealed(Occasion(playing.plan, 4), name, playing.identities[name], body)
+            body = bytearray(message[64:])
+            body[place] ^= 1
+            message = sealed(Occasion(playing.plan, 4), name, playing.identities[name], bytes(body))
         playing.server.take(name, message)
     playing.server.close()
 
 
-def test_a_wrong_share_ends_the_round_and_cannot_spoil_the_sum():
+@pytest.mark.parametrize(("place", "lost"), [(0, ()), (-1, ()), (-36, ("h6",))])
+def test_a_wrong_share_ends_the_round_and_cannot_spoil_the_sum(place, lost):
     playing = Round(NAMES)
-    with pytest.raises(Refusal, match="E-ROUND-ABORT"):
-        _wrong_share(playing)
+    with pytest.raises(Refusal, match="E-ROUND-SPOILT"):
+        _wrong_share(playing, place, lost)
     assert playing.server.total is None
 
 
-def test_without_the_bond_a_wrong_share_would_spoil_the_sum():
+@pytest.mark.parametrize(("place", "lost"), [(0, ()), (-36, ("h6",))])
+def test_without_the_bond_a_wrong_share_would_spoil_the_sum(place, lost):
     playing = Round(NAMES)
     with mock.patch.object(MaskedServer, "_fits", return_value=True):
-        _wrong_share(playing)
-    assert not np.array_equal(playing.server.total, playing.plain(NAMES))
+        _wrong_share(playing, place, lost)
+    assert not np.array_equal(playing.server.total, playing.plain([name for name in NAMES if name not in lost]))
 
 
 def test_a_share_for_somebody_else_is_not_opened():

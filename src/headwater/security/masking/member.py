@@ -121,8 +121,6 @@ class MaskedMember:
         present, rest = self._list(words, self._plan.group)
         around = neighbourhoods(self._plan.digest, present, self._numbers.degree)[self._name]
         others = [other for other in around if other != self._name]
-        if len(around) < self._numbers.shares:
-            raise lists(self._name)
         publics = {}
         for other, message in zip(others, self._parts(rest, others, SEAL_BYTES + 2 * KEY_BYTES), strict=True):
             if not Occasion(self._plan, 0).signed(other, trace_of(message)):
@@ -133,8 +131,6 @@ class MaskedMember:
     def _read_shares(self, words: bytes) -> _Known:
         present, rest = self._list(words, self._known.present[0])
         others = [other for other in self._known.publics if other in present]
-        if len(others) + 1 < self._numbers.shares:
-            raise lists(self._name)
         shares = {}
         for other, box in zip(others, self._parts(rest, others, SEALED_SHARES), strict=True):
             try:

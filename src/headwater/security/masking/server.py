@@ -20,7 +20,7 @@ from headwater.security.masking.shamir import join
 from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
 from headwater.security.packing import in_ring, pack, packed_bytes, unpack
 from headwater.security.plan import Plan
-from headwater.security.refusals import aborted, late, odd
+from headwater.security.refusals import aborted, late, odd, spoilt
 from headwater.types import Fixed
 
 __all__ = ["MaskedServer"]
@@ -196,13 +196,15 @@ class MaskedServer:
         secrets = {}
         for holders, names in by_holders.items():
             if len(holders) < self._numbers.shares:
-                raise self._ended(len(holders))
+                self._over = True
+                raise aborted(len(holders), self._numbers.shares)
             places = [self._plan.group.index(holder) + 1 for holder in holders]
             told = {holder: self._told_shares(holder) for holder in holders}
             rows = [[told[holder][name] for holder in holders] for name in names]
             for name, secret in zip(names, join(places, rows, KEY_BYTES), strict=True):
                 if secret is None or not self._fits(name, secret):
-                    raise self._ended(0)
+                    self._over = True
+                    raise spoilt(name)
                 secrets[name] = secret
         return secrets
 
@@ -216,10 +218,6 @@ class MaskedServer:
         if name in self._heard[_MASKED]:
             return hashlib.sha256(secret).digest() == self._heard[_SHARES][name][:KEY_BYTES]
         return public_of(key_of(secret)) == self._public(name)
-
-    def _ended(self, present: int) -> Exception:
-        self._over = True
-        return aborted(present, self._numbers.shares)
 
 
 def _flat(heard: dict[str, bytes]) -> bytes:
