@@ -85,7 +85,7 @@ class KeyHolder:
             raise aborted(members, _FEWEST)
         limbs = Limbs.of(plan)
         slots = [number for part in _parts(self._context, plan, summed) for number in part.decrypt()]
-        return plan.span.lowered(limbs.joined(np.asarray(slots, dtype=np.float64), members), members)
+        return plan.span.lowered(limbs.joined(np.asarray(slots, dtype=np.float64), members, plan.length), members)
 
     @cached_property
     def _context(self) -> Any:
@@ -227,7 +227,7 @@ def _pieces(slots: Vector) -> Iterator[list[float]]:
 
 
 def _count(plan: Plan) -> int:
-    return -(-Limbs.of(plan).count * plan.length // _SLOTS)
+    return -(-Limbs.of(plan).slots(plan.length) // _SLOTS)
 
 
 def _written(parts: Sequence[Any]) -> bytes:
@@ -237,7 +237,7 @@ def _written(parts: Sequence[Any]) -> bytes:
 def _parts(context: Any, plan: Plan, data: bytes) -> Iterator[Any]:
     """Read ciphertexts from outside: what is not of just the form that this plan has is refused."""
     limbs = Limbs.of(plan)
-    slots, count = limbs.count * plan.length, _count(plan)
+    slots, count = limbs.slots(plan.length), _count(plan)
     try:
         bodies = unframed(data)
         if len(bodies) != count or max(map(len, bodies), default=0) > _LARGEST_PART:

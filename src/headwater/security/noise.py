@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from headwater.errors import Message, Refusal
-from headwater.security.protection import Entropy
+from headwater.security.identity import Entropy
 
 __all__ = ["LARGEST", "Noise", "discrete_gaussian", "skellam"]
 

@@ -27,15 +27,16 @@ spans = st.one_of(
 
 @given(st.integers(3, 60), spans, st.data())
 def test_sums_of_limbs_join_to_the_sum(members: int, span: Span | None, data: st.DataObject):
-    plan = planned(members, span)
+    plan = planned(members, span, data.draw(st.integers(1, 9)))
     value = st.sampled_from([plan.span.low, plan.span.high]) | st.integers(plan.span.low, plan.span.high)
-    drawn = data.draw(st.lists(st.lists(value, min_size=4, max_size=4), min_size=members, max_size=members))
+    row = st.lists(value, min_size=plan.length, max_size=plan.length)
+    drawn = data.draw(st.lists(row, min_size=members, max_size=members))
     limbs = Limbs.of(plan)
     vectors = [np.array(row, dtype=np.int64).view(np.uint64) for row in drawn]
     slots = sum(limbs.cut(plan.span.lifted(vector)) for vector in vectors)
     off = data.draw(st.sampled_from([-0.25, 0.0, 0.25]))
-    total = plan.span.lowered(limbs.joined(slots + off, members), members)
-    assert (total == sum(vectors, np.zeros(4, dtype=np.uint64))).all()
+    total = plan.span.lowered(limbs.joined(slots + off, members, plan.length), members)
+    assert (total == sum(vectors, np.zeros(plan.length, dtype=np.uint64))).all()
     assert np.abs(slots).max() * limbs.scale <= ROOM
 
 
@@ -45,11 +46,18 @@ def test_the_largest_sum_fits_into_the_modulus_at_the_scale(members: int, span: 
     plan = planned(members, span, length=10**6)
     limbs = Limbs.of(plan)
     assert members * 2 ** (limbs.bits - 1) * limbs.scale <= ROOM
-    assert limbs.count * limbs.bits >= (plan.span.high - plan.span.low).bit_length()
+    width = (plan.span.high - plan.span.low).bit_length()
+    assert limbs.count * limbs.bits >= (limbs.together - 1) * limbs.spacing + width
+    assert limbs.spacing >= (members * (plan.span.high - plan.span.low)).bit_length()
 
 
-def test_16_bit_values_of_a_thousand_members_take_one_slot():
-    assert Limbs.of(planned(1_024, Span(0, 2**16 - 1), 2**20)).count == 1
+@pytest.mark.parametrize(
+    ("members", "span", "most"), [(16, Span(0, 2**16 - 1), 0.75), (1_024, Span(0, 2**16 - 1), 1.75), (16, None, 2.5)]
+)
+def test_slots_a_value(members: int, span: Span | None, most: float):
+    limbs = Limbs.of(planned(members, span, 2**20))
+    assert limbs.slots(8 * 2**17) / 2**20 == pytest.approx(limbs.count / limbs.together, rel=1e-3)
+    assert limbs.count / limbs.together <= most
 
 
 @pytest.mark.parametrize("members", [1, 16])
@@ -86,9 +94,9 @@ def test_what_is_no_sum_of_whole_numbers_is_refused(spoil):
     plan = planned(3, Span(0, 2**16 - 1))
     limbs = Limbs.of(plan)
     slots = 3 * limbs.cut(np.arange(4, dtype=np.uint64))
-    assert (limbs.joined(slots, 3) == 3 * np.arange(4)).all()
+    assert (limbs.joined(slots, 3, 4) == 3 * np.arange(4)).all()
     with pytest.raises(Refusal, match="E-LIMBS-INEXACT"):
-        limbs.joined(spoil(slots), 3)
+        limbs.joined(spoil(slots), 3, 4)
 
 
 def test_too_many_members_are_refused():
