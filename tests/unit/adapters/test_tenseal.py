@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.adapters.tenseal import CKKS, Ckks, ElsewhereHolder, KeyHolder
+from headwater.aggregation import Tree, aggregate
 from headwater.errors import Refusal
 from headwater.security import PROTECTIONS, Identity, Plan, Span, play
 from headwater.security.desk import Occasion, sealed
+from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.identity import framed, unframed
 from headwater.security.limbs import Limbs
+from headwater.statistics import Gram, Statistic
 
 NAMES = ("east", "north", "south", "west")
 
@@ -42,6 +45,21 @@ def test_the_sum_is_the_plain_sum_bit_for_bit(members: int, span: Span | None, s
     vectors = {name: whole(rng, bounds, length) for name in names}
     total = play(opened(names=names, length=length, span=span), {n: lambda v=v: v for n, v in vectors.items()}).total
     assert (total == sum(vectors.values(), np.zeros(length, dtype=np.uint64))).all()
+
+
+def test_a_tree_of_all_protections_with_local_noise_is_exact_but_for_the_noise():
+    """Clear, masked and encrypted sources, tiers whose sums are encrypted again, one source with noise of its own."""
+    cities = {f"h{place:02d}": f"c{place % 4}" for place in range(36)}
+    travels = {name: ("clear", "masked", "ckks")[place // 12] for place, name in enumerate(cities)}
+    rng, gram, noise = np.random.default_rng(5), Gram(4), GaussianNoise.of(1.0, 1e-6, l2=50.0, length=Gram(4).length)
+    said = {name: gram.sample(rng) for name in cities}
+    noised = noise.noised(said["h00"].values, rng.bytes)
+    sent = {**said, "h00": Statistic(said["h00"].kind, said["h00"].shape, noised)}
+    tree = Tree.of(cities, root="region")
+    above = dict.fromkeys(("c0", "c1", "c2", "c3"), "ckks")
+    total = aggregate(tree, sent, travels | above, round_id="r", entropy=rng.bytes).total
+    assert (total.values - (noised - said["h00"].values) == Statistic.total(said.values()).values).all()
+    assert (noised != said["h00"].values).any()
 
 
 def test_a_scale_too_small_to_be_exact_is_noticed(monkeypatch):
