@@ -15,7 +15,8 @@ the budget.
 
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
 landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; `E-LEDGER-RUN`: the
-privacy budget would be overspent, nothing was released: `headwater ledger forecast` says how often sources still answer.
+privacy budget would be overspent and nothing was released: `headwater ledger forecast` says how often sources still
+answer.
 """
 
 from airflow.sdk import Param, dag, task

@@ -8,7 +8,7 @@ the mixture of shifted Gaussian profiles. The baselines are the sum of all ε an
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.optimize import brentq
@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 from headwater.adapters.accounting import composed_by_library, epsilon
 from headwater.bench.figures import Size
-from headwater.security.events import Approximate, Event, Gaussian
+from headwater.security.events import Approximate, Gaussian
 from headwater.security.tally import NOTHING
 from headwater.statistics.gaussian import delta_of, epsilon_of, noise_for
 from headwater.types import Vector
@@ -25,7 +25,8 @@ __all__ = ["ratios"]
 
 _DELTA = 1e-6
 _SEED = 20260712
-Case = tuple[str, Sequence[tuple[Event, int]], Callable[[], float]]
+Released: TypeAlias = Sequence[tuple[Gaussian | Approximate, int]]
+Case: TypeAlias = tuple[str, Released, Callable[[], float]]
 
 
 def ratios(size: Size) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def ratios(size: Size) -> dict[str, Any]:
     }
 
 
-def _told(name: str, events: Sequence[tuple[Event, int]], exact: Callable[[], float]) -> dict[str, Any]:
+def _told(name: str, events: Released, exact: Callable[[], float]) -> dict[str, Any]:
     tally = NOTHING
     for event, times in events:
         tally = tally.plus(event, times)
@@ -77,7 +78,7 @@ def _cases(size: Size) -> list[Case]:
     for each, times, repeated in ((0.2, 20, 12), (0.05, 100, 52)):
         noise = noise_for(0.5, _DELTA)
         exact = _solved(_mixed(*_equal(each, times), noise / repeated**0.5), each * times + 60)
-        events: list[tuple[Event, int]] = [(Approximate(each), times), (Gaussian(noise), repeated)]
+        events: Released = [(Approximate(each), times), (Gaussian(noise), repeated)]
         found.append((f"{times} pure of {each} and {repeated} Gaussian of 0.5", events, exact))
     return found
 
@@ -92,9 +93,9 @@ def _solved(profile: Callable[[float], float], high: float) -> Callable[[], floa
 
 def _equal(each: float, times: int) -> tuple[Vector, Vector]:
     """Return the losses of that many answers told with odds e^each, and their probabilities."""
-    told = np.arange(times + 1)
+    told = np.arange(times + 1, dtype=np.float64)
     chances = binom.pmf(told, times, 1 / (1 + math.exp(-each)))
-    return each * (2.0 * told - times), np.asarray(chances, dtype=np.float64)
+    return np.asarray(each * (2 * told - times)), np.asarray(chances, dtype=np.float64)
 
 
 def _any(each: Sequence[float]) -> tuple[Vector, Vector]:

@@ -108,19 +108,19 @@ def _run(home: Home, scale: _Scale) -> int:
         for name in [name for name in quota if quota[name] > 0 and name not in alive]:
             lives[name] += 1
             told = (home, scale, f"{name}-{lives[name]}", quota[name])
-            program = get_context("fork").Process(target=_work, args=told, daemon=True)
+            program: BaseProcess = get_context("fork").Process(target=_work, args=told, daemon=True)
             program.start()
             # From outside it is killed at any moment after so many runs.
             alive[name] = program, rng.randint(1, 2 * scale.life)
-        for name, (program, life) in list(alive.items()):
-            if _tried(home, f"{name}-{lives[name]}") >= life and program.is_alive():
-                program.kill()
-            if program.is_alive():
+        for name, (running, life) in list(alive.items()):
+            if _tried(home, f"{name}-{lives[name]}") >= life and running.is_alive():
+                running.kill()
+            if running.is_alive():
                 continue
-            program.join()
-            if program.exitcode not in (0, -signal.SIGKILL):
-                raise RuntimeError(f"a program of the race ended with {program.exitcode}")
-            kills += program.exitcode != 0
+            running.join()
+            if running.exitcode not in (0, -signal.SIGKILL):
+                raise RuntimeError(f"a program of the race ended with {running.exitcode}")
+            kills += running.exitcode != 0
             quota[name] -= _tried(home, f"{name}-{lives[name]}")
             del alive[name]
         time.sleep(rng.uniform(0, 0.05))

@@ -188,7 +188,9 @@ app.command()(warehouse.publish)
 @app.command()
 def value(
     budget: Annotated[int, typer.Option(min=1, help="How many sources may be chosen. / 最多选几个数据源")] = 8,
-    method: Annotated[str, typer.Option(help="auto, a method, a utility, or utility/method. / 估值方法")] = "auto",
+    method: Annotated[
+        str, typer.Option(help="auto, method, utility, utility/method or private_sums. / 估值方法")
+    ] = "auto",
     task: Task = "stay_cost",
     region: Region = None,
     seed: Seed = 20260101,

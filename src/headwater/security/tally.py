@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil
+from math import ceil, sqrt
 from typing import Any
 
 from headwater.errors import Message, Refusal
@@ -49,7 +49,7 @@ class Tally:
     @property
     def mu(self) -> float:
         """Sensitivity of the one Gaussian release with noise 1 that all Gaussian releases amount to."""
-        return (self.gaussian / _UNIT) ** 0.5
+        return sqrt(self.gaussian / _UNIT)
 
     @property
     def rho(self) -> float:

@@ -20,7 +20,7 @@ from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
 from headwater.types import SourceId
 
-__all__ = ["Books", "Foreseen", "Forecast", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
+__all__ = ["Books", "Forecast", "Foreseen", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
 
 
 def _open(home: Home) -> postgres.Connection:
@@ -273,9 +273,8 @@ def _composed(events: Counter[str]) -> Tally:
 
 def _faults(entry: Entry) -> list[Message]:
     if hashlib.sha256(entry.body.encode()).hexdigest() != entry.digest:
-        return Message(
-            f"第 {entry.entry_id} 条内容与摘要不符。", f"Entry {entry.entry_id} is not what its digest says."
-        )
+        number = entry.entry_id
+        return [Message(f"第 {number} 条内容与摘要不符。", f"Entry {number} is not what its digest says.")]
     try:
         from_json(entry.event)
     except HeadwaterError:

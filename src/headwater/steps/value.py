@@ -61,7 +61,7 @@ class ValueReport:
     small : hospitals below ``min_stays``, with their stays
     r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``; under
         privacy nobody knows ``selected``, and ``all`` is estimated from noisy sums
-    epsilon : privacy spent by every source, at the δ of its requirement; None where values are not private
+    epsilon : privacy spent by every source, at the δ of its requirement; 0 where nothing was spent
     evaluations : coalitions whose utility was computed
     mlflow_run : where the run is recorded
     """
@@ -78,7 +78,7 @@ class ValueReport:
     r2: Mapping[str, float]
     evaluations: int
     mlflow_run: str
-    epsilon: float | None = None
+    epsilon: float = 0.0
 
     @property
     def selected(self) -> tuple[SourceId, ...]:
