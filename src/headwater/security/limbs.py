@@ -13,8 +13,9 @@ sub-Gaussian, with variances 1/12 and 2/3. At a root of unity ζ half of the ene
 - given s, the real part of the error of the sum has proxy variance
   :math:`v = n (N/2) (|s(ζ)|^2 + 2) / 12`, so that :math:`T = \sqrt{2 v \ln(2V/p)}` over V slots.
 
-With p = 2^-41 either way a sum is wrong with probability 2^-40, if rounding errors are as uniform as the hardness of
-the encryption says; whoever opens it sees the errors, and refuses a sum in which one is above a quarter.
+With p = 2^-41 either way a sum is wrong with probability 2^-40, if τ is as uniform as the hardness of the encryption
+says, and r, the rounding of the encoding, as it looks (it is some thousandth of the whole). Whoever opens a sum sees
+the errors, and refuses one in which any is above a quarter.
 
 **Room.** Coefficients are at most as large as slots, hence n · 2^(bits-1) · Δ <= 2^48.9, a little less than half of a
 modulus of 50 bits; what the error adds to a coefficient is below 2^-20 of that.
