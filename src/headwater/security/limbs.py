@@ -5,7 +5,7 @@ CKKS adds real numbers with an error. At scale Δ a slot of the sum of n fresh c
 scale is cut into several slots (limbs), each centred around 0.
 
 **T.** A ciphertext is made under the modulus qP and brought down to q, which leaves an error
-:math:`τ_0 + τ_1 s + r` (what was there before is divided by P = 2^40, below 2^-30): the rounding errors τ and r are
+:math:`τ_0 + τ_1 s + r` (what was there before is divided by P = 2^40, below 2^-25): the rounding errors τ and r are
 uniform within a half, the secret s is uniform on {-1, 0, 1}, all have N coefficients. Both distributions are strictly
 sub-Gaussian, with variances 1/12 and 2/3. At a root of unity ζ half of the energy is in the real part, so
 
