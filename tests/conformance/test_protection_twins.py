@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from headwater.adapters.tenseal import CKKS
 from headwater.checks import PROTECTION_SUITE
 from headwater.security import CLEAR, MASKED
 from headwater.security.desk import Equivocation, Occasion
@@ -176,6 +177,6 @@ def test_a_twin_for_every_check():
     assert len(TWINS) == 17
 
 
-@pytest.mark.parametrize("sound", [_Twin(), CLEAR, MASKED], ids=["twin", "clear", "masked"])
+@pytest.mark.parametrize("sound", [_Twin(), CLEAR, MASKED, CKKS], ids=["twin", "clear", "masked", "ckks"])
 def test_sound_things_pass_through_the_same_harness(sound):
     assert PROTECTION_SUITE.failures(sound) == []

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from headwater.checks.protections import seeded_entropy
 from headwater.security import MASKED, Span, play
@@ -12,10 +13,22 @@ from headwater.security.masking.graph import thresholds
 PAGE = (Path(__file__).parents[2] / "docs" / "protections.md").read_text(encoding="utf-8")
 
 
-def test_the_example_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    exec(compile(code, "docs/protections.md", "exec"), {})
+def test_the_examples_run(capsys):
+    plain, noisy = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(plain, "docs/protections.md", "exec"), {})
     assert capsys.readouterr().out == "[12 16] ('east', 'north', 'south', 'west')\n"
+    exec(compile(noisy, "docs/protections.md", "exec"), {})
+    assert re.search(r"Skellam\(variance=1\d{4}\.\d+, l2=20.0, l1=28.2", capsys.readouterr().out)
+
+
+def test_the_surplus_of_shares_is_the_code():
+    told = re.search(r"collude\)\): (1.00 for 3 members[^.]*(?:\.\d[^.]*)*)\. The event", PAGE.replace("\n", " "))
+    pairs = re.findall(r"(\d\.\d\d) for ([\d,]+)", told.group(1))
+    assert len(pairs) == 5
+    for surplus, members in pairs:
+        size = int(members.replace(",", ""))
+        numbers = thresholds(size)
+        assert (size / (numbers.quorum - numbers.colluding)) ** 0.5 == pytest.approx(float(surplus), abs=0.006)
 
 
 def test_the_table_of_groups_is_the_code():

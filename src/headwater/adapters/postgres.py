@@ -35,7 +35,12 @@ DATABASES = ("headwater", "lake", "airflow", "mlflow")
 _SCHEMA = "\n".join(
     (Path(__file__).parent / name).read_text(encoding="utf-8")
     for name in (
-        *("ops.sql", "coding.sql", "indicators.sql", "stay_reviews.sql", "policies.sql", "audit.sql"),
+        "ops.sql",
+        "coding.sql",
+        "indicators.sql",
+        "stay_reviews.sql",
+        "policies.sql",
+        "audit.sql",
         "ledger.sql",
     )
 )

@@ -50,10 +50,15 @@ class Noise:
     thresholds: npt.NDArray[np.uint64]
     guide: npt.NDArray[np.int32]
 
+    @property
+    def reach(self) -> int:
+        """The largest integer that can be drawn; the smallest is its negative."""
+        return len(self.thresholds) // 2
+
     def draw(self, size: int, entropy: Entropy) -> Integers:
         """Return (size,) independent draws; the stream is AES-128 in counter mode under a key of ``entropy``."""
         stream = Cipher(algorithms.AES(entropy(16)), modes.CTR(bytes(16))).encryptor()
-        out, reach = np.empty(size, dtype=np.int64), len(self.thresholds) // 2
+        out, reach = np.empty(size, dtype=np.int64), self.reach
         for start in range(0, size, _CHUNK):
             part = out[start : start + _CHUNK]
             bits = np.frombuffer(stream.update(bytes(8 * len(part))), dtype=np.uint64)

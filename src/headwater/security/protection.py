@@ -10,7 +10,9 @@ from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from headwater.errors import Message, Refusal
 from headwater.registry import Registry
+from headwater.security.desk import SEAL_BYTES
 from headwater.security.identity import Entropy, Identity
+from headwater.security.packing import packed_bytes
 from headwater.security.plan import Plan, Span
 from headwater.types import Fixed
 
@@ -78,12 +80,13 @@ class Protection(Protocol):
     """A way to add vectors of a group while hiding them from whoever adds.
 
     ``minimum`` is the smallest group in which it hides what it promises to hide; ``reveals`` is what the server learns:
-    each member's vector, or their sum alone.
+    each member's vector, or their sum alone. ``seeded``: all that is random comes from the entropy passed in.
     """
 
     name: ClassVar[str]
     minimum: ClassVar[int]
     reveals: ClassVar[Literal["each", "sum"]]
+    seeded: ClassVar[bool] = True
 
     def server(self, plan: Plan, *, state: bytes = b"") -> Server:
         """Return the server, at the beginning or at the state that ``to_bytes`` gave."""
@@ -92,6 +95,10 @@ class Protection(Protocol):
     def member(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> Member:
         """Return the member, at the beginning or at the state that ``to_bytes`` gave."""
         ...
+
+    def most_bytes(self, plan: Plan) -> int:
+        """Return the most bytes of a message with a vector: the bits of the sum, and a signature."""
+        return packed_bytes(plan.length, plan.bits) + SEAL_BYTES
 
     def open(
         self, group: Iterable[str], *, round_id: str, length: int, entropy: Entropy, span: Span | None = None
