@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, faults, grouping, ledger, quality, valuation
+from headwater.bench import claims, coding, faults, grouping, ledger, quality, tiers, valuation
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -17,4 +17,5 @@ BENCHES.register("faults")(faults.run)
 BENCHES.register("grouping")(grouping.run)
 BENCHES.register("ledger")(ledger.run)
 BENCHES.register("quality")(quality.run)
+BENCHES.register("tiers")(tiers.run)
 BENCHES.register("valuation")(valuation.run)
