@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from headwater.bench.valuation_suite import Case, all_coalitions, training_records
+from headwater.bench.valuation_suite import Case, training_records
 from headwater.statistics.features import column
 from headwater.types import Masks, Vector
-from headwater.valuation.methods.exact import shapley_of_table
+from headwater.valuation.methods.exact import all_coalitions, shapley_of_table
 
 __all__ = ["gtg", "knn_shapley", "leave_one_out", "permutations"]
 

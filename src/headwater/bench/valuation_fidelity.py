@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from headwater.bench.figures import Figure, Size
 from headwater.bench.valuation_baselines import gtg, knn_shapley, leave_one_out, permutations
 from headwater.bench.valuation_learners import predictions
 from headwater.bench.valuation_reference import folder_of
-from headwater.bench.valuation_suite import Case, Reference, all_coalitions, cases, reference, training_records
+from headwater.bench.valuation_suite import Case, Reference, cases, reference, training_records
 from headwater.federation import InProcess, TableSource, Transport
 from headwater.statistics.features import Features, numbers
+from headwater.steps.frontier_reference import agreement
 from headwater.types import Masks, Vector
 from headwater.valuation import Approach, Target, value
 from headwater.valuation.choice import Blend, choose_features
+from headwater.valuation.methods.exact import all_coalitions, places_of
 from headwater.valuation.probes import Probed
 from headwater.valuation.utility import Asked, gain
 from headwater.valuation.valuation import Exchange, choose
@@ -78,7 +79,7 @@ class _Tabled:
         return gain(self, coalitions)
 
     def predictions(self, coalitions: Masks) -> Vector:
-        return np.asarray(self.table[coalitions @ (1 << np.arange(coalitions.shape[1]))], dtype=np.float64)
+        return np.asarray(self.table[places_of(coalitions)], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,13 +257,6 @@ def _scored(estimate: Estimate, truth: Reference, single: float) -> dict[str, fl
         "at_once": estimate.seconds + estimate.together,
         "coverage": estimate.coverage,
     }
-
-
-def agreement(values: Vector, truth: Vector) -> float:
-    """Return Spearman's correlation; values that say nothing, all equal or not finite, agree by 0."""
-    if not np.isfinite(values).all() or np.ptp(values) == 0:
-        return 0.0
-    return float(stats.spearmanr(values, truth).statistic)
 
 
 def _top(values: Vector) -> Sequence[int]:

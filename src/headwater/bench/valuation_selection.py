@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from headwater.bench.figures import Figure, Size
 from headwater.bench.valuation_reference import folder_of
-from headwater.bench.valuation_suite import Case, Reference, all_coalitions, cases, reference
+from headwater.bench.valuation_suite import Case, Reference, cases, reference
 from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.gram import Gram
 from headwater.types import Vector
 from headwater.valuation import GramUtility, Selection, cautious, select
+from headwater.valuation.methods.exact import all_coalitions
 from headwater.valuation.selection import Problem, greedy
 
 __all__ = ["Federation", "federation", "figures", "population_r2"]

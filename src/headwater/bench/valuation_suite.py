@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from scipy import stats
 
@@ -25,10 +24,10 @@ from headwater.bench.valuation_regimes import REGIMES
 from headwater.statistics.features import Categorical, FeatureMap, Numeric
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import Target
-from headwater.valuation.methods.exact import shapley_of_table
+from headwater.valuation.methods.exact import all_coalitions, places_of, shapley_of_table
 from headwater.valuation.target import Learner
 
-__all__ = ["Case", "Reference", "all_coalitions", "cases", "gains", "reference", "training_records"]
+__all__ = ["Case", "Reference", "cases", "gains", "reference", "training_records"]
 
 _FROZEN = 20260601
 _SEEDS = 5
@@ -82,7 +81,7 @@ class Reference:
 
     def lookup(self, coalitions: Masks) -> Vector:
         """Return the utilities of coalitions, (m, sources), from the table: retraining that was done before."""
-        return np.asarray(self.table[coalitions @ (1 << np.arange(coalitions.shape[1]))], dtype=np.float64)
+        return np.asarray(self.table[places_of(coalitions)], dtype=np.float64)
 
 
 def cases(size: Size, data: Path | None) -> Iterator[Case]:
@@ -157,16 +156,6 @@ def training_records(case: Case) -> Records:
     owner = np.repeat(np.arange(-1, len(case.sources)), [table.num_rows for table in tables])
     x = np.concatenate([case.target.features.transform(table) for table in tables])
     return Records(x, np.concatenate([_labels(table, case.target.label) for table in tables]), owner)
-
-
-def all_coalitions(size: int) -> Masks:
-    """Return (2**size, size): coalition k holds source i where bit i of k is set.
-
-    >>> all_coalitions(2).astype(int).tolist()
-    [[0, 0], [1, 0], [0, 1], [1, 1]]
-    """
-    codes: npt.NDArray[np.int64] = np.arange(2**size, dtype=np.int64)
-    return np.asarray((codes[:, None] >> np.arange(size)) & 1, dtype=np.bool_)
 
 
 def _labels(table: pa.Table, name: str) -> Vector:

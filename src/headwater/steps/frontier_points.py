@@ -18,6 +18,7 @@ from headwater.steps.frontier_reference import Reference, Sample, agreement, ref
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import METHODS, Approach, Target, value
 from headwater.valuation.choice import Choice, choose_features
+from headwater.valuation.methods.exact import places_of
 from headwater.valuation.probes import Probed
 from headwater.valuation.utilities import Sums
 from headwater.valuation.utility import Asked
@@ -145,7 +146,7 @@ class _Trained:
         for mask in coalitions:
             if mask.any():
                 self.seen[mask.tobytes()] = mask
-        return np.asarray(coalitions @ (1 << np.arange(coalitions.shape[1])), dtype=np.int64)
+        return places_of(coalitions)
 
     def charged(self, exchange: Exchange, each: _Round, values: Vector) -> _Estimate:
         """Return the estimate with what was exchanged besides and what the trainings exchange."""

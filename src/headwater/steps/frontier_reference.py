@@ -15,13 +15,13 @@ from headwater.federation import GramQuestion, InProcess, TableSource, ask
 from headwater.statistics.features import numbers
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation import Target
-from headwater.valuation.methods.exact import shapley_of_table
+from headwater.valuation.methods.exact import all_coalitions, shapley_of_table
 from headwater.valuation.target import Learner as Kind
 from headwater.valuation.utilities.retraining import ridge
 from headwater.valuation.utilities.statistics import usable
 from headwater.valuation.utility import r2
 
-__all__ = ["SOURCES", "Reference", "Sample", "agreement", "all_coalitions", "reference", "sampled"]
+__all__ = ["SOURCES", "Reference", "Sample", "agreement", "reference", "sampled"]
 
 SOURCES = 10
 """Most sources of a sample: all their coalitions are trained, 1,024."""
@@ -136,11 +136,6 @@ def reference(sample: Sample, learner: Learner, *, advance: Callable[[int], None
     tables -= tables[:, :1]
     values = np.stack([shapley_of_table(table) for table in tables])
     return Reference((first, second), (one, other), tables, values)
-
-
-def all_coalitions(size: int) -> Masks:
-    """Return (2**size, size): coalition k holds source i where bit i of k is set."""
-    return np.asarray((np.arange(2**size)[:, None] >> np.arange(size)) & 1, dtype=np.bool_)
 
 
 def agreement(values: Vector, truth: Vector) -> float:

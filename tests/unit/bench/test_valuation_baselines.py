@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from headwater.bench.valuation_baselines import gtg, knn_shapley, knn_values, leave_one_out, permutations
-from headwater.bench.valuation_suite import Case, all_coalitions, cases
+from headwater.bench.valuation_suite import Case, cases
 from headwater.valuation.games import ORACLES, Additive, Unanimity
-from headwater.valuation.methods.exact import shapley_of_table
+from headwater.valuation.methods.exact import all_coalitions, shapley_of_table
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from headwater.bench import BENCHES
-from headwater.bench.valuation_fidelity import BASELINES, BUDGETS, Estimate, agreement, judged, scores, summary
+from headwater.bench.valuation_fidelity import BASELINES, BUDGETS, Estimate, judged, scores, summary
 from headwater.bench.valuation_suite import Case, Reference, cases
+from headwater.steps.frontier_reference import agreement
 
 ESTIMATORS = {name: BASELINES[name] for name in ("permutations50", "leave_one_out")}
 

@@ -11,10 +11,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from headwater.bench import valuation_learners, valuation_suite
 from headwater.bench.valuation_families import FAMILIES, available
 from headwater.bench.valuation_learners import Records, predictions
-from headwater.bench.valuation_suite import Case, all_coalitions, cases, gains, reference, training_records
+from headwater.bench.valuation_suite import Case, cases, gains, reference, training_records
 from headwater.statistics.features import FeatureMap, Numeric
 from headwater.types import Vector
 from headwater.valuation import Target
+from headwater.valuation.methods.exact import all_coalitions
 
 
 def _table(rng: np.random.Generator, n: int, *, binary: bool) -> pa.Table:

@@ -17,9 +17,10 @@ from headwater.steps.frontier import frontier
 from headwater.steps.frontier_page import page_of
 from headwater.steps.frontier_points import measure
 from headwater.steps.frontier_private import EPSILONS, Private, cells, private
-from headwater.steps.frontier_reference import all_coalitions, reference, sampled
+from headwater.steps.frontier_reference import reference, sampled
 from headwater.steps.value import ridge_of
 from headwater.valuation import value
+from headwater.valuation.methods.exact import all_coalitions
 
 FAULTY = {"H02", "H03", "H04"}
 RECORDS = 400

@@ -15,7 +15,7 @@ from headwater.errors import Message, Refusal
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.valuation import METHODS, Game, Valuation, require_budget, require_players
 
-__all__ = ["exact", "shapley_of_table"]
+__all__ = ["all_coalitions", "exact", "places_of", "shapley_of_table"]
 
 _LARGEST = 20
 _CHUNK = 1 << 14
@@ -49,6 +49,24 @@ def shapley_of_table(table: Vector) -> Vector:
         split = table.reshape(-1, 2, 2**player)
         values[player] = weights @ (split[:, 1] - split[:, 0]).ravel()
     return values
+
+
+def all_coalitions(size: int) -> Masks:
+    """Return (2**size, size): coalition k holds player i where bit i of k is set.
+
+    >>> all_coalitions(2).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    return np.concatenate([_coalitions(start, size) for start in range(0, 2**size, _CHUNK)])
+
+
+def places_of(coalitions: Masks) -> npt.NDArray[np.int64]:
+    """Return the (m,) places of (m, players) coalitions among all.
+
+    >>> places_of(all_coalitions(3)).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    return np.asarray(coalitions @ (1 << np.arange(coalitions.shape[1])), dtype=np.int64)
 
 
 def _coalitions(start: int, size: int) -> Masks:
