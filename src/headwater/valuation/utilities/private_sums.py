@@ -19,13 +19,14 @@ import numpy as np
 from headwater.errors import HeadwaterError
 from headwater.federation import GramQuestion, Transport
 from headwater.federation.cohorts import CohortSums, Hiding
+from headwater.federation.division import FLOOR, LIMIT, division
 from headwater.federation.ledger import Ledger
 from headwater.federation.private import Clipping, NoisyScore, NoisySquares
 from headwater.statistics.features import Features
 from headwater.statistics.gaussian import noise_for
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utilities.sums import ends_only, partitioned
+from headwater.valuation.utilities.sums import ends_only
 from headwater.valuation.utility import require_sources
 from headwater.valuation.valuation import Exchange
 
@@ -75,8 +76,8 @@ class PrivateSums:
     delta: float = 1e-5
     share: float = 0.5
     protection: Hiding | None = None
-    floor: int = 5
-    limit: float = 0.5
+    floor: int = FLOOR
+    limit: float = LIMIT
     entropy: Callable[[int], bytes] = secrets.token_bytes
 
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> _Private:
@@ -91,7 +92,7 @@ class PrivateSums:
         sizes = sums.sizes()
         sums.keep(self._debited(sums, f"values of sources for {target.label}"))
         require_sources(dict.fromkeys(sums.sources), sums.refused)
-        masks = partitioned(len(sums.sources), self.floor, rng)
+        masks = division(sums.sources, partitions=1, floor=self.floor)[0]
         noisy = [question.family.moments(statistic) for statistic in sums.reveal(masks)]
         records = np.array([sizes[source] for source in sums.sources], dtype=np.float64)
         spread = square * (masks.sum() / fewest) ** 0.5
