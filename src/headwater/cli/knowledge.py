@@ -119,7 +119,8 @@ def value(
         approach, spending = approach_of(how.method, how.protect), Budget(how.budget, unit=how.unit)
         return step(home(), run=known, task=asked.task, budget=spending, method=approach)
 
-    _in_regions(asked, run, _tell_value)
+    # What Airflow hands on is small; whoever asks here wants every source.
+    _in_regions(asked, run, _tell_value, whole=lambda report: report.to_dict() | {"lines": report.lines()})
 
 
 @_options
@@ -164,14 +165,19 @@ def _occasions(asked: Asked) -> "Iterable[Run]":
         yield Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=asked.seed, region=name)
 
 
-def _in_regions(asked: Asked, step: "Callable[[Run], _T]", tell: "Callable[[_T], None]") -> None:
-    """Run a knowledge step once a region, and tell what it found."""
+def _in_regions(
+    asked: Asked,
+    step: "Callable[[Run], _T]",
+    tell: "Callable[[_T], None]",
+    *,
+    whole: "Callable[[_T], dict[str, Any]]" = lambda report: report.to_dict(),
+) -> None:
+    """Run a knowledge step once a region, and tell what it found, to programs as ``whole`` has it."""
     with refusing():
         for occasion in _occasions(asked):
             report = step(occasion)
             if asked.as_json:
-                lines = getattr(report, "lines", None)
-                print_json(report.to_dict() | ({"lines": lines()} if lines else {}))
+                print_json(whole(report))
             else:
                 tell(report)
 

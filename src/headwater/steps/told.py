@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 from headwater.errors import Message
 from headwater.types import Masks, SourceId, Vector
@@ -21,9 +23,12 @@ _UNITS = {"sources": "家", "bytes": "字节", "epsilon": "ε", "money": "元"}
 def choose_told(valuation: Valuation, budget: Budget, *, rng: np.random.Generator) -> Selection:
     """Return those whose told values sum to most within the budget; nobody whose interval reaches 0.
 
+    Of many sources some seem sure by chance: intervals are widened until all hold at once (Bonferroni).
+
     What a set of them gives is not known: sources that hold the same add less together than each alone. So there are
     no gains, no utility (NaN), no bound (infinite) and no test of returns (NaN).
     """
+    valuation = _at_once(valuation)
     costs = dict(zip(valuation.players, budget.of(valuation.players).tolist(), strict=True))
     sure = [source for source, low in zip(valuation.players, valuation.low, strict=True) if low > 0]
     payable = [source for source in sure if costs[source] <= budget.limit]
@@ -40,6 +45,15 @@ def choose_told(valuation: Valuation, budget: Budget, *, rng: np.random.Generato
             source: _reason(valuation, source, source in chosen, f"{costs[source]:g}", budget.unit)
             for source in valuation.players
         },
+    )
+
+
+def _at_once(valuation: Valuation) -> Valuation:
+    """Return the valuation with intervals that hold 95 % for all sources together."""
+    wider = stats.norm.ppf(1 - 0.025 / len(valuation.players)) / stats.norm.ppf(0.975)
+    values = valuation.values
+    return replace(
+        valuation, low=values - wider * (values - valuation.low), high=values + wider * (valuation.high - values)
     )
 
 
@@ -72,8 +86,8 @@ def _proof(valuation: Valuation, sure: Sequence[SourceId]) -> Message:
 def _reason(valuation: Valuation, source: SourceId, is_chosen: bool, cost: str, unit: str) -> Message:
     place = valuation.players.index(source)
     value, low, high = (float(of[place]) for of in (valuation.values, valuation.low, valuation.high))
-    zh = f"自报价值 {value:+.4f}（{low:+.4f} … {high:+.4f}）"
-    en = f"its own told value is {value:+.4f} ({low:+.4f} … {high:+.4f})"
+    zh = f"自报价值 {value:+.4f}（全部来源同时成立的区间 {low:+.4f} … {high:+.4f}）"
+    en = f"its own told value is {value:+.4f} ({low:+.4f} … {high:+.4f}, all sources at once)"
     if is_chosen:
         return Message(
             f"选入：{zh}，占用 {cost} {_UNITS.get(unit, unit)}；与其他来源合用时的增益不得而知。",

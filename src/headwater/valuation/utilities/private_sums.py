@@ -41,10 +41,11 @@ _SPECTRUM = 0.5
 
 @dataclass(frozen=True, eq=False)
 class _Private:
-    """The game of values told under privacy."""
+    """The game of values told under privacy, and the (players,) standard deviations of the noise in them."""
 
     players: tuple[SourceId, ...]
     values: Vector
+    noise: Vector
     gain: float
     exchange: Exchange
     refused: Mapping[SourceId, HeadwaterError]
@@ -99,16 +100,17 @@ class PrivateSums:
         mean = _mean_record([m.xx for m in noisy], [m.xy for m in noisy], records.sum(), spread)
         field = _Field.of(target, clipping, *mean, records)
         scale = 2 * noise / (1 - self.share) ** 0.5
-        asked, constants = {}, np.zeros(len(records))
+        asked, constants, spreads = {}, np.zeros(len(records)), np.zeros(len(records))
         for place, source in enumerate(sums.sources):
             weights, solutions, constants[place] = field.around(place)
             score = NoisyScore(clipping, weights, solutions, 0.0, 0.0, self.entropy)
             own = np.concatenate([score.scores(target.train), score.scores(target.valid)])
             clip = float(np.quantile(np.abs(own), _SCORE_QUANTILE))
-            asked[source] = NoisyScore(clipping, weights, solutions, clip, scale * clip, self.entropy)
+            spreads[place] = scale * clip
+            asked[source] = NoisyScore(clipping, weights, solutions, clip, spreads[place], self.entropy)
         values = sums.scalars(asked) + constants
         exchange = Exchange(sums.asked, sums.answered, sums.attributable, sums.rounds, self.epsilon, sums.leverage)
-        return _Private(sums.sources, values, field.gain(), exchange, sums.refused)
+        return _Private(sums.sources, values, spreads, field.gain(), exchange, sums.refused)
 
     def method(self, players: int) -> str:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
