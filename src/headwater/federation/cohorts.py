@@ -228,7 +228,7 @@ class CohortSums:
             ``E-COHORT-LEVERAGE`` if a source's would exceed ``limit``, ``E-COHORT-INCOMPLETE`` if a member breaks
             down, and what ``recorded`` refuses
         """
-        self._require(masks)
+        self.require(masks)
         if self.recorded is not None:
             self.recorded(named_cohorts(self.sources, masks))
         self.rounds += 1
@@ -238,6 +238,15 @@ class CohortSums:
             self.revealed = np.concatenate([self.revealed, self._widened(mask[None, :])])
             sums.append(self._sum([self.sources[place] for place in np.flatnonzero(mask)]))
         return tuple(sums)
+
+    def require(self, masks: Masks) -> None:
+        """Refuse cohorts too small, and sums that would lift a leverage above the limit, without asking anybody."""
+        for members in masks.sum(axis=1).tolist():
+            if not self.floor <= members <= len(self.sources) - self.floor:
+                raise _small(members, len(self.sources), self.floor)
+        lifted = self.leverages(masks)
+        if lifted.max(initial=0.0) > self.limit + 1e-9:
+            raise _exposed(self._everyone[int(lifted.argmax())], float(lifted.max()), self.limit)
 
     def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
         """Put to each source its question and return the (sources,) float32 numbers that come back."""
@@ -250,14 +259,6 @@ class CohortSums:
         if missing:
             raise _incomplete(missing)
         return np.array([told[source] for source in self.sources])
-
-    def _require(self, masks: Masks) -> None:
-        for members in masks.sum(axis=1).tolist():
-            if not self.floor <= members <= len(self.sources) - self.floor:
-                raise _small(members, len(self.sources), self.floor)
-        lifted = self.leverages(masks)
-        if lifted.max(initial=0.0) > self.limit + 1e-9:
-            raise _exposed(self._everyone[int(lifted.argmax())], float(lifted.max()), self.limit)
 
     def _widened(self, masks: Masks) -> Masks:
         """Return masks over the sources that are left as masks over all that were ever asked."""

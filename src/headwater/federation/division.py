@@ -10,6 +10,7 @@ revealed masks: 1 when some combination of the sums is that source alone.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def named_cohorts(sources: Sequence[SourceId], masks: Masks) -> tuple[tuple[Sour
 
 def require_hiding(floor: int, limit: float) -> None:
     """Refuse with ``E-COHORT-LIMITS`` cohorts so small, or a leverage so large, that a source does not stay hidden."""
-    if isinstance(floor, int) and floor >= FLOOR and 0 < limit <= LIMIT:
+    if isinstance(floor, Integral) and floor >= FLOOR and isinstance(limit, Real) and 0 < limit <= LIMIT:
         return
     raise Refusal(
         "E-COHORT-LIMITS",

@@ -19,7 +19,7 @@ from headwater.valuation.target import Target
 from headwater.valuation.utility import UTILITIES, require_sources
 from headwater.valuation.valuation import Exchange
 
-__all__ = ["Reported", "Sums", "ends_only"]
+__all__ = ["Reported", "Sums", "ends_only", "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def ends_only(coalitions: Masks, gain: float) -> Vector:
     """Return ``gain`` for everybody and 0 for nobody; any other coalition is refused."""
     full, empty = coalitions.all(axis=1), ~coalitions.any(axis=1)
     if not (full | empty).all():
-        raise _hidden()
+        raise hidden()
     return np.where(full, gain, 0.0)
 
 
@@ -134,7 +134,8 @@ def _seed(sources: Sequence[SourceId]) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(sorted(sources)).encode()).digest()[:4], "big")
 
 
-def _hidden() -> Refusal:
+def hidden() -> Refusal:
+    """Return the refusal of a question about a coalition that is neither nobody nor everybody."""
     return Refusal(
         "E-COHORT-HIDDEN",
         Message("只用和数时，不知道任意组合的效用。", "From sums alone the utility of any one coalition is not known."),
