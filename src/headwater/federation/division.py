@@ -74,7 +74,7 @@ def named_cohorts(sources: Sequence[SourceId], masks: Masks) -> tuple[tuple[Sour
     >>> named_cohorts(["a", "b", "c"], np.array([[1, 0, 1]], dtype=bool))
     (('a', 'c'),)
     """
-    return tuple(tuple(sources[place] for place in np.flatnonzero(mask)) for mask in masks)
+    return tuple(tuple(sources[place] for place in np.flatnonzero(mask).tolist()) for mask in masks)
 
 
 def require_hiding(floor: int, limit: float) -> None:

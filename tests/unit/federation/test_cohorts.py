@@ -119,6 +119,13 @@ def test_a_floor_or_a_limit_that_hides_nobody_is_refused_before_anyone_is_asked(
         _sums(**options)
 
 
+def test_a_source_without_a_name_is_refused_alone():
+    sums = _sums(tables={**TABLES, "": _table(99)})
+    assert {name: error.code for name, error in sums.refused.items()} == {"": "E-SOURCE-NAME"}
+    assert set(sums.sources) == set(TABLES)
+    assert len(sums.reveal(HALVES)) == 2
+
+
 class _Forged:
     """A question whose answers no records can give."""
 
