@@ -105,9 +105,11 @@ def test_only_sums_leave_and_a_budget_in_bytes_is_obeyed(run):
     assert "other records of the bureau judged" not in done.stdout
     assert "adds +" not in done.stdout
     assert "protection 保护 masked" in done.stdout
-    spent = run("value", "--region", "值", "--unit", "bytes", "--budget", "90000").stdout
-    assert len([line for line in spent.splitlines() if "✓" in line]) == 2
-    assert "/ 90,000 bytes" in spent
+    paid = json.loads(run("value", "--region", "值", "--unit", "bytes", "--budget", "90000", "--json").stdout)
+    costs = {line["source"]: line["cost"] for line in paid["lines"]}
+    assert paid["spent"] == sum(costs[source] for source in paid["selected"]) <= 90_000
+    assert paid["spent"] + min(costs[source] for source in costs.keys() - set(paid["selected"])) > 90_000
+    assert paid["budget"] == "90000 bytes"
 
 
 @pytest.mark.parametrize(

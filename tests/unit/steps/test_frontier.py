@@ -119,7 +119,8 @@ def test_what_is_counted_is_what_was_exchanged(measured):
     round_bytes, left_over = divmod(alone.bytes, 10)
     assert not left_over
     assert round_bytes == pytest.approx(one.bytes, abs=100)
-    assert alone.attributable == pytest.approx(10 * one.attributable, rel=0.01)
+    # Answers take as many bytes as their numbers need.
+    assert alone.attributable == pytest.approx(10 * one.attributable, rel=0.05)
     orders = [found[f"{count} permutations"] for count in (4, 12, 50)]
     assert [point.trainings for point in orders] == sorted(point.trainings for point in orders)
     assert all(point.trainings * round_bytes > point.bytes > alone.bytes for point in orders)

@@ -251,7 +251,9 @@ def test_a_budget_in_bytes_counts_what_asking_takes(home):
     report = value(home, run=occasion("bytes", region="演", month=SHORT), budget=spending, min_stays=20)
     assert report.budget.unit == "bytes"
     costs = {line.source: line.cost for line in report.sources}
-    assert all(line.bytes < costs[line.source] < 2.1 * line.bytes for line in report.sources)
+    # What valuing took, and one round of the model to come, which is the same for all.
+    (again,) = {costs[line.source] - line.bytes for line in report.sources}
+    assert again > 1_000
     assert report.selection.cost == sum(costs[source] for source in report.selected) <= 3 * per_source
     assert 1 <= len(report.selected) <= 3
 
