@@ -255,7 +255,7 @@ def test_a_budget_in_bytes_counts_what_asking_takes(home):
     (again,) = {costs[line.source] - line.bytes for line in report.sources}
     assert again > 1_000
     assert report.selection.cost == sum(costs[source] for source in report.selected) <= 3 * per_source
-    assert 1 <= len(report.selected) <= 3
+    assert 1 <= len(report.selected) < len(report.sources)
 
 
 def test_budgets_in_money_and_epsilon_rest_on_what_sources_ask(home):
