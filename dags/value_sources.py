@@ -16,7 +16,8 @@ then chosen within a budget of sources, bytes, epsilon or money, with a certific
 
 **If it fails / 如果失败**: the log carries the refusal's code. Too few hospitals with enough stays is mended by
 landing more deliveries; `exact` with more than 20 sources by choosing `auto` or `permutation`; a source without a price
-(`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method.
+(`E-SELECT-COST`) by a line in the seed `source_terms`; `sums` with fewer than 10 sources by another method; sums
+refused because of earlier ones (`E-COHORT-REVEALED`) by the same hospitals as before, or `private_sums`.
 `E-LEDGER-RUN`: the privacy budget would be overspent, nothing was released; see `headwater ledger forecast`.
 """
 

@@ -227,7 +227,7 @@ class Choice:
     ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
-    diminish: bool
+    diminish: bool | None
     bytes: int
     attributable: int
     rounds: int
@@ -235,7 +235,7 @@ class Choice:
     leverage: float
     r2_target_only: float
     r2_selected: float | None
-    r2_all: float
+    r2_all: float | None
     refused: tuple[dict[str, str], ...]
     small: tuple[dict[str, object], ...]
     mlflow_run: str
@@ -253,10 +253,10 @@ class ValueMonth:
     gone: tuple[str, ...]
 
     @property
-    def by_order(self) -> tuple[tuple[ValueLine, float], ...]:
-        """The chosen, in the order in which each adds most to those before it, with what it adds."""
+    def by_order(self) -> tuple[ValueLine, ...]:
+        """The chosen, in the order in which each adds most to those before it as far as that is known."""
         lines = {line.source: line for line in self.lines}
-        return tuple((lines[name], gain) for name, gain in zip(self.choice.chosen, self.choice.gains, strict=True))
+        return tuple(lines[name] for name in self.choice.chosen)
 
 
 @dataclass(frozen=True)

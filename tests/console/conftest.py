@@ -138,6 +138,15 @@ MONTHS = {
 }
 """Values and choices: H0101 rises beyond its interval, H0102 joins the chosen, H0103 is new, H0104 is gone."""
 
+NOTHING_TRIED = {
+    date(2025, 12, 1): {
+        **dict.fromkeys(("bound", "share", "utility", "ratio", "ratio_low", "ratio_high", "diminish")),
+        **dict.fromkeys(("r2_selected", "r2_all", "judging_records")),
+        **{"gains": [], "method": "privatesums/mean_field", "algorithm": "told values", "epsilon": 1.0},
+    }
+}
+"""In the first month only sums with noise left: of no set anything is known."""
+
 
 def _valuations(connection: lake.duckdb.DuckDBPyConnection) -> None:
     for month, values in MONTHS.items():
@@ -145,7 +154,7 @@ def _valuations(connection: lake.duckdb.DuckDBPyConnection) -> None:
         rows = [_valued(source, *told, rank) for rank, (source, told) in enumerate(values.items(), start=1)]
         knowledge.replace(connection, "valuation", key=key, rows=rows)
         chosen = [source for source, (_, selected) in values.items() if selected]
-        knowledge.replace(connection, "selection", key=key, rows=[_selection(chosen)])
+        knowledge.replace(connection, "selection", key=key, rows=[_selection(chosen) | NOTHING_TRIED.get(month, {})])
     connection.execute(
         "CREATE TABLE lake.marts.dim_hospital AS SELECT source_id || ':' || fixmedins_code AS hospital_id, * "
         "FROM lake.raw.hospital"

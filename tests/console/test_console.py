@@ -285,6 +285,22 @@ def test_the_first_month_has_nothing_to_compare_with(clerk: TestClient) -> None:
     assert clerk.get("/values?month=soon").status_code == 422
 
 
+def test_where_only_told_values_are_known_the_page_claims_nothing_of_any_set(clerk: TestClient) -> None:
+    words = re.sub(r"\s+", " ", " ".join(outline(clerk, "/values?month=2025-12&lang=en").words))
+    for fact in (
+        "How far it is from the best cannot be proved.",
+        "scatter and noise in what sources told",
+        "not known, as only sums left",
+        "not told, as only sums with noise left",
+        "no set was tried",
+        "told values",
+    ):
+        assert fact in words, fact
+    assert "reaches at least" not in words
+    assert "None" not in words
+    assert "nan" not in words.split()
+
+
 def test_the_chart_is_drawn_to_the_scale_of_its_table(clerk: TestClient) -> None:
     html = clerk.get("/values?lang=en").text
     for kind in ("wide", "narrow"):

@@ -42,6 +42,7 @@ _SCHEMA = "\n".join(
         "policies.sql",
         "audit.sql",
         "ledger.sql",
+        "revealed.sql",
     )
 )
 

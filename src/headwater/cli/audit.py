@@ -85,7 +85,9 @@ def head(
 @app.command()
 def prove(
     number: Annotated[int, typer.Argument(help="Number of the entry. / 序号")],
-    out: Annotated[Path, typer.Option(help="Folder for NUMBER.entry and NUMBER.proof. / 输出目录")] = Path(),
+    out: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder for NUMBER.entry and NUMBER.proof. / 输出目录")
+    ] = Path(),
 ) -> None:
     """Write one entry and its proof of less than 1 KB, for whoever has no access to the log. / 导出一条及其证明."""
     from headwater.steps.audit import prove as run

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -118,7 +119,8 @@ def value(
         approach, spending = approach_of(how.method, how.protect), Budget(how.budget, unit=how.unit)
         return step(home(), run=known, task=asked.task, budget=spending, method=approach)
 
-    _in_regions(asked, run, _tell_value)
+    # What Airflow hands on is small; whoever asks here wants every source.
+    _in_regions(asked, run, _tell_value, whole=lambda report: report.to_dict() | {"lines": report.lines()})
 
 
 @_options
@@ -163,13 +165,19 @@ def _occasions(asked: Asked) -> "Iterable[Run]":
         yield Run(name=f"cli {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=asked.seed, region=name)
 
 
-def _in_regions(asked: Asked, step: "Callable[[Run], _T]", tell: "Callable[[_T], None]") -> None:
-    """Run a knowledge step once a region, and tell what it found."""
+def _in_regions(
+    asked: Asked,
+    step: "Callable[[Run], _T]",
+    tell: "Callable[[_T], None]",
+    *,
+    whole: "Callable[[_T], dict[str, Any]]" = lambda report: report.to_dict(),
+) -> None:
+    """Run a knowledge step once a region, and tell what it found, to programs as ``whole`` has it."""
     with refusing():
         for occasion in _occasions(asked):
             report = step(occasion)
             if asked.as_json:
-                print_json(report.to_dict())
+                print_json(whole(report))
             else:
                 tell(report)
 
@@ -203,17 +211,22 @@ def _tell_value(report: "ValueReport") -> None:
         numbers = (f"{line.stays:,}", f"{line.value:+.4f}", *_certainty(line), f"{line.bytes:,}")
         table.add_row(shown(line.source), mark, *numbers)
     _out.print(table)
-    _out.print(
-        f"[dim]value 价值: {shown(report.unit)}; 95 %, rank and sure: had other records of the bureau judged "
-        "区间、名次与把握：若换一批评判记录[/]",
-        highlight=False,
-    )
+    _out.print(f"[dim]value 价值: {shown(report.unit)}; 95 %, rank and sure: {_doubted(report)}[/]", highlight=False)
     for line in report.sources:
         _out.print(f"{shown(line.source)} {shown(line.reason.zh)}\n  [dim]{shown(line.reason.en)}[/]", highlight=False)
         for finding in line.findings:
             _out.print(f"  [yellow]![/] {shown(finding.zh)}\n    {shown(finding.en)}", highlight=False)
     _tell_choice(report)
     _tell_left_out(report.refused, report.small)
+
+
+def _doubted(report: "ValueReport") -> str:
+    """Return what intervals, ranks and their chances leave open."""
+    if any(line.judged_low is not None for line in report.sources):
+        return "had other records of the bureau judged 区间、名次与把握：若换一批评判记录"
+    if "selected" not in report.r2:
+        return "noise and scatter of what sources told 区间、名次与把握：各来源自报值的噪声与离散"
+    return "what sampling coalitions left open, no other judges 区间、名次与把握：只含抽样组合的误差"
 
 
 def _certainty(line: "SourceValue") -> tuple[str, str, str]:
@@ -229,12 +242,16 @@ def _certainty(line: "SourceValue") -> tuple[str, str, str]:
 
 def _tell_choice(report: "ValueReport") -> None:
     selection, exchange = report.selection, report.exchange
-    proof = selection.certificate.proof
+    certificate = selection.certificate
+    proof, best = (
+        certificate.proof,
+        f"{100 * selection.share:.1f} %" if isfinite(certificate.bound) else "? unknown 未知",
+    )
     gains = (f"{_MODELS[name]} {number:.4f}" for name, number in report.r2.items())
     _out.print(f"R² {' · '.join(gains)}", highlight=False)
     _out.print(
         f"spent 花费 {selection.cost:,.6g} / {report.budget.limit:,.6g} {shown(report.budget.unit)} · "
-        f"of the best for certain 至少为最优的 {100 * selection.share:.1f} %",
+        f"of the best for certain 至少为最优的 {best}",
         highlight=False,
     )
     _out.print(f"  {shown(selection.algorithm)} · {shown(proof.zh)}\n  [dim]{shown(proof.en)}[/]", highlight=False)

@@ -1,8 +1,7 @@
 r"""Sums of cohorts of sources, and one number back from each: nothing else that can be laid at one source's door.
 
-The leverage of a source in what was revealed is the squared norm of its unit vector projected on the span of all
-revealed masks: 1 when some combination of the sums is that source alone. It is kept over the object's life, and a
-request that would lift any source's above the limit is refused before anybody is asked.
+The leverage of what was revealed, see ``division``, is kept over the object's life, and a request that would lift any
+source's above the limit is refused before anybody is asked. ``recorded`` keeps it for longer.
 """
 
 import secrets
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation.division import FLOOR, LIMIT, leverage, named_cohorts, require_hiding
 from headwater.federation.round import carried, naming, reached
 from headwater.federation.source import Computed, GramQuestion
 from headwater.federation.transport import Transport
@@ -22,7 +22,7 @@ from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Fixed, Masks, SourceId, Vector
 
-__all__ = ["CohortSums", "Hiding", "leverage"]
+__all__ = ["CohortSums", "Hiding"]
 
 _FEWEST_RECORDS = 2
 _SCALAR_BYTES = 4
@@ -93,18 +93,6 @@ class Hiding(Protocol):
     ) -> HidingSession:
         """Return both sides of a new sum."""
         ...
-
-
-def leverage(masks: Masks) -> Vector:
-    """Return the (sources,) squared norms of unit vectors projected on the span of (m, sources) masks.
-
-    >>> leverage(np.array([[1, 1, 0, 0], [0, 1, 1, 0]], dtype=bool)).round(3)
-    array([0.667, 0.667, 0.667, 0.   ])
-    """
-    if not len(masks):
-        return np.zeros(masks.shape[1])
-    _, scale, rows = np.linalg.svd(masks.astype(np.float64), full_matrices=False)
-    return np.asarray(np.square(rows[scale > scale[0] * 1e-10]).sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,19 +166,21 @@ class CohortSums:
     transport : reaches the sources
     question : what sources must be able to answer; it is summed unless ``summed`` is given
     protection : how sums are hidden while they are added; None adds in this process, which is no protection
-    floor : fewest members of a cohort, and fewest sources outside it
-    limit : largest leverage of any source over all that this object reveals
+    floor : fewest members of a cohort, and fewest sources outside it; not below ``FLOOR``
+    limit : largest leverage of any source over all that this object reveals; not above ``LIMIT``
     entropy : of the members' keys
     summed : what is summed in the question's place, e.g. with noise; one object sums one thing
+    recorded : told the members of each cohort before anybody is asked for their sums; may refuse
     """
 
     transport: Transport
     question: GramQuestion
     protection: Hiding | None = None
-    floor: int = 5
-    limit: float = 0.5
+    floor: int = FLOOR
+    limit: float = LIMIT
     entropy: Callable[[int], bytes] = secrets.token_bytes
     summed: Summed | None = None
+    recorded: Callable[[tuple[tuple[SourceId, ...], ...]], None] | None = None
     sources: tuple[SourceId, ...] = field(init=False)
     refused: dict[SourceId, HeadwaterError] = field(init=False, default_factory=dict)
     asked: dict[SourceId, int] = field(init=False, default_factory=dict)
@@ -201,6 +191,7 @@ class CohortSums:
     _everyone: tuple[SourceId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        require_hiding(self.floor, self.limit)
         self.sources = tuple(reached(self.transport))
         ready = self._put({source: Ready(self.question) for source in self.sources})
         self.sources = self._everyone = tuple(source for source in self.sources if source in ready)
@@ -234,9 +225,12 @@ class CohortSums:
         ------
         Refusal
             ``E-COHORT-SMALL`` for a cohort of fewer than ``floor`` members or with fewer outside it,
-            ``E-COHORT-LEVERAGE`` if a source's would exceed ``limit``, ``E-COHORT-INCOMPLETE`` if a member breaks down
+            ``E-COHORT-LEVERAGE`` if a source's would exceed ``limit``, ``E-COHORT-INCOMPLETE`` if a member breaks
+            down, and what ``recorded`` refuses
         """
-        self._require(masks)
+        self.require(masks)
+        if self.recorded is not None:
+            self.recorded(named_cohorts(self.sources, masks))
         self.rounds += 1
         sums = []
         for mask in masks:
@@ -244,6 +238,15 @@ class CohortSums:
             self.revealed = np.concatenate([self.revealed, self._widened(mask[None, :])])
             sums.append(self._sum([self.sources[place] for place in np.flatnonzero(mask)]))
         return tuple(sums)
+
+    def require(self, masks: Masks) -> None:
+        """Refuse cohorts too small, and sums that would lift a leverage above the limit, without asking anybody."""
+        for members in masks.sum(axis=1).tolist():
+            if not self.floor <= members <= len(self.sources) - self.floor:
+                raise _small(members, len(self.sources), self.floor)
+        lifted = self.leverages(masks)
+        if lifted.max(initial=0.0) > self.limit + 1e-9:
+            raise _exposed(self._everyone[int(lifted.argmax())], float(lifted.max()), self.limit)
 
     def scalars(self, questions: Mapping[SourceId, Computed]) -> Vector:
         """Put to each source its question and return the (sources,) float32 numbers that come back."""
@@ -256,14 +259,6 @@ class CohortSums:
         if missing:
             raise _incomplete(missing)
         return np.array([told[source] for source in self.sources])
-
-    def _require(self, masks: Masks) -> None:
-        for members in masks.sum(axis=1).tolist():
-            if not self.floor <= members <= len(self.sources) - self.floor:
-                raise _small(members, len(self.sources), self.floor)
-        lifted = self.leverages(masks)
-        if lifted.max(initial=0.0) > self.limit + 1e-9:
-            raise _exposed(self._everyone[int(lifted.argmax())], float(lifted.max()), self.limit)
 
     def _widened(self, masks: Masks) -> Masks:
         """Return masks over the sources that are left as masks over all that were ever asked."""

@@ -62,6 +62,8 @@ def ask(transport: Transport, question: Question, *, sources: Sequence[SourceId]
 def reached(transport: Transport) -> list[SourceId]:
     """Return the names by which sources are asked; what is no federation, or a name given twice, is refused.
 
+    A source without a name stays, and is refused alone when it is asked.
+
     Raises
     ------
     Refusal
@@ -71,7 +73,7 @@ def reached(transport: Transport) -> list[SourceId]:
         raise _no_federation(transport)
     names = list(transport.source_ids)
     for name in names:
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str):
             raise _no_name(name)
     ordered = sorted(names)
     for one, other in pairwise(ordered):
@@ -85,6 +87,8 @@ def carried(transport: Transport, source: SourceId, question: Question | Compute
 
     A transport written elsewhere may raise anything when a node is gone: nothing of it may void the others' round.
     """
+    if not source:
+        raise _no_name(source)
     try:
         message = transport.send(source, question)
     except HeadwaterError as error:
@@ -98,7 +102,7 @@ def carried(transport: Transport, source: SourceId, question: Question | Compute
 
 def naming(source: SourceId, error: HeadwaterError) -> HeadwaterError:
     """Return the error with the source's name in its reason."""
-    if error.reason.en.startswith((f"Source {source}:", f"Source {source} ")):
+    if not source or error.reason.en.startswith((f"Source {source}:", f"Source {source} ")):
         return error
     reason = Message(f"来源“{source}”：{error.reason.zh}", f"Source {source}: {error.reason.en}")
     named = type(error)(error.code, reason, error.remedy)

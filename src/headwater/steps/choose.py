@@ -1,24 +1,26 @@
 """Ask the sources, leave out who lies, value the others, choose among them: all of a valuation but its record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation import Answers, GramQuestion, Remembering, Transport, Without, ask
+from headwater.federation import Answers, GramQuestion, InProcess, Remembering, Transport, Without, ask
 from headwater.security import PROTECTIONS
 from headwater.statistics import Statistic
-from headwater.types import Masks, SourceId, Vector
+from headwater.steps.told import choose_told
+from headwater.types import SourceId
 from headwater.valuation import Approach, Budget, GramUtility, Selection, Target, Valuation, cautious, select, value
 from headwater.valuation.honesty import Finding, Report, Said, as_paid, examine
 from headwater.valuation.judging import Judged, judged
-from headwater.valuation.utilities import PrivateSums, Sums
+from headwater.valuation.selection.problem import Problem
+from headwater.valuation.utilities import PrivateSums, Retraining, Sums
 from headwater.valuation.utilities.statistics import usable
 from headwater.valuation.utility import require_sources
 
-__all__ = ["PRIVATE", "Played", "approach_of", "play"]
+__all__ = ["PRIVATE", "Played", "approach_of", "play", "require_affordable"]
 
 PRIVATE = "private_sums"
 """The method under which every source spends privacy, and is asked nothing that would cost more."""
@@ -88,7 +90,7 @@ def play(
     Where every source answers with its own statistic, the answers are examined first and held against the claims that
     the bureau paid; who is proved untrue is left out before anything is valued. A set is chosen by R², whatever the
     utility that values. Where only sums leave, no source's own statistic may be asked for: the set is chosen by the
-    values that the sources told.
+    values that the sources told, see ``choose_told``. Retraining takes the records from the bureau's own claims.
 
     Parameters
     ----------
@@ -106,7 +108,13 @@ def play(
         {source: None for source in statistics if source not in report.refused},
         {**answers.refused, **report.refused},
     )
-    valuation = _valued(Without(federation, frozenset(report.refused)), target, approach, seed)
+    left = Without(federation, frozenset(report.refused))
+    if isinstance(approach.utility, Retraining):
+        # Whoever asks over a transport has no records but those that it paid for.
+        at_hand = {source: claims[source] for source in left.source_ids if source in statistics and source in claims}
+        valuation = _valued(InProcess.of(at_hand), target, approach, seed)
+    else:
+        valuation = _valued(left, target, approach, seed)
     return _seen(answers, target, valuation, budget, report, seed)
 
 
@@ -163,19 +171,39 @@ def _reasons(selection: Selection, valuation: Valuation, moved: Judged) -> dict[
 
 
 def _unseen(federation: Transport, target: Target, approach: Approach, budget: Budget, seed: int) -> Played:
-    """Choose where only sums are known: the gain of a set is taken to be the sum of what its members told."""
+    """Choose where only sums are known; with noise in them, what all sources give together is not told either."""
     valuation = _valued(federation, target, approach, seed)
     question = target.question
     budget = _priced(budget, valuation, question)
-
-    def told(coalitions: Masks) -> Vector:
-        return np.asarray(coalitions @ valuation.values)
-
-    selection = select(told, valuation.players, budget=budget, valuation=valuation, rng=np.random.default_rng(seed))
+    selection = choose_told(valuation, budget, rng=np.random.default_rng(seed))
     own = question.family.solve(question.of(target.train), ridge=target.ridge)
     alone = question.family.r2(question.of(target.valid), own)
-    r2 = {"target_only": alone, "all": alone + float(valuation.values.sum())}
+    r2 = {"target_only": alone}
+    if isinstance(approach.utility, Sums):
+        r2["all"] = alone + float(valuation.values.sum())
     return Played(valuation, selection, budget, None, {}, valuation.refused, r2)
+
+
+def require_affordable(budget: Budget, sources: Sequence[SourceId], question: GramQuestion) -> None:
+    """Refuse, before anybody is asked, a budget that no source fits into.
+
+    What bytes a valuation takes is not known yet: each source costs no less than one round of the model to come.
+
+    Raises
+    ------
+    Refusal
+        ``E-VALUE-COST`` for a unit that is not known, ``E-SELECT-BUDGET``, ``E-SELECT-COST``
+    """
+    if budget.unit != "sources" and budget.costs is None:
+        if budget.unit != "bytes":
+            raise _no_costs(budget.unit)
+        budget = replace(budget, costs=dict.fromkeys(sources, float(_again(question))))
+    Problem.of(lambda coalitions: np.zeros(len(coalitions)), sources, budget)
+
+
+def _again(question: GramQuestion) -> int:
+    """Return the bytes of one round of the model to come."""
+    return question.nbytes + question.family.length * 8
 
 
 def _priced(budget: Budget, valuation: Valuation, question: GramQuestion) -> Budget:
@@ -183,11 +211,17 @@ def _priced(budget: Budget, valuation: Valuation, question: GramQuestion) -> Bud
     if budget.unit == "sources" or budget.costs is not None:
         return budget
     if budget.unit == "bytes":
-        again = question.nbytes + question.family.length * 8
-        exchange = valuation.exchange
+        again, exchange = _again(question), valuation.exchange
         return replace(budget, costs={source: float(exchange.bytes_of(source) + again) for source in valuation.players})
-    raise Refusal(
+    raise _no_costs(budget.unit)
+
+
+def _no_costs(unit: str) -> Refusal:
+    return Refusal(
         "E-VALUE-COST",
-        Message(f"不知道各来源的成本（{budget.unit}）。", f"What sources cost in {budget.unit} is not known."),
-        Message("请给出各来源的成本。", "Give what every source costs."),
+        Message(f"不知道各来源的成本（{unit}）。", f"What sources cost in {unit} is not known."),
+        Message(
+            "请给出各来源的成本，或按 sources、bytes、epsilon、money 之一计。",
+            "Give what every source costs, or count in sources, bytes, epsilon or money.",
+        ),
     )

@@ -14,10 +14,12 @@ from headwater.adapters.learners import Learner, learner
 from headwater.adapters.report import own_folder_name
 from headwater.content import models
 from headwater.errors import Message
+from headwater.security.events import NonPrivate
 from headwater.steps.frontier_page import page_of
 from headwater.steps.frontier_points import Measured, measure
 from headwater.steps.frontier_private import Private, cells, private
 from headwater.steps.frontier_reference import SOURCES
+from headwater.steps.ledger import Books
 from headwater.steps.value import ridge_of
 
 __all__ = ["FrontierReport", "frontier"]
@@ -80,7 +82,8 @@ def frontier(
     """Measure every way to value the sources of a region for each model of a task, and draw what was found.
 
     Each model is retrained on every coalition of at most ten sources. Nothing is asked of anybody and no privacy is
-    spent: this is for whoever may see the records, as the bureau may see the claims that it paid.
+    spent: this is for whoever may see the records, as the bureau may see the claims that it paid. A source that lets
+    the region see none of its own statistics is not measured either, and the whole is refused.
 
     Parameters
     ----------
@@ -90,8 +93,8 @@ def frontier(
     Raises
     ------
     Refusal
-        ``E-VALUE-MODEL`` without a model for the task, ``E-FRONTIER-SOURCES``, ``E-FRONTIER-JUDGES``, and what the
-        mart refuses
+        ``E-VALUE-MODEL`` without a model for the task, ``E-FRONTIER-SOURCES``, ``E-FRONTIER-JUDGES``, ``E-REQUIRE-…``
+        where a source's requirement does not permit it, and what the mart refuses
     """
     started = time.perf_counter()
     ridge = ridge_of(home, task).model.spec
@@ -102,6 +105,8 @@ def frontier(
             for one in _learners(home, task)
         ]
     region = read[0][1]
+    for _, its in read:
+        Books(home, "valuation", "clear").permit([source.source_id for source in its.sources], NonPrivate())
     done = _Done(progress, len(read) * 2 ** min(SOURCES, len(region.sources)) + cells(len(region.sources)))
     measured = [measure(its, one, records=records, seed=run.seed, advance=done) for one, its in read]
     its, sources = next((its, one.sources) for (_, its), one in zip(read, measured, strict=True) if one.is_ridge)

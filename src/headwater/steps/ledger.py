@@ -13,22 +13,24 @@ from headwater.adapters.ledger import Account, Balance, Debit, Entry
 from headwater.content.requirements import read_requirements, requirement_for
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Source
+from headwater.security import PROTECTIONS
 from headwater.security.events import Event, Gaussian, from_json, to_json
 from headwater.security.guarded import Guarded
 from headwater.security.requirement import Release, Requirement
+from headwater.security.requirement import Shown as Shows
 from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
 from headwater.types import SourceId
 
-__all__ = ["Books", "Forecast", "Foreseen", "Proof", "Shown", "forecast", "prove", "requirements", "show"]
+__all__ = ["Books", "Forecast", "Foreseen", "Proof", "Shown", "forecast", "opened", "prove", "requirements", "show"]
 
 
-def _open(home: Home) -> postgres.Connection:
+def opened(home: Home) -> postgres.Connection:
     """Connect so that every debit is on disk when it returns."""
     postgres.prepare_once(home)
     connection = postgres.connect(home, autocommit=True)
-    # An installation that was set up before there was a ledger has no such table until it is prepared again.
-    if connection.execute("select to_regclass('ops.privacy_entry')").fetchone() == (None,):
+    # An installation that was set up before there was such a table has none until it is prepared again.
+    if connection.execute("select to_regclass('ops.revealed_sum')").fetchone() == (None,):
         postgres.prepare(home)
     return connection
 
@@ -73,10 +75,17 @@ class Books:
             Guarded(
                 source,
                 requirement_for(known, source.source_id, self.purpose),
-                Release(self.execution, source.source_id, self.purpose, event, protection=self.protection),
+                self._release(self.execution, source.source_id, event),
             )
             for source in sources
         ]
+
+    def permit(self, sources: Sequence[SourceId], event: Event) -> None:
+        """Refuse a release like this if one of the sources does not permit it."""
+        known = requirements(self.home)
+        for source in sources:
+            rule = requirement_for(known, source, self.purpose)
+            rule.permit(self._release(self.execution, source, event))
 
     def reserve(self, sources: Sequence[SourceId], *, noise: float) -> None:
         """Debit one Gaussian release of every source before the run starts, or refuse the run with the numbers."""
@@ -95,7 +104,7 @@ class Books:
 
     def _enter(self, debits: Sequence[Debit]) -> None:
         """Debit all or none, and let the audit log tell of it in the same transaction."""
-        with _open(self.home) as connection, connection.transaction():
+        with opened(self.home) as connection, connection.transaction():
             entered = ledger.reserve(connection, debits, at=ledger.clock(connection))
             told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
             audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
@@ -105,11 +114,15 @@ class Books:
         self._count += 1
         return [
             Debit(
-                Release(f"{self.execution}/{self._count}", source, self.purpose, event, protection=self.protection),
+                self._release(f"{self.execution}/{self._count}", source, event),
                 requirement_for(known, source, self.purpose),
             )
             for source in sources
         ]
+
+    def _release(self, release_id: str, source: SourceId, event: Event) -> Release:
+        shown: Shows = "sum" if PROTECTIONS[self.protection].reveals == "sum" else "statistic"
+        return Release(release_id, source, self.purpose, event, shown=shown, protection=self.protection)
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ def show(home: Home, *, source: SourceId | None = None, month: str | None = None
     ----------
     month : such as ``2026-11``; None for the running one. What was ever spent is shown as well.
     """
-    with _open(home) as connection:
+    with opened(home) as connection:
         periods = {month or f"{ledger.clock(connection):%Y-%m}", "lifetime"}
         found = ledger.balances(connection, source=source)
     return Shown(tuple(one for one in found if one.account.period in periods and one.releases))
@@ -181,7 +194,7 @@ def forecast(home: Home, *, source: SourceId | None = None, epsilon: float | Non
     epsilon : take a Gaussian release of this ε at the requirement's δ instead of each account's most frequent event
     """
     known = requirements(home)
-    with _open(home) as connection:
+    with opened(home) as connection:
         month = f"{ledger.clock(connection):%Y-%m}"
         tallies = {one.account: one.tally for one in ledger.balances(connection, source=source)}
         usual: dict[tuple[SourceId, str], Counter[str]] = defaultdict(Counter)
@@ -246,7 +259,7 @@ def prove(home: Home) -> Proof:
     """Compute every balance again from the entries, in one snapshot of the database, and compare."""
     counts: dict[Account, Counter[str]] = defaultdict(Counter)
     faults, number, head = [], 0, hashlib.sha256()
-    with _open(home) as connection, connection.transaction():
+    with opened(home) as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         balances = ledger.balances(connection)
         for entry in ledger.entries(connection):

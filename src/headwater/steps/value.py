@@ -1,7 +1,7 @@
 """Value: what each hospital's records are worth to the bureau's task, and which set to use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import duckdb
@@ -14,17 +14,20 @@ from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Ridge
 from headwater.content import models
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.federation import InProcess
+from headwater.federation import CohortSums, InProcess
+from headwater.federation.division import FLOOR, require_two_cohorts
 from headwater.security import MASKED
 from headwater.security.events import Gaussian, NonPrivate
 from headwater.statistics.gaussian import noise_for
 from headwater.steps import valued
-from headwater.steps.choose import Played, approach_of, play
+from headwater.steps.choose import Played, approach_of, play, require_affordable
 from headwater.steps.ledger import Books
+from headwater.steps.revealed import Revealed
 from headwater.steps.valued import SourceValue, Told, protection_of
 from headwater.types import SourceId
 from headwater.valuation import Approach, Budget, Exchange, Selection, Target
-from headwater.valuation.utilities import PrivateSums
+from headwater.valuation.utilities import PrivateSums, Sums
+from headwater.valuation.utility import require_sources
 
 __all__ = ["ValueReport", "ridge_of", "value"]
 
@@ -44,7 +47,7 @@ class ValueReport:
     selection : which set, its certificate, and a sentence for every source
     budget : with what every source costs in its unit
     r2 : R² on the bureau's validation records: ``target_only`` without sources, ``selected`` with those, ``all``; where
-        only sums left, what ``selected`` would give is not known
+        only sums left, what ``selected`` would give is not known, and with noise in them neither what ``all`` would
     evaluations : coalitions whose utility was computed
     exchange : what was asked and answered
     mlflow_run : where the run is recorded
@@ -74,8 +77,12 @@ class ValueReport:
         """The sources to use, by falling value."""
         return tuple(line.source for line in self.sources if line.selected)
 
+    def lines(self) -> list[dict[str, object]]:
+        """Return the line of every source as JSON-safe values, by falling value."""
+        return [asdict(line) for line in self.sources]
+
     def to_dict(self) -> dict[str, object]:
-        """Return the small facts as JSON-safe values."""
+        """Return the small facts as JSON-safe values; ``lines`` has the sources one by one."""
         bound = self.selection.certificate.bound
         return {
             "run": self.run,
@@ -96,7 +103,9 @@ class ValueReport:
             "small": len(self.small),
             "bytes_per_source": max(line.bytes for line in self.sources),
             **{f"r2_{name}": number for name, number in self.r2.items()},
+            "rounds": self.exchange.rounds,
             "epsilon": self.exchange.epsilon,
+            "leverage": self.exchange.leverage,
             "mlflow_run": self.mlflow_run,
         }
 
@@ -128,7 +137,8 @@ def value(
     Raises
     ------
     Refusal
-        ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST`` and what the method refuses
+        ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST``, ``E-COHORT-REVEALED`` where
+        sums with those of earlier valuations would lay a source open, and what the method refuses
     """
     learner = ridge_of(home, task)
     spending = Budget(budget) if isinstance(budget, int) else budget
@@ -137,9 +147,11 @@ def value(
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         region, month = _until(region, run.month, min_stays)
-        approach, federation = _access(home, region, method)
+        target = _target(region, learner)
         spending = _asked(connection, spending, snapshot, month)
-        played = _play(federation, region, learner, approach=approach, budget=spending, seed=run.seed)
+        require_affordable(spending, [source.source_id for source in region.sources], target.question)
+        approach, federation = _access(home, region, target, method)
+        played = _play(federation, region, target, approach=approach, budget=spending, seed=run.seed)
         told = Told(run, task, month, region, approach, played)
         before = valued.run_before(connection, told)
         mlflow_run = mlflow.record(home, valued.entry(told, before=before))
@@ -180,28 +192,38 @@ def _asked(connection: duckdb.DuckDBPyConnection, budget: Budget, snapshot: int,
     return replace(budget, costs=terms.costs(connection, budget.unit, snapshot=snapshot, month=month))
 
 
-def _access(home: Home, region: Region, method: str | Approach) -> tuple[Approach, InProcess]:
+def _access(home: Home, region: Region, target: Target, method: str | Approach) -> tuple[Approach, InProcess]:
     """Return the approach, and the sources as their requirements let them answer it.
 
-    Under privacy the whole budget is reserved before anyone is asked, and nothing is asked that would cost more.
+    Sums without noise are held against all that were ever revealed here. Under privacy the whole budget of those who
+    can answer is reserved before anything is asked of their records, and nothing is asked that would cost more.
     """
     approach = approach_of(method) if isinstance(method, str) else method
     if not isinstance(approach, str):
         books = Books(home, "valuation", protection_of(approach))
+        if isinstance(approach.utility, Sums):
+            kept = replace(approach.utility, recorded=Revealed(home, region.name).record)
+            approach = replace(approach, utility=kept)
         return approach, InProcess(books.guarded(region.sources, NonPrivate()))
     books, sources = Books(home, "valuation"), [source.source_id for source in region.sources]
     epsilon, delta = books.terms(sources)
     noise = noise_for(epsilon, delta)
-    books.reserve(sources, noise=noise)
-    private = Approach(PrivateSums(books, epsilon, delta, protection=MASKED))
-    return private, InProcess(books.guarded(region.sources, Gaussian(noise)))
+    federation = InProcess(books.guarded(region.sources, Gaussian(noise)))
+    able = CohortSums(federation, target.question)
+    require_sources(dict.fromkeys(able.sources), able.refused)
+    require_two_cohorts(len(able.sources), FLOOR)
+    books.reserve(able.sources, noise=noise)
+    return Approach(PrivateSums(books, epsilon, delta, protection=MASKED)), federation
+
+
+def _target(region: Region, learner: Ridge) -> Target:
+    spec, own = learner.model.spec, region.target
+    return Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
 
 
 def _play(
-    federation: InProcess, region: Region, learner: Ridge, *, approach: Approach, budget: Budget, seed: int
+    federation: InProcess, region: Region, target: Target, *, approach: Approach, budget: Budget, seed: int
 ) -> Played:
-    spec, own = learner.model.spec, region.target
-    target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
     # In this process the sources are the lake's own records; over any other transport these are still the paid claims.
     claims = {source.source_id: source.table for source in region.sources}
     return play(federation, target, approach=approach, budget=budget, claims=claims, seed=seed)

@@ -25,7 +25,8 @@ class SourceValue:
 
     Parameters
     ----------
-    value, low, high : its value and what sampling coalitions left open, in the report's unit
+    value, low, high : its value and what sampling coalitions left open, or noise and scatter where only sums left, in
+        the report's unit
     bytes : exchanged with it, questions and answers together
     rank, rank_low, rank_high, stability : its place from 1, the ends of 95 % of it and the probability of this very
         place, as far as sampling left them open
@@ -171,7 +172,7 @@ def chosen(told: Told) -> dict[str, object]:
         "judging_records": judged.records if judged else None,
         "chosen": list(selection.chosen),
         "gains": list(selection.gains),
-        "utility": selection.utility,
+        "utility": _finite(selection.utility),
         "spent": selection.cost,
         "budget": played.budget.limit,
         "budget_unit": played.budget.unit,
@@ -252,7 +253,7 @@ def run_before(connection: duckdb.DuckDBPyConnection, told: Told) -> str | None:
 
 
 def _certificate(told: Told) -> dict[str, object]:
-    """Return how far from the best the choice can be; nothing is said where no bound is known."""
+    """Return how far from the best the choice can be; where no bound is known or returns were not tried, None."""
     selection = told.played.selection
     certificate, found = selection.certificate, selection.returns
     is_known = bool(np.isfinite(certificate.bound))
@@ -266,12 +267,12 @@ def _certificate(told: Told) -> dict[str, object]:
         "ratio": _finite(found.ratio),
         "ratio_low": _finite(found.low),
         "ratio_high": _finite(found.high),
-        "diminish": found.diminish,
+        "diminish": found.diminish if np.isfinite(found.violated) else None,
     }
 
 
 def _finite(value: float) -> float | None:
-    """Return the number, None for an infinite one: JSON knows none."""
+    """Return the number, None for an infinite one and for NaN: JSON knows neither."""
     return value if np.isfinite(value) else None
 
 

@@ -20,7 +20,7 @@ from headwater.valuation.utilities.statistics import GramUtility, Statistics
 from headwater.valuation.utility import Asked, gain, placed, require_sources
 from headwater.valuation.valuation import Exchange, choose
 
-__all__ = ["Blend", "Choice", "Part", "Recipe", "choose_features", "together"]
+__all__ = ["Blend", "Choice", "Part", "Recipe", "choose_features", "own_features", "together"]
 
 _LIMIT = 20_000
 _WIDEST = 200
@@ -126,7 +126,8 @@ class Choice:
         question, labels = target.asking(features), numbers(target.valid, target.label)
         standard = question.center, question.scale
         game = Blend(tuple(map(_gram, plays)), held, players, labels, *standard, logistic=_logistic(target))
-        return Asked(game, players, together([play.exchange for play in plays]), refused)
+        exchange, asked = together([play.exchange for play in plays]), tuple(part.features for part in self.parts)
+        return Asked(game, players, exchange, refused, features=asked, why=self.why)
 
     def method(self, players: int) -> str:
         """Return ``exact`` while it takes seconds."""
@@ -148,7 +149,7 @@ def choose_features(target: Target, *, limit: int = _LIMIT) -> Choice:
     own = Part("linear", target.features, target.ridge * (_NEWTON if _logistic(target) else 1.0))
     base = target.features
     if not recipes or not isinstance(base, FeatureMap):
-        return Choice((own,), _kept(target), _scores(target, (own,)))
+        return Choice((own,), own_features(target), _scores(target, (own,)))
     lifted = _parts(target, base, recipes, limit)
     if not lifted:
         return Choice((own,), _no_room(target, limit), _scores(target, (own,)))
@@ -227,7 +228,8 @@ def together(exchanges: list[Exchange]) -> Exchange:
     return Exchange(summed("asked"), summed("answered"), summed("attributable"), rounds=len(exchanges), leverage=1.0)
 
 
-def _kept(target: Target) -> Message:
+def own_features(target: Target) -> Message:
+    """Return the words for keeping the target's own features."""
     return Message(
         f"学习器为 {target.learner}，采用目标方自身的特征。",
         f"The learner is {target.learner}: the target's own features.",

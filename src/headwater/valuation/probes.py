@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -30,7 +31,16 @@ from headwater.statistics.features import Features
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.choice import choose_features, together
 from headwater.valuation.target import Target
-from headwater.valuation.utility import Asked, Predicting, Utility, gain, placed, r2, require_sources
+from headwater.valuation.utility import (
+    Asked,
+    Predicting,
+    Utility,
+    gain,
+    placed,
+    r2,
+    require_predictions,
+    require_sources,
+)
 from headwater.valuation.valuation import choose
 
 __all__ = ["Candidates", "Kinship", "Mended", "Probed", "Surrogate", "design"]
@@ -170,7 +180,8 @@ class Mended:
     def by(surrogate: Predicting, truth: Predicting, kinship: Kinship, coalitions: Masks) -> "Mended":
         """Retrain the (m, players) coalitions, and the target alone, and mend the surrogate with them."""
         probes = np.concatenate([np.zeros((1, coalitions.shape[1]), dtype=np.bool_), coalitions])
-        return Mended(surrogate, kinship, probes, surrogate.predictions(probes), truth.predictions(probes))
+        true = require_predictions(truth.predictions(probes), (len(probes), len(surrogate.labels)), of="truth")
+        return Mended(surrogate, kinship, probes, surrogate.predictions(probes), true)
 
     @property
     def labels(self) -> Vector:
@@ -215,7 +226,7 @@ class Probed:
     Parameters
     ----------
     truth : retrains coalitions; its game must predict, as that of ``Retraining`` does
-    probes : number of coalitions to retrain, beside the target alone
+    probes : most coalitions to retrain, beside the target alone; few sources have fewer
     surrogate : None for ``choose_features`` of the target; its game must be a ``Surrogate``
     """
 
@@ -223,14 +234,18 @@ class Probed:
     probes: int = 12
     surrogate: Utility | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.probes, Integral) or self.probes < 1:
+            raise _no_probes(self.probes)
+
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
         """Ask for statistics and for what the truth needs; who cannot answer one of them is left out.
 
         Raises
         ------
         Refusal
-            ``E-VALUE-PROBES`` for more probes than there are coalitions, ``E-VALUE-PREDICTIONS`` where the truth does
-            not predict, and what either utility refuses
+            ``E-VALUE-PREDICTIONS`` where the truth does not predict, ``E-VALUE-FINITE`` where it predicts no numbers,
+            and what either utility refuses
         """
         cheap = (self.surrogate or choose_features(target)).play(federation, target, features, rng=rng)
         dear = self.truth.play(federation, target, features, rng=rng)
@@ -243,9 +258,15 @@ class Probed:
         candidates = Candidates.of(len(players), rng)
         kinship = Kinship(surrogate.records[[0, *(1 + cheap.players.index(player) for player in players)]])
         cheap_among, dear_among = _Among(surrogate, players, cheap.players), _Among(truth, players, dear.players)
-        game = Mended.by(cheap_among, dear_among, kinship, design(kinship, candidates, self.probes))
+        game = Mended.by(cheap_among, dear_among, kinship, self._design(kinship, candidates))
         exchange = together([cheap.exchange, dear.exchange])
-        return Asked(game, players, exchange, refused, reach=game.reach(candidates))
+        asked, why = (cheap.features, cheap.why) if isinstance(cheap, Asked) else ((), None)
+        return Asked(game, players, exchange, refused, reach=game.reach(candidates), features=asked, why=why)
+
+    def _design(self, kinship: Kinship, candidates: Candidates) -> Masks:
+        """Return the probes, or all coalitions where there are no more."""
+        distinct = np.unique(candidates.coalitions[candidates.coalitions.any(axis=1)], axis=0)
+        return design(kinship, candidates, min(self.probes, len(distinct)))
 
     def method(self, players: int) -> str:
         """Return ``exact`` while it takes seconds."""
@@ -277,6 +298,14 @@ def _too_many(count: int, coalitions: int) -> Refusal:
         Message(
             "请给出 1 到组合数之间的试训次数。", "Ask for at least one probe and no more than there are coalitions."
         ),
+    )
+
+
+def _no_probes(given: object) -> Refusal:
+    return Refusal(
+        "E-VALUE-PROBES",
+        Message(f"试训次数 {given!r} 不是大于 0 的整数。", f"{given!r} probes: no whole number above 0."),
+        Message("请给出整数，如 12。", "Give a whole number, e.g. 12."),
     )
 
 

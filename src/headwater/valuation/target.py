@@ -14,6 +14,7 @@ from headwater.federation.source import as_table
 from headwater.statistics.features import Features, numbers
 from headwater.statistics.recipes import derive
 from headwater.types import Vector
+from headwater.valuation.valuation import require_rng
 
 __all__ = ["Learner", "Target"]
 
@@ -69,9 +70,10 @@ class Target:
         ------
         Refusal
             ``E-FEATURE-COLUMN``, ``E-FEATURE-EMPTY``, ``E-FEATURE-NUMBER`` or ``E-FEATURE-FINITE`` about the label,
-            ``E-TARGET-SMALL`` below 4 records, ``E-TARGET-CONSTANT``, ``E-TARGET-LEARNER``, ``E-TABLE-KIND``, and what
-            ``derive`` refuses
+            ``E-TARGET-SMALL`` below 4 records, ``E-TARGET-CONSTANT``, ``E-TARGET-LEARNER``, ``E-TABLE-KIND``,
+            ``E-VALUE-RNG``, and what ``derive`` refuses
         """
+        require_rng(rng)
         own = as_table(table)
         y = numbers(own, label)
         if len(y) < _FEWEST:

@@ -14,7 +14,19 @@ from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
 from headwater.valuation.valuation import Exchange, Game
 
-__all__ = ["Asked", "Play", "Predicting", "UTILITIES", "Utility", "gain", "placed", "r2", "require_sources"]
+__all__ = [
+    "Asked",
+    "Play",
+    "Predicting",
+    "UTILITIES",
+    "Utility",
+    "gain",
+    "placed",
+    "r2",
+    "require_predictions",
+    "require_sources",
+    "require_varied",
+]
 
 _AT_ONCE = 4_096
 """Coalitions whose predictions are held at once: 16 MB for 500 records."""
@@ -89,13 +101,34 @@ def r2(labels: Vector, predicted: Vector) -> Vector:
 
     Labels that do not vary are refused with ``E-VALUE-VALIDATION``.
     """
+    require_varied(labels)
+    return np.asarray(1.0 - ((predicted - labels) ** 2).mean(axis=-1) / labels.var(), dtype=np.float64)
+
+
+def require_varied(labels: Vector) -> None:
+    """Refuse (rows,) labels of validation records that judge nothing, as they do not vary."""
     if len(labels) == 0 or np.ptp(labels) == 0:
         raise Refusal(
             "E-VALUE-VALIDATION",
             Message("验证样本为空，或目标没有差异。", "The validation sample is empty, or its target does not vary."),
             Message("请扩大目标方的验证样本。", "Enlarge the target's validation sample."),
         )
-    return np.asarray(1.0 - ((predicted - labels) ** 2).mean(axis=-1) / labels.var(), dtype=np.float64)
+
+
+def require_predictions(predicted: Vector, shape: tuple[int, ...], *, of: str) -> Vector:
+    """Return predictions; of another shape, or not finite, they are refused with ``E-VALUE-FINITE``."""
+    if predicted.shape == shape and np.isfinite(predicted).all():
+        return predicted
+    wrong = int((~np.isfinite(predicted)).sum())
+    raise Refusal(
+        "E-VALUE-FINITE",
+        Message(
+            f"{of} 的预测形状为 {predicted.shape}，其中 {wrong} 个不是有限的数；形状应为 {shape}。",
+            f"{of} predicted an array of shape {predicted.shape} with {wrong} numbers that are not finite, "
+            f"where finite numbers of shape {shape} are needed.",
+        ),
+        Message("请检查学习器的 predict。", "Examine the learner's predict."),
+    )
 
 
 def placed(coalitions: Masks, players: Sequence[SourceId], everyone: Sequence[SourceId]) -> Masks:
@@ -117,6 +150,8 @@ class Asked:
     ----------
     tolerance : gain below which an order of arrival need not go on, see ``methods/truncated.py``
     reach : (players,) half widths of the 95 % intervals that the game leaves open by itself; None where it is certain
+    features : that were asked, one map a question; none where they are those that the play was given
+    why : why these
     """
 
     game: Game
@@ -125,6 +160,8 @@ class Asked:
     refused: Mapping[SourceId, HeadwaterError] = field(default_factory=dict)
     tolerance: float = 0.0
     reach: Vector | None = None
+    features: tuple[Features, ...] = ()
+    why: Message | None = None
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the utilities of the coalitions."""

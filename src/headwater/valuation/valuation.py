@@ -21,6 +21,7 @@ __all__ = [
     "choose",
     "require_budget",
     "require_players",
+    "require_rng",
 ]
 
 Game: TypeAlias = Callable[[Masks], Vector]
@@ -29,6 +30,9 @@ Game: TypeAlias = Callable[[Masks], Vector]
 Concept: TypeAlias = Literal["shapley", "banzhaf", "leave_one_out"]
 
 _EXACT_UP_TO = 15
+
+_MOST_EVALUATIONS = 100_000_000
+"""What methods keep of more evaluations does not fit into a computer's memory."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class Valuation:
     concept : what the values are: ``shapley``, ``banzhaf`` or ``leave_one_out``; only the first share out v(N)
     ranks : (players, 2) first and last rank of each within its 95 % interval, 1 being the best
     stability : (players,) probability that each has the rank that its value gives it
-    feature_map : the features' constants as JSON, a line for each question; empty where the game knows none
+    feature_map : the constants of the features that were asked as JSON, a line for each question
+    why : why these features
     version : of headwater
     exchange : what was asked and answered
     seconds : wall time of asking and valuing
@@ -87,6 +92,7 @@ class Valuation:
     ranks: Vector | None = None
     stability: Vector | None = None
     feature_map: str = ""
+    why: Message | None = None
     version: str = ""
     exchange: Exchange = Exchange()
     seconds: float = 0.0
@@ -143,8 +149,20 @@ def require_players(players: Sequence[SourceId]) -> tuple[SourceId, ...]:
     return tuple(players)
 
 
+def require_rng(rng: object) -> None:
+    """Refuse with ``E-VALUE-RNG`` what draws no random numbers, as a mere seed."""
+    if isinstance(rng, np.random.Generator):
+        return
+    seed = repr(rng) if isinstance(rng, Integral) else "0"
+    raise Refusal(
+        "E-VALUE-RNG",
+        Message(f"rng 为 {type(rng).__name__}，不是随机数发生器。", f"A {type(rng).__name__} is no random generator."),
+        Message(f"请写 rng=numpy.random.default_rng({seed})。", f"Write rng=numpy.random.default_rng({seed})."),
+    )
+
+
 def require_budget(budget: int | None, needed: int) -> None:
-    """Refuse a budget that is no whole number, or below the evaluations that an answer needs."""
+    """Refuse a budget that is no whole number, below the evaluations that an answer needs, or beyond all memory."""
     if budget is not None and not isinstance(budget, Integral):
         raise Refusal(
             "E-VALUE-BUDGET",
@@ -159,4 +177,13 @@ def require_budget(budget: int | None, needed: int) -> None:
                 f"A budget of {budget} evaluations is below {needed}.",
             ),
             Message("请增大预算，或改用别的方法。", "Raise the budget, or use another method."),
+        )
+    if budget is not None and budget > _MOST_EVALUATIONS:
+        raise Refusal(
+            "E-VALUE-BUDGET",
+            Message(
+                f"预算 {budget} 次评估超过上限 {_MOST_EVALUATIONS}。",
+                f"A budget of {budget} evaluations is above {_MOST_EVALUATIONS}.",
+            ),
+            Message("请减小预算。", "Lower the budget."),
         )

@@ -50,7 +50,14 @@ def test_value_tells_every_source_and_what_was_exchanged(run):
 
 def test_value_as_json_is_one_object(run):
     done = run("value", "--region", "值", "--json")
-    assert json.loads(done.stdout)["sources"] == 10
+    told = json.loads(done.stdout)
+    assert told["sources"] == 10
+    assert (told["rounds"], told["leverage"]) == (1, 1.0)
+    (first, *others) = told["lines"]
+    assert len(others) == 9
+    assert first["rank"] == 1
+    assert first["judged_low"] < first["value"] < first["judged_high"]
+    assert first["reason"]["en"].startswith("Chosen")
 
 
 def test_a_source_that_is_refused_is_named_with_the_reason(run):
@@ -92,10 +99,39 @@ def test_how_sure_a_rank_is_rests_on_other_judging_records_where_that_is_known()
 def test_only_sums_leave_and_a_budget_in_bytes_is_obeyed(run):
     done = run("value", "--region", "值", "--method", "sums", "--protect", "masked")
     assert "可归属单源 4 bytes" in done.stdout
+    assert "unknown 未知" in done.stdout
+    assert "100.0 %" not in done.stdout
+    assert "noise and scatter" in " ".join(done.stdout.split())
+    assert "other records of the bureau judged" not in done.stdout
+    assert "adds +" not in done.stdout
     assert "protection 保护 masked" in done.stdout
-    spent = run("value", "--region", "值", "--unit", "bytes", "--budget", "90000").stdout
-    assert len([line for line in spent.splitlines() if "✓" in line]) == 2
-    assert "/ 90,000 bytes" in spent
+    paid = json.loads(run("value", "--region", "值", "--unit", "bytes", "--budget", "90000", "--json").stdout)
+    costs = {line["source"]: line["cost"] for line in paid["lines"]}
+    assert paid["spent"] == sum(costs[source] for source in paid["selected"]) <= 90_000
+    assert paid["spent"] + min(costs[source] for source in costs.keys() - set(paid["selected"])) > 90_000
+    assert paid["budget"] == "90000 bytes"
+
+
+@pytest.mark.parametrize(
+    ("method", "doubted"), [("auto", "had other records of the bureau judged"), ("banzhaf", "no other judges")]
+)
+def test_the_note_says_what_intervals_leave_open_under_this_method(run, method, doubted):
+    said = " ".join(run("value", "--region", "值", "--method", method).stdout.split())
+    assert doubted in said
+    assert ("had other records" in said) == (method == "auto")
+
+
+def test_retraining_is_done_on_the_paid_claims(run):
+    done = run("value", "--region", "短", "--method", "retraining", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["method"].startswith("retraining/")
+
+
+def test_a_folder_that_is_not_there_is_said_in_a_sentence(run, tmp_path):
+    done = run("audit", "prove", "1", "--out", str(tmp_path / "nowhere"))
+    assert done.exit_code == 2
+    assert "nowhere" in done.output
+    assert not isinstance(done.exception, OSError)
 
 
 def test_aggregate_and_evolve_tell_scores_and_actions(run):

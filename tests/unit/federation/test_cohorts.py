@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from headwater.errors import Refusal
 from headwater.federation import CohortSums, GramQuestion, InProcess, TableSource
-from headwater.federation.cohorts import Share, leverage
+from headwater.federation.cohorts import Share
+from headwater.federation.division import leverage
 from headwater.security import CLEAR, MASKED
 from headwater.statistics import FeatureMap, Numeric, Statistic
 
@@ -110,6 +111,19 @@ def test_who_cannot_answer_is_named_before_anything_is_summed():
     }
     assert "h03" in sums.refused["h03"].reason.en
     assert set(sums.sources) == set(TABLES) - {"h03", "h07"}
+
+
+@pytest.mark.parametrize("options", [{"floor": 3}, {"floor": 0}, {"limit": 1.0}, {"floor": 4, "limit": 0.4}])
+def test_a_floor_or_a_limit_that_hides_nobody_is_refused_before_anyone_is_asked(options):
+    with pytest.raises(Refusal, match="E-COHORT-LIMITS"):
+        _sums(**options)
+
+
+def test_a_source_without_a_name_is_refused_alone():
+    sums = _sums(tables={**TABLES, "": _table(99)})
+    assert {name: error.code for name, error in sums.refused.items()} == {"": "E-SOURCE-NAME"}
+    assert set(sums.sources) == set(TABLES)
+    assert len(sums.reveal(HALVES)) == 2
 
 
 class _Forged:

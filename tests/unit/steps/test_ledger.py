@@ -1,8 +1,10 @@
 """Values under privacy through the ledger of an installation; what is shown, foreseen and proven of it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -12,12 +14,13 @@ from headwater.cli.main import app
 from headwater.errors import Refusal
 from headwater.federation import GramQuestion, TableSource
 from headwater.federation.private import NoisyScore, NoisySquares
-from headwater.security.events import Gaussian
+from headwater.security.events import Gaussian, NonPrivate
 from headwater.statistics.gaussian import noise_for
 from headwater.steps.audit import verify
 from headwater.steps.choose import PRIVATE
-from headwater.steps.ledger import Books, forecast, prove, show
+from headwater.steps.ledger import Books, forecast, prove, requirements, show
 from headwater.steps.value import value
+from headwater.valuation import Budget
 
 SOURCES = [f"H{place:02d}" for place in range(1, 11)]
 NOISE = noise_for(1.0, 1e-6)
@@ -63,7 +66,7 @@ def test_every_source_is_debited_what_its_requirement_allows_one_release(home, r
 def test_the_set_is_chosen_by_values_alone_and_no_exact_statistic_was_asked_for(report, asked):
     # GramQuestion is what ``Ready`` asks whether and how many; its answer holds no statistic.
     assert asked == {GramQuestion, NoisySquares, NoisyScore}
-    assert set(report.r2) == {"target_only", "all"}
+    assert set(report.r2) == {"target_only"}
     assert len(report.selected) <= 8
 
 
@@ -163,3 +166,44 @@ def test_a_source_answers_only_what_its_requirement_permits(home):
     with pytest.raises(Refusal) as refusal:
         Books(home, "advertising").reserve(["H01"], noise=NOISE)
     assert refusal.value.code == "E-REQUIREMENT-NONE"
+
+
+@pytest.mark.parametrize(
+    ("budget", "region", "code"),
+    [
+        (Budget(0), "值", "E-SELECT-BUDGET"),
+        (Budget(8, unit="euro"), "值", "E-VALUE-COST"),
+        (Budget(1, unit="bytes"), "值", "E-SELECT-BUDGET"),
+        # Nine of ten hospitals can answer: too few for two cohorts of five.
+        (Budget(8), "缺", "E-COHORT-FEW"),
+    ],
+)
+def test_what_is_mistyped_or_cannot_be_hidden_spends_nothing(home, report, budget, region, code):
+    with postgres.connect(home) as connection:
+        before = list(ledger.entries(connection))
+    with pytest.raises(Refusal) as refusal:
+        value(home, run=replace(occasion("mistyped"), region=region), budget=budget, method=PRIVATE, min_stays=50)
+    assert refusal.value.code == code
+    with postgres.connect(home) as connection:
+        assert list(ledger.entries(connection)) == before
+
+
+def only_in_sums(home):
+    return tuple(
+        replace(rule, sees={**rule.sees, "statistic": "nobody", "sum": "region"})
+        for rule in requirements(home)
+        if "valuation" in rule.purposes
+    )
+
+
+def test_who_lets_sums_go_and_no_statistic_answers_where_only_sums_leave(home, monkeypatch):
+    rules = only_in_sums(home)
+    monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: rules)
+    source, question = TableSource("H01", pa.table({"a": [1.0, 2.0]})), lambda table: table.num_rows
+    monkeypatch.setattr(TableSource, "answer", lambda self, asked: asked(self.table))
+    (hidden,) = Books(home, "valuation", "masked").guarded([source], NonPrivate())
+    assert hidden.answer(question) == 2
+    (open_,) = Books(home, "valuation", "clear").guarded([source], NonPrivate())
+    with pytest.raises(Refusal) as refusal:
+        open_.answer(question)
+    assert refusal.value.code == "E-REQUIRE-VIEWER"

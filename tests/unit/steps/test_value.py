@@ -4,11 +4,13 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from headwater.adapters import lake, mlflow
+from headwater.adapters import lake, mlflow, postgres, revealed
 from headwater.adapters.knowledge import Run, latest_valuation
 from headwater.errors import Refusal
+from headwater.federation.division import leverage
 from headwater.steps.choose import approach_of
 from headwater.steps.value import ridge_of, value
 from headwater.valuation import Budget
@@ -151,6 +153,13 @@ def test_the_small_facts_are_json(report):
     assert json.loads(json.dumps(report.to_dict(), ensure_ascii=False))["selected"] == list(report.selected)
 
 
+def test_every_source_is_told_to_whoever_asks_for_all_and_not_to_what_must_stay_small(report):
+    lines = json.loads(json.dumps(report.lines(), allow_nan=False))
+    assert [line["source"] for line in lines] == [line.source for line in report.sources]
+    assert all(line["low"] <= line["value"] <= line["high"] and line["reason"]["zh"] for line in lines)
+    assert len(json.dumps(report.to_dict())) < 2_000
+
+
 def test_the_budget_and_the_method_are_obeyed(home):
     report = value(home, run=occasion("tight"), budget=2, method="permutation", min_stays=50)
     assert len(report.selected) == 2
@@ -223,6 +232,17 @@ def test_where_only_sums_leave_no_source_is_asked_for_its_own_statistic(home):
     assert report.r2["all"] - report.r2["target_only"] == pytest.approx(sum(line.value for line in report.sources))
     assert all(line.value > 0 for line in report.sources if line.selected)
     assert all(line.judged_low is None for line in report.sources)
+    assert (row["bound"], row["share"], row["utility"], row["diminish"], row["ratio"]) == (None,) * 5
+    assert report.to_dict()["share_of_best"] is None
+    json.dumps(report.to_dict(), allow_nan=False)
+    # What was revealed is kept, so that later sums are held against it.
+    with postgres.connect(home) as connection:
+        kept = revealed.locked(connection)
+    names = sorted(line.source for line in report.sources)
+    assert len(kept) >= 2
+    assert {name for cohort in kept for name in cohort} == set(names)
+    masks = np.array([[name in cohort for name in names] for cohort in kept])
+    assert leverage(masks).max() == pytest.approx(row["leverage"])
 
 
 def test_a_budget_in_bytes_counts_what_asking_takes(home):
@@ -231,9 +251,11 @@ def test_a_budget_in_bytes_counts_what_asking_takes(home):
     report = value(home, run=occasion("bytes", region="演", month=SHORT), budget=spending, min_stays=20)
     assert report.budget.unit == "bytes"
     costs = {line.source: line.cost for line in report.sources}
-    assert all(line.bytes < costs[line.source] < 2.1 * line.bytes for line in report.sources)
+    # What valuing took, and one round of the model to come, which is the same for all.
+    (again,) = {costs[line.source] - line.bytes for line in report.sources}
+    assert again > 1_000
     assert report.selection.cost == sum(costs[source] for source in report.selected) <= 3 * per_source
-    assert 1 <= len(report.selected) <= 3
+    assert 1 <= len(report.selected) < len(report.sources)
 
 
 def test_budgets_in_money_and_epsilon_rest_on_what_sources_ask(home):

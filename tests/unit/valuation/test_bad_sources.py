@@ -108,6 +108,18 @@ def test_a_bad_source_is_named_and_the_others_are_valued_without_it(name):
     assert found.values.tobytes() == ALONE.values.tobytes()
 
 
+@pytest.mark.parametrize("method", ["statistics", "retraining"])
+def test_a_source_without_a_name_is_refused_alone(method):
+    tables = {name: source.table for name, source in GOOD.items()}
+    alone, found = (
+        value(InProcess.of(given), TARGET, method=method, rng=np.random.default_rng(1))
+        for given in (tables, {**tables, "": records(30, 9)})
+    )
+    assert found.refused[""].code == "E-SOURCE-NAME"
+    assert found.players == alone.players
+    assert found.values.tobytes() == alone.values.tobytes()
+
+
 def test_all_bad_is_refused():
     with pytest.raises(Refusal, match="E-VALUE-SOURCES.*bad"):
         value(InProcess([BAD["nan"][0]]), TARGET, rng=np.random.default_rng(0))

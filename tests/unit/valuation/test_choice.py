@@ -66,6 +66,9 @@ def test_values_are_by_the_choice_unless_features_are_named(learner):
     assert [json.loads(line)["kind"] for line in found.feature_map.splitlines()] == [
         part.name for part in choose_features(target).parts
     ]
+    assert found.why == choose_features(target).why
+    assert own.why is None
+    assert "linear" in linear.why.en
 
 
 def test_the_blend_predicts_the_mean_of_its_parts():

@@ -9,6 +9,7 @@ import pytest
 from headwater.errors import Refusal
 from headwater.federation import InProcess
 from headwater.valuation import Approach, Target, value
+from headwater.valuation.choice import choose_features
 from headwater.valuation.methods.exact import shapley_of_table
 from headwater.valuation.probes import _NOISE, Candidates, Kinship, Mended, Probed, design
 from headwater.valuation.utilities import Information, Retraining
@@ -185,6 +186,33 @@ def test_truths_that_do_not_predict_are_refused():
     with pytest.raises(Refusal) as caught:
         value(InProcess.of(SOURCES), TARGET, method=Approach(Probed(Information())), rng=RNG)
     assert caught.value.code == "E-VALUE-PREDICTIONS"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_sources_have_all_their_coalitions_probed(count):
+    few, trained = {source: SOURCES[source] for source in sorted(SOURCES)[:count]}, []
+
+    def fit(records):
+        trained.append(records.num_rows)
+        return ridge(TARGET, TARGET.features)(records)
+
+    found = value(InProcess.of(few), TARGET, method=Probed(Retraining(fit)), rng=np.random.default_rng(0))
+    assert len(set(trained)) == count + 1
+    assert len(trained) == 2**count
+    assert np.isfinite(found.high).all()
+
+
+@pytest.mark.parametrize("probes", ["12", 0, -1, 2.5, None])
+def test_a_number_of_probes_that_is_none_is_refused(probes):
+    with pytest.raises(Refusal, match="E-VALUE-PROBES"):
+        _own(probes)
+
+
+def test_the_features_that_were_asked_are_told_and_why():
+    found = value(InProcess.of(SOURCES), TARGET, method=_own(4), rng=np.random.default_rng(0))
+    choice = choose_features(TARGET)
+    assert found.feature_map.splitlines() == [part.features.to_json() for part in choice.parts]
+    assert found.why == choice.why
 
 
 def _own(probes=12):

@@ -1,13 +1,16 @@
 """A federation is asked, valued and accounted for, whatever some of its sources do."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from headwater.errors import Refusal
 from headwater.federation import InProcess
 from headwater.statistics import FeatureMap, Numeric
-from headwater.valuation import Target, approaches, value
+from headwater.valuation import Approach, Statistics, Target, approaches, value
 
 
 def records(count: int, seed: int, *, noise: float = 0.5, sign: float = 1.0) -> pa.Table:
@@ -79,3 +82,51 @@ def test_all_refused_is_refused_with_every_reason():
         valued({"h1": TABLES["good"].drop_columns(["a"]), "h2": TABLES["good"].slice(0, 1)})
     assert caught.value.code == "E-VALUE-SOURCES"
     assert all(source in caught.value.reason.en and source in caught.value.reason.zh for source in ("h1", "h2"))
+
+
+def test_a_utility_is_an_approach():
+    np.testing.assert_array_equal(valued(method=Statistics()).values, valued(method=Approach(Statistics())).values)
+
+
+@pytest.mark.parametrize(
+    ("code", "slip"),
+    [
+        ("E-UNKNOWN-NAME.*Statistics is no way", {"method": Statistics}),
+        ("E-UNKNOWN-NAME.*NoneType", {"method": None}),
+        ("E-VALUE-RNG.*default_rng.5.", {"rng": 5}),
+        ("E-VALUE-RNG", {"rng": np.random.RandomState(0)}),
+        ("E-VALUE-RNG", {"rng": None}),
+        ("E-VALUE-TARGET.*DataFrame.*Target.of", {"target": pd.DataFrame({"a": [1]})}),
+        ("E-VALUE-TARGET", {"target": records(5, 0)}),
+        ("E-VALUE-BUDGET.*whole", {"budget": "10"}),
+        ("E-VALUE-BUDGET.*whole", {"budget": 10.5}),
+        ("E-VALUE-BUDGET.*above", {"budget": 10**12}),
+        ("E-VALUE-BUDGET.*above", {"budget": 10**12, "method": "permutation"}),
+        ("E-VALUE-BUDGET.*above", {"budget": 10**12, "method": "mean_field"}),
+    ],
+)
+def test_slips_are_refused_in_words_before_anyone_is_asked(code, slip):
+    class Unasked:
+        source_ids = tuple(TABLES)
+
+        def send(self, to, question):
+            raise AssertionError("nobody is to be asked")
+
+    options = {"target": TARGET, "rng": np.random.default_rng(1)} | slip
+    with pytest.raises(Refusal, match=code):
+        value(Unasked(), options.pop("target"), **options)
+
+
+def test_a_seed_does_not_split_a_target():
+    with pytest.raises(Refusal, match=r"E-VALUE-RNG.*default_rng\(3\)"):
+        Target.of(records(60, 0), label="y", rng=3)
+
+
+def test_a_utility_that_is_no_number_is_refused():
+    class Nothing(Statistics):
+        def play(self, federation, target, features, *, rng):
+            asked = super().play(federation, target, features, rng=rng)
+            return replace(asked, game=lambda masks: np.full(len(masks), np.nan))
+
+    with pytest.raises(Refusal, match="E-VALUE-FINITE.*few"):
+        valued(method=Nothing())

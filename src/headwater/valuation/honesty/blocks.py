@@ -89,6 +89,11 @@ class Books:
     key : column that names a record to both sides, each name once
     secret : from which the blocks' salts come; known to the source alone
     floor : fewest records of a block
+
+    Raises
+    ------
+    Refusal
+        ``E-HONESTY-KEY`` without the column, or for a key that stands twice in it
     """
 
     question: GramQuestion
@@ -97,6 +102,13 @@ class Books:
     secret: bytes
     floor: int = FLOOR
     _nodes: dict[tuple[int, int], Node] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.key not in self.table.column_names:
+            raise _no_key(self.key, self.table.column_names)
+        where = self._where
+        if len(where) != len(np.unique(where)):
+            raise _twice(self.key)
 
     @cached_property
     def statement(self) -> Statement:
@@ -125,12 +137,13 @@ class Books:
         return (*self._path(index, middle, stop), self._node(start, middle))
 
     @cached_property
+    def _where(self) -> npt.NDArray[np.uint64]:
+        return places(self.table, self.key)
+
+    @cached_property
     def _leaves(self) -> list[Node]:
-        where = places(self.table, self.key)
+        where = self._where
         order = np.argsort(where, kind="stable")
-        ordered = where[order]
-        if len(ordered) != len(np.unique(ordered)):
-            raise _twice(self.key)
         groups = np.array_split(order, _count(len(order), self.floor))
         starts = [0, *(int(where[group[0]]) for group in groups[1:])]
         ends = [*(start - 1 for start in starts[1:]), _LAST]
@@ -189,6 +202,14 @@ def _gap() -> Refusal:
         "E-HONESTY-GAP",
         Message("相邻数据块之间有空隙或重叠。", "Neighbouring blocks leave a gap or overlap."),
         Message("请按记录编号的哈希重新分块。", "Cut the blocks again by the hash of the records' keys."),
+    )
+
+
+def _no_key(key: str, columns: Sequence[str]) -> Refusal:
+    return Refusal(
+        "E-HONESTY-KEY",
+        Message(f"没有编号列“{key}”。", f"There is no column {key!r} whose keys name the records."),
+        Message(f"现有列：{'、'.join(columns)}。", f"The columns are {', '.join(columns)}."),
     )
 
 

@@ -96,12 +96,16 @@ def mean_field(
 
 
 def _reported(game: SelfReported, names: tuple[SourceId, ...]) -> Valuation:
-    """Return reported values, corrected alike to sum to v(N); what is missing in the sum tells how far they scatter."""
+    """Return reported values, corrected alike to sum to v(N); what is missing in the sum tells how far they scatter.
+
+    Noise that was put into them on purpose is known, and counts besides: the sum of much noise may be small by chance.
+    """
     size, values = len(names), game.reported()
     ends = game(np.array([[False] * size, [True] * size]))
     missing = float(ends[1] - ends[0]) - float(values.sum())
     values = values + missing / size
-    reach = np.full(size, stats.norm.ppf(0.975) * abs(missing) / np.sqrt(size))
+    noise: Vector = getattr(game, "noise", np.zeros(size))
+    reach = stats.norm.ppf(0.975) * np.sqrt(missing**2 / size + noise**2)
     return Valuation(names, values, values - reach, values + reach, 2, "mean_field")
 
 

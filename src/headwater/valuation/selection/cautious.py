@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from headwater.types import Masks, Vector
+from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.selection.problem import Places
 from headwater.valuation.utilities.statistics import GramUtility
 
@@ -44,6 +44,7 @@ class CautiousUtility:
     noise, variance : of a record around the coefficients, and of its label
     allowed : (sources,) whose relation may be the target's
     weight : how far the centre is the target's own, 0 to 1
+    players : the sources in the order of the masks' columns
     """
 
     systems: Vector
@@ -53,6 +54,7 @@ class CautiousUtility:
     variance: float
     allowed: npt.NDArray[np.bool_]
     weight: float
+    players: tuple[SourceId, ...]
 
     def __call__(self, coalitions: Masks) -> Vector:
         """Return the gain of each of (m, sources) coalitions; 0 for the empty one."""
@@ -80,7 +82,8 @@ class CautiousUtility:
 
     def among(self, places: Places) -> "CautiousUtility":
         """Return the game of some of the sources alone."""
-        return replace(self, systems=self.systems[[0, *(1 + places)]], allowed=self.allowed[places])
+        names = tuple(self.players[place] for place in places)
+        return replace(self, systems=self.systems[[0, *(1 + places)]], allowed=self.allowed[places], players=names)
 
     @cached_property
     def ceiling(self) -> float:
@@ -117,7 +120,7 @@ def cautious(game: GramUtility) -> CautiousUtility:
     allowed, centre, weight = _kin(systems[1:], own, noise)
     counts = float(records + systems[1:][allowed, 0, 0].sum()) if game.gram.intercept else records
     spread = (own[:, :-1] + systems[1:][allowed, :, :-1].sum(axis=0)) / counts
-    return CautiousUtility(systems, centre, spread, noise, variance, allowed, weight)
+    return CautiousUtility(systems, centre, spread, noise, variance, allowed, weight, game.players)
 
 
 def _kin(sources: Vector, own: Vector, noise: float) -> tuple[npt.NDArray[np.bool_], Vector, float]:

@@ -24,7 +24,7 @@ class Budget:
     Parameters
     ----------
     limit : most to spend in all, in ``unit``
-    costs : what each source costs, above 0; without it every source costs 1
+    costs : what each source costs, above 0; without it every source costs 1, if sources are counted
     unit : what is counted: ``sources``, ``bytes``, ``epsilon`` or ``money``
     """
 
@@ -35,6 +35,8 @@ class Budget:
     def of(self, players: Sequence[SourceId]) -> Vector:
         """Return the (players,) costs; a missing cost or one not above 0 is refused."""
         if self.costs is None:
+            if self.unit != "sources":
+                raise _no_costs(self.unit)
             return np.ones(len(players))
         costs = np.array([self.costs.get(player, np.nan) for player in players], dtype=np.float64)
         for player, cost in zip(players, costs, strict=True):
@@ -65,12 +67,16 @@ class Problem:
 
     @classmethod
     def of(cls, game: Game, players: Sequence[SourceId], budget: Budget | float) -> "Problem":
-        """Return the problem of choosing among all players; a budget that no source fits into is refused."""
+        """Return the problem of choosing among all players; a budget that no source fits into is refused.
+
+        So are players that the game knows in another order: its coalitions would mean other sources.
+        """
         names = require_players(players)
+        _require_own(names, getattr(game, "players", None))
         spending = budget if isinstance(budget, Budget) else Budget(_counted(budget))
         costs = spending.of(names)
         if not spending.limit >= costs.min():
-            raise _no_budget(spending)
+            raise _no_budget(spending, names[int(costs.argmin())], float(costs.min()))
         return cls(game, names, costs, float(spending.limit), np.ones(len(names), dtype=np.bool_))
 
     @property
@@ -80,7 +86,7 @@ class Problem:
 
     def utilities(self, coalitions: Masks) -> Vector:
         """Return the (m,) utilities of (m, players) coalitions."""
-        return np.asarray(self.game(coalitions), dtype=np.float64)
+        return _told(self.game(coalitions), len(coalitions))
 
     def utility(self, inside: npt.NDArray[np.bool_]) -> float:
         """Return the utility of one coalition."""
@@ -107,7 +113,7 @@ class Problem:
         """Return the utilities of ``inside`` with each of ``places`` added."""
         offered = getattr(self.game, "additions", None)
         if offered is not None:
-            return np.asarray(offered(inside, places), dtype=np.float64)
+            return _told(offered(inside, places), len(places))
         trials = np.repeat(inside[None, :], len(places), axis=0)
         trials[np.arange(len(places)), places] = True
         return self.utilities(trials)
@@ -132,14 +138,64 @@ def _counted(sources: object) -> float:
     )
 
 
-def _no_budget(budget: Budget) -> Refusal:
+def _told(utilities: object, coalitions: int) -> Vector:
+    """Return what a game told of so many coalitions; anything but as many finite numbers is refused."""
+    told = np.asarray(utilities, dtype=np.float64)
+    if told.shape == (coalitions,) and np.isfinite(told).all():
+        return told
+    wrong = int((~np.isfinite(told)).sum())
+    raise Refusal(
+        "E-VALUE-FINITE",
+        Message(
+            f"效用的形状为 {told.shape}，其中 {wrong} 个不是有限的数；应为 {coalitions} 个有限的数。",
+            f"Of {coalitions} coalitions the game told an array of shape {told.shape}, {wrong} of it not finite.",
+        ),
+        Message("请让效用给每个组合返回一个有限的数。", "Let the game return one finite number a coalition."),
+    )
+
+
+def _require_own(names: tuple[SourceId, ...], own: Sequence[SourceId] | None) -> None:
+    if own is None or names == tuple(own):
+        return
+    place = next((at for at, (one, other) in enumerate(zip(names, own, strict=False)) if one != other), None)
+    zh, en = (
+        f"给出 {len(names)} 个来源，效用有 {len(own)} 个",
+        f"{len(names)} players are given, the game has {len(own)}",
+    )
+    if place is not None:
+        zh, en = (
+            f"第 {place + 1} 个来源是“{names[place]}”，效用中是“{own[place]}”",
+            (f"Player {place + 1} is {names[place]}, of the game it is {own[place]}"),
+        )
+    raise Refusal(
+        "E-VALUE-PLAYERS",
+        Message(f"{zh}。", f"{en}."),
+        Message("请按 game.players 的顺序给出来源。", "Give game.players as they stand."),
+    )
+
+
+def _no_budget(budget: Budget, cheapest: SourceId, cost: float) -> Refusal:
     return Refusal(
         "E-SELECT-BUDGET",
         Message(
-            f"预算 {budget.limit:g}（{budget.unit}）不够选用任何一个来源。",
-            f"A budget of {budget.limit:g} {budget.unit} is below the cost of every source.",
+            f"预算 {budget.limit:g}（{budget.unit}）不够选用任何一个来源；最便宜的“{cheapest}”需 {cost:g}。",
+            f"A budget of {budget.limit:g} {budget.unit} is below the cost of every source; "
+            f"the cheapest, {cheapest}, costs {cost:g}.",
         ),
-        Message("请提高预算。", "Raise the budget."),
+        Message(f"请把预算提高到至少 {cost:g}。", f"Raise the budget to {cost:g} or more."),
+    )
+
+
+def _no_costs(unit: str) -> Refusal:
+    return Refusal(
+        "E-SELECT-COST",
+        Message(
+            f"预算以 {unit} 计，但没有各来源的成本。", f"The budget is in {unit}, but no source has a cost in {unit}."
+        ),
+        Message(
+            f"请写 Budget(上限, costs={{来源: 成本}}, unit={unit!r})，或用 sources 为单位。",
+            f"Write Budget(limit, costs={{source: cost}}, unit={unit!r}), or count sources.",
+        ),
     )
 
 

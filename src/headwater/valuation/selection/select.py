@@ -16,7 +16,7 @@ from headwater.valuation.selection.problem import Budget, Problem
 from headwater.valuation.selection.relaxation import relaxation
 from headwater.valuation.selection.returns import Returns, returns
 from headwater.valuation.selection.swaps import improved, pruned
-from headwater.valuation.valuation import Game, Valuation
+from headwater.valuation.valuation import Game, Valuation, require_rng
 
 __all__ = ["Selection", "select"]
 
@@ -82,8 +82,10 @@ def select(
     Raises
     ------
     Refusal
-        ``E-VALUE-PLAYERS``, ``E-SELECT-BUDGET``, ``E-SELECT-COST``
+        ``E-VALUE-PLAYERS``, also for players that are not the game's own in its order, ``E-VALUE-FINITE`` for a game
+        that tells no numbers, ``E-VALUE-RNG``, ``E-SELECT-BUDGET``, ``E-SELECT-COST``
     """
+    require_rng(rng)
     problem = Problem.of(game, players, budget)
     unlike = ~np.asarray(getattr(game, "allowed", problem.allowed))
     harmful = problem.nobody if valuation is None else np.array([_harms(valuation, name) for name in problem.players])

@@ -7,26 +7,29 @@ costs a few hundredths of correlation and saves all the noise of a matrix.
 
 Budget: the sums and the number are Gaussian releases and compose exactly (see ``statistics.gaussian``). In a sum of c
 members each adds noise as if c − 1 of them added all of it: a member who takes its own off gains nothing.
-Every source's whole (ε, δ) is debited before anything is asked of its records.
+Every source's whole (ε, δ) is debited before anything is asked of its records, and nothing is debited before all is
+checked that can be.
 """
 
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import GramQuestion, Transport
 from headwater.federation.cohorts import CohortSums, Hiding
+from headwater.federation.division import FLOOR, LIMIT, division, require_hiding, require_two_cohorts
 from headwater.federation.ledger import Ledger
 from headwater.federation.private import Clipping, NoisyScore, NoisySquares
-from headwater.statistics.features import Features
+from headwater.statistics.features import Features, numbers
 from headwater.statistics.gaussian import noise_for
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
-from headwater.valuation.utilities.sums import ends_only, partitioned
-from headwater.valuation.utility import require_sources
+from headwater.valuation.utilities.sums import ends_only
+from headwater.valuation.utility import require_sources, require_varied
 from headwater.valuation.valuation import Exchange
 
 __all__ = ["PrivateSums"]
@@ -34,16 +37,18 @@ __all__ = ["PrivateSums"]
 _RADIUS_QUANTILE = 0.5
 _SCORE_QUANTILE = 0.9
 _WHITENING = 0.1
+_LARGEST_EPSILON = 1_000.0
 _SPECTRUM = 0.5
 """Directions of the noisy moments below half the noise are lifted to it."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Private:
-    """The game of values told under privacy."""
+    """The game of values told under privacy, and the (players,) standard deviations of the noise in them."""
 
     players: tuple[SourceId, ...]
     values: Vector
+    noise: Vector
     gain: float
     exchange: Exchange
     refused: Mapping[SourceId, HeadwaterError]
@@ -64,10 +69,15 @@ class PrivateSums:
     Parameters
     ----------
     ledger : debited by source before anything is asked; a refusal leaves the source out
-    epsilon, delta : of one valuation, per source
-    share : of the budget (in squared noise) that the sums get
+    epsilon, delta : of one valuation, per source; ε above 0 and below 1,000, δ between 0 and 1
+    share : of the budget (in squared noise) that the sums get; above 0 and below 1
     protection, floor, limit : see ``CohortSums``
     entropy : of the noise and of the members' keys
+
+    Raises
+    ------
+    Refusal
+        ``E-VALUE-PRIVACY`` for an ε, δ or share beyond those bounds, ``E-COHORT-LIMITS``
     """
 
     ledger: Ledger
@@ -75,12 +85,26 @@ class PrivateSums:
     delta: float = 1e-5
     share: float = 0.5
     protection: Hiding | None = None
-    floor: int = 5
-    limit: float = 0.5
+    floor: int = FLOOR
+    limit: float = LIMIT
     entropy: Callable[[int], bytes] = secrets.token_bytes
 
+    def __post_init__(self) -> None:
+        _require_between("epsilon", self.epsilon, _LARGEST_EPSILON)
+        _require_between("delta", self.delta, 1.0)
+        _require_between("share", self.share, 1.0)
+        require_hiding(self.floor, self.limit)
+
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> _Private:
-        """Debit, reveal noisy sums, and collect one noisy number a source."""
+        """Debit, reveal noisy sums, and collect one noisy number a source.
+
+        Raises
+        ------
+        Refusal
+            ``E-VALUE-VALIDATION``, ``E-VALUE-SOURCES``, ``E-COHORT-FEW`` and ``E-COHORT-LEVERAGE`` before anything is
+            debited; ``E-COHORT-FEW`` also as soon as the ledger has refused too many
+        """
+        require_varied(numbers(target.valid, target.label))
         question = target.asking(features)
         clipping = _clipping(target, question)
         noise = noise_for(self.epsilon, self.delta)
@@ -89,40 +113,63 @@ class PrivateSums:
         squares = NoisySquares(clipping, square / fewest**0.5, self.entropy)
         sums = CohortSums(federation, question, self.protection, self.floor, self.limit, self.entropy, squares)
         sizes = sums.sizes()
+        sums.keep(list(sizes))
+        self._divided(sums)
         sums.keep(self._debited(sums, f"values of sources for {target.label}"))
-        require_sources(dict.fromkeys(sums.sources), sums.refused)
-        masks = partitioned(len(sums.sources), self.floor, rng)
+        masks = self._divided(sums)
         noisy = [question.family.moments(statistic) for statistic in sums.reveal(masks)]
         records = np.array([sizes[source] for source in sums.sources], dtype=np.float64)
         spread = square * (masks.sum() / fewest) ** 0.5
         mean = _mean_record([m.xx for m in noisy], [m.xy for m in noisy], records.sum(), spread)
         field = _Field.of(target, clipping, *mean, records)
         scale = 2 * noise / (1 - self.share) ** 0.5
-        asked, constants = {}, np.zeros(len(records))
+        asked, constants, spreads = {}, np.zeros(len(records)), np.zeros(len(records))
         for place, source in enumerate(sums.sources):
             weights, solutions, constants[place] = field.around(place)
             score = NoisyScore(clipping, weights, solutions, 0.0, 0.0, self.entropy)
             own = np.concatenate([score.scores(target.train), score.scores(target.valid)])
             clip = float(np.quantile(np.abs(own), _SCORE_QUANTILE))
-            asked[source] = NoisyScore(clipping, weights, solutions, clip, scale * clip, self.entropy)
+            spreads[place] = scale * clip
+            asked[source] = NoisyScore(clipping, weights, solutions, clip, spreads[place], self.entropy)
         values = sums.scalars(asked) + constants
         exchange = Exchange(sums.asked, sums.answered, sums.attributable, sums.rounds, self.epsilon, sums.leverage)
-        return _Private(sums.sources, values, field.gain(), exchange, sums.refused)
+        return _Private(sums.sources, values, spreads, field.gain(), exchange, sums.refused)
 
     def method(self, players: int) -> str:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
         return "mean_field"
 
+    def _divided(self, sums: CohortSums) -> Masks:
+        """Return the cohorts, or refuse whatever would be refused of them later."""
+        require_sources(dict.fromkeys(sums.sources), sums.refused)
+        masks = division(sums.sources, partitions=1, floor=self.floor)[0]
+        sums.require(masks)
+        return masks
+
     def _debited(self, sums: CohortSums, purpose: str) -> list[SourceId]:
-        kept = []
+        """Return who is debited; once too few would be left, nobody more is."""
+        kept, left = [], len(sums.sources)
         for source in sums.sources:
+            require_two_cohorts(left, self.floor)
             try:
                 self.ledger.debit(source, noise=noise_for(self.epsilon, self.delta), purpose=purpose)
             except HeadwaterError as error:
                 sums.refused[source] = error
+                left -= 1
             else:
                 kept.append(source)
         return kept
+
+
+def _require_between(name: str, given: object, most: float) -> None:
+    """Refuse what is no number above 0 and below ``most``."""
+    if isinstance(given, Real) and 0 < float(given) < most:
+        return
+    raise Refusal(
+        "E-VALUE-PRIVACY",
+        Message(f"{name} 为 {given!r}，应大于 0 且小于 {most:g}。", f"{name} is {given!r}."),
+        Message(f"请给出 0 与 {most:g} 之间的数。", f"Give a number above 0 and below {most:g}."),
+    )
 
 
 def _clipping(target: Target, question: GramQuestion) -> Clipping:

@@ -13,7 +13,7 @@ from headwater.statistics.features import Features, numbers
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Target
 from headwater.valuation.utilities.statistics import usable
-from headwater.valuation.utility import UTILITIES, Asked, gain, require_sources
+from headwater.valuation.utility import UTILITIES, Asked, gain, require_predictions, require_sources
 from headwater.valuation.valuation import Exchange
 
 __all__ = ["Fit", "Predict", "RetrainedUtility", "Retraining", "ridge"]
@@ -94,7 +94,8 @@ class RetrainedUtility:
         if key not in self._known:
             chosen = [table for table, inside in zip(self.records.values(), coalition, strict=True) if inside]
             predict = self.fit(pa.concat_tables([self.target.train, *chosen], promote_options="permissive"))
-            self._known[key] = np.asarray(predict(self.target.valid), dtype=np.float64)
+            predicted = np.asarray(predict(self.target.valid), dtype=np.float64)
+            self._known[key] = require_predictions(predicted, (self.target.valid.num_rows,), of="Retraining")
         return self._known[key]
 
 

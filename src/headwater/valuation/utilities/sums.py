@@ -1,14 +1,16 @@
 """The gain in R², from sums of cohorts and one number back from each source."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Transport
 from headwater.federation.cohorts import CohortSums, Hiding
+from headwater.federation.division import LIMIT, division
 from headwater.statistics.features import Features
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
@@ -17,11 +19,7 @@ from headwater.valuation.target import Target
 from headwater.valuation.utility import UTILITIES, require_sources
 from headwater.valuation.valuation import Exchange
 
-__all__ = ["Reported", "Sums", "ends_only", "partitioned"]
-
-_SMALL_COHORTS = 40
-_LARGE_COHORTS = 20
-_ATTEMPTS = 50
+__all__ = ["Reported", "Sums", "ends_only", "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,25 +56,29 @@ class Reported:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sources are summed in random cohorts; each is told the sums and returns its own value as a float32.
+    """Sources are summed in cohorts; each is told the sums and returns its own value as a float32.
+
+    The cohorts are those of ``division``, and the coalitions that sources look at follow from the same names: the same
+    sources asked again, of whatever seed, reveal nothing that they did not reveal before. Of other sources, one more
+    or one less, the sums are others: who asks for both keeps them apart with ``recorded``.
 
     Parameters
     ----------
     protection : of the sums while they are added, see ``CohortSums``; None is no protection, and counted so
-    floor, limit : see ``CohortSums``
+    limit, recorded : see ``CohortSums``
     partitions : how often all sources are divided anew, while the leverage allows it
     """
 
     protection: Hiding | None = None
-    floor: int = 5
-    limit: float = 0.5
+    limit: float = LIMIT
     partitions: int = 2
+    recorded: Callable[[tuple[tuple[SourceId, ...], ...]], None] | None = None
 
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Reported:
         """Reveal the sums of cohorts, tell them, and collect one number a source."""
         question = target.asking(features)
-        sums = CohortSums(federation, question, self.protection, self.floor, self.limit)
-        divided, revealed = self._revealed(sums, rng)
+        sums = CohortSums(federation, question, self.protection, limit=self.limit, recorded=self.recorded)
+        divided, revealed = self._revealed(sums)
         masks = np.concatenate(divided)
         bounds = np.cumsum([0, *map(len, divided)])
         told = Told(
@@ -87,7 +89,7 @@ class Sums:
             partitions=tuple(tuple(range(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)),
             target=question.of(target.train),
             validation=question.of(target.valid),
-            seed=int(rng.integers(2**31)),
+            seed=_seed(sums.sources),
         )
         return Reported(sums, told, own_values(sums, told, masks))
 
@@ -95,11 +97,11 @@ class Sums:
         """Return ``mean_field``, which corrects the reported values to sum to v(N)."""
         return "mean_field"
 
-    def _revealed(self, sums: CohortSums, rng: np.random.Generator) -> tuple[list[Masks], tuple[Statistic, ...]]:
+    def _revealed(self, sums: CohortSums) -> tuple[tuple[Masks, ...], tuple[Statistic, ...]]:
         """Return partitions and their cohorts' sums, divided anew without whoever breaks down half-way."""
         while True:
             require_sources(dict.fromkeys(sums.sources), sums.refused)
-            divided = self._divide(sums, rng)
+            divided = self._divided(sums)
             try:
                 return divided, sums.reveal(np.concatenate(divided))
             except Refusal:
@@ -108,16 +110,12 @@ class Sums:
                     raise
                 sums.keep(left)
 
-    def _divide(self, sums: CohortSums, rng: np.random.Generator) -> list[Masks]:
-        """Return as many partitions as the leverage allows, at most ``partitions``."""
-        chosen = [partitioned(len(sums.sources), self.floor, rng)]
-        for _ in range(_ATTEMPTS):
-            if len(chosen) == self.partitions:
-                break
-            another = partitioned(len(sums.sources), self.floor, rng)
-            if sums.leverages(np.concatenate([*chosen, another])).max() <= self.limit:
-                chosen.append(another)
-        return chosen
+    def _divided(self, sums: CohortSums) -> tuple[Masks, ...]:
+        """Return the first partitions, as many as the leverage of these sums allows and at least one."""
+        planned = division(sums.sources, partitions=self.partitions)
+        while len(planned) > 1 and sums.leverages(np.concatenate(planned)).max() > self.limit:
+            planned = planned[:-1]
+        return planned
 
 
 UTILITIES.register("sums")(Sums())
@@ -127,40 +125,17 @@ def ends_only(coalitions: Masks, gain: float) -> Vector:
     """Return ``gain`` for everybody and 0 for nobody; any other coalition is refused."""
     full, empty = coalitions.all(axis=1), ~coalitions.any(axis=1)
     if not (full | empty).all():
-        raise _hidden()
+        raise hidden()
     return np.where(full, gain, 0.0)
 
 
-def partitioned(sources: int, floor: int, rng: np.random.Generator) -> Masks:
-    """Return (cohorts, sources) masks that hold each source once.
-
-    Up to 40 cohorts are as small as allowed, because small coalitions decide; the rest share at most 20 larger ones.
-    """
-    if sources < 2 * floor:
-        raise _few(sources, 2 * floor)
-    small = min(sources // floor, _SMALL_COHORTS)
-    left = sources - small * floor
-    large = min(_LARGE_COHORTS, left // floor)
-    sizes = np.full(small, floor) if large else _even(sources, small)
-    if large:
-        sizes = np.concatenate([sizes, _even(left, large)])
-    cohort = np.repeat(np.arange(len(sizes)), sizes)[np.argsort(rng.permutation(sources))]
-    return np.asarray(cohort[None, :] == np.arange(len(sizes))[:, None], dtype=np.bool_)
+def _seed(sources: Sequence[SourceId]) -> int:
+    """Return the public seed of the coalitions; with any other, sources would tell other numbers of themselves."""
+    return int.from_bytes(hashlib.sha256(json.dumps(sorted(sources)).encode()).digest()[:4], "big")
 
 
-def _even(total: int, parts: int) -> npt.NDArray[np.int64]:
-    return np.array([total // parts + (place < total % parts) for place in range(parts)])
-
-
-def _few(sources: int, fewest: int) -> Refusal:
-    return Refusal(
-        "E-COHORT-FEW",
-        Message(f"只有 {sources} 个可用来源，求和至少需要 {fewest} 个。", f"{sources} usable sources of {fewest}."),
-        Message("请登记更多来源，或用别的方法。", "Register more sources, or use another method."),
-    )
-
-
-def _hidden() -> Refusal:
+def hidden() -> Refusal:
+    """Return the refusal of a question about a coalition that is neither nobody nor everybody."""
     return Refusal(
         "E-COHORT-HIDDEN",
         Message("只用和数时，不知道任意组合的效用。", "From sums alone the utility of any one coalition is not known."),

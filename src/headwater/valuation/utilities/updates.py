@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Answers, Transport, UpdateQuestion, ask
 from headwater.statistics.features import Features, numbers
 from headwater.statistics.statistic import Statistic
@@ -27,6 +27,7 @@ from headwater.valuation.valuation import Exchange
 __all__ = ["Round", "Trained", "UpdateUtility", "Updates"]
 
 _EXACT_UP_TO = 8
+_TRAINED = ("rounds", "start", "question", "train", "predict")
 
 
 class Trained(Protocol):
@@ -82,6 +83,10 @@ class Updates:
     learner: Trained
     between: float = 1e-3
     within: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not all(hasattr(self.learner, name) for name in _TRAINED):
+            raise _no_learner(self.learner)
 
     def play(self, federation: Transport, target: Target, features: Features, *, rng: np.random.Generator) -> Asked:
         """Ask round by round; who fails in one round is left out of all. ``features`` are the learner's own."""
@@ -168,3 +173,15 @@ def _exchanged(heard: Sequence[tuple[Statistic, Answers]], question: UpdateQuest
             asked[source] = asked.get(source, 0) + question.nbytes
             answered[source] = answered.get(source, 0) + total - question.nbytes
     return Exchange(asked, answered, answered, rounds=len(heard), leverage=1.0)
+
+
+def _no_learner(given: object) -> Refusal:
+    kind = type(given).__name__
+    return Refusal(
+        "E-VALUE-LEARNER",
+        Message(f"{kind} 不能在来源处逐轮训练。", f"A {kind} is not trained round by round where the records are."),
+        Message(
+            "请用 Approach(Retraining(fit))，或给出具有 rounds、start、question、train、predict 的学习器。",
+            "Use Approach(Retraining(fit)), or a learner with rounds, start, question, train and predict.",
+        ),
+    )

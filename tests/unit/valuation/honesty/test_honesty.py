@@ -113,7 +113,16 @@ def test_blocks_add_up_to_the_statistic_and_every_one_opens(count, seed):
 def test_a_key_that_stands_twice_is_refused():
     table = records(0, 30)
     with pytest.raises(Refusal, match="E-HONESTY-KEY"):
-        _ = books(pa.concat_tables([table, table.slice(0, 1)])).statement
+        books(pa.concat_tables([table, table.slice(0, 1)]))
+
+
+def test_a_key_that_names_no_record_is_refused():
+    table = records(0, 30)
+    with pytest.raises(Refusal, match="E-HONESTY-KEY.*nokey"):
+        Books(QUESTION, table, "nokey", SECRET)
+    constant = table.set_column(table.column_names.index("stay"), "stay", pa.array(["s"] * table.num_rows))
+    with pytest.raises(Refusal, match="E-HONESTY-KEY.*stay"):
+        books(constant)
 
 
 def test_an_honest_source_passes_the_audit():

@@ -1,12 +1,14 @@
 """A chosen set is affordable, as good as the best, certified, explained, and the same again."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.valuation import Budget, select
+from headwater.federation import InProcess
+from headwater.valuation import Budget, Statistics, Target, cautious, select
 from headwater.valuation.games import ORACLES, Additive, Square, Unanimity
 from headwater.valuation.methods import exact
 from headwater.valuation.selection import (
@@ -174,3 +176,60 @@ def test_a_number_of_sources_may_be_of_any_kind(budget):
 def test_a_budget_that_is_no_number_is_refused(budget):
     with pytest.raises(Refusal, match="E-SELECT-BUDGET"):
         select(lambda masks: masks.sum(axis=1), ["a", "b"], budget=budget, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("unit", ["money", "bytes", "epsilon"])
+def test_a_budget_in_what_no_source_has_a_cost_in_is_refused(unit):
+    with pytest.raises(Refusal, match=f"E-SELECT-COST.*{unit}"):
+        select(lambda masks: masks.sum(axis=1), ["a", "b"], budget=Budget(50, unit=unit), rng=rng())
+
+
+def test_a_budget_below_every_cost_names_the_cheapest():
+    with pytest.raises(Refusal, match="E-SELECT-BUDGET.*cheapest, b, costs 7000"):
+        select(
+            lambda masks: masks.sum(axis=1),
+            ["a", "b"],
+            budget=Budget(5_000, {"a": 8_000.0, "b": 7_000.0}, "bytes"),
+            rng=rng(),
+        )
+
+
+def _ridge_game():
+    numbers = np.random.default_rng(1)
+
+    def table(rows):
+        x = numbers.normal(size=rows)
+        return pa.table({"x": x, "y": x + numbers.normal(size=rows)})
+
+    target = Target.of(table(40), label="y", rng=numbers)
+    federation = InProcess.of({name: table(20) for name in "abcd"})
+    return Statistics().play(federation, target, target.features, rng=numbers)
+
+
+@pytest.mark.parametrize("form", [lambda asked: asked, lambda asked: asked.game, lambda asked: cautious(asked.game)])
+def test_players_in_another_order_than_the_games_are_refused(form):
+    game = form(_ridge_game())
+    select(game, game.players, budget=2, rng=rng())
+    for others in (game.players[::-1], game.players[:2], [*game.players, "e"]):
+        with pytest.raises(Refusal, match="E-VALUE-PLAYERS"):
+            select(game, others, budget=2, rng=rng())
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        lambda masks: np.full(len(masks), np.nan),
+        lambda masks: np.where(masks.all(axis=1), np.inf, 0.0),
+        lambda masks: masks.sum(axis=1)[:, None],
+        lambda masks: 1.0,
+    ],
+)
+def test_a_game_that_tells_no_numbers_is_refused(game):
+    for players in ("abc", [f"h{place}" for place in range(20)]):
+        with pytest.raises(Refusal, match="E-VALUE-FINITE"):
+            select(game, list(players), budget=2, rng=rng())
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(Refusal, match="E-VALUE-RNG"):
+        select(lambda masks: masks.sum(axis=1), ["a", "b"], budget=1, rng=7)

@@ -1,6 +1,6 @@
 """Under privacy: debited first, noisy always, and values that are still of use."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -112,3 +112,69 @@ def test_who_has_nothing_left_is_named_and_asked_nothing():
     assert found.refused["h02"].code == "E-LEDGER-SPENT"
     assert "h02" not in found.players
     assert not [event for event in ledger.events if event[1] == "h02"]
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, 2, -0.5, float("nan"), "half"])
+def test_a_share_that_leaves_no_noise_to_one_release_is_refused(share):
+    with pytest.raises(Refusal, match="E-VALUE-PRIVACY.*share"):
+        PrivateSums(_Ledger(), 1.0, share=share)
+
+
+@pytest.mark.parametrize("epsilon", [0, -1, float("nan"), float("inf"), 1e9, "1", None])
+def test_an_epsilon_that_is_none_is_refused(epsilon):
+    with pytest.raises(Refusal, match="E-VALUE-PRIVACY.*epsilon"):
+        PrivateSums(_Ledger(), epsilon)
+
+
+@pytest.mark.parametrize("delta", [0, 1, -1e-5, float("nan"), "1e-5"])
+def test_a_delta_that_is_none_is_refused(delta):
+    with pytest.raises(Refusal, match="E-VALUE-PRIVACY.*delta"):
+        PrivateSums(_Ledger(), 1.0, delta)
+
+
+@pytest.mark.parametrize("options", [{"floor": 1}, {"floor": 4}, {"limit": 1.0}])
+def test_a_floor_or_a_limit_that_hides_nobody_is_refused(options):
+    with pytest.raises(Refusal, match="E-COHORT-LIMITS"):
+        PrivateSums(_Ledger(), 1.0, **options)
+
+
+def _refused(code, *, target=None, sources=10, **approach):
+    """Value with a mistake and return what the ledger holds afterwards."""
+    own, federation = _federation(sources)
+    ledger = _Ledger()
+    options = {key: approach.pop(key) for key in ("floor", "limit") if key in approach}
+    utility = PrivateSums(ledger, 1.0, protection=MASKED, **options)
+    solver = approach.pop("method", "auto")
+    with pytest.raises(Refusal, match=code):
+        value(federation, target or own, method=Approach(utility, solver), rng=np.random.default_rng(0), **approach)
+    return ledger.events
+
+
+@pytest.mark.parametrize(
+    ("code", "mistake"),
+    [
+        ("E-COHORT-FEW", {"sources": 1}),
+        ("E-COHORT-FEW", {"sources": 9}),
+        ("E-COHORT-FEW", {"sources": 10, "floor": 6}),
+        ("E-COHORT-LEVERAGE", {"limit": 0.1}),
+        ("E-COHORT-HIDDEN", {"method": "exact"}),
+        ("E-UNKNOWN-NAME", {"method": "nonsense"}),
+        ("E-VALUE-BUDGET", {"budget": 0}),
+        ("E-VALUE-BUDGET", {"budget": "10"}),
+    ],
+)
+def test_a_mistake_costs_no_privacy(code, mistake):
+    assert _refused(code, **mistake) == []
+
+
+def test_a_target_that_judges_nothing_costs_no_privacy():
+    own, _ = _federation()
+    flat = own.valid.set_column(own.valid.column_names.index("y"), "y", pa.array(np.ones(own.valid.num_rows)))
+    assert _refused("E-VALUE-VALIDATION", target=replace(own, valid=flat)) == []
+
+
+def test_once_the_ledger_refuses_too_many_nobody_more_is_debited():
+    ledger = _Ledger(empty=("h02",))
+    with pytest.raises(Refusal, match="E-COHORT-FEW"):
+        _value(ledger, sources=10)
+    assert [event[1] for event in ledger.events] == ["h00", "h01"]

@@ -6,7 +6,7 @@ import pytest
 
 from headwater.errors import Refusal
 from headwater.federation import InProcess, Remembering, TableSource
-from headwater.valuation import Approach, Retraining, Target, value
+from headwater.valuation import Approach, Probed, Retraining, Target, value
 
 
 def records(count: int, seed: int, *, sign: float = 1.0) -> pa.Table:
@@ -63,3 +63,18 @@ def test_what_cannot_be_retrained_is_refused():
     trees = Target(TARGET.train, TARGET.valid, "y", TARGET.features, "trees")
     with pytest.raises(Refusal, match="E-VALUE-LEARNER"):
         valued(InProcess.of(TABLES), trees, method="retraining")
+
+
+@pytest.mark.parametrize(
+    "predict",
+    [
+        lambda table: np.full(table.num_rows, np.nan),
+        lambda table: np.zeros((table.num_rows, 1)),
+        lambda table: np.zeros(table.num_rows + 1),
+        lambda table: 0.0,
+    ],
+)
+@pytest.mark.parametrize("form", [Retraining, lambda fit: Probed(Retraining(fit))])
+def test_predictions_that_are_none_are_refused(form, predict):
+    with pytest.raises(Refusal, match="E-VALUE-FINITE.*shape"):
+        valued(InProcess.of(TABLES), method=form(lambda table: predict))

@@ -5,12 +5,14 @@ import pyarrow as pa
 import pytest
 from scipy.stats import spearmanr
 
-from headwater.errors import Refusal
+from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, TableSource
+from headwater.federation.cohorts import Share
+from headwater.federation.division import division, leverage
 from headwater.security import MASKED
 from headwater.statistics import FeatureMap, Numeric
 from headwater.valuation import Target, value
-from headwater.valuation.utilities.sums import Sums, partitioned
+from headwater.valuation.utilities.sums import Sums
 from headwater.valuation.value import Approach
 
 
@@ -63,9 +65,62 @@ def test_any_other_coalition_stays_hidden():
         _value("sums/exact", 10)
 
 
-@pytest.mark.parametrize("sources", [10, 11, 14, 50, 57, 203, 1_000])
-def test_partitions_hold_each_source_once_in_cohorts_of_five_or_more(sources):
-    masks = partitioned(sources, 5, np.random.default_rng(0))
-    assert (masks.sum(axis=0) == 1).all()
-    assert masks.sum(axis=1).min() >= 5
-    assert len(masks) <= 60
+def _asked_again(calls=5, sources=10):
+    """Return the leverage over all calls with as many seeds, and their valuations."""
+    revealed = []
+    target, federation = _federation(sources)
+    found = [
+        value(
+            federation, target, method=Approach(Sums(MASKED, recorded=revealed.extend)), rng=np.random.default_rng(seed)
+        )
+        for seed in range(calls)
+    ]
+    members = sorted({source for cohort in revealed for source in cohort})
+    masks = np.array([[source in cohort for source in members] for cohort in revealed])
+    return leverage(masks).max(), found
+
+
+def test_asking_again_with_other_seeds_reveals_nothing_new():
+    exposed, found = _asked_again()
+    assert exposed == pytest.approx(found[0].exchange.leverage)
+    assert exposed <= 0.5
+    # Nor do sources tell other numbers of themselves.
+    assert all((other.values == found[0].values).all() for other in found)
+
+
+def test_cohorts_drawn_from_the_seed_would_expose_a_source(monkeypatch):
+    """The broken twin: the same five calls, each dividing by chance, and a combination of the sums is one source."""
+    chance = np.random.default_rng(0)
+
+    def by_chance(sources, *, partitions):
+        order = chance.permutation(len(sources))
+        return tuple(masks[:, order] for masks in division(sources, partitions=partitions))
+
+    monkeypatch.setattr("headwater.valuation.utilities.sums.division", by_chance)
+    assert _asked_again()[0] > 0.9
+
+
+def test_whoever_records_the_cohorts_may_refuse_before_anything_is_summed():
+    def refuse(cohorts):
+        raise Refusal("E-TEST", Message("不可。", "No."), Message("无。", "Nothing."))
+
+    target, federation = _federation(10)
+    watched = []
+
+    class _Watched:
+        source_ids = federation.source_ids
+
+        def send(self, to, question):
+            watched.append(question)
+            return federation.send(to, question)
+
+    with pytest.raises(Refusal, match="E-TEST"):
+        value(_Watched(), target, method=Approach(Sums(MASKED, recorded=refuse)), rng=np.random.default_rng(0))
+    assert watched
+    assert not [question for question in watched if isinstance(question, Share)]
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.6, 1.0, float("nan")])
+def test_a_limit_that_hides_nobody_is_refused(limit):
+    with pytest.raises(Refusal, match="E-COHORT-LIMITS"):
+        _value(Approach(Sums(MASKED, limit=limit, partitions=30)), 20)

@@ -102,3 +102,15 @@ def test_who_fails_later_is_left_out_of_all_rounds():
 def test_without_trainers_it_is_refused():
     with pytest.raises(Refusal, match="E-VALUE-SOURCES.*does not train"):
         valued([replace(source, trainer=None) for source in SOURCES])
+
+
+def test_a_learner_that_is_not_trained_round_by_round_is_refused():
+    class MLPRegressor:
+        def fit(self, x, y):
+            return self
+
+        def predict(self, x):
+            return x[:, 0]
+
+    with pytest.raises(Refusal, match=r"E-VALUE-LEARNER.*MLPRegressor.*Retraining\(fit\)"):
+        Updates(MLPRegressor())

@@ -1,0 +1,12 @@
+-- The cohorts whose sums were ever revealed: what was seen is seen for good, so that rows are only ever added.
+create table if not exists ops.revealed_sum (
+    cohort text primary key check (cohort ~ '^[0-9a-f]{64}$'),
+    region text not null,
+    sources text[] not null check (cardinality(sources) > 1),
+    revealed_at timestamptz not null
+);
+
+create or replace trigger never_changed before update or delete on ops.revealed_sum
+for each row execute function ops.refuse_change();
+create or replace trigger never_emptied before truncate on ops.revealed_sum
+for each statement execute function ops.refuse_change();

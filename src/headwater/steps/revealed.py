@@ -1,0 +1,71 @@
+"""Which sums an installation ever revealed, and whether more of them would lay a source open."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from headwater.adapters import ledger, revealed
+from headwater.adapters.home import Home
+from headwater.adapters.revealed import Cohort
+from headwater.errors import Message, Refusal
+from headwater.federation.division import LIMIT, leverage
+from headwater.steps.ledger import opened
+from headwater.types import SourceId
+
+__all__ = ["Revealed"]
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """The cohorts of an installation's sums without noise, over all its valuations.
+
+    All months and tasks count as the same records of a source: what one month adds to another is small beside what
+    both share, and who would know it apart needs no more than one sum of each. Sums with noise are not kept here, as
+    every one of them is paid for in the privacy ledger.
+    """
+
+    home: Home
+    region: str
+
+    def record(self, cohorts: tuple[Cohort, ...]) -> None:
+        """Keep cohorts that are about to be revealed, all or none; committed before anybody is asked.
+
+        Raises
+        ------
+        Refusal
+            ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``
+        """
+        with opened(self.home) as connection, connection.transaction():
+            before = revealed.locked(connection)
+            source, reached = _most([*before, *cohorts])
+            # What was revealed before reveals nothing new, whatever it came to.
+            if not {frozenset(one) for one in cohorts} <= {frozenset(one) for one in before} and reached > LIMIT + 1e-9:
+                raise _exposed(source, reached, len(before), len(cohorts))
+            revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection))
+
+
+def _most(cohorts: list[Cohort]) -> tuple[SourceId, float]:
+    """Return the source that all the sums together come closest to, and its leverage."""
+    names = sorted({name for cohort in cohorts for name in cohort})
+    places = {name: place for place, name in enumerate(names)}
+    masks = np.zeros((len(cohorts), len(names)), dtype=np.bool_)
+    for mask, cohort in zip(masks, cohorts, strict=True):
+        mask[[places[name] for name in cohort]] = True
+    found = leverage(masks)
+    return names[int(found.argmax())], float(found.max())
+
+
+def _exposed(source: SourceId, reached: float, before: int, more: int) -> Refusal:
+    return Refusal(
+        "E-COHORT-REVEALED",
+        Message(
+            f"以往已公开 {before} 个和数；再公开 {more} 个，来源“{source}”的杠杆值将达 {reached:.3f}，超过上限 "
+            f"{LIMIT:g}。不同月份按同一批记录计。",
+            f"{before} sums were revealed before; with {more} more the leverage of source {source} would reach "
+            f"{reached:.3f}, above {LIMIT:g}. All months count as the same records.",
+        ),
+        Message(
+            "请对与以往完全相同的一组来源求和，或改用 private_sums（加噪并记账）。",
+            "Ask the very same sources as before, or use private_sums, whose noise is paid for in the ledger.",
+        ),
+    )
