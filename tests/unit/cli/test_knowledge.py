@@ -71,7 +71,7 @@ def test_a_source_that_is_refused_is_named_with_the_reason(run):
     ("words", "code", "zh", "en"),
     [
         (("--method", "guess"), "E-UNKNOWN-NAME", "可用：", "Known:"),
-        (("--budget", "0"), "E-SELECT-BUDGET", "请提高预算", "Raise the budget"),
+        (("--budget", "0"), "E-SELECT-BUDGET", "请把预算提高到至少", "Raise the budget"),
         (("--protect", "masked"), "E-VALUE-PROTECTION", "请改用方法", "Use the method sums"),
         (("--protect", "guess"), "E-UNKNOWN-NAME", "可用：", "Known:"),
         (("--unit", "guess"), "E-VALUE-COST", "不知道各来源的成本", "is not known"),
