@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
 __all__ = ["AuditReport", "checked", "head", "newest", "prove", "read_head", "verify", "write_head"]
 
 _HEX = {"root": 32, "key": 32, "signature": 64}
+_RESTORE = Message("请从备份恢复日志，并查明原因。", "Restore the log from a backup, and find out why.")
 
 
 @dataclass(frozen=True)
@@ -55,48 +55,68 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
     found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
     """
-    postgres.prepare(home)
-    with postgres.connect(home) as connection:
-        leaves, signatures, gap = _read(connection)
-    tree, public = Tree(leaves), audit.key(home).public_key().public_bytes_raw()
-    peaks = tree.peaks(len(tree))
-    first, fault = _first_fault(tree, signatures, public, gap)
+    log = _Log.read(home)
+    first, fault = log.fault()
     if fault is None and kept is not None:
-        first, fault = _against(kept, tree, public)
-    return AuditReport(len(tree), peaks.root.hex(), first, fault)
+        first, fault = _against(kept, log.tree, log.public)
+    return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
 
 
-def _read(connection: postgres.Connection) -> tuple[list[bytes], list[bytes], int | None]:
-    """Return hashes and signatures of the entries up to the first number that is missing, and that number."""
-    leaves: list[bytes] = []
-    signatures: list[bytes] = []
-    before = audit.NONE
-    for entry in audit.entries(connection):
-        if entry.number != len(leaves) + 1:
-            return leaves, signatures, len(leaves) + 1
-        leaves.append(leaf(entry.content(before)))
-        signatures.append(before := entry.signature)
-    return leaves, signatures, None
+@dataclass(frozen=True, eq=False)
+class _Log:
+    """All entries up to the first number that is missing, hashed.
 
+    Parameters
+    ----------
+    signatures : of each entry
+    gap : the first number that is missing where later ones are there
+    """
 
-def _first_fault(
-    tree: Tree, signatures: Sequence[bytes], public: bytes, gap: int | None
-) -> tuple[int | None, Message | None]:
-    def holds(number: int) -> bool:
-        return Head(number, tree.peaks(number).root, public, signatures[number - 1]).holds()
+    tree: Tree
+    signatures: list[bytes]
+    gap: int | None
+    public: bytes
 
-    if len(tree) and not holds(len(tree)):
-        good, bad = 0, len(tree)
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            good, bad = (middle, bad) if holds(middle) else (good, middle)
-        return bad, Message(
-            f"第 {bad} 条已被改动：它或其签名不再是当时写下的内容。",
-            f"Entry {bad} was changed: it, or its signature, is not what was written.",
-        )
-    if gap is not None:
-        return gap, Message(f"缺少第 {gap} 条。", f"Entry {gap} is missing.")
-    return None, None
+    @staticmethod
+    def read(home: Home) -> "_Log":
+        leaves: list[bytes] = []
+        signatures: list[bytes] = []
+        gap, before = None, audit.NONE
+        postgres.prepare(home)
+        with postgres.connect(home) as connection:
+            for entry in audit.entries(connection):
+                if entry.number != len(leaves) + 1:
+                    gap = len(leaves) + 1
+                    break
+                leaves.append(leaf(entry.content(before)))
+                signatures.append(before := entry.signature)
+        return _Log(Tree(leaves), signatures, gap, audit.key(home).public_key().public_bytes_raw())
+
+    def head(self, size: int) -> Head:
+        """Return the head of the first entries as it was signed when the last of them was written."""
+        return Head(size, self.tree.peaks(size).root, self.public, self.signatures[size - 1])
+
+    def fault(self) -> tuple[int | None, Message | None]:
+        """Return the number of the first entry that is not as it was signed, and what is wrong; nothing if all are."""
+        if len(self.tree) and not self.head(len(self.tree)).holds():
+            good, bad = 0, len(self.tree)
+            while bad - good > 1:
+                middle = (good + bad) // 2
+                good, bad = (middle, bad) if self.head(middle).holds() else (good, middle)
+            return bad, Message(
+                f"第 {bad} 条已被改动：它或其签名不再是当时写下的内容。",
+                f"Entry {bad} was changed: it, or its signature, is not what was written.",
+            )
+        if self.gap is not None:
+            return self.gap, Message(f"缺少第 {self.gap} 条。", f"Entry {self.gap} is missing.")
+        return None, None
+
+    def newest(self) -> Head:
+        """Return the head of all entries; nothing is signed here, as a new signature would vouch for a changed log."""
+        _, fault = self.fault()
+        if fault is not None:
+            raise Refusal("E-AUDIT-CHANGED", fault, _RESTORE)
+        return self.head(len(self.tree))
 
 
 def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message | None]:
@@ -120,11 +140,15 @@ def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message
 
 
 def head(home: Home) -> Head:
-    """Return the signed head of the log as it is now, to be kept where nobody who can write the log can write."""
-    postgres.prepare(home)
-    with postgres.connect(home) as connection:
-        leaves, _, _ = _read(connection)
-    return sign(Tree(leaves).peaks(len(leaves)), audit.key(home))
+    """Return the head of the log as it was signed last, to be kept where nobody who can write the log can write.
+
+    Raises
+    ------
+    Refusal
+        ``E-AUDIT-CHANGED`` when the log is not as it was signed
+    """
+    log = _Log.read(home)
+    return log.newest() if len(log.tree) else sign(Peaks(), audit.key(home))
 
 
 def write_head(kept: Head) -> str:
@@ -154,18 +178,16 @@ def prove(home: Home, number: int) -> tuple[Proof, bytes]:
     Raises
     ------
     Refusal
-        ``E-AUDIT-NUMBER`` when there is no such entry
+        ``E-AUDIT-NUMBER`` when there is no such entry, ``E-AUDIT-CHANGED`` when the log is not as it was signed
     """
-    postgres.prepare(home)
+    log = _Log.read(home)
+    size = len(log.tree)
+    if not 0 < number <= size:
+        raise _no_entry(number, size)
+    proof = Proof(number - 1, log.tree.path(number - 1, size), log.newest())
+    before = log.signatures[number - 2] if number > 1 else audit.NONE
     with postgres.connect(home) as connection:
-        leaves, signatures, _ = _read(connection)
-        if not 0 < number <= len(leaves):
-            raise _no_entry(number, len(leaves))
-        entry = next(one for one in audit.entries(connection) if one.number == number)
-    tree = Tree(leaves)
-    before = signatures[number - 2] if number > 1 else audit.NONE
-    proof = Proof(number - 1, tree.path(number - 1, len(tree)), sign(_all(tree), audit.key(home)))
-    return proof, entry.content(before)
+        return proof, audit.at(connection, number).content(before)
 
 
 def checked(proof: bytes, entry: bytes, *, kept: Head | None = None) -> bool:
@@ -177,10 +199,6 @@ def checked(proof: bytes, entry: bytes, *, kept: Head | None = None) -> bool:
     """
     read = Proof.from_bytes(proof)
     return read.holds(entry) and (kept is None or (kept.holds() and kept.key == read.head.key))
-
-
-def _all(tree: Tree) -> Peaks:
-    return tree.peaks(len(tree))
 
 
 def _no_entry(number: int, size: int) -> Refusal:

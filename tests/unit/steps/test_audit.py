@@ -12,7 +12,7 @@ from headwater.adapters import audit, postgres
 from headwater.adapters.home import Home
 from headwater.cli.main import app
 from headwater.errors import Refusal
-from headwater.security.audit import Proof
+from headwater.security.audit import Head, Peaks, Proof, leaf
 from headwater.steps.audit import checked, head, prove, read_head, verify, write_head
 
 SIZE = 11
@@ -90,6 +90,45 @@ def test_a_log_written_anew_is_found_by_whoever_kept_a_head(home: Home, log: psy
     assert verify(home, kept=kept).fault is not None
     (home.vault / "audit.key").unlink()
     assert "key" in str(verify(home, kept=kept).fault) or verify(home, kept=kept).first is not None
+
+
+def rewritten(log: psycopg.Connection) -> None:
+    """Change an entry and all that stands on it, as far as that takes no key: hashes, and what is gone on from."""
+    log.execute("update ops.audit set body = '{}' where number = 3")
+    peaks, before = Peaks(), audit.NONE
+    for entry in audit.newest(log, SIZE)[::-1]:
+        peaks, before = peaks.add(leaf(entry.content(before))), entry.signature
+    log.execute("update ops.audit_peaks set hashes = %s", (b"".join(peaks.hashes),))
+
+
+def test_no_later_signature_vouches_for_a_log_that_was_rewritten(home: Home, log: psycopg.Connection) -> None:
+    rewritten(log)
+    with pytest.raises(Refusal, match="E-AUDIT-CHANGED"), log.transaction():
+        audit.add(home, log, "policy", {"name": "next"})
+    assert verify(home).first == 3
+
+
+def test_without_that_guard_the_next_entry_would_hide_the_change(
+    home: Home, log: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten(log)
+    with monkeypatch.context() as patch, log.transaction():
+        patch.setattr(Head, "holds", lambda head: True)
+        audit.add(home, log, "policy", {"name": "next"})
+    assert verify(home).fault is None
+
+
+def test_a_log_that_was_changed_gives_no_head_and_no_proof(home: Home, log: psycopg.Connection) -> None:
+    log.execute("update ops.audit set body = '{}' where number = 3")
+    with pytest.raises(Refusal, match="E-AUDIT-CHANGED"):
+        head(home)
+    with pytest.raises(Refusal, match="E-AUDIT-CHANGED"):
+        prove(home, 3)
+
+
+def test_an_empty_log_has_a_head_too(home: Home) -> None:
+    postgres.prepare(home)
+    assert verify(home, kept=head(home)).fault is None
 
 
 def test_an_old_head_still_holds_when_the_log_grew(home: Home, log: psycopg.Connection) -> None:
