@@ -30,6 +30,7 @@ from dp_accounting.pld.privacy_loss_distribution import (
 from dp_accounting.privacy_accountant import NeighboringRelation
 
 from headwater.errors import Message, Refusal
+from headwater.security.divergence import ORDERS, skellam
 from headwater.security.events import Approximate, Event, Gaussian, Laplace, Skellam, Subsampled
 from headwater.security.tally import Tally
 from headwater.statistics.gaussian import epsilon_of
@@ -40,7 +41,6 @@ __all__ = ["composed_by_library", "epsilon", "fits"]
 _GRID = 1e-4
 _COARSEST = 200_000
 """Steps of the grid for the largest loss of one event; wider losses get a wider grid."""
-_ORDERS = np.concatenate([np.geomspace(0.01, 10, 400), np.geomspace(10.1, 1e6, 800)]) + 1
 _TAIL = 1e-16
 _POINTS = 4096
 _WIDEST = 600.0
@@ -71,9 +71,9 @@ def epsilon(tally: Tally, delta: float) -> float:
     losses = [_repeated(event, times, grid) for event, times in tally.others if not isinstance(event, Skellam)]
     if tally.gaussian:
         losses.append(from_gaussian_mechanism(1 / tally.mu, value_discretization_interval=grid))
-    skellam = tuple((event, times) for event, times in tally.others if isinstance(event, Skellam))
-    if skellam or tally.concentrated:
-        losses.append(_of_divergence(tally.rho, skellam, grid))
+    noise = tuple((event, times) for event, times in tally.others if isinstance(event, Skellam))
+    if noise or tally.concentrated:
+        losses.append(_of_divergence(tally.rho, noise, grid))
     found = losses[0]
     for one in losses[1:]:
         found = found.compose(one)
@@ -154,10 +154,12 @@ def _randomised_response(event: Approximate, grid: float) -> PrivacyLossDistribu
     return PrivacyLossDistribution(pld_pmf.create_pmf_pessimistic_connect_dots_fixed_gap(grid, -top, top, given))
 
 
-def _of_divergence(rho: float, skellam: tuple[tuple[Skellam, int], ...], grid: float) -> PrivacyLossDistribution:
-    divergence = rho * _ORDERS + sum((times * _skellam(event) for event, times in skellam), np.zeros_like(_ORDERS))
-    orders = _ORDERS - 1
-    factor = _ORDERS * np.log1p(-1 / _ORDERS) - np.log(orders)
+def _of_divergence(rho: float, noise: tuple[tuple[Skellam, int], ...], grid: float) -> PrivacyLossDistribution:
+    divergence = rho * ORDERS
+    for event, times in noise:
+        divergence = divergence + times * skellam(math.sqrt(event.variance), l2=event.l2, l1=event.l1)
+    orders = ORDERS - 1
+    factor = ORDERS * np.log1p(-1 / ORDERS) - np.log(orders)
     # Where the profile has fallen to what may be given away, the grid ends.
     top = float((divergence + (factor - math.log(_TAIL)) / orders).min())
     last = math.ceil(min(max(top, grid), _WIDEST) / grid)
@@ -170,21 +172,6 @@ def _of_divergence(rho: float, skellam: tuple[tuple[Skellam, int], ...], grid: f
     return PrivacyLossDistribution(
         pld_pmf.create_pmf_pessimistic_connect_dots(grid, steps[kept], np.minimum.accumulate(profile)[kept])
     )
-
-
-def _skellam(event: Skellam) -> Vector:
-    """Return τ at every order; it is proven at whole ones, and (α − 1) τ is convex between them, from 0 at 1."""
-
-    def whole(order: Vector) -> Vector:
-        squared = event.l2**2
-        further = np.minimum(
-            ((2 * order - 1) * squared + 6 * event.l1) / (4 * event.variance**2), 3 * event.l1 / (2 * event.variance)
-        )
-        return (order - 1) * (order * squared / (2 * event.variance) + further)
-
-    low = np.floor(_ORDERS)
-    share = _ORDERS - low
-    return np.asarray(((1 - share) * whole(low) + share * whole(low + 1)) / (_ORDERS - 1))
 
 
 def _hull(x: Vector, y: Vector) -> list[int]:

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from headwater.errors import Message, Refusal
 from headwater.types import Fixed, Vector
 
-__all__ = ["TABLES", "epsilon_at", "gaussian", "least", "plus", "require_claim", "skellam"]
+__all__ = ["ORDERS", "TABLES", "epsilon_at", "gaussian", "least", "plus", "require_claim", "skellam"]
 
-_ORDERS = np.geomspace(1e-2, 1e5, 2_000) + 1
+ORDERS: Vector = np.concatenate([np.geomspace(0.01, 10, 400), np.geomspace(10.1, 1e6, 800)]) + 1
+"""The orders α at which divergences are known."""
 
 TABLES = 0.1
 """Share of δ kept for what tables of noise are off by."""
@@ -25,20 +26,29 @@ TABLES = 0.1
 
 def gaussian(deviation: float, *, l2: float) -> Vector:
     """Return τ at all orders of discrete Gaussian noise (the same, theorem 4)."""
-    return _ORDERS * (l2 / deviation) ** 2 / 2
+    return ORDERS * (l2 / deviation) ** 2 / 2
 
 
 def skellam(deviation: float, *, l2: float, l1: float) -> Vector:
-    """Return τ at all orders of Skellam noise (Agarwal, Kairouz and Liu 2021, theorem 3.5)."""
+    """Return τ at all orders of Skellam noise (Agarwal, Kairouz and Liu 2021, theorem 3.5).
+
+    The theorem is of whole orders; (α − 1) τ is convex between them, from 0 at 1.
+    """
     variance = deviation**2
-    extra = np.minimum(((2 * _ORDERS - 1) * l2**2 + 6 * l1) / (4 * variance**2), 3 * l1 / (2 * variance))
-    return np.asarray(_ORDERS * l2**2 / (2 * variance) + extra)
+
+    def whole(order: Vector) -> Vector:
+        extra = np.minimum(((2 * order - 1) * l2**2 + 6 * l1) / (4 * variance**2), 3 * l1 / (2 * variance))
+        return np.asarray((order - 1) * (order * l2**2 / (2 * variance) + extra))
+
+    low = np.floor(ORDERS)
+    share = ORDERS - low
+    return np.asarray(((1 - share) * whole(low) + share * whole(low + 1)) / (ORDERS - 1))
 
 
 def epsilon_at(divergence: Vector, delta: float) -> float:
     """Return ε at δ for τ at all orders."""
-    less = _ORDERS - 1
-    return max(0.0, float((divergence + (_ORDERS * np.log1p(-1 / _ORDERS) - np.log(less * delta)) / less).min()))
+    less = ORDERS - 1
+    return max(0.0, float((divergence + (ORDERS * np.log1p(-1 / ORDERS) - np.log(less * delta)) / less).min()))
 
 
 def least(divergence: Callable[[float], Vector], *, epsilon: float, delta: float) -> float:
