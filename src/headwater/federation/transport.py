@@ -65,17 +65,10 @@ class InProcess:
         return found.table
 
     def send(self, to: SourceId, question: Question | Computed) -> bytes:
-        """Let the source answer; a breakdown of its code becomes a ``SourceFault`` that names it."""
+        """Let the source answer. What its code raises passes through, for ``carried`` names it."""
         if to not in self._by_id:
             raise _fault(to, "没有这个来源", "there is no such source")
-        try:
-            answer = self._by_id[to].answer(question)
-        except HeadwaterError:
-            raise
-        except Exception as error:
-            # A source is foreign code: whatever it raises is its own fault, not the round's.
-            said = str(error) or type(error).__name__
-            raise _fault(to, f"计算失败（{said}）", f"failed ({said})") from error
+        answer = self._by_id[to].answer(question)
         if not isinstance(answer, Statistic):
             raise _fault(to, "没有给出统计量", "gave no statistic")
         return answer.to_bytes()
