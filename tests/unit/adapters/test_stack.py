@@ -30,7 +30,7 @@ def test_a_taken_port_is_refused_by_its_number_and_variable() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Refusal) as refusal:
-            stack.free_ports(Ports(airflow=port))
+            stack.free_ports(Ports(airflow=port, mlflow=0))
     error = refusal.value
     assert error.code == "E-PORT-TAKEN"
     assert str(port) in error.reason.zh
@@ -61,7 +61,7 @@ def test_what_a_killed_launcher_left_is_cleared_before_ports_are_looked_at(bare:
     port = int(left.stdout.readline())
     left.stdout.close()
     with pytest.raises(Refusal, match="E-PORT-TAKEN"):
-        stack.free_ports(Ports(airflow=port))
+        stack.free_ports(Ports(airflow=port, mlflow=0))
     dead, alive = left.pid, os.getpid()
     bare.pgdata.mkdir()
     holders = bare.pgdata / ".handle_pids.json"
@@ -69,7 +69,7 @@ def test_what_a_killed_launcher_left_is_cleared_before_ports_are_looked_at(bare:
     stack._clear(bare)
     left.wait(timeout=60)
     assert not psutil.pid_exists(dead)
-    stack.free_ports(Ports(airflow=port))
+    stack.free_ports(Ports(airflow=port, mlflow=0))
     assert json.loads(holders.read_text(encoding="utf-8")) == [alive]
 
 

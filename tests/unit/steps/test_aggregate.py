@@ -201,7 +201,7 @@ def test_what_cannot_be_done_is_refused(home, valued):
     with pytest.raises(Refusal, match="protection"):
         aggregate(home, run=occasion("x"), protections=Protections(city="rot13"))
     with pytest.raises(Refusal) as refusal:
-        aggregate(home, run=occasion("x", region="短"))
+        aggregate(home, run=occasion("x", region="静"))
     assert refusal.value.code == "E-KNOWLEDGE-VALUATION"
 
 
