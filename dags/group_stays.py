@@ -15,7 +15,7 @@ and why. Grouped, ungroupable and invalid stays sum to the stays, which the step
 **Writes / 写入**: `lake.grouping.stay`; asset `lake_grouping`
 
 **If it fails / 如果失败**: the log carries the refusal's code and names the plan or policy. Groups are replaced in one
-transaction, so nothing is half grouped: mend the file, see it with `headwater plan list` or `headwater policy check`,
+transaction, so nothing is half grouped: mend the file, see it with `headwater grouper list` or `headwater policy check`,
 and trigger again.
 """
 

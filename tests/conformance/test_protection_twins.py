@@ -30,11 +30,11 @@ class _Twin(Masked):
     def __init__(self, server=_Side, member=_Side) -> None:
         self.sides = server, member
 
-    def server(self, plan, *, state=b""):
-        return self.sides[0](super().server(plan, state=state))
+    def server(self, pact, *, state=b""):
+        return self.sides[0](super().server(pact, state=state))
 
-    def member(self, plan, name, identity, entropy, *, state=b""):
-        return self.sides[1](super().member(plan, name, identity, entropy, state=state))
+    def member(self, pact, name, identity, entropy, *, state=b""):
+        return self.sides[1](super().member(pact, name, identity, entropy, state=state))
 
 
 class _OffByOne(_Side):
@@ -60,25 +60,25 @@ class _SumInOrder(_Side):
 class _Unmasked(_Side):
     def __init__(self, inner) -> None:
         super().__init__(inner)
-        plan = inner._plan
+        pact = inner._pact
         inner._say_masked = lambda known, values: pack(
-            in_ring(plan.lifted(inner._name, values()), plan.bits), plan.bits
+            in_ring(pact.lifted(inner._name, values()), pact.bits), pact.bits
         )
 
 
 class _OneRound(_Twin):
     """Takes every round for the same."""
 
-    def server(self, plan, *, state=b""):
-        return super().server(replace(plan, round_id="always"), state=state)
+    def server(self, pact, *, state=b""):
+        return super().server(replace(pact, round_id="always"), state=state)
 
-    def member(self, plan, name, identity, entropy, *, state=b""):
-        return super().member(replace(plan, round_id="always"), name, identity, entropy, state=state)
+    def member(self, pact, name, identity, entropy, *, state=b""):
+        return super().member(replace(pact, round_id="always"), name, identity, entropy, state=state)
 
 
 class _FixedKeys(_Twin):
-    def member(self, plan, name, identity, entropy, *, state=b""):
-        return super().member(plan, name, identity, lambda count: (name.encode() * count)[:count], state=state)
+    def member(self, pact, name, identity, entropy, *, state=b""):
+        return super().member(pact, name, identity, lambda count: (name.encode() * count)[:count], state=state)
 
 
 class _KeepsMasksOfTheLost(_Side):
@@ -101,7 +101,7 @@ class _AsksForNoSignature(_Side):
 
 class _Cuts(_Side):
     def answer(self, told, values):
-        return self.inner.answer(told, lambda: values()[: self.inner._plan.length])
+        return self.inner.answer(told, lambda: values()[: self.inner._pact.length])
 
 
 class _Clips(_Side):

@@ -92,7 +92,7 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
             {name for name in PROTECTIONS if name not in ADAPTED},
             {
                 *("audit", "divergence", "events", "guarded", "requirement", "tally"),
-                *("desk", "identity", "limbs", "masking", "noise", "packing", "plan", "protection", "refusals"),
+                *("desk", "identity", "limbs", "masking", "noise", "packing", "pact", "protection", "refusals"),
                 *("gaussian_noise", "shared_noise"),
             },
         ),

@@ -22,7 +22,7 @@ from headwater.errors import Message, Refusal
 from headwater.security.desk import SEAL_BYTES, Desk, Occasion, sealed
 from headwater.security.identity import Entropy, Identity, framed, unframed
 from headwater.security.limbs import DEGREE, Limbs
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.protection import PROTECTIONS, Protection, Values, require_group
 from headwater.security.refusals import aborted, foreign, late, odd
 from headwater.types import Fixed, Vector
@@ -44,7 +44,7 @@ class Holder(Protocol):
         """The public key with its parameters."""
         ...
 
-    def opened(self, plan: Plan, summed: bytes, members: int) -> Fixed:
+    def opened(self, pact: Pact, summed: bytes, members: int) -> Fixed:
         """Return the sum of so many members' vectors; of fewer than three it is refused."""
         ...
 
@@ -54,7 +54,7 @@ class ElsewhereHolder:
     """A holder on another node: its registered public key, and how to ask it."""
 
     public: bytes
-    opened: Callable[[Plan, bytes, int], Fixed]
+    opened: Callable[[Pact, bytes, int], Fixed]
 
 
 class KeyHolder:
@@ -72,20 +72,20 @@ class KeyHolder:
         """Return the key, its secret included."""
         return bytes(self._context.serialize(True, True, False, False))
 
-    def opened(self, plan: Plan, summed: bytes, members: int) -> Fixed:
+    def opened(self, pact: Pact, summed: bytes, members: int) -> Fixed:
         """Return the sum of so many members' vectors.
 
         Raises
         ------
         Refusal
-            ``E-ROUND-ABORT`` for fewer than three members or more than the plan has, ``E-CKKS-CIPHERTEXT`` for what is
+            ``E-ROUND-ABORT`` for fewer than three members or more than the pact has, ``E-CKKS-CIPHERTEXT`` for what is
             no ciphertext, ``E-LIMBS-INEXACT`` when it holds no sum of whole numbers
         """
-        if not _FEWEST <= members <= len(plan.group):
+        if not _FEWEST <= members <= len(pact.group):
             raise aborted(members, _FEWEST)
-        limbs = Limbs.of(plan)
-        slots = [number for part in _parts(self._context, plan, summed) for number in part.decrypt()]
-        return plan.span.lowered(limbs.joined(np.asarray(slots, dtype=np.float64), members, plan.length), members)
+        limbs = Limbs.of(pact)
+        slots = [number for part in _parts(self._context, pact, summed) for number in part.decrypt()]
+        return pact.span.lowered(limbs.joined(np.asarray(slots, dtype=np.float64), members, pact.length), members)
 
     @cached_property
     def _context(self) -> Any:
@@ -96,7 +96,7 @@ class KeyHolder:
 
 class _Member:
     def __init__(self, occasion: Occasion, name: str, identity: Identity, public: Any, state: bytes) -> None:
-        if occasion.plan.keys.get(name) != identity.public:
+        if occasion.pact.keys.get(name) != identity.public:
             raise foreign(name)
         self._occasion, self._name, self._identity = occasion, name, identity
         self._public, self._answer = public, state
@@ -104,7 +104,7 @@ class _Member:
     def answer(self, told: bytes, values: Values) -> bytes:
         """Return the encrypted values, signed."""
         if not self._answer:
-            body = _encrypted(self._public, self._occasion.plan, self._occasion.plan.lifted(self._name, values()))
+            body = _encrypted(self._public, self._occasion.pact, self._occasion.pact.lifted(self._name, values()))
             self._answer = sealed(self._occasion, self._name, self._identity, body)
         return self._answer
 
@@ -116,15 +116,15 @@ class _Member:
 class _Server:
     def __init__(self, occasion: Occasion, holder: Holder, public: Any, state: bytes) -> None:
         desk, names, summed, total, closed = unframed(state) if state else (b"",) * 5
-        self._occasion, self._plan, self._holder, self._public = occasion, occasion.plan, holder, public
+        self._occasion, self._pact, self._holder, self._public = occasion, occasion.pact, holder, public
         self._desk, self._heard = Desk.from_bytes(desk), [name.decode() for name in unframed(names)]
-        self._sum = list(_parts(public, self._plan, summed)) if summed else []
+        self._sum = list(_parts(public, self._pact, summed)) if summed else []
         self._total = np.frombuffer(total, dtype="<u8").astype(np.uint64) if total else None
         self._closed = bool(closed)
 
     def told(self) -> dict[str, bytes]:
         """Ask everybody."""
-        return {} if self._closed else dict.fromkeys(self._plan.group, b"\0")
+        return {} if self._closed else dict.fromkeys(self._pact.group, b"\0")
 
     def take(self, sender: str, message: bytes) -> None:
         """Add the sender's vector, once."""
@@ -142,7 +142,7 @@ class _Server:
         if len(self._heard) < _FEWEST:
             self._closed = True
             raise aborted(len(self._heard), _FEWEST)
-        self._total = self._holder.opened(self._plan, _written(self._sum), len(self._heard))
+        self._total = self._holder.opened(self._pact, _written(self._sum), len(self._heard))
         self._closed = True
 
     @property
@@ -165,7 +165,7 @@ class _Server:
         if self._closed:
             raise late(sender)
         try:
-            parts.extend(_parts(self._public, self._plan, body))
+            parts.extend(_parts(self._public, self._pact, body))
         except Refusal as refusal:
             raise odd(sender) from refusal
 
@@ -186,22 +186,22 @@ class Ckks(Protection):
     def __init__(self, holder: Holder) -> None:
         self.holder = holder
 
-    def server(self, plan: Plan, *, state: bytes = b"") -> _Server:
+    def server(self, pact: Pact, *, state: bytes = b"") -> _Server:
         """Return the server; it has the public key alone."""
-        require_group(plan.group, self.minimum)
-        return _Server(self._occasion(plan), self.holder, self._public, state)
+        require_group(pact.group, self.minimum)
+        return _Server(self._occasion(pact), self.holder, self._public, state)
 
-    def member(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> _Member:
+    def member(self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> _Member:
         """Return the member; ``entropy`` is not used, see above."""
-        require_group(plan.group, self.minimum)
-        return _Member(self._occasion(plan), name, identity, self._public, state)
+        require_group(pact.group, self.minimum)
+        return _Member(self._occasion(pact), name, identity, self._public, state)
 
-    def most_bytes(self, plan: Plan) -> int:
+    def most_bytes(self, pact: Pact) -> int:
         """Return the most bytes of a message with a vector."""
-        return SEAL_BYTES + _count(plan) * (8 + _LARGEST_PART)
+        return SEAL_BYTES + _count(pact) * (8 + _LARGEST_PART)
 
-    def _occasion(self, plan: Plan) -> Occasion:
-        return Occasion(plan, 0, hashlib.sha256(self.holder.public).digest())
+    def _occasion(self, pact: Pact) -> Occasion:
+        return Occasion(pact, 0, hashlib.sha256(self.holder.public).digest())
 
     @cached_property
     def _public(self) -> Any:
@@ -214,8 +214,8 @@ class Ckks(Protection):
         return context
 
 
-def _encrypted(public: Any, plan: Plan, lifted: Fixed) -> bytes:
-    limbs = Limbs.of(plan)
+def _encrypted(public: Any, pact: Pact, lifted: Fixed) -> bytes:
+    limbs = Limbs.of(pact)
     slots = limbs.cut(lifted)
     return _written([ts.ckks_vector(public, part, limbs.scale) for part in _pieces(slots)])
 
@@ -226,18 +226,18 @@ def _pieces(slots: Vector) -> Iterator[list[float]]:
         yield slots[start : start + _SLOTS].tolist()
 
 
-def _count(plan: Plan) -> int:
-    return -(-Limbs.of(plan).slots(plan.length) // _SLOTS)
+def _count(pact: Pact) -> int:
+    return -(-Limbs.of(pact).slots(pact.length) // _SLOTS)
 
 
 def _written(parts: Sequence[Any]) -> bytes:
     return framed(*(part.serialize() for part in parts))
 
 
-def _parts(context: Any, plan: Plan, data: bytes) -> Iterator[Any]:
-    """Read ciphertexts from outside: what is not of just the form that this plan has is refused."""
-    limbs = Limbs.of(plan)
-    slots, count = limbs.slots(plan.length), _count(plan)
+def _parts(context: Any, pact: Pact, data: bytes) -> Iterator[Any]:
+    """Read ciphertexts from outside: what is not of just the form that this pact has is refused."""
+    limbs = Limbs.of(pact)
+    slots, count = limbs.slots(pact.length), _count(pact)
     try:
         bodies = unframed(data)
         if len(bodies) != count or max(map(len, bodies), default=0) > _LARGEST_PART:
@@ -247,7 +247,7 @@ def _parts(context: Any, plan: Plan, data: bytes) -> Iterator[Any]:
     except (ValueError, RuntimeError, struct.error) as error:
         raise Refusal(
             "E-CKKS-CIPHERTEXT",
-            Message("密文无法识别，或与计划不符。", "These are no ciphertexts of this plan."),
+            Message("密文无法识别，或与约定不符。", "These are no ciphertexts of this pact."),
             Message("请丢弃，并核查发送方。", "Discard them, and examine the sender."),
         ) from error
 

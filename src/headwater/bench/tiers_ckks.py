@@ -11,7 +11,7 @@ import tenseal as ts
 
 from headwater.adapters.tenseal import CKKS
 from headwater.bench.figures import Figure, Size
-from headwater.security import Plan, Span
+from headwater.security import Pact, Span
 from headwater.security.limbs import DEGREE, Limbs
 from headwater.types import Fixed
 
@@ -63,10 +63,10 @@ def _ours(kinds: Fixed, span: Span | None = _SHORT) -> dict[str, float]:
         sent = max(sent, len(message))
     opening = _cpu(session.server.close)
     expected = sum((kinds[place % 4] for place in range(_MEMBERS)), np.zeros(length, dtype=np.uint64))
-    plan = Plan.of(CKKS.name, dict.fromkeys(names, b""), round_id="r", length=length, span=span)
-    slots, context = Limbs.of(plan).cut(plan.span.lifted(kinds[0])), CKKS._public
+    pact = Pact.of(CKKS.name, dict.fromkeys(names, b""), round_id="r", length=length, span=span)
+    slots, context = Limbs.of(pact).cut(pact.span.lifted(kinds[0])), CKKS._public
     pieces = [slots[start : start + DEGREE // 2].tolist() for start in range(0, len(slots), DEGREE // 2)]
-    encrypt = [_cpu(lambda: [ts.ckks_vector(context, piece, Limbs.of(plan).scale) for piece in pieces]) for _ in "abc"]
+    encrypt = [_cpu(lambda: [ts.ckks_vector(context, piece, Limbs.of(pact).scale) for piece in pieces]) for _ in "abc"]
     return {
         "wrong": float(np.not_equal(np.asarray(session.server.total), expected).sum()),
         "bytes": float(sent),
@@ -74,7 +74,7 @@ def _ours(kinds: Fixed, span: Span | None = _SHORT) -> dict[str, float]:
         "answer": min(answers),
         "take": min(takes),
         "open": opening,
-        "slots_a_value": Limbs.of(plan).slots(length) / length,
+        "slots_a_value": Limbs.of(pact).slots(length) / length,
     }
 
 

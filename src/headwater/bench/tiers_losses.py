@@ -8,7 +8,7 @@ import numpy as np
 
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
-from headwater.security import MASKED, Identity, Plan, Server, Span
+from headwater.security import MASKED, Identity, Pact, Server, Span
 from headwater.security.masking.graph import thresholds
 from headwater.types import Fixed
 
@@ -122,19 +122,19 @@ def _play(group: _Group, rng: np.random.Generator, *, comes_back: int | None) ->
     entropy = seeded_entropy(int(rng.integers(2**31)))
     identities = {name: Identity(entropy(32)) for name in group.vectors}
     publics = {name: identity.public for name, identity in identities.items()}
-    plan = Plan.of("masked", publics, round_id=str(rng.integers(2**31)), length=_LENGTH, span=group.span)
-    members = {name: MASKED.member(plan, name, identity, entropy) for name, identity in identities.items()}
-    server: Server = MASKED.server(plan)
+    pact = Pact.of("masked", publics, round_id=str(rng.integers(2**31)), length=_LENGTH, span=group.span)
+    members = {name: MASKED.member(pact, name, identity, entropy) for name, identity in identities.items()}
+    server: Server = MASKED.server(pact)
     for phase in range(_PHASES):
         told = server.told()
         falls = int(rng.integers(len(told))) if comes_back == phase and told else None
         for turn, (name, words) in enumerate(told.items()):
             if turn == falls:
-                server = MASKED.server(plan, state=server.to_bytes())
+                server = MASKED.server(pact, state=server.to_bytes())
             if group.lost[name] <= phase:
                 continue
             if rng.random() < 0.1:
-                members[name] = MASKED.member(plan, name, identities[name], entropy, state=members[name].to_bytes())
+                members[name] = MASKED.member(pact, name, identities[name], entropy, state=members[name].to_bytes())
             for _ in range(1 + (rng.random() < 0.2)):
                 server.take(name, members[name].answer(words, partial(group.vectors.__getitem__, name)))
         try:

@@ -7,7 +7,7 @@ import numpy as np
 
 from headwater.checks.suite import Suite, refused, require
 from headwater.errors import Refusal
-from headwater.security import Entropy, Identity, Member, Plan, Protection, Server, Span
+from headwater.security import Entropy, Identity, Member, Pact, Protection, Server, Span
 from headwater.types import Fixed
 
 __all__ = ["PROTECTION_SUITE", "seeded_entropy"]
@@ -51,12 +51,12 @@ class _Round:
         standing = seeded_entropy(_SEED)
         self.identities = {name: Identity(standing(32)) for name in _GROUP}
         publics = {name: identity.public for name, identity in self.identities.items()}
-        self.plan = Plan.of(self.protection.name, publics, round_id=self.round_id, length=_LENGTH, span=self.span)
-        self.server: Server = self.protection.server(self.plan)
+        self.pact = Pact.of(self.protection.name, publics, round_id=self.round_id, length=_LENGTH, span=self.span)
+        self.server: Server = self.protection.server(self.pact)
         self.members: dict[str, Member] = {name: self.member(name) for name in _GROUP}
 
     def member(self, name: str, state: bytes = b"") -> Member:
-        return self.protection.member(self.plan, name, self.identities[name], self.entropy, state=state)
+        return self.protection.member(self.pact, name, self.identities[name], self.entropy, state=state)
 
     def answers(self, lost: Mapping[str, int] | None = None) -> dict[str, bytes]:
         """Return what members not lost by now answer in this phase."""
@@ -121,7 +121,7 @@ def check_order_of_arrival_does_not_matter(protection: Protection) -> None:
 def check_shows_what_it_says(protection: Protection) -> None:
     """Require that no message, nor a sum of some, shows anything where only the sum may be seen."""
     messages, vectors = _Round(protection).play().largest(), _vectors()
-    shift = np.uint64(_Round(protection).plan.span.low % 2**64)
+    shift = np.uint64(_Round(protection).pact.span.low % 2**64)
     seen = {name: np.frombuffer(message[-8 * _LENGTH :], dtype="<u8") + shift for name, message in messages.items()}
     running_seen, running_true = np.zeros(_LENGTH, dtype=np.uint64), np.zeros(_LENGTH, dtype=np.uint64)
     for name in _GROUP[:-1]:
@@ -187,7 +187,7 @@ def check_stranger_refused(protection: Protection) -> None:
     _unmoved(playing, "h99", message, "E-ROUND-SIGNATURE")
     identity = Identity(bytes(32))
     for name in ("h99", "h01"):
-        refused(lambda n=name: protection.member(playing.plan, n, identity, playing.entropy), "E-GROUP-MEMBER")  # type: ignore[misc]
+        refused(lambda n=name: protection.member(playing.pact, n, identity, playing.entropy), "E-GROUP-MEMBER")  # type: ignore[misc]
 
 
 def check_lengths_must_agree(protection: Protection) -> None:
@@ -225,7 +225,7 @@ def check_message_is_small(protection: Protection) -> None:
     for span in (None, _SHORT):
         playing = _Round(protection, span=span).play()
         longest = max(len(message) for message in playing.largest().values())
-        require(longest <= protection.most_bytes(playing.plan), f"messages of {longest} bytes")
+        require(longest <= protection.most_bytes(playing.pact), f"messages of {longest} bytes")
 
 
 def check_repeated_message_changes_nothing(protection: Protection) -> None:
@@ -297,13 +297,13 @@ def check_state_survives_a_restart(protection: Protection) -> None:
         for place, (name, message) in enumerate(said.items()):
             playing.server.take(name, message)
             if place == 2:
-                playing.server = protection.server(playing.plan, state=playing.server.to_bytes())
+                playing.server = protection.server(playing.pact, state=playing.server.to_bytes())
         playing.members = {name: playing.member(name, member.to_bytes()) for name, member in playing.members.items()}
 
     again = _Round(protection).play(carry=restarted)
     require(again.sum == plain.sum == _plain(_GROUP), "not the clear sum")
     require(again.said == plain.said or not protection.seeded, "other words after a restart")
-    kept = protection.server(again.plan, state=again.server.to_bytes())
+    kept = protection.server(again.pact, state=again.server.to_bytes())
     require(kept.total is not None and kept.total.tobytes() == again.sum, "the sum was not kept")
 
 

@@ -1,4 +1,4 @@
-"""``headwater group``, ``explain``, ``near`` and ``plan``: which group a stay is in, why, and what would change it."""
+"""``headwater group``, ``explain``, ``near`` and ``grouper``: which group a stay is in, why, and what would change it."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +9,9 @@ from rich.console import Console
 from headwater.cli.command import Json, home, print_json, refusing
 from headwater.cli.shown import listing, shown
 
-__all__ = ["explain", "group", "near", "plan"]
+__all__ = ["explain", "group", "grouper", "near"]
 
-plan = typer.Typer(no_args_is_help=True, help="Grouping plans. / 分组方案")
+grouper = typer.Typer(no_args_is_help=True, help="Grouping plans. / 分组方案")
 _out = Console()
 
 Stay = Annotated[str, typer.Argument(help="source:mdtrt_id, such as h0101:ZY202501000001. / 住院编号")]
@@ -103,7 +103,7 @@ def near(stay: Stay, as_json: Json = False) -> None:
     _out.print(table)
 
 
-@plan.command("list")
+@grouper.command("list")
 def list_plans(as_json: Json = False) -> None:
     """List the plans of the project and of this installation. / 列出分组方案."""
     from headwater.steps.plans import plans
@@ -121,7 +121,7 @@ def list_plans(as_json: Json = False) -> None:
     _out.print(table)
 
 
-@plan.command()
+@grouper.command()
 def show(
     name: Annotated[str, typer.Argument(help="The plan. / 方案名")],
     like: Annotated[str, typer.Option(help="Only groups whose code begins so. / 只列以此开头的病组")] = "",
@@ -141,7 +141,7 @@ def show(
     _out.print(table)
 
 
-@plan.command()
+@grouper.command()
 def convert(
     published: Annotated[Path, typer.Argument(help="Folder with rules.json and its tables. / 发布格式的目录")],
     name: Annotated[str | None, typer.Option(help="Name here; default: the folder's. / 方案名")] = None,

@@ -3,7 +3,7 @@
 from headwater.security.clear import CLEAR
 from headwater.security.identity import Entropy, Identity
 from headwater.security.masked import MASKED
-from headwater.security.plan import Plan, Span
+from headwater.security.pact import Pact, Span
 from headwater.security.protection import PROTECTIONS, Member, Played, Protection, Server, Session, play
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "MASKED",
     "Member",
     "PROTECTIONS",
-    "Plan",
+    "Pact",
     "Played",
     "Protection",
     "Server",

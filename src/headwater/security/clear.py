@@ -12,7 +12,7 @@ import numpy as np
 from headwater.security.desk import Desk, Occasion, sealed
 from headwater.security.identity import Entropy, Identity, framed, unframed
 from headwater.security.packing import pack, packed_bytes, unpack
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.protection import PROTECTIONS, Protection, Values
 from headwater.security.refusals import aborted, foreign, late, odd
 from headwater.types import Fixed
@@ -21,17 +21,17 @@ __all__ = ["CLEAR", "Clear"]
 
 
 class _ClearMember:
-    def __init__(self, plan: Plan, name: str, identity: Identity, state: bytes) -> None:
-        if plan.keys.get(name) != identity.public:
+    def __init__(self, pact: Pact, name: str, identity: Identity, state: bytes) -> None:
+        if pact.keys.get(name) != identity.public:
             raise foreign(name)
-        self._plan, self._name, self._identity, self._answer = plan, name, identity, state
-        self._bits = plan.span.bits(1)
+        self._pact, self._name, self._identity, self._answer = pact, name, identity, state
+        self._bits = pact.span.bits(1)
 
     def answer(self, told: bytes, values: Values) -> bytes:
         """Return the values in the bits that one vector needs, signed."""
         if not self._answer:
-            body = pack(self._plan.lifted(self._name, values()), self._bits)
-            self._answer = sealed(Occasion(self._plan, 0), self._name, self._identity, body)
+            body = pack(self._pact.lifted(self._name, values()), self._bits)
+            self._answer = sealed(Occasion(self._pact, 0), self._name, self._identity, body)
         return self._answer
 
     def to_bytes(self) -> bytes:
@@ -40,22 +40,22 @@ class _ClearMember:
 
 
 class _ClearServer:
-    def __init__(self, plan: Plan, state: bytes) -> None:
-        desk, names, total, closed = unframed(state) if state else (b"", b"", bytes(8 * plan.length), b"")
-        self._plan, self._desk, self._bits = plan, Desk.from_bytes(desk), plan.span.bits(1)
+    def __init__(self, pact: Pact, state: bytes) -> None:
+        desk, names, total, closed = unframed(state) if state else (b"", b"", bytes(8 * pact.length), b"")
+        self._pact, self._desk, self._bits = pact, Desk.from_bytes(desk), pact.span.bits(1)
         self._heard = [name.decode() for name in unframed(names)]
         self._sum = np.frombuffer(total, dtype="<u8").astype(np.uint64)
         self._closed = bool(closed)
 
     def told(self) -> dict[str, bytes]:
         """Ask everybody."""
-        return {} if self._closed else dict.fromkeys(self._plan.group, b"\0")
+        return {} if self._closed else dict.fromkeys(self._pact.group, b"\0")
 
     def take(self, sender: str, message: bytes) -> None:
         """Add the sender's vector, once."""
-        body = self._desk.take([Occasion(self._plan, 0)], sender, message, partial(self._form, sender))
+        body = self._desk.take([Occasion(self._pact, 0)], sender, message, partial(self._form, sender))
         if body is not None:
-            self._sum += unpack(body, self._plan.length, self._bits).astype(np.uint64)
+            self._sum += unpack(body, self._pact.length, self._bits).astype(np.uint64)
             self._heard.append(sender)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class _ClearServer:
     @property
     def total(self) -> Fixed | None:
         """The sum of those who were heard."""
-        return self._plan.span.lowered(self._sum, len(self._heard)) if self._closed else None
+        return self._pact.span.lowered(self._sum, len(self._heard)) if self._closed else None
 
     @property
     def survivors(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class _ClearServer:
     def _form(self, sender: str, body: bytes) -> None:
         if self._closed:
             raise late(sender)
-        if len(body) != packed_bytes(self._plan.length, self._bits):
+        if len(body) != packed_bytes(self._pact.length, self._bits):
             raise odd(sender)
 
 
@@ -93,15 +93,15 @@ class Clear(Protection):
     minimum: ClassVar[int] = 1
     reveals: ClassVar[Literal["each", "sum"]] = "each"
 
-    def server(self, plan: Plan, *, state: bytes = b"") -> _ClearServer:
+    def server(self, pact: Pact, *, state: bytes = b"") -> _ClearServer:
         """Return the server."""
-        return _ClearServer(plan, state)
+        return _ClearServer(pact, state)
 
     def member(
-        self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
+        self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
     ) -> _ClearMember:
         """Return the member; it needs no secrets."""
-        return _ClearMember(plan, name, identity, state)
+        return _ClearMember(pact, name, identity, state)
 
 
 CLEAR = Clear()

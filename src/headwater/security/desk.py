@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from headwater.errors import Message, Refusal
 from headwater.security.identity import Identity, framed, signed_by, unframed
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.refusals import late, unsigned
 
 __all__ = ["Desk", "Equivocation", "Evidence", "Occasion", "SEAL_BYTES", "TRACE_BYTES", "sealed", "trace_of"]
@@ -20,19 +20,19 @@ TRACE_BYTES = SEAL_BYTES + 32
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a message is said to: plan, phase, and what its sender was told that all must know alike."""
+    """What a message is said to: pact, phase, and what its sender was told that all must know alike."""
 
-    plan: Plan
+    pact: Pact
     phase: int
     known: bytes = b""
 
     def subject(self, name: str, digest: bytes) -> tuple[bytes, ...]:
         """Return what is signed."""
-        return self.plan.digest, bytes([self.phase]), self.known, name.encode(), digest
+        return self.pact.digest, bytes([self.phase]), self.known, name.encode(), digest
 
     def signed(self, name: str, trace: bytes) -> bool:
         """Return whether ``name`` signed a message of this trace on this occasion."""
-        public = self.plan.keys.get(name, b"")
+        public = self.pact.keys.get(name, b"")
         return signed_by(public, trace[:SEAL_BYTES], *self.subject(name, trace[SEAL_BYTES:]))
 
 
@@ -48,7 +48,7 @@ def trace_of(message: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Two different messages of one phase, each signed by one sender: proof to anybody who knows the plan."""
+    """Two different messages of one phase, each signed by one sender: proof to anybody who knows the pact."""
 
     sender: str
     occasion: Occasion

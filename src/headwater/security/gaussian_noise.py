@@ -18,7 +18,7 @@ from headwater.security.divergence import TABLES, gaussian, least, plus, require
 from headwater.security.events import DiscreteGaussian
 from headwater.security.identity import Entropy
 from headwater.security.noise import discrete_gaussian
-from headwater.security.plan import Span
+from headwater.security.pact import Span
 from headwater.types import Fixed
 
 __all__ = ["GaussianNoise", "require_tables"]

@@ -1,4 +1,4 @@
-"""Who says what in a round: Ed25519 signatures over plan, phase, sender and body, so that nothing can be said again."""
+"""Who says what in a round: Ed25519 signatures over pact, phase, sender and body, so that nothing can be said again."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ _CONTEXT = b"headwater round message"
 
 
 class Identity:
-    """A member's long-lived signing key; its public half stands in every plan."""
+    """A member's long-lived signing key; its public half stands in every pact."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(secret)

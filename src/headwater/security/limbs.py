@@ -31,7 +31,7 @@ from functools import lru_cache
 import numpy as np
 
 from headwater.errors import Message, Refusal
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.types import Fixed, Vector
 
 __all__ = ["DEGREE", "Limbs"]
@@ -50,7 +50,7 @@ _FARTHEST = 0.25
 
 @dataclass(frozen=True)
 class Limbs:
-    """How the values of one plan are cut.
+    """How the values of one pact are cut.
 
     Several values are laid end to end, each with the room that its sum takes, and all is cut at equal distances: so
     little of a slot is left empty.
@@ -72,17 +72,17 @@ class Limbs:
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def of(plan: Plan) -> "Limbs":
-        """Return the fewest slots at which every sum of the plan's members is exact.
+    def of(pact: Pact) -> "Limbs":
+        """Return the fewest slots at which every sum of the pact's members is exact.
 
         Raises
         ------
         Refusal
             ``E-LIMBS-ROOM`` for so many members that not even eight bits a slot are exact
         """
-        members, difference = len(plan.group), plan.span.high - plan.span.low
+        members, difference = len(pact.group), pact.span.high - pact.span.low
         width, spacing = max(1, difference.bit_length()), max(1, (members * difference).bit_length())
-        scale = 4 * _error(members, _MOST_LIMBS * max(1, plan.length))
+        scale = 4 * _error(members, _MOST_LIMBS * max(1, pact.length))
         most = math.floor(math.log2(_ROOM / (members * scale))) + 1
         if most < _FEWEST_BITS:
             raise _no_room(members)

@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 from headwater.security.identity import Entropy, Identity
 from headwater.security.masking.member import MaskedMember
 from headwater.security.masking.server import MaskedServer
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.protection import PROTECTIONS, Protection, require_group
 
 __all__ = ["MASKED", "Masked"]
@@ -31,17 +31,17 @@ class Masked(Protection):
     minimum: ClassVar[int] = 3
     reveals: ClassVar[Literal["each", "sum"]] = "sum"
 
-    def server(self, plan: Plan, *, state: bytes = b"") -> MaskedServer:
-        """Return the server; a plan of fewer members than the minimum is refused."""
-        require_group(plan.group, self.minimum)
-        return MaskedServer(plan, state)
+    def server(self, pact: Pact, *, state: bytes = b"") -> MaskedServer:
+        """Return the server; a pact of fewer members than the minimum is refused."""
+        require_group(pact.group, self.minimum)
+        return MaskedServer(pact, state)
 
     def member(
-        self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
+        self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
     ) -> MaskedMember:
-        """Return the member; a plan of fewer members than the minimum is refused."""
-        require_group(plan.group, self.minimum)
-        return MaskedMember(plan, name, identity, entropy, state)
+        """Return the member; a pact of fewer members than the minimum is refused."""
+        require_group(pact.group, self.minimum)
+        return MaskedMember(pact, name, identity, entropy, state)
 
 
 MASKED = Masked()

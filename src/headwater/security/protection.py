@@ -13,7 +13,7 @@ from headwater.registry import Registry
 from headwater.security.desk import SEAL_BYTES
 from headwater.security.identity import Entropy, Identity
 from headwater.security.packing import packed_bytes
-from headwater.security.plan import Plan, Span
+from headwater.security.pact import Pact, Span
 from headwater.types import Fixed
 
 __all__ = ["Member", "PROTECTIONS", "Played", "Protection", "Server", "Session", "Values", "play", "require_group"]
@@ -88,17 +88,17 @@ class Protection(Protocol):
     reveals: ClassVar[Literal["each", "sum"]]
     seeded: ClassVar[bool] = True
 
-    def server(self, plan: Plan, *, state: bytes = b"") -> Server:
+    def server(self, pact: Pact, *, state: bytes = b"") -> Server:
         """Return the server, at the beginning or at the state that ``to_bytes`` gave."""
         ...
 
-    def member(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> Member:
+    def member(self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> Member:
         """Return the member, at the beginning or at the state that ``to_bytes`` gave."""
         ...
 
-    def most_bytes(self, plan: Plan) -> int:
+    def most_bytes(self, pact: Pact) -> int:
         """Return the most bytes of a message with a vector: the bits of the sum, and a signature."""
-        return packed_bytes(plan.length, plan.bits) + SEAL_BYTES
+        return packed_bytes(pact.length, pact.bits) + SEAL_BYTES
 
     def open(
         self, group: Iterable[str], *, round_id: str, length: int, entropy: Entropy, span: Span | None = None
@@ -107,9 +107,9 @@ class Protection(Protocol):
         names = require_group(group, self.minimum)
         identities = {name: Identity(entropy(32)) for name in names}
         publics = {name: identity.public for name, identity in identities.items()}
-        plan = Plan.of(self.name, publics, round_id=round_id, length=length, span=span)
-        members = {name: self.member(plan, name, identities[name], entropy) for name in names}
-        return Session(self.server(plan), members)
+        pact = Pact.of(self.name, publics, round_id=round_id, length=length, span=span)
+        members = {name: self.member(pact, name, identities[name], entropy) for name in names}
+        return Session(self.server(pact), members)
 
 
 PROTECTIONS: Registry[Protection] = Registry("protection")

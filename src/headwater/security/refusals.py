@@ -9,11 +9,11 @@ _AGAIN = Message("请与在场成员重新开始一轮。", "Start a new round w
 
 
 def foreign(name: str) -> Refusal:
-    """Refuse somebody who is not in the plan, or whose key is not the plan's."""
+    """Refuse somebody who is not in the pact, or whose key is not the pact's."""
     return Refusal(
         "E-GROUP-MEMBER",
         Message(
-            f"“{name}”不在本组，或密钥与计划不符。", f"{name!r} is not in the group, or its key is not the plan's."
+            f"“{name}”不在本组，或密钥与约定不符。", f"{name!r} is not in the group, or its key is not the pact's."
         ),
         Message("请核对名单。", "Check the list of members."),
     )
@@ -61,7 +61,7 @@ def other_words(name: str) -> Refusal:
 
 
 def lists(name: str) -> Refusal:
-    """Refuse, as a member, lists of members that contradict the plan, each other, or what others signed."""
+    """Refuse, as a member, lists of members that contradict the pact, each other, or what others signed."""
     return Refusal(
         "E-ROUND-LISTS",
         Message(

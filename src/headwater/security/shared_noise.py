@@ -21,7 +21,7 @@ from headwater.security.gaussian_noise import require_tables
 from headwater.security.identity import Entropy
 from headwater.security.masking.graph import thresholds
 from headwater.security.noise import skellam
-from headwater.security.plan import Span
+from headwater.security.pact import Span
 from headwater.types import Fixed
 
 __all__ = ["SharedNoise"]

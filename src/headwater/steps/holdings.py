@@ -122,7 +122,7 @@ def find_plan(home: Home, name: str) -> Plan:
         "E-PLAN-UNKNOWN",
         Message(f"没有分组方案 {name}，现有：{listed[0]}。", f"There is no plan {name}; known: {listed[1]}."),
         Message(
-            "把方案放入 dbt_project/plans 或安装目录的 plans，或用 headwater plan convert 转换。",
-            "Put it into dbt_project/plans or the installation's plans, or convert it with headwater plan convert.",
+            "把方案放入 dbt_project/plans 或安装目录的 plans，或用 headwater grouper convert 转换。",
+            "Put it into dbt_project/plans or the installation's plans, or convert it with headwater grouper convert.",
         ),
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headwater.adapters.tenseal import CKKS, Ckks, ElsewhereHolder, KeyHolder
 from headwater.aggregation import Tree, aggregate
 from headwater.errors import Refusal
-from headwater.security import PROTECTIONS, Identity, Plan, Span, play
+from headwater.security import PROTECTIONS, Identity, Pact, Span, play
 from headwater.security.desk import Occasion, sealed
 from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.identity import framed, unframed
@@ -65,7 +65,7 @@ def test_a_tree_of_all_protections_with_local_noise_is_exact_but_for_the_noise()
 def test_a_scale_too_small_to_be_exact_is_noticed(monkeypatch):
     """The broken twin: ciphertexts whose errors do not round away are refused, never guessed."""
     right = Limbs.of
-    monkeypatch.setattr(Limbs, "of", staticmethod(lambda plan: replace(right(plan), scale=2.0**11)))
+    monkeypatch.setattr(Limbs, "of", staticmethod(lambda pact: replace(right(pact), scale=2.0**11)))
     session = opened(length=2_000)
     with pytest.raises(Refusal, match="E-LIMBS-INEXACT"):
         play(session, {name: lambda: np.arange(2_000, dtype=np.uint64) for name in NAMES})
@@ -95,23 +95,23 @@ def test_a_public_key_that_is_none_or_holds_the_secret_is_refused(public):
 def test_the_holder_opens_sums_alone():
     holder = KeyHolder()
     session = opened(Ckks(holder))
-    plan = session.server._plan
+    pact = session.server._pact
     one = session.members["east"].answer(b"\0", lambda: np.arange(5, dtype=np.uint64))[64:]
     for claimed in (1, 2, 5):
         with pytest.raises(Refusal, match="E-ROUND-ABORT"):
-            holder.opened(plan, one, claimed)
+            holder.opened(pact, one, claimed)
     with pytest.raises(Refusal, match="E-CKKS-CIPHERTEXT"):
-        holder.opened(plan, b"nonsense", 3)
+        holder.opened(pact, b"nonsense", 3)
 
 
 def test_a_holder_elsewhere_is_asked_and_may_be_asked_again():
     inner, asked = KeyHolder(), []
 
-    def ask(plan, summed, members):
+    def ask(pact, summed, members):
         asked.append(members)
         if len(asked) == 1:
             raise ConnectionError
-        return inner.opened(plan, summed, members)
+        return inner.opened(pact, summed, members)
 
     session = opened(Ckks(ElsewhereHolder(inner.public, ask)))
     for name in NAMES[:3]:
@@ -136,19 +136,19 @@ def test_an_answer_to_another_holders_key_is_not_taken():
     mine, other = Ckks(KeyHolder()), Ckks(KeyHolder())
     identities = {name: Identity(name.encode().ljust(32, b".")) for name in NAMES}
     publics = {name: identity.public for name, identity in identities.items()}
-    plan = Plan.of("ckks", publics, round_id="r", length=5)
-    answer = other.member(plan, "east", identities["east"], secrets.token_bytes).answer(
+    pact = Pact.of("ckks", publics, round_id="r", length=5)
+    answer = other.member(pact, "east", identities["east"], secrets.token_bytes).answer(
         b"\0", lambda: np.zeros(5, dtype=np.uint64)
     )
     with pytest.raises(Refusal, match="E-ROUND-SIGNATURE"):
-        mine.server(plan).take("east", answer)
+        mine.server(pact).take("east", answer)
 
 
 def spoilt(session, how):
     """Return a signed message whose ciphertexts are spoilt by their own member."""
     body = session.members["east"].answer(b"\0", lambda: np.arange(5, dtype=np.uint64))[64:]
     occasion = session.server._occasion
-    return sealed(Occasion(occasion.plan, 0, occasion.known), "east", session.members["east"]._identity, how(body))
+    return sealed(Occasion(occasion.pact, 0, occasion.known), "east", session.members["east"]._identity, how(body))
 
 
 def _other(length: int, scale: float) -> bytes:
@@ -184,7 +184,7 @@ from headwater.adapters.tenseal import CKKS, _parts
 from headwater.errors import Refusal
 rng = np.random.default_rng(int(sys.argv[1]))
 session = CKKS.open(("a", "b", "c"), round_id="r", length=40, entropy=secrets.token_bytes)
-plan = session.server._plan
+pact = session.server._pact
 good = session.members["a"].answer(b"0", lambda: np.arange(40, dtype=np.uint64))[64:]
 read = refused = 0
 for turn in range(int(sys.argv[2])):
@@ -201,7 +201,7 @@ for turn in range(int(sys.argv[2])):
         data[place:place] = rng.bytes(20)
         data[:8] = (len(data) - 8).to_bytes(8, "big")
     try:
-        list(_parts(CKKS._public, plan, bytes(data)))
+        list(_parts(CKKS._public, pact, bytes(data)))
         read += 1
     except Refusal:
         refused += 1

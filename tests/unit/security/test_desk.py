@@ -3,13 +3,13 @@
 import pytest
 
 from headwater.errors import Refusal
-from headwater.security import Identity, Plan
+from headwater.security import Identity, Pact
 from headwater.security.desk import Desk, Equivocation, Evidence, Occasion, sealed, trace_of
 from headwater.security.refusals import odd
 
 A, B = Identity(b"a" * 32), Identity(b"b" * 32)
-PLAN = Plan.of("masked", {"a": A.public, "b": B.public}, round_id="r", length=1)
-NOW = [Occasion(PLAN, 0), Occasion(PLAN, 1, b"lists")]
+PACT = Pact.of("masked", {"a": A.public, "b": B.public}, round_id="r", length=1)
+NOW = [Occasion(PACT, 0), Occasion(PACT, 1, b"lists")]
 
 
 def anything(body):
@@ -32,10 +32,10 @@ def test_new_again_and_late():
         sealed(NOW[0], "b", B, b"x"),
         sealed(NOW[0], "a", B, b"x"),
         sealed(NOW[0], "b", A, b"x"),
-        sealed(Occasion(PLAN, 1), "a", A, b"x"),
-        sealed(Occasion(PLAN, 1, b"other lists"), "a", A, b"x"),
-        sealed(Occasion(PLAN, 2, b"lists"), "a", A, b"x"),
-        sealed(Occasion(Plan.of("masked", PLAN.keys, round_id="s", length=1), 1, b"lists"), "a", A, b"x"),
+        sealed(Occasion(PACT, 1), "a", A, b"x"),
+        sealed(Occasion(PACT, 1, b"other lists"), "a", A, b"x"),
+        sealed(Occasion(PACT, 2, b"lists"), "a", A, b"x"),
+        sealed(Occasion(Pact.of("masked", PACT.keys, round_id="s", length=1), 1, b"lists"), "a", A, b"x"),
         sealed(NOW[1], "a", A, b"x") + b"y",
         b"",
     ],

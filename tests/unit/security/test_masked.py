@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
-from headwater.security import MASKED, Identity, Plan, Span, play
+from headwater.security import MASKED, Identity, Pact, Span, play
 from headwater.security.desk import Occasion, sealed
 from headwater.security.masking import member as member_module
 from headwater.security.masking.graph import thresholds
@@ -29,16 +29,16 @@ class Round:
         self.entropy = seeded_entropy(seed)
         self.identities = {name: Identity(self.entropy(32)) for name in names}
         publics = {name: identity.public for name, identity in self.identities.items()}
-        self.plan = Plan.of("masked", publics, round_id=round_id, length=length, span=span)
-        self.names = self.plan.group
+        self.pact = Pact.of("masked", publics, round_id=round_id, length=length, span=span)
+        self.names = self.pact.group
         self.members = {name: self.member(name) for name in self.names}
-        self.server = MASKED.server(self.plan)
+        self.server = MASKED.server(self.pact)
         rng = np.random.default_rng(seed)
         low, high = (span.low, span.high) if span else (-(2**50), 2**50)
         self.vectors = {name: rng.integers(low, high, length, endpoint=True).view(np.uint64) for name in self.names}
 
     def member(self, name, state=b""):
-        return MASKED.member(self.plan, name, self.identities[name], self.entropy, state=state)
+        return MASKED.member(self.pact, name, self.identities[name], self.entropy, state=state)
 
     def say(self, name, told):
         return self.members[name].answer(told, lambda: self.vectors[name])
@@ -57,7 +57,7 @@ class Round:
         return self.server.total
 
     def plain(self, names):
-        return sum((self.vectors[name] for name in names), np.zeros(self.plan.length, dtype=np.uint64))
+        return sum((self.vectors[name] for name in names), np.zeros(self.pact.length, dtype=np.uint64))
 
 
 @settings(deadline=None, derandomize=True, max_examples=25)
@@ -136,12 +136,12 @@ def _residual(playing, victim, masked, *, keys, seed=None):
     streams = []
     for name, key in keys.items():
         theirs = (name, public_of(key))
-        pair = pair_stream(shared_secret(key, victim, mine[1]), playing.plan.digest, mine, theirs)
+        pair = pair_stream(shared_secret(key, victim, mine[1]), playing.pact.digest, mine, theirs)
         streams.append((victim > name, pair))
     if seed is not None:
-        streams.append((False, stream(seed, b"headwater own mask", playing.plan.digest, victim.encode())))
+        streams.append((False, stream(seed, b"headwater own mask", playing.pact.digest, victim.encode())))
     add_masks(rest, streams)
-    return rest & np.uint32(2**playing.plan.bits - 1)
+    return rest & np.uint32(2**playing.pact.bits - 1)
 
 
 def _seen(count, colluders, value, *, seed, seed_known):
@@ -150,7 +150,7 @@ def _seen(count, colluders, value, *, seed, seed_known):
     playing.vectors["h0"] = np.full(64, value, dtype=np.uint64)
     playing.phase()
     playing.phase()
-    masked = unpack(playing.say("h0", playing.server.told()["h0"])[64:], 64, playing.plan.bits)
+    masked = unpack(playing.say("h0", playing.server.told()["h0"])[64:], 64, playing.pact.bits)
     keys = {name: playing.members[name]._key for name in playing.names[1 : colluders + 1]}
     own = playing.members["h0"]._seed if seed_known else None
     return _residual(playing, "h0", masked, keys=keys, seed=own)
@@ -205,14 +205,14 @@ def _late(playing):
 def _unmasked_late(playing, late, key):
     others = {name: playing.members[name]._known.publics["h0"][KEY_BYTES:] for name in playing.names[1:]}
     assert set(others.values()) == {public_of(key_of(key))}
-    rest = np.array(unpack(late[64:], playing.plan.length, playing.plan.bits))
+    rest = np.array(unpack(late[64:], playing.pact.length, playing.pact.bits))
     mine, streams = ("h0", public_of(key_of(key))), []
     for name in playing.names[1:]:
         theirs = (name, public_of(playing.members[name]._key))
-        pair = pair_stream(shared_secret(key_of(key), name, theirs[1]), playing.plan.digest, mine, theirs)
+        pair = pair_stream(shared_secret(key_of(key), name, theirs[1]), playing.pact.digest, mine, theirs)
         streams.append((name < "h0", pair))
     add_masks(rest, streams)
-    return rest & np.uint32(2**playing.plan.bits - 1)
+    return rest & np.uint32(2**playing.pact.bits - 1)
 
 
 def test_a_late_vector_stays_masked_and_is_refused():
@@ -266,19 +266,19 @@ def _at_agreement(names=NAMES, lost=("h6",)):
 def _signature(playing, name, survivors):
     """Return what a member signs for a list, whatever it was told: a colluder's signature."""
     present = (*playing.members["h0"]._known.present[:2], tuple(survivors))
-    return sealed(occasion(playing.plan, 3, present), name, playing.identities[name], b"")
+    return sealed(occasion(playing.pact, 3, present), name, playing.identities[name], b"")
 
 
 def _opening(playing, survivors, signers, *, holder="h0", spoil=None):
-    plan = playing.plan
+    pact = playing.pact
     traces = {name: playing.server._desk.seen[2, name] for name in survivors} | (spoil or {})
     others = [name for name in playing.members[holder]._known.shares if name in survivors]
     signatures = b"".join(_signature(playing, name, survivors) for name in signers)
-    return bytes([4]) + plan.bitmap(signers) + signatures + b"".join(traces[name] for name in others)
+    return bytes([4]) + pact.bitmap(signers) + signatures + b"".join(traces[name] for name in others)
 
 
 def _tell_survivors(playing, name, survivors):
-    return playing.say(name, bytes([3]) + playing.plan.bitmap(survivors))
+    return playing.say(name, bytes([3]) + playing.pact.bitmap(survivors))
 
 
 def test_two_lists_of_survivors_open_nothing():
@@ -294,7 +294,7 @@ def test_two_lists_of_survivors_open_nothing():
         with pytest.raises(Refusal, match="E-ROUND-LISTS"):
             playing.say("h0", _opening(playing, one, signers))
     mixed = _opening(playing, one, one)
-    place = 1 + playing.plan.bitmap_bytes + 4 * 64
+    place = 1 + playing.pact.bitmap_bytes + 4 * 64
     with pytest.raises(Refusal, match="E-ROUND-LISTS"):
         playing.say("h0", mixed[:place] + _signature(playing, "h4", other) + mixed[place + 64 :])
 
@@ -316,8 +316,8 @@ def test_agreement_is_on_who_gave_shares_too():
     _tell_survivors(playing, "h0", survivors)
     sound = _opening(playing, survivors, survivors[:5])
     present = (playing.names, survivors, survivors)
-    other = sealed(occasion(playing.plan, 3, present), "h4", playing.identities["h4"], b"")
-    place = 1 + playing.plan.bitmap_bytes + 4 * 64
+    other = sealed(occasion(playing.pact, 3, present), "h4", playing.identities["h4"], b"")
+    place = 1 + playing.pact.bitmap_bytes + 4 * 64
     with pytest.raises(Refusal, match="E-ROUND-LISTS"):
         playing.say("h0", sound[:place] + other + sound[place + 64 :])
     assert playing.say("h0", sound)
@@ -329,7 +329,7 @@ def test_who_gave_no_shares_gives_no_vector():
     playing.phase(["h6"])
     body = playing.say("h0", playing.server.told()["h0"])[64:]
     lists = (playing.names, playing.names[:6])
-    message = sealed(occasion(playing.plan, 2, lists), "h6", playing.identities["h6"], body)
+    message = sealed(occasion(playing.pact, 2, lists), "h6", playing.identities["h6"], body)
     before = playing.server.to_bytes()
     with pytest.raises(Refusal, match="E-ROUND-LATE"):
         playing.server.take("h6", message)
@@ -341,7 +341,7 @@ def test_a_vector_signed_for_other_lists_is_not_opened():
     survivors = playing.names[:6]
     _tell_survivors(playing, "h0", survivors)
     lists = (playing.names, playing.names[:5])
-    fooled = sealed(occasion(playing.plan, 2, lists), "h1", playing.identities["h1"], b"vector")
+    fooled = sealed(occasion(playing.pact, 2, lists), "h1", playing.identities["h1"], b"vector")
     spoil = {"h1": member_module.trace_of(fooled)}
     before = playing.members["h0"].to_bytes()
     with pytest.raises(Refusal, match="E-ROUND-LISTS"):
@@ -383,7 +383,7 @@ def test_a_member_opens_once():
     survivors = playing.names[:6]
     _tell_survivors(playing, "h0", survivors)
     playing.say("h0", _opening(playing, survivors, survivors[:5]))
-    for told in (bytes([3]) + playing.plan.bitmap(playing.names[:5]), _opening(playing, survivors, survivors[1:6])):
+    for told in (bytes([3]) + playing.pact.bitmap(playing.names[:5]), _opening(playing, survivors, survivors[1:6])):
         with pytest.raises(Refusal, match="E-ROUND-TOLD"):
             playing.say("h0", told)
 
@@ -434,7 +434,7 @@ def _wrong_share(playing, place, lost=()):
         if name == "h1":
             body = bytearray(message[64:])
             body[place] ^= 1
-            message = sealed(Occasion(playing.plan, 4), name, playing.identities[name], bytes(body))
+            message = sealed(Occasion(playing.pact, 4), name, playing.identities[name], bytes(body))
         playing.server.take(name, message)
     playing.server.close()
 
@@ -461,7 +461,7 @@ def test_a_share_for_somebody_else_is_not_opened():
     playing.phase()
     told = playing.server.told()
     size = 2 * SHARE + 16
-    head = 1 + playing.plan.bitmap_bytes
+    head = 1 + playing.pact.bitmap_bytes
     swapped = told["h0"][:head] + told["h1"][head : head + size] + told["h0"][head + size :]
     with pytest.raises(Refusal, match="E-MASK-SHARE"):
         playing.say("h0", swapped)
@@ -470,7 +470,7 @@ def test_a_share_for_somebody_else_is_not_opened():
 @pytest.mark.parametrize("body", [bytes(64), b"\x09" + bytes(63), bytes(32) + b"\x09" + bytes(31)])
 def test_a_key_that_gives_no_secret_leaves_its_owner_out(body):
     playing = Round(NAMES)
-    forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], body)
+    forged = sealed(Occasion(playing.pact, 0), "h1", playing.identities["h1"], body)
     before = playing.server.to_bytes()
     with pytest.raises(Refusal, match="E-MASK-KEY"):
         playing.server.take("h1", forged)
@@ -480,17 +480,17 @@ def test_a_key_that_gives_no_secret_leaves_its_owner_out(body):
 
 def test_a_server_that_hands_such_a_key_on_is_refused():
     playing = Round(NAMES)
-    forged = sealed(Occasion(playing.plan, 0), "h1", playing.identities["h1"], bytes(64))
+    forged = sealed(Occasion(playing.pact, 0), "h1", playing.identities["h1"], bytes(64))
     publics = [forged, *(playing.say(name, b"\0") for name in NAMES[2:])]
     playing.say("h0", b"\0")
     with pytest.raises(Refusal, match="E-MASK-KEY"):
-        playing.say("h0", bytes([1]) + playing.plan.bitmap(NAMES) + b"".join(publics))
+        playing.say("h0", bytes([1]) + playing.pact.bitmap(NAMES) + b"".join(publics))
 
 
 def test_a_plan_of_two_is_refused_by_both_sides():
     identity = Identity(bytes(32))
-    plan = Plan.of("masked", {"a": identity.public, "b": Identity(b"b" * 32).public}, round_id="r", length=1)
-    for action in (lambda: MASKED.server(plan), lambda: MASKED.member(plan, "a", identity, seeded_entropy(0))):
+    pact = Pact.of("masked", {"a": identity.public, "b": Identity(b"b" * 32).public}, round_id="r", length=1)
+    for action in (lambda: MASKED.server(pact), lambda: MASKED.member(pact, "a", identity, seeded_entropy(0))):
         with pytest.raises(Refusal, match="E-GROUP-SMALL"):
             action()
 

@@ -231,7 +231,7 @@ def test_commands_tell_it_in_both_languages(paid, monkeypatch):
         ["near", "h1:1"],
         ["policy", "list"],
         ["policy", "check"],
-        ["plan", "list"],
+        ["grouper", "list"],
         ["what-if", "--before", "trial/2025-01-01", "--after", "trial", "--from", "2025-03-01", "--to", "2025-03-31"],
     ):
         done = CliRunner().invoke(app, words)

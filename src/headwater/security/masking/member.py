@@ -32,7 +32,7 @@ from headwater.security.masking.streams import (
     stream,
 )
 from headwater.security.packing import in_ring, pack
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.protection import Values
 from headwater.security.refusals import bad_share, foreign, lists, odd, other_words, unsigned
 
@@ -43,13 +43,13 @@ KEY_BYTES = 32
 SHARE = share_bytes(KEY_BYTES)
 SEALED_SHARES = 2 * SHARE + 16
 _NONCE = bytes(12)
-"""Each key seals one message: it is derived from plan, sender and receiver."""
+"""Each key seals one message: it is derived from pact, sender and receiver."""
 
 
-def occasion(plan: Plan, phase: int, present: Sequence[tuple[str, ...]]) -> Occasion:
+def occasion(pact: Pact, phase: int, present: Sequence[tuple[str, ...]]) -> Occasion:
     """Return what a body is said to: a vector to who gave keys and shares, agreement to who gave vectors too."""
     known = {2: present[:2], 3: present[:3]}.get(phase)
-    return Occasion(plan, phase, b"" if known is None else digest_of(plan.bitmap(names) for names in known))
+    return Occasion(pact, phase, b"" if known is None else digest_of(pact.bitmap(names) for names in known))
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class _Known:
 class MaskedMember:
     """A member's state is its secret and what it was told and answered."""
 
-    def __init__(self, plan: Plan, name: str, identity: Identity, entropy: Entropy, state: bytes = b"") -> None:
-        if plan.keys.get(name) != identity.public:
+    def __init__(self, pact: Pact, name: str, identity: Identity, entropy: Entropy, state: bytes = b"") -> None:
+        if pact.keys.get(name) != identity.public:
             raise foreign(name)
-        self._plan, self._name, self._identity = plan, name, identity
-        self._numbers = thresholds(len(plan.group))
+        self._pact, self._name, self._identity = pact, name, identity
+        self._numbers = thresholds(len(pact.group))
         parts = unframed(state)
         self._secret = parts[0] if parts else entropy(KEY_BYTES)
-        drawn = expanding(self._secret, b"headwater member", plan.digest)
+        drawn = expanding(self._secret, b"headwater member", pact.digest)
         self._cipher, self._mask_secret, self._seed = key_of(drawn(KEY_BYTES)), drawn(KEY_BYTES), drawn(KEY_BYTES)
         self._key = key_of(self._mask_secret)
         self._agreements: dict[bytes, bytes] = {}
@@ -91,7 +91,7 @@ class MaskedMember:
             raise other_words(self._name)
         known = self._read(phase, told[1:])
         body = self._say(phase, known, values)
-        answer = sealed(occasion(self._plan, phase, known.present), self._name, self._identity, body)
+        answer = sealed(occasion(self._pact, phase, known.present), self._name, self._identity, body)
         self._known = known
         self._log.append((told, answer))
         return answer
@@ -118,12 +118,12 @@ class MaskedMember:
         return _Known()
 
     def _read_publics(self, words: bytes) -> _Known:
-        present, rest = self._list(words, self._plan.group)
-        around = neighbourhoods(self._plan.digest, present, self._numbers.degree)[self._name]
+        present, rest = self._list(words, self._pact.group)
+        around = neighbourhoods(self._pact.digest, present, self._numbers.degree)[self._name]
         others = [other for other in around if other != self._name]
         publics = {}
         for other, message in zip(others, self._parts(rest, others, SEAL_BYTES + 2 * KEY_BYTES), strict=True):
-            if not Occasion(self._plan, 0).signed(other, trace_of(message)):
+            if not Occasion(self._pact, 0).signed(other, trace_of(message)):
                 raise unsigned(other)
             publics[other] = message[SEAL_BYTES:]
         return replace(self._known, present=(present,), publics=publics)
@@ -152,7 +152,7 @@ class MaskedMember:
         present = self._known.present
         signers, rest = self._names(words, present[2])
         size = SEAL_BYTES * len(signers)
-        vectors, agreement = (occasion(self._plan, phase, present) for phase in (2, 3))
+        vectors, agreement = (occasion(self._pact, phase, present) for phase in (2, 3))
         for other, signature in zip(signers, self._parts(rest[:size], signers, SEAL_BYTES), strict=True):
             if not agreement.signed(other, trace_of(signature)):
                 raise lists(self._name)
@@ -171,12 +171,12 @@ class MaskedMember:
 
     def _names(self, words: bytes, within: tuple[str, ...]) -> tuple[tuple[str, ...], bytes]:
         """Return the names that stand at the head of the words, and the rest; too few or wrong ones are refused."""
-        plan = self._plan
-        head, rest = words[: plan.bitmap_bytes], words[plan.bitmap_bytes :]
-        if len(head) < plan.bitmap_bytes:
+        pact = self._pact
+        head, rest = words[: pact.bitmap_bytes], words[pact.bitmap_bytes :]
+        if len(head) < pact.bitmap_bytes:
             raise lists(self._name)
-        present = plan.listed(head)
-        sound = plan.bitmap(present) == head and set(present) <= set(within)
+        present = pact.listed(head)
+        sound = pact.bitmap(present) == head and set(present) <= set(within)
         if not sound or len(present) < self._numbers.quorum:
             raise lists(self._name)
         return present, rest
@@ -209,8 +209,8 @@ class MaskedMember:
         """Return, for each holder, its share of the mask key followed by its share of the seed."""
         holders = sorted([*known.publics, self._name])
         if list(self._dealt) != holders:
-            places = [self._plan.group.index(holder) + 1 for holder in holders]
-            drawn = expanding(self._secret, b"headwater shares", self._plan.digest)
+            places = [self._pact.group.index(holder) + 1 for holder in holders]
+            drawn = expanding(self._secret, b"headwater shares", self._pact.digest)
             keys, seeds = (
                 split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed)
             )
@@ -218,15 +218,15 @@ class MaskedMember:
         return self._dealt
 
     def _say_masked(self, known: _Known, values: Values) -> bytes:
-        plan, own = self._plan, (self._name, public_of(self._key))
-        masked = in_ring(plan.lifted(self._name, values()), plan.bits)
-        streams = [(True, stream(self._seed, b"headwater own mask", plan.digest, self._name.encode()))]
+        pact, own = self._pact, (self._name, public_of(self._key))
+        masked = in_ring(pact.lifted(self._name, values()), pact.bits)
+        streams = [(True, stream(self._seed, b"headwater own mask", pact.digest, self._name.encode()))]
         for other in known.shares:
             public = known.publics[other][KEY_BYTES:]
             shared = shared_secret(self._key, other, public)
-            streams.append((self._name < other, pair_stream(shared, plan.digest, own, (other, public))))
+            streams.append((self._name < other, pair_stream(shared, pact.digest, own, (other, public))))
         add_masks(masked, streams)
-        return pack(masked, plan.bits)
+        return pack(masked, pact.bits)
 
     def _say_opened(self, known: _Known) -> bytes:
         held = {**known.shares, self._name: self._split(known)[self._name]}
@@ -237,5 +237,5 @@ class MaskedMember:
         """Return the box for what ``sender`` shares with ``receiver``; ``other`` of the two holds the public keys."""
         if public not in self._agreements:
             self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
-        info = (b"headwater shares", self._plan.digest, sender.encode(), receiver.encode())
+        info = (b"headwater shares", self._pact.digest, sender.encode(), receiver.encode())
         return AESGCM(derived(self._agreements[public], *info))

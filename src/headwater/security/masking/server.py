@@ -19,7 +19,7 @@ from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, 
 from headwater.security.masking.shamir import join
 from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
 from headwater.security.packing import in_ring, pack, packed_bytes, unpack
-from headwater.security.plan import Plan
+from headwater.security.pact import Pact
 from headwater.security.refusals import aborted, late, odd, spoilt
 from headwater.types import Fixed
 
@@ -30,15 +30,15 @@ _ANY_KEY = key_of(bytes(KEY_BYTES))
 
 
 class MaskedServer:
-    """Collects five phases of one plan."""
+    """Collects five phases of one pact."""
 
-    def __init__(self, plan: Plan, state: bytes = b"") -> None:
-        self._plan, self._numbers = plan, thresholds(len(plan.group))
+    def __init__(self, pact: Pact, state: bytes = b"") -> None:
+        self._pact, self._numbers = pact, thresholds(len(pact.group))
         parts = unframed(state)
         self._desk = Desk.from_bytes(parts[0] if parts else b"")
-        self._sum = in_ring(np.zeros(plan.length, dtype=np.uint64), plan.bits)
+        self._sum = in_ring(np.zeros(pact.length, dtype=np.uint64), pact.bits)
         if parts:
-            self._sum += unpack(parts[1], plan.length, 8 * self._sum.itemsize)
+            self._sum += unpack(parts[1], pact.length, 8 * self._sum.itemsize)
         self._over = bool(parts and parts[2] == b"over")
         self._opened = bool(parts and parts[2] == b"opened")
         self._occasions: list[Occasion] = []
@@ -56,9 +56,9 @@ class MaskedServer:
         """The sum of the survivors' vectors."""
         if not self._opened:
             return None
-        plan = self._plan
-        lifted = self._sum.astype(np.uint64) & np.uint64(2**plan.bits - 1)
-        return plan.span.lowered(lifted, len(self.survivors))
+        pact = self._pact
+        lifted = self._sum.astype(np.uint64) & np.uint64(2**pact.bits - 1)
+        return pact.span.lowered(lifted, len(self.survivors))
 
     @property
     def survivors(self) -> tuple[str, ...]:
@@ -71,15 +71,15 @@ class MaskedServer:
         if self._over or self._opened:
             return {}
         if phase == _PUBLICS:
-            return dict.fromkeys(self._plan.group, bytes([phase]))
+            return dict.fromkeys(self._pact.group, bytes([phase]))
         present = self._present(phase - 1)
-        head = bytes([phase]) + self._plan.bitmap(present)
+        head = bytes([phase]) + self._pact.bitmap(present)
         if phase == _AGREED:
             return dict.fromkeys(present, head)
         if phase == _OPENED:
             signers = present[: self._numbers.quorum]
             signatures = b"".join(self._desk.seen[_AGREED, name][:SEAL_BYTES] for name in signers)
-            head = bytes([phase]) + self._plan.bitmap(signers) + signatures
+            head = bytes([phase]) + self._pact.bitmap(signers) + signatures
         return {name: head + self._relayed(phase, name) for name in present}
 
     def take(self, sender: str, message: bytes) -> None:
@@ -87,12 +87,12 @@ class MaskedServer:
         phase = len(self._heard) - 1
         while len(self._occasions) <= phase:
             lists = [self._present(past) for past in range(len(self._occasions))]
-            self._occasions.append(occasion(self._plan, len(lists), lists))
+            self._occasions.append(occasion(self._pact, len(lists), lists))
         body = self._desk.take(self._occasions, sender, message, partial(self._form, phase, sender))
         if body is None:
             return
         if phase == _MASKED:
-            self._sum += unpack(body, self._plan.length, self._plan.bits)
+            self._sum += unpack(body, self._pact.length, self._pact.bits)
         self._heard[phase][sender] = b"" if phase == _MASKED else body
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class MaskedServer:
 
     def _around(self, name: str) -> tuple[str, ...]:
         if not self._hoods:
-            self._hoods = neighbourhoods(self._plan.digest, self._present(_PUBLICS), self._numbers.degree)
+            self._hoods = neighbourhoods(self._pact.digest, self._present(_PUBLICS), self._numbers.degree)
         return self._hoods[name]
 
     def _relayed(self, phase: int, name: str) -> bytes:
@@ -148,7 +148,7 @@ class MaskedServer:
         if phase == _PUBLICS:
             return 2 * KEY_BYTES
         if phase == _MASKED:
-            return packed_bytes(self._plan.length, self._plan.bits)
+            return packed_bytes(self._pact.length, self._pact.bits)
         if phase == _SHARES:
             return KEY_BYTES + SEALED_SHARES * (len(self._around(sender)) - 1)
         return 0 if phase == _AGREED else SHARE * len(self._targets(sender))
@@ -166,7 +166,7 @@ class MaskedServer:
         streams = []
         for name, secret in secrets.items():
             if name in survivors:
-                own = stream(secret, b"headwater own mask", self._plan.digest, name.encode())
+                own = stream(secret, b"headwater own mask", self._pact.digest, name.encode())
                 streams.append((False, own))
             else:
                 streams.extend(self._pairs(name, secret))
@@ -181,7 +181,7 @@ class MaskedServer:
             if other in self._heard[_MASKED]:
                 theirs = (other, self._public(other))
                 shared = shared_secret(key, other, theirs[1])
-                found.append((lost < other, pair_stream(shared, self._plan.digest, mine, theirs)))
+                found.append((lost < other, pair_stream(shared, self._pact.digest, mine, theirs)))
         return found
 
     def _public(self, name: str) -> bytes:
@@ -198,7 +198,7 @@ class MaskedServer:
             if len(holders) < self._numbers.shares:
                 self._over = True
                 raise aborted(len(holders), self._numbers.shares)
-            places = [self._plan.group.index(holder) + 1 for holder in holders]
+            places = [self._pact.group.index(holder) + 1 for holder in holders]
             told = {holder: self._told_shares(holder) for holder in holders}
             rows = [[told[holder][name] for holder in holders] for name in names]
             for name, secret in zip(names, join(places, rows, KEY_BYTES), strict=True):

@@ -55,6 +55,6 @@ def test_neighbourhoods_are_symmetric_and_regular(members, degree):
 
 def test_another_plan_gives_another_graph():
     names = tuple(f"h{place:03d}" for place in range(200))
-    first, second = (neighbourhoods(plan, names, 10) for plan in (b"one", b"two"))
+    first, second = (neighbourhoods(pact, names, 10) for pact in (b"one", b"two"))
     kept = np.mean([len(set(first[name]) & set(second[name])) - 1 for name in names])
     assert kept < 2

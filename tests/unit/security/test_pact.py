@@ -1,4 +1,4 @@
-"""Ranges are proven before anything is said, and a plan's digest is of everything in it."""
+"""Ranges are proven before anything is said, and a pact's digest is of everything in it."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.security import Plan, Span
+from headwater.security import Pact, Span
 
 KEYS = {"a": b"1" * 32, "b": b"2" * 32, "c": b"3" * 32}
-PLAN = Plan.of("masked", KEYS, round_id="r", length=2, span=Span(-5, 9))
+PACT = Pact.of("masked", KEYS, round_id="r", length=2, span=Span(-5, 9))
 int64 = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -41,15 +41,15 @@ def test_no_sum_leaves_its_ring(members, low, width):
 def test_the_widest_span_is_as_wide_as_64_bits_allow(members):
     span = Span.widest(members)
     assert members * (span.high - span.low) < 2**64
-    Plan.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=span)
+    Pact.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=span)
     wider = Span(span.low, span.high + 1)
-    with pytest.raises(Refusal, match="E-PLAN-SPAN"):
-        Plan.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=wider)
+    with pytest.raises(Refusal, match="E-PACT-SPAN"):
+        Pact.of("clear", {str(n): b"" for n in range(members)}, round_id="r", length=1, span=wider)
 
 
 def test_an_empty_range_is_refused():
-    with pytest.raises(Refusal, match="E-PLAN-SPAN"):
-        Plan.of("clear", KEYS, round_id="r", length=1, span=Span(2, 1))
+    with pytest.raises(Refusal, match="E-PACT-SPAN"):
+        Pact.of("clear", KEYS, round_id="r", length=1, span=Span(2, 1))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 3), (-4, 3), (2, 3), (-4, -2)])
@@ -67,20 +67,20 @@ def test_bounds_of_sums(low, high):
         {"length": 3},
         {"span": Span(-5, 8)},
         {"span": Span(-6, 9)},
-        {"identities": PLAN.identities[:2]},
-        {"identities": (("a", b"4" * 32), *PLAN.identities[1:])},
-        {"identities": (("d", b"1" * 32), *PLAN.identities[1:])},
+        {"identities": PACT.identities[:2]},
+        {"identities": (("a", b"4" * 32), *PACT.identities[1:])},
+        {"identities": (("d", b"1" * 32), *PACT.identities[1:])},
     ],
 )
 def test_the_digest_is_of_everything(change):
-    assert replace(PLAN, **change).digest != PLAN.digest
-    assert replace(PLAN).digest == PLAN.digest
+    assert replace(PACT, **change).digest != PACT.digest
+    assert replace(PACT).digest == PACT.digest
 
 
 @settings(deadline=None, derandomize=True)
 @given(st.sets(st.integers(0, 18)))
 def test_lists_come_back(places):
-    plan = Plan.of("clear", {f"h{n:02d}": b"" for n in range(19)}, round_id="r", length=1)
-    names = tuple(plan.group[place] for place in sorted(places))
-    assert plan.listed(plan.bitmap(names)) == names
-    assert len(plan.bitmap(names)) == plan.bitmap_bytes
+    pact = Pact.of("clear", {f"h{n:02d}": b"" for n in range(19)}, round_id="r", length=1)
+    names = tuple(pact.group[place] for place in sorted(places))
+    assert pact.listed(pact.bitmap(names)) == names
+    assert len(pact.bitmap(names)) == pact.bitmap_bytes

@@ -11,7 +11,7 @@ from headwater.security.identity import digest_of
 from headwater.security.refusals import odd
 from headwater.types import Fixed
 
-__all__ = ["Plan", "Span"]
+__all__ = ["Pact", "Span"]
 
 _SIGNED = 1 << 63
 
@@ -63,8 +63,8 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One round of one group. Its digest stands in every signature, so no message fits any other plan.
+class Pact:
+    """One round of one group. Its digest stands in every signature, so no message fits any other pact.
 
     Parameters
     ----------
@@ -84,20 +84,20 @@ class Plan:
     @staticmethod
     def of(
         protection: str, identities: Mapping[str, bytes], *, round_id: str, length: int, span: Span | None = None
-    ) -> "Plan":
-        """Return the plan; without a span the widest is taken. A span whose sums could leave 64 bits is refused."""
+    ) -> "Pact":
+        """Return the pact; without a span the widest is taken. A span whose sums could leave 64 bits is refused."""
         chosen = span or Span.widest(len(identities))
         members = len(identities)
         if chosen.low > chosen.high or members * chosen.low < -_SIGNED or members * chosen.high >= _SIGNED:
             raise Refusal(
-                "E-PLAN-SPAN",
+                "E-PACT-SPAN",
                 Message(
                     f"{members} 个成员在范围 [{chosen.low}, {chosen.high}] 内的和超出 64 位，或范围为空。",
                     f"The range [{chosen.low}, {chosen.high}] is empty, or {members} members can leave 64 bits.",
                 ),
                 Message("请缩小范围。", "Narrow the range."),
             )
-        return Plan(round_id, protection, tuple(sorted(identities.items())), length, chosen)
+        return Pact(round_id, protection, tuple(sorted(identities.items())), length, chosen)
 
     @cached_property
     def group(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over everything in the plan."""
+        """SHA-256 over everything in the pact."""
         numbers = (str(self.length), str(self.span.low), str(self.span.high))
         members = [part for name, key in self.identities for part in (name.encode(), key)]
         head = [text.encode() for text in (self.round_id, self.protection, *numbers)]
