@@ -3,13 +3,14 @@
 from headwater.security.clear import CLEAR
 from headwater.security.identity import Entropy, Identity
 from headwater.security.masked import MASKED
-from headwater.security.pact import Pact, Span
+from headwater.security.pact import KeyOf, Pact, Span
 from headwater.security.protection import PROTECTIONS, Member, Played, Protection, Server, Session, play
 
 __all__ = [
     "CLEAR",
     "Entropy",
     "Identity",
+    "KeyOf",
     "MASKED",
     "Member",
     "PROTECTIONS",

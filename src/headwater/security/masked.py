@@ -19,7 +19,7 @@ from headwater.security.identity import Entropy, Identity
 from headwater.security.masking.member import MaskedMember
 from headwater.security.masking.server import MaskedServer
 from headwater.security.pact import Pact
-from headwater.security.protection import PROTECTIONS, Protection, require_group
+from headwater.security.protection import PROTECTIONS, Protection
 
 __all__ = ["MASKED", "Masked"]
 
@@ -32,15 +32,15 @@ class Masked(Protection):
     reveals: ClassVar[Literal["each", "sum"]] = "sum"
 
     def server(self, pact: Pact, *, state: bytes = b"") -> MaskedServer:
-        """Return the server; a pact of fewer members than the minimum is refused."""
-        require_group(pact.group, self.minimum)
+        """Return the server; see ``require``."""
+        self.require(pact)
         return MaskedServer(pact, state)
 
     def member(
         self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
     ) -> MaskedMember:
-        """Return the member; a pact of fewer members than the minimum is refused."""
-        require_group(pact.group, self.minimum)
+        """Return the member; see ``require``."""
+        self.require(pact)
         return MaskedMember(pact, name, identity, entropy, state)
 
 
