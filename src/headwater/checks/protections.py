@@ -14,7 +14,7 @@ from headwater.types import Fixed
 __all__ = ["PROTECTION_SUITE", "seeded_entropy"]
 
 _SEED = 11
-_LENGTH = 257
+_LENGTH = 513
 _GROUP = ("h01", "h02", "h03", "h04", "h05", "h06")
 _MOST_PHASES = 9
 _SHORT = Span(-700, 700)

@@ -9,8 +9,8 @@ The sum equals the clear sum of the survivors bit for bit, or the round ends and
 
 Source: Bonawitz et al. 2017, Practical secure aggregation for privacy-preserving machine learning; Bell et al. 2020 for
 the sparse graph. Different here: rings by proven range, packed to the bit; one signed list of survivors before anything
-is opened; opened secrets are held against what their owners bound themselves to, so a wrong share ends the round and
-cannot spoil the sum. A colluder can end a round; it cannot make it wrong, except by its own vector within the span.
+is opened; a secret is opened by the keys of boxes that its owner signed, so whoever lies about it is named, with proof,
+and cannot spoil the sum: a holder that gives a wrong key is left out, an owner that dealt wrong shares ends the round.
 """
 
 from typing import ClassVar, Literal

@@ -45,7 +45,7 @@ def test_bytes_are_signatures_keys_shares_and_vector():
     names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
     tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
     aggregation = run(tree, statistics(names), {"a": "masked", "b": "masked", "c": "masked", "d": "clear"})
-    keys, shares, opened = 2 * 32, 32 + 2 * (2 * 36 + 16), 3 * 36
+    keys, shares, opened = 2 * 32, 32 + 3 * 2 * (36 + 16), 32 + 3 * 16
     masked, clear = 5 * 64 + keys + shares + vector + opened, 64 + vector
     assert aggregation.bytes_sent == {
         "a": masked, "b": masked, "c": masked, "d": clear, "north": clear, "south": clear,
