@@ -50,7 +50,7 @@ def test_bytes_are_signatures_keys_shares_and_vector():
     assert aggregation.bytes_sent == {
         "a": masked, "b": masked, "c": masked, "d": clear, "north": clear, "south": clear,
     }  # fmt: skip
-    heads, publics, sealed, traces = 5 + 4, 2 * 128, 2 * 88, 3 * 64 + 2 * 96
+    heads, publics, sealed, traces = 5 + 4, 2 * 128, 3 * 2 * (36 + 16), 3 * 64 + 2 * 96
     told = heads + publics + sealed + traces
     assert aggregation.bytes_told == {"a": told, "b": told, "c": told, "d": 1, "north": 1, "south": 1}
 
