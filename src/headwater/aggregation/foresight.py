@@ -60,14 +60,12 @@ class State:
     variance : of the noise in every value
     inside : sources in it
     records : of all of them
-    ready : seconds after the start
     """
 
     span: Span | None
     variance: float
     inside: int
     records: float
-    ready: float = 0.0
 
     def plus(self, other: "State") -> "State":
         """Return both together."""
@@ -77,7 +75,6 @@ class State:
             self.variance + other.variance,
             self.inside + other.inside,
             self.records + other.records,
-            max(self.ready, other.ready),
         )
 
 
@@ -125,19 +122,49 @@ class Foreseen:
     Parameters
     ----------
     bills : of every joint, in order
-    strands : what the root has in the end
-    seconds : until then
-    bytes_sent : by everybody
-    most_in : bytes that the busiest node takes in
+    strands : what the region has in the end
+    busy : seconds of every tier's rounds, one after another
+    below : the tiers that it waits for
+    bytes_in : by tier
     sights : how often a node sees a source's own numbers without noise
     """
 
     bills: tuple[Bill, ...]
     strands: Mapping[str, State]
-    seconds: float
-    bytes_sent: int
-    most_in: int
+    busy: Mapping[str, float]
+    below: Mapping[str, frozenset[str]]
+    bytes_in: Mapping[str, int]
     sights: int
+
+    @staticmethod
+    def total(parts: "Sequence[Foreseen]") -> "Foreseen":
+        """Return strands that were foreseen one by one together."""
+        busy: dict[str, float] = defaultdict(float)
+        below: dict[str, frozenset[str]] = defaultdict(frozenset)
+        bytes_in: dict[str, int] = defaultdict(int)
+        strands: dict[str, State] = {}
+        for part in parts:
+            strands |= part.strands
+            for tier, seconds in part.busy.items():
+                busy[tier] += seconds
+                bytes_in[tier] += part.bytes_in[tier]
+                below[tier] |= part.below[tier]
+        bills = tuple(bill for part in parts for bill in part.bills)
+        return Foreseen(bills, strands, busy, below, bytes_in, sum(part.sights for part in parts))
+
+    @property
+    def bytes_sent(self) -> int:
+        """By everybody."""
+        return sum(self.bytes_in.values())
+
+    @property
+    def most_in(self) -> int:
+        """What the busiest node takes in."""
+        return max(self.bytes_in.values(), default=0)
+
+    def seconds(self, tier: str) -> float:
+        """Return when a tier has its sums: it waits for those below."""
+        return self.busy.get(tier, 0.0) + max(map(self.seconds, self.below.get(tier, ())), default=0.0)
 
     def weight(self, job: Job) -> float:
         """Return of how many records without noise the sums are worth: what plans want most of.
@@ -180,14 +207,15 @@ def _deviation(mechanism: Mechanism, members: int, l2: float | None, length: int
 
 @dataclass
 class _Walk:
-    """What was said so far, by strand and tier, and how long each tier is busy."""
+    """What was said so far, by strand and tier."""
 
     job: Job
     costs: Costs
     measure: Measure
     spoken: dict[tuple[str, str], State] = field(default_factory=dict)
     busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    taken: Counter[str] = field(default_factory=Counter)
+    below: dict[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    bytes_in: Counter[str] = field(default_factory=Counter)
     sights: int = 0
 
     def play(self, joint: Joint) -> Bill:
@@ -204,10 +232,10 @@ class _Walk:
         )
         if PROTECTIONS[joint.protection].reveals == "each":
             self.sights += sum(c.count for c, state in inside if state.inside == 1 and not state.variance)
-        begun = max(self.busy[joint.tier], *(state.ready for _, state in inside))
-        self.busy[joint.tier] = begun + bill.seconds
-        self.taken[joint.tier] += bill.sent * joint.members
-        joined, before = _joined(inside, begun + bill.seconds), self.spoken.get((joint.strand, joint.tier))
+        self.busy[joint.tier] += bill.seconds
+        self.bytes_in[joint.tier] += bill.sent * joint.members
+        self.below[joint.tier] |= {crowd.kind for crowd in joint.crowds if crowd.kind}
+        joined, before = _joined(inside), self.spoken.get((joint.strand, joint.tier))
         self.spoken[joint.strand, joint.tier] = before.plus(joined) if before else joined
         return bill
 
@@ -230,14 +258,8 @@ def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure
     """
     walk = _Walk(job, costs, measure)
     bills = tuple(walk.play(joint) for joint in joints)
-    return Foreseen(
-        bills,
-        {strand: state for (strand, tier), state in walk.spoken.items() if tier == job.region},
-        walk.busy[job.region],
-        sum(bill.sent * joint.members for bill, joint in zip(bills, joints, strict=True)),
-        max(walk.taken.values(), default=0),
-        walk.sights,
-    )
+    strands = {strand: state for (strand, tier), state in walk.spoken.items() if tier == job.region}
+    return Foreseen(bills, strands, walk.busy, walk.below, walk.bytes_in, walk.sights)
 
 
 def _bounds(states: Sequence[State]) -> Span | None:
@@ -247,7 +269,7 @@ def _bounds(states: Sequence[State]) -> Span | None:
     return Span(min(span.low for span in spans), max(span.high for span in spans))
 
 
-def _joined(inside: Sequence[tuple[Crowd, State]], ready: float) -> State:
+def _joined(inside: Sequence[tuple[Crowd, State]]) -> State:
     """Return the sum of all members."""
     spans = [(crowd.count, state.span) for crowd, state in inside if state.span]
     bounds = Span(sum(n * s.low for n, s in spans), sum(n * s.high for n, s in spans))
@@ -256,5 +278,4 @@ def _joined(inside: Sequence[tuple[Crowd, State]], ready: float) -> State:
         sum(crowd.count * state.variance for crowd, state in inside),
         sum(crowd.count * state.inside for crowd, state in inside),
         sum(crowd.count * state.records for crowd, state in inside),
-        ready,
     )

@@ -237,8 +237,8 @@ def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
     """Return the groups with the names of their members."""
     region = weighing.job.region
     members: dict[tuple[str, str, Mechanism], dict[str, Mechanism]] = defaultdict(dict)
-    _, without = weighing.joints(arrangement)
-    for place, route in enumerate(arrangement):
+    without = weighing.lost(arrangement, weighing.knots(arrangement))
+    for place, route in enumerate(weighing.routes(arrangement)):
         if route is None or place in without:
             continue
         cell = weighing.cells[place]
@@ -275,7 +275,7 @@ def _plan(
     seen = exposures(groups, l2=job.l2, length=job.length)
     _require_permitted(seen, ordered, job)
     refused, reasons = dict(hopeless), {}
-    for cell, route in zip(weighing.cells, arrangement, strict=True):
+    for cell, route in zip(weighing.cells, weighing.routes(arrangement), strict=True):
         for source in cell.sources:
             if route and source in seen:
                 reasons[source] = _reason(weighing, cell, route, source)
