@@ -5,18 +5,19 @@ cell. Routes of different cells meet in groups, so cells are not judged one by o
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, foresee
+from headwater.aggregation.fanning import Fan, Fanning
+from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, Walk
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.routes import Route, objection
+from headwater.aggregation.routes import Route, bears_sum, objection
 from headwater.errors import Refusal
 from headwater.security import PROTECTIONS
-from headwater.security.requirement import Requirement
+from headwater.security.requirement import Requirement, Viewer
 from headwater.types import SourceId
 
 __all__ = ["Arrangement", "Cell", "Knot", "Score", "Weighing", "arrange"]
@@ -85,15 +86,16 @@ class Score:
 
 @dataclass(frozen=True)
 class Knot:
-    """One strand of an arrangement: its groups, lowest tiers first, what they take, and the cells that stand in none.
+    """One strand of an arrangement: what its groups take, and the cells that stand in none.
 
     Parameters
     ----------
     seen : None where it cannot be played: noise beyond the grid, or sums beyond 64 bits
+    fans : levels of nodes under a tier, by tier and what the members of its group have in common
     """
 
-    joints: tuple[Joint, ...]
     seen: Foreseen | None
+    fans: Mapping[tuple[str, Mechanism], tuple[Fan, ...]]
     lost: frozenset[int]
 
 
@@ -104,12 +106,14 @@ class Weighing:
     Parameters
     ----------
     links : of the tiers and the region
+    away : nodes that are not there
     """
 
     cells: Sequence[Cell]
     job: Job
     costs: Costs
     links: Mapping[str, Link]
+    away: frozenset[str] = frozenset()
     _knots: dict[Choices, Knot] = field(default_factory=dict)
     _scores: dict[Arrangement, Score] = field(default_factory=dict)
 
@@ -121,16 +125,16 @@ class Weighing:
 
     def _score(self, arrangement: Arrangement) -> Score:
         knots = self.knots(arrangement)
-        lost = self.lost(arrangement, knots)
+        lost = self.lost(arrangement, knots.values())
         refused = sum(len(self.cells[place].sources) for place in lost)
         records = sum(cell.records for cell in self.cells)
-        seen = Foreseen.total([knot.seen for knot in knots if knot.seen])
+        seen = Foreseen.total([knot.seen for knot in knots.values() if knot.seen])
         excess = max(0.0, seen.most_in / self.costs.node_bytes - 1)
         price = self.costs.price(seen.seconds(self.job.region), seen.bytes_sent, seen.sights)
         # Rounded, so that the order of additions does not decide.
         return Score(refused, _rounded(excess), records - _rounded(seen.weight(self.job)), _rounded(price))
 
-    def lost(self, arrangement: Arrangement, knots: Sequence[Knot]) -> set[int]:
+    def lost(self, arrangement: Arrangement, knots: Collection[Knot]) -> set[int]:
         """Return the places of cells that stand in no group."""
         refused = {place for place, option in enumerate(arrangement) if option is None}
         return refused.union(*(knot.lost for knot in knots))
@@ -142,24 +146,56 @@ class Weighing:
             for cell, option in zip(self.cells, arrangement, strict=True)
         ]
 
-    def knots(self, arrangement: Arrangement) -> list[Knot]:
+    def knots(self, arrangement: Arrangement) -> dict[str, Knot]:
         """Return its strands, by name."""
         strands: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for place, option in enumerate(arrangement):
             if option is not None:
                 strands[self.cells[place].strands[option]].append((place, option))
-        return [self._knot(strand, tuple(strands[strand])) for strand in sorted(strands)]
+        return {strand: self._knot(strand, tuple(strands[strand])) for strand in sorted(strands)}
 
     def _knot(self, strand: str, choices: Choices) -> Knot:
         if choices not in self._knots:
             joints, lost = self._strand(strand, [(at, self.cells[at].options[option]) for at, option in choices])
+            routes = {at: self.cells[at].options[option] for at, option in choices if at not in lost}
             try:
-                seen = foresee(joints, job=self.job, costs=self.costs)
-                knot = Knot(tuple(joints), seen, frozenset(lost))
+                seen, fans = self._played(joints, routes)
+                knot = Knot(seen, fans, frozenset(lost))
             except Refusal:
-                knot = Knot((), None, frozenset(place for place, _ in choices))
+                knot = Knot(None, {}, frozenset(place for place, _ in choices))
             self._knots[choices] = knot
         return self._knots[choices]
+
+    def _played(
+        self, joints: Sequence[Joint], routes: Mapping[int, Route]
+    ) -> tuple[Foreseen, dict[tuple[str, Mechanism], tuple[Fan, ...]]]:
+        """Return what comes of a strand, with nodes put in where it pays."""
+        walk, fans = Walk(self.job, self.costs), {}
+        for joint in joints:
+            made, company = [joint], joint.crowds[0].mechanism.company
+            if company.noise != "group":
+                fanning = Fanning(partial(self._upwards, joint, routes), self.away)
+                fans[joint.tier, company], made = fanning.best(walk, joint)
+            for one in made:
+                walk.play(one)
+        return walk.seen(), fans
+
+    def _upwards(self, joint: Joint, routes: Mapping[int, Route]) -> list[Mechanism]:
+        """Return how nodes under a tier may speak to it: as everybody permits whose statistic is in the sum."""
+        viewer: Viewer = "region" if joint.tier == self.job.region else "tier"
+        asked = [
+            (route.noise if viewer == "region" else route.source.noise, self.cells[place])
+            for place, route in routes.items()
+            if viewer == "region" or self.cells[place].tier == joint.tier
+        ]
+        return [
+            mechanism
+            for mechanism in map(Mechanism, self.job.travel)
+            if all(
+                bears_sum(mechanism, viewer, noise, (cell.requirement, cell.sources[0], self.job.purpose))
+                for noise, cell in asked
+            )
+        ]
 
     def _strand(self, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Joint], set[int]]:
         """Return the groups of a strand, and the places of cells that would stand in none."""

@@ -65,13 +65,14 @@ class Bill:
     ----------
     sent, told : bytes of each member
     member, tier : seconds of computing of each member, and of the tier
-    seconds : from the first word to the sum
+    working, seconds : from the first word to the sum, without and with what messages are under way
     """
 
     sent: int
     told: int
     member: float
     tier: float
+    working: float
     seconds: float
 
 
@@ -115,5 +116,5 @@ class Costs:
         tier = count * (members * (rate.add + rate.mask) + rate.open)
         slowest, own = links
         line = max(slowest.carry(bytes_.sent + bytes_.told), own.carry(members * (bytes_.sent + bytes_.told)))
-        seconds = member + tier + line + 2 * rate.phases * slowest.seconds
-        return Bill(bytes_.sent, bytes_.told, member, tier, seconds)
+        working = member + tier + line
+        return Bill(bytes_.sent, bytes_.told, member, tier, working, working + 2 * rate.phases * slowest.seconds)

@@ -17,7 +17,7 @@ from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.pact import Span
 from headwater.security.shared_noise import SharedNoise
 
-__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "drawn", "foresee", "sized"]
+__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "Walk", "drawn", "foresee", "sized"]
 
 _REACH = 9.6, 40
 """Of a table of noise, about: so many standard deviations and steps (``security/noise.py``)."""
@@ -44,6 +44,11 @@ class Job:
     span: Span | None = None
     l2: float | None = None
     holder: str | None = None
+
+    @property
+    def travel(self) -> tuple[str, ...]:
+        """Protections that there are for it."""
+        return tuple(name for name in PROTECTIONS if name != "ckks" or self.holder)
 
     @property
     def scatter(self) -> float:
@@ -97,12 +102,13 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Joint:
-    """One group; ``link`` is its tier's."""
+    """One group, or ``times`` groups that are alike; ``link`` is its tier's."""
 
     tier: str
     strand: str
     crowds: tuple[Crowd, ...]
     link: Link
+    times: int = 1
 
     @property
     def protection(self) -> str:
@@ -126,6 +132,7 @@ class Foreseen:
     busy : seconds of every tier's rounds, one after another
     below : the tiers that it waits for
     bytes_in : by tier
+    bytes_sent : by everybody
     sights : how often a node sees a source's own numbers without noise
     """
 
@@ -134,6 +141,7 @@ class Foreseen:
     busy: Mapping[str, float]
     below: Mapping[str, frozenset[str]]
     bytes_in: Mapping[str, int]
+    bytes_sent: int
     sights: int
 
     @staticmethod
@@ -150,12 +158,8 @@ class Foreseen:
                 bytes_in[tier] += part.bytes_in[tier]
                 below[tier] |= part.below[tier]
         bills = tuple(bill for part in parts for bill in part.bills)
-        return Foreseen(bills, strands, busy, below, bytes_in, sum(part.sights for part in parts))
-
-    @property
-    def bytes_sent(self) -> int:
-        """By everybody."""
-        return sum(self.bytes_in.values())
+        sent, sights = sum(part.bytes_sent for part in parts), sum(part.sights for part in parts)
+        return Foreseen(bills, strands, busy, below, bytes_in, sent, sights)
 
     @property
     def most_in(self) -> int:
@@ -206,17 +210,23 @@ def _deviation(mechanism: Mechanism, members: int, l2: float | None, length: int
 
 
 @dataclass
-class _Walk:
+class Walk:
     """What was said so far, by strand and tier."""
 
     job: Job
     costs: Costs
-    measure: Measure
+    measure: Measure = sized
     spoken: dict[tuple[str, str], State] = field(default_factory=dict)
     busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     below: dict[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
     bytes_in: Counter[str] = field(default_factory=Counter)
+    bytes_sent: int = 0
     sights: int = 0
+    bills: list[Bill] = field(default_factory=list)
+
+    def copy(self) -> "Walk":
+        """Return a walk from here on that leaves this one as it is, and counts anew."""
+        return Walk(self.job, self.costs, self.measure, dict(self.spoken), sights=self.sights)
 
     def play(self, joint: Joint) -> Bill:
         """Return what the group takes."""
@@ -231,13 +241,21 @@ class _Walk:
             links=(slowest, joint.link),
         )
         if PROTECTIONS[joint.protection].reveals == "each":
-            self.sights += sum(c.count for c, state in inside if state.inside == 1 and not state.variance)
+            bare = sum(crowd.count for crowd, state in inside if state.inside == 1 and not state.variance)
+            self.sights += bare * joint.times
         self.busy[joint.tier] += bill.seconds
         self.bytes_in[joint.tier] += bill.sent * joint.members
+        self.bytes_sent += bill.sent * joint.members * joint.times
+        self.bills.append(bill)
         self.below[joint.tier] |= {crowd.kind for crowd in joint.crowds if crowd.kind}
         joined, before = _joined(inside), self.spoken.get((joint.strand, joint.tier))
         self.spoken[joint.strand, joint.tier] = before.plus(joined) if before else joined
         return bill
+
+    def seen(self) -> Foreseen:
+        """Return what came of it."""
+        strands = {strand: state for (strand, tier), state in self.spoken.items() if tier == self.job.region}
+        return Foreseen(tuple(self.bills), strands, self.busy, self.below, self.bytes_in, self.bytes_sent, self.sights)
 
     def _said(self, crowd: Crowd, joint: Joint) -> State:
         """Return what one of the crowd says, its noise included."""
@@ -256,10 +274,10 @@ def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure
     ----------
     measure : how large the noise of one member is: ``sized``, or ``drawn`` for bytes that are exact
     """
-    walk = _Walk(job, costs, measure)
-    bills = tuple(walk.play(joint) for joint in joints)
-    strands = {strand: state for (strand, tier), state in walk.spoken.items() if tier == job.region}
-    return Foreseen(bills, strands, walk.busy, walk.below, walk.bytes_in, walk.sights)
+    walk = Walk(job, costs, measure)
+    for joint in joints:
+        walk.play(joint)
+    return walk.seen()
 
 
 def _bounds(states: Sequence[State]) -> Span | None:

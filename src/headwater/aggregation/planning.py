@@ -15,6 +15,7 @@ from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
 from headwater.aggregation.costs import Costs, Link
 from headwater.aggregation.expecting import Expected, epsilon_of, expect
 from headwater.aggregation.exposure import Exposure, exposures
+from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
@@ -22,7 +23,6 @@ from headwater.aggregation.reasoning import because, climb, too_few
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
-from headwater.security import PROTECTIONS
 from headwater.security.events import to_json
 from headwater.security.requirement import Release, Requirement
 from headwater.types import SourceId
@@ -74,16 +74,16 @@ class Plan:
 
     @cached_property
     def tree(self) -> Tree:
-        """Region → city → source, of those that are in the plan; groups may pass a city by."""
-        cities: dict[str | None, list[SourceId]] = defaultdict(list)
-        for one in self.suppliers:
-            if one.source in self.reasons:
-                cities[_tier_of(one, self.lost)].append(one.source)
-        direct = tuple(cities.pop(None, []))
-        tiers = tuple(
-            Tier(str(city), tuple(inside)) for city, inside in sorted(cities.items(), key=lambda item: str(item[0]))
-        )
-        return Tree(Tier(self.job.region, direct, tiers))
+        """Every node under the lowest that it speaks to; in some strands it may pass that by."""
+        above: dict[str, str] = {}
+        for group in self.groups:
+            for name in group.members:
+                if above.get(name, self.job.region) == self.job.region:
+                    above[name] = group.tier
+        inside: dict[str, list[str]] = defaultdict(list)
+        for name, tier in above.items():
+            inside[tier].append(name)
+        return Tree(_tier(self.job.region, inside))
 
     def without(self, tier: str) -> "Plan":
         """Return the plan of the same sources when a tier is lost: they speak to the region, as they permit."""
@@ -194,7 +194,7 @@ def _weighing(
         )
         for (tier, options), alike in sorted(inside.items(), key=lambda item: (item[0][0], item[1][0].source))
     ]
-    return Weighing(cells, job, costs, links), hopeless
+    return Weighing(cells, job, costs, links, lost), hopeless
 
 
 def _says(requirement: Requirement, source: SourceId, purpose: str) -> tuple[object, ...]:
@@ -210,10 +210,9 @@ def _permitted(
     own = claim_of(one.requirement, job.purpose)
     if own is None:
         return []
-    travel = [name for name in PROTECTIONS if name != "ckks" or job.holder]
     return [
         route
-        for route in routes(own, claims, travel=travel)
+        for route in routes(own, claims, travel=job.travel)
         if (route.tier is None or _tier_of(one, lost))
         and (job.l2 or route.claim is None)
         and not {route.source, route.top} & banned
@@ -234,22 +233,27 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
 
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
-    """Return the groups with the names of their members."""
-    region = weighing.job.region
-    members: dict[tuple[str, str, Mechanism], dict[str, Mechanism]] = defaultdict(dict)
-    without = weighing.lost(arrangement, weighing.knots(arrangement))
-    for place, route in enumerate(weighing.routes(arrangement)):
-        if route is None or place in without:
-            continue
-        cell = weighing.cells[place]
-        if route.tier and cell.tier:
-            members[region, route.strand, route.tier.company][cell.tier] = route.tier
+    """Return the groups with the names of their members, each in the order in which a strand's crowds stand."""
+    region, knots = weighing.job.region, weighing.knots(arrangement)
+    without = weighing.lost(arrangement, knots.values())
+    routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
+    members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
+    speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
+    for (tier, strand), mechanism in sorted(speaking.items(), key=lambda item: item[0]):
+        if tier and mechanism:
+            members[region, strand, mechanism.company].append((tier, mechanism))
+    for cell, route in _going(weighing, routes):
         here = cell.tier if route.tier and cell.tier else region
-        members[here, route.strand, route.source.company] |= dict.fromkeys(cell.sources, route.source)
-    keys = sorted(members, key=lambda key: (key[0] == region, *key))
-    return tuple(
-        Group(tier, tuple(sorted(members[tier, strand, company].items())), strand) for tier, strand, company in keys
-    )
+        members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]
+    made: list[Group] = []
+    for tier, strand, company in sorted(members, key=lambda key: (key[0] == region, *key)):
+        fans = knots[strand].fans.get((tier, company), ())
+        made += fanned(Group(tier, tuple(members[tier, strand, company]), strand), fans)
+    return tuple(made)
+
+
+def _going(weighing: Weighing, routes: Mapping[int, Route]) -> list[tuple[Cell, Route]]:
+    return [(weighing.cells[place], route) for place, route in routes.items()]
 
 
 def _undrawable(groups: Sequence[Group], job: Job) -> frozenset[Mechanism]:
@@ -316,6 +320,15 @@ def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Seq
             requirements[source].permit(
                 Release("", source, job.purpose, one.event, tier=one.viewer, shown=one.shown, protection=one.protection)
             )
+
+
+def _tier(name: str, inside: Mapping[str, Sequence[str]]) -> Tier:
+    below = sorted(inside[name])
+    return Tier(
+        name,
+        tuple(one for one in below if one not in inside),
+        tuple(_tier(one, inside) for one in below if one in inside),
+    )
 
 
 def _tier_of(one: Supplier, lost: frozenset[str]) -> str | None:
