@@ -115,21 +115,17 @@ class Stack:
             self._processes.start(Component(name, command, variables, self.home.logs / f"{name}.log"))
         self.tell(Message("等待各组件就绪 …", "Waiting until every component is healthy …"))
         deadline = time.monotonic() + _READY_S
-        while missing := self._missing(since):
-            self.check()
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    "E-STACK-SLOW",
-                    Message(
-                        f"{_READY_S:.0f} 秒后仍未就绪：{missing}。", f"Not healthy in {_READY_S:.0f} s: {missing}."
-                    ),
-                    Message(f"请看 {self.home.logs} 中的日志。", f"See the logs in {self.home.logs}."),
-                )
-            time.sleep(_POLL_S)
+        # One client, as each reads all certificates of the machine.
+        with httpx.Client(timeout=5.0, trust_env=False) as client:
+            while missing := self._missing(client, since):
+                self.check()
+                if time.monotonic() > deadline:
+                    raise _slow(self.home, missing)
+                time.sleep(_POLL_S)
 
-    def _missing(self, since: datetime) -> str:
-        states = airflow_api.health(self.ports.airflow_url, since=since)
-        states["mlflow"] = _mlflow_health(self.ports.mlflow_url)
+    def _missing(self, client: httpx.Client, since: datetime) -> str:
+        states = airflow_api.health(client, self.ports.airflow_url, since=since)
+        states["mlflow"] = _mlflow_health(client, self.ports.mlflow_url)
         return ", ".join(sorted(name for name, state in states.items() if state != "healthy"))
 
 
@@ -221,9 +217,17 @@ def _clear(home: Home) -> None:
         holders.write_text(json.dumps(alive), encoding="utf-8")
 
 
-def _mlflow_health(base_url: str) -> str:
+def _slow(home: Home, missing: str) -> Refusal:
+    return Refusal(
+        "E-STACK-SLOW",
+        Message(f"{_READY_S:.0f} 秒后仍未就绪：{missing}。", f"Not healthy in {_READY_S:.0f} s: {missing}."),
+        Message(f"请看 {home.logs} 中的日志。", f"See the logs in {home.logs}."),
+    )
+
+
+def _mlflow_health(client: httpx.Client, base_url: str) -> str:
     try:
-        answer = httpx.get(f"{base_url}/health", timeout=5.0, trust_env=False)
+        answer = client.get(f"{base_url}/health")
     except httpx.TransportError:
         return "absent"
     return "healthy" if answer.is_success else "unhealthy"
