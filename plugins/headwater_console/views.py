@@ -71,8 +71,8 @@ class Page:
         return "–" if value is None else f"{value:+,.2f}" if value else "0.00"
 
     def figure(self, value: float | None, digits: int = 4) -> str:
-        """Write a measure."""
-        return "–" if value is None else f"{value:.{digits}f}"
+        """Write a measure; what is rounded to nothing has no sign."""
+        return "–" if value is None else f"{value:z.{digits}f}"
 
     def at(self, value: datetime | None) -> str:
         """Write a moment in the bureau's time."""

@@ -65,7 +65,10 @@ def chart(lines: Sequence[ValueLine], size: Size) -> Chart:
     ends = [0.0, *(end for line in lines for end in (line.low, line.high, line.value, line.value_before or 0.0))]
     steps = ticks(min(ends), max(ends))
     first, last = steps[0], steps[-1]
-    left, right = size.labels + _EDGE, size.width - _EDGE
+    digits = max(0, -math.floor(math.log10(steps[1] - steps[0]) + 1e-9))
+    # Half of the outermost numbers of the axis lies beyond its ends.
+    edge = max(_EDGE, *(math.ceil(len(f"{end:.{digits}f}") * _LETTER / 2) for end in (first, last)))
+    left, right = size.labels + edge, size.width - edge
 
     def x(value: float) -> float:
         return round(left + (right - left) * (value - first) / (last - first), 1)
@@ -80,7 +83,6 @@ def chart(lines: Sequence[ValueLine], size: Size) -> Chart:
         marks.append(Mark(line, *names, label, y, x(line.low), x(line.value), x(line.high), before))
     axis = len(lines) * size.row
     shown = steps if size.labels or len(steps) <= 5 else steps[:: math.ceil(len(steps) / 5)]
-    digits = max(0, -math.floor(math.log10(steps[1] - steps[0]) + 1e-9))
     return Chart(
         size, axis + _AXIS, axis + 18, left, x(0.0), tuple((x(s), f"{s:.{digits}f}") for s in shown), tuple(marks)
     )

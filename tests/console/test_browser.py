@@ -146,6 +146,19 @@ def test_a_month_is_chosen_and_the_chart_fits_the_screen(page: Page) -> None:
     assert not page.evaluate(overlaps)
 
 
+@pytest.mark.parametrize(("width", "kind"), [(1280, "wide"), (390, "narrow")])
+def test_no_number_of_the_chart_is_cut_off(page: Page, width: int, kind: str) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/values?lang=en")
+    cut = """(kind) => {
+      const drawing = document.querySelector(`svg.whiskers.${kind}`);
+      const paper = drawing.getBoundingClientRect();
+      const boxes = [...drawing.querySelectorAll('text')].map((one) => one.getBoundingClientRect());
+      return boxes.filter((box) => box.left < paper.left - 0.5 || box.right > paper.right + 0.5).length;
+    }"""
+    assert page.evaluate(cut, kind) == 0
+
+
 def test_without_scripts_every_page_still_works(browser: Browser, address: str) -> None:
     with browser.new_context(java_script_enabled=False, base_url=address) as context:
         page = context.new_page()

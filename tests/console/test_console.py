@@ -268,6 +268,9 @@ def test_the_values_of_a_month_say_what_changed_and_what_the_choice_rests_on(cle
         "2 sources / 8 sources",
         "12,288",
         "every source answers for itself",
+        "expected to be gained on stays not seen yet",
+        "every source's statistic was examined",
+        "Since 2025-12",
         "Ages are no numbers.",
         "Correct them.",
         "H0111 (12)",
@@ -278,6 +281,7 @@ def test_the_values_of_a_month_say_what_changed_and_what_the_choice_rests_on(cle
 def test_the_first_month_has_nothing_to_compare_with(clerk: TestClient) -> None:
     html = clerk.get("/values?month=2025-12&lang=en").text
     assert "This is the first valuation" in html
+    assert "Since" not in html
     assert re.search(r'<option value="2025-12" selected>', html)
     assert 'class="before"' not in html
     assert clerk.get("/values?month=2024-01").status_code == 404
@@ -294,9 +298,11 @@ def test_where_only_told_values_are_known_the_page_claims_nothing_of_any_set(cle
         "not told, as only sums with noise left",
         "no set was tried",
         "told values",
+        "not examined: only sums left",
     ):
         assert fact in words, fact
     assert "reaches at least" not in words
+    assert "expected to be gained" not in words
     assert "None" not in words
     assert "nan" not in words.split()
 

@@ -214,8 +214,37 @@ def picture(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, 
     }
 
 
-def manifest(home: Home) -> dict[str, Any]:
-    return json.loads((home.root / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def parsing(tmp_path_factory: pytest.TempPathFactory) -> tuple["subprocess.CompletedProcess[str]", Path]:
+    """Parse the project from nothing, in a process of its own that stops at a warning; give what it wrote."""
+    target = tmp_path_factory.mktemp("parsed")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from dbt.cli.main import cli; cli()",
+            "--warn-error",
+            "--no-partial-parse",
+            "--show-all-deprecations",
+            f"--log-path={target}",
+            "parse",
+            f"--project-dir={PROJECT / 'dbt_project'}",
+            f"--profiles-dir={PROJECT / 'dbt_project'}",
+            "--target=read",
+            f"--target-path={target}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=target,
+        check=False,
+    )
+    return done, target
+
+
+@pytest.fixture(scope="module")
+def manifest(parsing: tuple["subprocess.CompletedProcess[str]", Path]) -> dict[str, Any]:
+    return json.loads((parsing[1] / "manifest.json").read_text(encoding="utf-8"))
 
 
 # The marts, worked out by hand
@@ -635,8 +664,8 @@ def test_a_valuation_stands_in_the_mart_at_once(changeable: duckdb.DuckDBPyConne
 # The house rules of the project
 
 
-def models_of(home: Home) -> list[dict[str, Any]]:
-    nodes = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "model"]
+def models_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     assert len(nodes) > 20
     return nodes
 
@@ -654,10 +683,10 @@ def test_staging_views_carry_every_canonical_field(connection: duckdb.DuckDBPyCo
         assert set(columns) - set(source) <= {"stay_id", "hospital_id"}
 
 
-def test_every_mart_states_its_columns_and_tests_its_grain(home: Home, built: BuildReport) -> None:
-    marts = [node for node in models_of(home) if node["config"]["schema"] == "marts"]
+def test_every_mart_states_its_columns_and_tests_its_grain(manifest: dict[str, Any]) -> None:
+    marts = [node for node in models_of(manifest) if node["config"]["schema"] == "marts"]
     assert {node["name"] for node in marts} == {*MARTS, *VIEWS, *GROUPED_MARTS}
-    tests = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "test"]
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     for mart in marts:
         assert mart["config"]["contract"]["enforced"] is True
         assert re.search(r"One row per [^.]+\.\s*$", mart["description"]), mart["name"]
@@ -672,25 +701,25 @@ def test_every_mart_states_its_columns_and_tests_its_grain(home: Home, built: Bu
         assert grains, mart["name"]
 
 
-def test_marts_demand_only_what_landing_does(home: Home, built: BuildReport) -> None:
+def test_marts_demand_only_what_landing_does(manifest: dict[str, Any]) -> None:
     optional = {field.name for entity in ENTITIES.values() for field in entity.fields} - {
         field.name for entity in ENTITIES.values() for field in entity.fields if field.required
     }
     # These are filled in on the way: the register by its contract, the others by a stated word for what is unknown.
     filled = {"city", "region", "currency", "origin", "hosp_lv", "gend", "insutype", "age"}
-    for mart in models_of(home):
+    for mart in models_of(manifest):
         demanded = {name for name, column in mart["columns"].items() if column["constraints"]}
         assert demanded & optional <= filled, mart["name"]
 
 
-def test_every_data_test_is_an_error(home: Home, built: BuildReport) -> None:
-    tests = [node for node in manifest(home)["nodes"].values() if node["resource_type"] == "test"]
+def test_every_data_test_is_an_error(manifest: dict[str, Any]) -> None:
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
     assert len(tests) > 40
     assert {test["config"]["severity"].lower() for test in tests} == {"error"}
 
 
-def test_every_decision_has_a_unit_test(home: Home, built: BuildReport) -> None:
-    tested = {unit["model"] for unit in manifest(home)["unit_tests"].values()}
+def test_every_decision_has_a_unit_test(manifest: dict[str, Any]) -> None:
+    tested = {unit["model"] for unit in manifest["unit_tests"].values()}
     assert tested == {
         "dim_item",
         "fct_fee_line",
@@ -759,13 +788,13 @@ ANSWERS = {
 }
 
 
-def test_layers_read_downwards_only(home: Home, built: BuildReport) -> None:
+def test_layers_read_downwards_only(manifest: dict[str, Any]) -> None:
     allowed = {
         "staging": {"source"},
         "intermediate": {"stg", "int", "seed"},
         "marts": {"int", "dim", "fct", "ind", "feat", "view", "seed"},
     }
-    for model in models_of(home):
+    for model in models_of(manifest):
         for parent in model["depends_on"]["nodes"]:
             kind, _, name = parent.split(".", 2)
             prefix = name.split("_")[0] if kind == "model" else kind
@@ -779,13 +808,13 @@ def test_layers_read_downwards_only(home: Home, built: BuildReport) -> None:
             assert prefix in allowed[model["config"]["schema"]], f"{model['name']} reads {parent}"
 
 
-def test_names_say_what_a_model_is(home: Home, built: BuildReport) -> None:
+def test_names_say_what_a_model_is(manifest: dict[str, Any]) -> None:
     shapes = {
         "staging": r"stg_[a-z0-9]+__[a-z_]+",
         "intermediate": r"int_[a-z_]+__([a-z]+ed|built)",
         "marts": r"(dim|fct|ind|feat|view)_[a-z_]+",
     }
-    for model in models_of(home):
+    for model in models_of(manifest):
         assert re.fullmatch(shapes[model["config"]["schema"]], model["name"]), model["name"]
 
 
@@ -804,26 +833,6 @@ def test_sql_files_stop_at_120_lines() -> None:
     assert [file.name for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 120] == []
 
 
-def test_no_deprecation_when_parsing(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from dbt.cli.main import cli; cli()",
-            "--warn-error",
-            "--no-partial-parse",
-            "--show-all-deprecations",
-            f"--log-path={tmp_path}",
-            "parse",
-            f"--project-dir={PROJECT / 'dbt_project'}",
-            f"--profiles-dir={PROJECT / 'dbt_project'}",
-            "--target=read",
-            f"--target-path={tmp_path}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=tmp_path,
-        check=False,
-    )
+def test_no_deprecation_when_parsing(parsing: tuple["subprocess.CompletedProcess[str]", Path]) -> None:
+    done, _ = parsing
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -66,21 +67,23 @@ def rows(databases: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
         connection.execute(
             "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT region, 'synthetic' AS origin FROM feat"
         )
-    _run(home, *RUNS[:2])
-    newest, earlier = _chosen(home)
-    _run(home, *RUNS[2:])
-    again, masked = _chosen(home)
+    _run(home, *RUNS)
+    with lake.connect(home, threads=1) as connection:
+        again, masked = _chosen(connection)
+    # The lake as the last run found it.
+    with lake.read_at(home, masked["snapshot"]) as connection:
+        newest, earlier = _chosen(connection)
     assert again == newest
+    assert earlier["run"] != masked["run"]
     return [newest, earlier, masked]
 
 
-def _chosen(home: Home) -> list[dict[str, Any]]:
+def _chosen(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the choices that there are, the newest month first, with how many sources were valued for each."""
-    with lake.connect(home, threads=1) as connection:
-        found = connection.execute(
-            "SELECT s.*, (SELECT count(*) FROM lake.knowledge.valuation AS v WHERE v.month = s.month) AS valued "
-            "FROM lake.knowledge.selection AS s ORDER BY month DESC"
-        ).to_arrow_table()
+    found = connection.execute(
+        "SELECT s.*, (SELECT count(*) FROM lake.knowledge.valuation AS v WHERE v.month = s.month) AS valued "
+        "FROM lake.knowledge.selection AS s ORDER BY month DESC"
+    ).to_arrow_table()
     return found.to_pylist()
 
 

@@ -19,13 +19,13 @@ _BEATS = {
 }
 
 
-def health(base_url: str, *, since: datetime) -> dict[str, str]:
+def health(client: httpx.Client, base_url: str, *, since: datetime) -> dict[str, str]:
     """Return component name to ``healthy``, ``unhealthy`` or ``absent``; all absent while nothing answers.
 
     A component whose last heartbeat is older than ``since`` is absent: it is a former run's.
     """
     try:
-        answer = httpx.get(f"{base_url}/api/v2/monitor/health", timeout=5.0, trust_env=False)
+        answer = client.get(f"{base_url}/api/v2/monitor/health")
     except httpx.TransportError:
         return dict.fromkeys(_BEATS, "absent")
     found = answer.json() if answer.is_success else {}

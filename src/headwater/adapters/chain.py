@@ -26,7 +26,8 @@ CHAIN = (
 )
 """In the order in which one's asset starts the next."""
 
-LOOK_S = 0.5
+LOOK_S = 1.0
+"""Between two looks: each is two questions to Airflow, and the chain does not wait for whoever follows it."""
 _STRANDED_S = 20.0
 
 

@@ -81,7 +81,7 @@ line AS (
         AND line.medins_list_codg IS NOT DISTINCT FROM assigned.medins_list_codg
         AND line.medins_list_name IS NOT DISTINCT FROM assigned.medins_list_name
         AND CAST(line.fee_ocur_time AS DATE) >= assigned.valid_from
-        AND (assigned.valid_to IS NULL OR CAST(line.fee_ocur_time AS DATE) < assigned.valid_to)
+        AND CAST(line.fee_ocur_time AS DATE) < coalesce(assigned.valid_to, DATE 'infinity')
 )
 SELECT min(stay_id) AS stay_id, item, count(DISTINCT stay_id) AS bills, CAST(sum(cnt) AS DOUBLE) AS cnt,
        CAST(sum(amount) AS DECIMAL(24, 2)) AS amount

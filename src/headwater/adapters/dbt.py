@@ -167,14 +167,13 @@ def _invoke(home: Home, command: str, options: Sequence[str], variables: Mapping
 
 
 def _parsed(home: Home, variables: Mapping[str, object] | None) -> Any:
-    """Parse the project, or take what this process parsed before if no file of it has changed since."""
+    """Parse the project, or take what this process parsed before, for whatever home, if no file has changed since."""
     from dbt.cli.main import dbtRunner
 
     project = home.project / "dbt_project"
     states = ((str(file), file.stat()) for file in _files(project))
     key = hash(
         (
-            str(home.root),
             json.dumps(dict(variables or {}), sort_keys=True),
             *((name, state.st_mtime_ns, state.st_size) for name, state in states),
         )

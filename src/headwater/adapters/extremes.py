@@ -39,7 +39,7 @@ WITH complicated AS (
         AND settled.medins_list_codg IS NOT DISTINCT FROM row.diag_code
         AND settled.medins_list_name IS NOT DISTINCT FROM row.diag_name
         AND settled.valid_from <= CAST(stay.endtime AS DATE)
-        AND (settled.valid_to > CAST(stay.endtime AS DATE) OR settled.valid_to IS NULL)
+        AND CAST(stay.endtime AS DATE) < coalesce(settled.valid_to, DATE 'infinity')
     WHERE row.diag_code IS DISTINCT FROM stay.dscg_maindiag_code
 ),
 counted AS (

@@ -152,7 +152,7 @@ LEFT JOIN settled
     AND settled.medins_list_codg IS NOT DISTINCT FROM row.{code}
     AND settled.medins_list_name IS NOT DISTINCT FROM row.{name}
     AND settled.valid_from <= CAST(stay.endtime AS DATE)
-    AND (settled.valid_to > CAST(stay.endtime AS DATE) OR settled.valid_to IS NULL)
+    AND CAST(stay.endtime AS DATE) < coalesce(settled.valid_to, DATE 'infinity')
 WHERE row.{code} IS NOT NULL
 GROUP BY ALL
 """

@@ -145,7 +145,7 @@ amounts AS (
         AND line.medins_list_codg IS NOT DISTINCT FROM high_value.medins_list_codg
         AND line.medins_list_name IS NOT DISTINCT FROM high_value.medins_list_name
         AND CAST(line.fee_ocur_time AS DATE) >= high_value.valid_from
-        AND (high_value.valid_to IS NULL OR CAST(line.fee_ocur_time AS DATE) < high_value.valid_to)
+        AND CAST(line.fee_ocur_time AS DATE) < coalesce(high_value.valid_to, DATE 'infinity')
     GROUP BY line.stay_id
 )
 SELECT {asked}, holding.policy, holding.policy_version, held.plan, held.plan_version,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -36,6 +36,13 @@ POOLS = {"warehouse": (1, "一次只构建一次数据仓库 / one warehouse bui
 
 # Logs lie on the disk that the api-server reads, so nobody has to serve them.
 _EXTRA = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+_COMMANDS = """
+import json, sys
+from airflow.__main__ import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["airflow", *words]
+    main()
+"""
 _READY_S = 120.0
 _MIGRATE_S = 180.0
 _POLL_S = 0.25
@@ -108,21 +115,17 @@ class Stack:
             self._processes.start(Component(name, command, variables, self.home.logs / f"{name}.log"))
         self.tell(Message("等待各组件就绪 …", "Waiting until every component is healthy …"))
         deadline = time.monotonic() + _READY_S
-        while missing := self._missing(since):
-            self.check()
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    "E-STACK-SLOW",
-                    Message(
-                        f"{_READY_S:.0f} 秒后仍未就绪：{missing}。", f"Not healthy in {_READY_S:.0f} s: {missing}."
-                    ),
-                    Message(f"请看 {self.home.logs} 中的日志。", f"See the logs in {self.home.logs}."),
-                )
-            time.sleep(_POLL_S)
+        # One client, as each reads all certificates of the machine.
+        with httpx.Client(timeout=5.0, trust_env=False) as client:
+            while missing := self._missing(client, since):
+                self.check()
+                if time.monotonic() > deadline:
+                    raise _slow(self.home, missing)
+                time.sleep(_POLL_S)
 
-    def _missing(self, since: datetime) -> str:
-        states = airflow_api.health(self.ports.airflow_url, since=since)
-        states["mlflow"] = _mlflow_health(self.ports.mlflow_url)
+    def _missing(self, client: httpx.Client, since: datetime) -> str:
+        states = airflow_api.health(client, self.ports.airflow_url, since=since)
+        states["mlflow"] = _mlflow_health(client, self.ports.mlflow_url)
         return ", ".join(sorted(name for name, state in states.items() if state != "healthy"))
 
 
@@ -142,9 +145,8 @@ def migrate(home: Home, variables: Mapping[str, str]) -> None:
         return
     # The catalog's tables are made by whoever attaches first; two first ones at once would clash.
     lake.connect(home).close()
-    _airflow(home, variables, "db", "migrate")
-    for name, (slots, description) in POOLS.items():
-        _airflow(home, variables, "pools", "set", name, str(slots), description)
+    pools = (("pools", "set", name, str(slots), description) for name, (slots, description) in POOLS.items())
+    _airflow(home, variables, ("db", "migrate"), *pools)
     stamp.write_text(f"{wanted} {_revision(home)}", encoding="utf-8")
 
 
@@ -215,19 +217,28 @@ def _clear(home: Home) -> None:
         holders.write_text(json.dumps(alive), encoding="utf-8")
 
 
-def _mlflow_health(base_url: str) -> str:
+def _slow(home: Home, missing: str) -> Refusal:
+    return Refusal(
+        "E-STACK-SLOW",
+        Message(f"{_READY_S:.0f} 秒后仍未就绪：{missing}。", f"Not healthy in {_READY_S:.0f} s: {missing}."),
+        Message(f"请看 {home.logs} 中的日志。", f"See the logs in {home.logs}."),
+    )
+
+
+def _mlflow_health(client: httpx.Client, base_url: str) -> str:
     try:
-        answer = httpx.get(f"{base_url}/health", timeout=5.0, trust_env=False)
+        answer = client.get(f"{base_url}/health")
     except httpx.TransportError:
         return "absent"
     return "healthy" if answer.is_success else "unhealthy"
 
 
-def _airflow(home: Home, variables: Mapping[str, str], *arguments: str) -> None:
+def _airflow(home: Home, variables: Mapping[str, str], *commands: Sequence[str]) -> None:
+    """Run commands of Airflow one after the other in one process: to start it takes longer than most of them."""
     log = home.logs / "migrate.log"
     with log.open("ab") as out:
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
             env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -236,10 +247,10 @@ def _airflow(home: Home, variables: Mapping[str, str], *arguments: str) -> None:
             check=False,
         )
     if done.returncode:
-        told = " ".join(arguments[:2])
+        told = ", ".join(f"airflow {' '.join(command[:2])}" for command in commands)
         raise Refusal(
             "E-AIRFLOW-MIGRATE",
-            Message(f"airflow {told} 失败。", f"airflow {told} failed."),
+            Message(f"{told} 失败。", f"{told} failed."),
             Message(f"请看 {log}：{tail(log)}", f"See {log}: {tail(log)}"),
         )
 

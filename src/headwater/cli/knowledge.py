@@ -255,6 +255,13 @@ def _tell_choice(report: "ValueReport") -> None:
         highlight=False,
     )
     _out.print(f"  {shown(selection.algorithm)} · {shown(proof.zh)}\n  [dim]{shown(proof.en)}[/]", highlight=False)
+    if "selected" not in report.r2:
+        # No source's own statistic was seen.
+        _out.print(
+            "[yellow]![/] honesty not examined: only sums left 诚实性未检查：只有和数离开医院\n"
+            "  what sources told of themselves is not verified 各来源自报的价值无从核对",
+            highlight=False,
+        )
     total, most = sum(line.bytes for line in report.sources), max(line.bytes for line in report.sources)
     _out.print(
         f"exchanged 交换 {total:,} bytes 字节 · most a source 单源最多 {most:,}\n"

@@ -17,7 +17,7 @@ from headwater.statistics.features import FeatureMap, Features, numbers
 from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.target import Learner, Target
 from headwater.valuation.utilities.statistics import GramUtility, Statistics
-from headwater.valuation.utility import Asked, gain, placed, require_sources
+from headwater.valuation.utility import Asked, gain, placed, r2, require_sources
 from headwater.valuation.valuation import Exchange, choose
 
 __all__ = ["Blend", "Choice", "Part", "Recipe", "choose_features", "own_features", "together"]
@@ -95,6 +95,25 @@ class Blend:
         told = np.zeros((len(coalitions), len(self.labels)))
         for game, held in zip(self.games, self.held, strict=True):
             told += game.coefficients(placed(coalitions, self.players, game.players)) @ held.T
+        return self._read(told)
+
+    def marginals(self, coalitions: Masks) -> Vector:
+        """Return (m, players): what each source adds to each coalition, or would take with it when it left."""
+        at = r2(self.labels, self.predictions(coalitions))[:, None]
+        turned = np.stack([r2(self.labels, self._turned(one)) for one in coalitions])
+        return np.asarray(np.where(coalitions, at - turned, turned - at), dtype=np.float64)
+
+    def _turned(self, coalition: Masks) -> Vector:
+        """Return the (players, rows) predictions of a coalition with one player more, or less if it is a member."""
+        told = np.zeros((len(self.players), len(self.labels)))
+        for game, held in zip(self.games, self.held, strict=True):
+            places = {player: place for place, player in enumerate(game.players)}
+            turned = game.turned(placed(coalition[None], self.players, game.players))
+            told += turned[[places[player] for player in self.players]] @ held.T
+        return self._read(told)
+
+    def _read(self, told: Vector) -> Vector:
+        """Return the mean prediction of the parts, whose sum is given, as the learner reads it."""
         mean = self.center + self.scale / len(self.games) * told
         return 1.0 / (1.0 + np.exp(-_NEWTON * (mean - 0.5))) if self.logistic else mean
 

@@ -138,7 +138,8 @@ def placed(coalitions: Masks, players: Sequence[SourceId], everyone: Sequence[So
     array([[False,  True]])
     """
     found = np.zeros((len(coalitions), len(everyone)), dtype=np.bool_)
-    found[:, [everyone.index(player) for player in players]] = coalitions
+    places = {player: place for place, player in enumerate(everyone)}
+    found[:, [places[player] for player in players]] = coalitions
     return found
 
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from headwater.adapters import chain
@@ -191,11 +192,12 @@ def test_health_forgets_the_heartbeats_of_a_former_run(airflow: Airflow) -> None
         "triggerer": {"status": "healthy", "latest_triggerer_heartbeat": beat(-1)},
         "dag_processor": {"status": None, "latest_dag_processor_heartbeat": None},
     }
-    with serving(airflow) as base:
-        assert health(base, since=BORN) == {
+    with httpx.Client(trust_env=False) as client, serving(airflow) as base:
+        assert health(client, base, since=BORN) == {
             "metadatabase": "healthy",
             "scheduler": "healthy",
             "triggerer": "absent",
             "dag_processor": "absent",
         }
-    assert set(health(base, since=BORN).values()) == {"absent"}
+    with httpx.Client(trust_env=False) as client:
+        assert set(health(client, base, since=BORN).values()) == {"absent"}

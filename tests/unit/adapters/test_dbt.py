@@ -158,5 +158,11 @@ def test_another_home_in_the_same_process(home: Home, tmp_path: Path) -> None:
         dbt.run(home, command="run", select="tag:good")
         dbt.run(other, command="run", select="tag:good", variables={"answer": 1})
         assert (answers(home), answers(other)) == ([(82,)], [(2,)])
+        # What was parsed for one home serves another, whose tables are its own.
+        dbt.run(home, command="run", select="tag:good", variables={"answer": 3})
+        dbt.run(other, command="run", select="tag:good", variables={"answer": 3})
+        assert (answers(home), answers(other)) == ([(6,)], [(6,)])
+        dbt.run(other, command="run", select="tag:good")
+        assert (answers(home), answers(other)) == ([(6,)], [(82,)])
     finally:
         postgres.stop(other)

@@ -42,6 +42,7 @@ def test_value_tells_every_source_and_what_was_exchanged(run):
     assert len(rows) == 10
     values = [float(next(word for word in row if word[0] in "+-")) for row in rows]
     assert values == sorted(values, reverse=True)
+    assert "honesty not examined" not in done.stdout
     assert {row[0] for row in rows if "✓" in row}.isdisjoint({"H02", "H03", "H04"})
     for words in ("chosen", "选用", "rank", "名次", "bureau alone 仅医保局", "exchanged 交换", "snapshot 快照"):
         assert words in done.stdout
@@ -105,6 +106,7 @@ def test_only_sums_leave_and_a_budget_in_bytes_is_obeyed(run):
     assert "other records of the bureau judged" not in done.stdout
     assert "adds +" not in done.stdout
     assert "protection 保护 masked" in done.stdout
+    assert "honesty not examined" in done.stdout
     paid = json.loads(run("value", "--region", "值", "--unit", "bytes", "--budget", "90000", "--json").stdout)
     costs = {line["source"]: line["cost"] for line in paid["lines"]}
     assert paid["spent"] == sum(costs[source] for source in paid["selected"]) <= 90_000

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from headwater.adapters import assigned, grouped, lake
+from headwater.adapters import assigned, compared, grouped, lake
 from headwater.adapters.home import Home
 from headwater.cli.main import app
 from headwater.errors import Refusal
@@ -148,6 +148,14 @@ def test_a_hospital_without_peers_has_no_ratio_and_says_why(region):
     told = CliRunner().invoke(app, ["compare"]).output
     assert "无同级医院可比" in told
     assert "1.00" not in next(line for line in told.splitlines() if "h0" in line)
+
+
+def test_lines_find_their_items_without_trying_every_pair(region):
+    with lake.connect(region) as connection:
+        assigned.create_tables(region, connection)
+        (plan,) = (row[1] for row in connection.execute(f"EXPLAIN {compared._LINES}").fetchall())
+    assert "HASH_JOIN" in plan
+    assert "NL_JOIN" not in plan
 
 
 def test_before_the_marts_are_built_nothing_is_compared(home):

@@ -105,6 +105,24 @@ def test_chances_of_linear_learners_are_newtons_first_step():
     np.testing.assert_allclose(blend.predictions(np.ones((1, 3), dtype=bool))[0], chance, atol=1e-3)
 
 
+@pytest.mark.parametrize("learner", ["linear", "network", "trees"])
+@pytest.mark.parametrize("is_binary", [False, True])
+@pytest.mark.parametrize("players", [("h0", "h1", "h2"), ("h2", "h0")])
+def test_marginals_of_all_players_are_the_differences_that_each_makes(learner, is_binary, players):
+    target, sources = replace(TARGET, learner=learner), SOURCES
+    if is_binary:
+        target = replace(target, train=outcomes(target.train), valid=outcomes(target.valid))
+        sources = {name: outcomes(records) for name, records in SOURCES.items()}
+    game = choose_features(target).play(InProcess.of(sources), target, target.features, rng=RNG).game
+    # Whose answer to one of the parts could not be used is no player, though its other statistics are at hand.
+    game = replace(game, players=players)
+    alone = np.eye(len(players), dtype=bool)
+    coalitions = np.concatenate([alone, ~alone, np.zeros_like(alone[:1]), np.ones_like(alone[:1])])
+    expected = np.stack([game(coalitions | member) - game(coalitions & ~member) for member in alone], axis=1)
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(game.marginals(coalitions), expected, atol=1e-10)
+
+
 def test_without_room_the_own_features_are_kept_and_told():
     choice = choose_features(replace(TARGET, learner="trees"), limit=400)
     assert [part.name for part in choice.parts] == ["linear"]

@@ -163,7 +163,7 @@ def _reasons(
         problem.players[place]: Message(
             f"第 {rank} 个选入：在前面各家之上使效用{'提高' if gain >= 0 else '变化'} {gain:+.4f}，"
             f"占用 {problem.costs[place]:g} {units.get(unit, unit)}。",
-            f"Chosen at place {rank}: adds {gain:+.4f} to those before it for {problem.costs[place]:g} {unit}.",
+            f"Chosen at place {rank}: adds {gain:+.4f} to those before it for {_amount(problem.costs[place], unit)}.",
         )
         for rank, (place, gain) in enumerate(zip(order, gains, strict=True), start=1)
     }
@@ -173,6 +173,10 @@ def _reasons(
     for place in outside.tolist():
         reasons[problem.players[place]] = _left_out(place, added[place], place in fits, barred)
     return reasons
+
+
+def _amount(cost: float, unit: str) -> str:
+    return f"{cost:g} {'source' if (cost, unit) == (1, 'sources') else unit}"
 
 
 def _left_out(place: int, gain: float, fits: bool, barred: Mapping[str, Choice]) -> Message:

@@ -5,7 +5,7 @@ r"""The gain in R², from one statistic of each source.
 with :math:`\hat\beta` the ridge solution on the merged statistics and :math:`R^2` on the validation statistic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -151,16 +151,28 @@ class GramUtility:
         return np.asarray(1.0 - squared / validation.n / variance, dtype=np.float64)
 
     def coefficients(self, coalitions: Masks) -> Vector:
-        """Return the (m, dim) solutions of target + coalition, in chunks that stay in cache."""
+        """Return the (m, dim) solutions of target + coalition."""
+        return self._solutions(len(coalitions), lambda rows: coalitions[rows].astype(np.float64) @ self._parts[1:])
+
+    def turned(self, coalition: Masks) -> Vector:
+        """Return the (sources, dim) solutions of target + coalition with one source more, or less if it is a member.
+
+        Their sums are the coalition's own and one statistic each: not a sum of as many as there are sources.
+        """
+        (inside,) = coalition.reshape(1, -1)
+        whole, signs = inside.astype(np.float64) @ self._parts[1:], np.where(inside, -1.0, 1.0)[:, None]
+        return self._solutions(len(inside), lambda rows: whole + signs[rows] * self._parts[1:][rows])
+
+    def _solutions(self, count: int, sums: Callable[[slice], Vector]) -> Vector:
+        """Return the (count, dim) solutions of target + sums, in chunks that stay in cache."""
         dim = self.gram.dim
-        rows = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
-        out = np.empty((len(coalitions), dim))
+        size = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
+        out = np.empty((count, dim))
         # Coalitions are small systems: on a busy machine threads would only wait for each other.
         with threadpool_limits(limits=1, user_api="blas"):
-            for start in range(0, len(coalitions), rows):
-                chosen = coalitions[start : start + rows].astype(np.float64)
-                system = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim + 1)
-                out[start : start + rows] = _solved(system)
+            for start in range(0, count, size):
+                rows = slice(start, start + size)
+                out[rows] = _solved((self._parts[0] + sums(rows)).reshape(-1, dim, dim + 1))
         return out
 
     def _pack(self, statistic: Statistic) -> Vector:
