@@ -42,6 +42,8 @@ _LARGE_COHORTS = 20
 _ATTEMPTS = 50
 _CROSSINGS = 60
 """How many larger cohorts are tried in vain before the leverage counts as used up."""
+_APART = 1e-6
+"""A cohort whose mask is no further than this from the span of the others tells nothing new."""
 
 
 def leverage(masks: Masks) -> Vector:
@@ -80,8 +82,8 @@ def division(sources: Sequence[SourceId], *, partitions: int = _PARTITIONS, floo
 def crossed(sources: Sequence[SourceId]) -> Masks:
     """Return (cohorts, sources) masks: those of ``division``, and larger ones across them while ``LIMIT`` allows it.
 
-    The first cohorts are the first partition. The larger ones hold a third of the sources, drawn by digest, mostly those
-    of small leverage; they tell sources apart that two partitions do not.
+    The partitions come first. The larger ones hold a third of the sources, drawn by digest, mostly those of small
+    leverage; they tell sources apart that two partitions do not.
 
     Raises
     ------
@@ -100,9 +102,9 @@ def crossed(sources: Sequence[SourceId]) -> Masks:
         order = np.argsort(draws ** (1.0 / np.maximum(LIMIT - exposed, 1e-6)))
         another = np.isin(np.arange(len(sources)), order[-members:])
         beside = another - basis.T @ (basis @ another)
-        beside /= np.linalg.norm(beside)
-        if (exposed + np.square(beside)).max() <= LIMIT:
-            masks, basis = np.vstack([masks, another]), np.vstack([basis, beside])
+        length = float(np.linalg.norm(beside))
+        if length > _APART and (exposed + np.square(beside / length)).max() <= LIMIT:
+            masks, basis = np.vstack([masks, another]), np.vstack([basis, beside / length])
         else:
             in_vain += 1
     return masks
