@@ -10,6 +10,7 @@ revealed masks: 1 when some combination of the sums is that source alone.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from itertools import count
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,7 +19,16 @@ import numpy.typing as npt
 from headwater.errors import Message, Refusal
 from headwater.types import Masks, SourceId, Vector
 
-__all__ = ["FLOOR", "LIMIT", "division", "leverage", "named_cohorts", "require_hiding", "require_two_cohorts"]
+__all__ = [
+    "FLOOR",
+    "LIMIT",
+    "crossed",
+    "division",
+    "leverage",
+    "named_cohorts",
+    "require_hiding",
+    "require_two_cohorts",
+]
 
 FLOOR = 5
 """Fewest members of a cohort, and fewest sources outside it. It may be raised, never lowered."""
@@ -30,6 +40,10 @@ _PARTITIONS = 2
 _SMALL_COHORTS = 40
 _LARGE_COHORTS = 20
 _ATTEMPTS = 50
+_CROSSINGS = 60
+"""How many larger cohorts are tried in vain before the leverage counts as used up."""
+_APART = 1e-6
+"""A cohort whose mask is no further than this from the span of the others tells nothing new."""
 
 
 def leverage(masks: Masks) -> Vector:
@@ -38,10 +52,7 @@ def leverage(masks: Masks) -> Vector:
     >>> leverage(np.array([[1, 1, 0, 0], [0, 1, 1, 0]], dtype=bool)).round(3)
     array([0.667, 0.667, 0.667, 0.   ])
     """
-    if not len(masks):
-        return np.zeros(masks.shape[1])
-    _, scale, rows = np.linalg.svd(masks.astype(np.float64), full_matrices=False)
-    return np.asarray(np.square(rows[scale > scale[0] * 1e-10]).sum(axis=0))
+    return np.asarray(np.square(_basis(masks)).sum(axis=0))
 
 
 def division(sources: Sequence[SourceId], *, partitions: int = _PARTITIONS, floor: int = FLOOR) -> tuple[Masks, ...]:
@@ -66,6 +77,37 @@ def division(sources: Sequence[SourceId], *, partitions: int = _PARTITIONS, floo
         if leverage(np.concatenate([*chosen, another])).max() <= LIMIT:
             chosen.append(another)
     return tuple(chosen)
+
+
+def crossed(sources: Sequence[SourceId]) -> Masks:
+    """Return (cohorts, sources) masks: those of ``division``, and larger ones across them while ``LIMIT`` allows it.
+
+    The partitions come first. The larger ones hold a third of the sources, drawn by digest, mostly those of small
+    leverage; they tell sources apart that two partitions do not.
+
+    Raises
+    ------
+    Refusal
+        ``E-COHORT-FEW`` for fewer sources than two cohorts need
+    """
+    masks = np.concatenate(division(sources))
+    basis = _basis(masks)
+    members = min(max(2 * FLOOR, len(sources) // 3), len(sources) - FLOOR)
+    in_vain = 0
+    for draws in _draws(sources):
+        if in_vain == _CROSSINGS:
+            break
+        exposed = np.square(basis).sum(axis=0)
+        # The keys of a weighted draw without replacement (Efraimidis and Spirakis 2006).
+        order = np.argsort(draws ** (1.0 / np.maximum(LIMIT - exposed, 1e-6)))
+        another = np.isin(np.arange(len(sources)), order[-members:])
+        beside = another - basis.T @ (basis @ another)
+        length = float(np.linalg.norm(beside))
+        if length > _APART and (exposed + np.square(beside / length)).max() <= LIMIT:
+            masks, basis = np.vstack([masks, another]), np.vstack([basis, beside / length])
+        else:
+            in_vain += 1
+    return masks
 
 
 def named_cohorts(sources: Sequence[SourceId], masks: Masks) -> tuple[tuple[SourceId, ...], ...]:
@@ -105,6 +147,23 @@ def require_two_cohorts(sources: int, floor: int) -> None:
         ),
         Message("请登记更多来源，或用别的方法。", "Register more sources, or use another method."),
     )
+
+
+def _basis(masks: Masks) -> Vector:
+    """Return (rank, sources) orthonormal rows that span (m, sources) masks."""
+    if not len(masks):
+        return np.zeros((0, masks.shape[1]))
+    _, scale, rows = np.linalg.svd(masks.astype(np.float64), full_matrices=False)
+    return np.asarray(rows[scale > scale[0] * 1e-10])
+
+
+def _draws(sources: Sequence[SourceId]) -> Iterator[Vector]:
+    """Yield (sources,) numbers in (0, 1) by a digest of all names and each name."""
+    everyone = b"crossed" + json.dumps(sorted(sources)).encode()
+    for attempt in count():
+        key = hashlib.sha256(everyone + attempt.to_bytes(4, "big")).digest()
+        digests = (hashlib.sha256(key + source.encode()).digest()[:6] for source in sources)
+        yield np.array([(int.from_bytes(digest, "big") + 1) / (2**48 + 1) for digest in digests])
 
 
 def _orders(sources: Sequence[SourceId]) -> Iterator[npt.NDArray[np.int64]]:

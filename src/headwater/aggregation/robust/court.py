@@ -1,0 +1,82 @@
+"""The target's own records as the measure of what others say."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from headwater.statistics.gram import Gram
+from headwater.statistics.statistic import Statistic
+from headwater.types import Vector
+from headwater.valuation import Target
+
+__all__ = ["Court"]
+
+
+@dataclass(frozen=True, eq=False)
+class Court:
+    """What follows from the target's records alone, once for all sums."""
+
+    target: Target
+
+    @cached_property
+    def gram(self) -> Gram:
+        """The family of the sums."""
+        return self.target.question.family
+
+    @cached_property
+    def own(self) -> Statistic:
+        """The statistic of the training records."""
+        return self.target.question.of(self.target.train)
+
+    @property
+    def nothing(self) -> Statistic:
+        """The statistic of no records."""
+        return Statistic(self.gram.kind, (self.gram.dim,), np.zeros(self.gram.length, dtype=np.uint64))
+
+    @cached_property
+    def line(self) -> Vector:
+        """The (dim,) coefficients of the training records alone."""
+        return self.gram.solve(self.own, ridge=self.target.ridge)
+
+    @cached_property
+    def solid(self) -> Vector:
+        """XᵀX of the training records with the ridge."""
+        moments = self.gram.moments(self.own)
+        return np.asarray(moments.xx + np.diag(self.gram.penalty(self.target.ridge)))
+
+    @cached_property
+    def noise(self) -> float:
+        """The variance of a label around the line, degrees of freedom taken off."""
+        moments = self.gram.moments(self.own)
+        used = float(np.trace(np.linalg.solve(self.solid, moments.xx)))
+        squared = self.gram.loss(self.own, self.line) * moments.n
+        return max(squared / max(moments.n - used, 1.0), self.gram.encoding.resolution)
+
+    @cached_property
+    def usual(self) -> Vector:
+        """The (dim + 1,) second moments of features and label a record."""
+        moments = self.gram.moments(self.own)
+        return np.asarray(np.append(moments.xx.diagonal(), moments.yy) / moments.n)
+
+    @cached_property
+    def judging(self) -> tuple[Vector, Vector]:
+        """Features and labels of the judging records."""
+        question = self.target.question
+        return question.feature_map.transform(self.target.valid), question.labels(self.target.valid)
+
+    def fitted(self, joined: Statistic) -> Vector:
+        """Return the coefficients of the training records together with what is joined."""
+        return self.gram.solve(self.own.merge(joined), ridge=self.target.ridge)
+
+    def harm(self, plain: Vector, other: Vector) -> float:
+        """Return the mean squared difference of predictions over all own records, in units of the noise."""
+        x = np.concatenate([self.judging[0], self.target.question.feature_map.transform(self.target.train)])
+        return float(np.square(x @ (plain - other)).mean() / self.noise)
+
+    def against(self, plain: Vector, other: Vector) -> float:
+        """Return how surely the judging records find the plain coefficients worse, in standard errors."""
+        x, y = self.judging
+        worse = np.square(y - x @ plain) - np.square(y - x @ other)
+        spread = float(worse.std())
+        return float(worse.mean() / spread * np.sqrt(len(y))) if spread > 0 else 0.0

@@ -1,0 +1,127 @@
+"""Say of each source what the sums say of it, and who is left out, named, or kept under suspicion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headwater.aggregation.robust.finding import CohortFinding, Finding, Robust
+from headwater.errors import Message
+from headwater.statistics.statistic import Statistic
+from headwater.types import Masks, SourceId, Vector
+
+__all__ = ["Verdict", "found_in", "nothing_usable", "two_faced"]
+
+NAMED = 0.99
+"""Probability from which a source that is left out is also named."""
+_SUSPECTED = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What was decided of all sources at once.
+
+    Parameters
+    ----------
+    joined : see ``Robust``
+    weights, marked, chances, shifts : (sources,) what each counts, whether the best explanation marks it, how probably
+        it is to be marked, and how far what it adds a record lies off, in standard deviations of the label
+    keeps_all : nobody is left out
+    """
+
+    joined: Statistic
+    weights: Vector
+    marked: Masks
+    chances: Vector
+    shifts: Vector
+    keeps_all: bool
+
+
+def found_in(
+    sources: Sequence[SourceId],
+    verdict: Verdict,
+    cohorts: tuple[CohortFinding, ...],
+    measured: tuple[float, float, float],
+    notes: tuple[Message, ...],
+) -> Robust:
+    """Return the finding of every source that stands out, in its place; ``measured`` are harm, against and leverage."""
+    excluded, undecided, suspected = {}, {}, {}
+    lonely = _lonely(cohorts)
+    for place, source in enumerate(sources):
+        chance, is_marked = float(verdict.chances[place]), bool(verdict.marked[place])
+        if source in lonely:
+            finding = _broke(source, cohorts, alone=lonely[source])
+            (excluded if lonely[source] else undecided)[source] = finding
+        elif is_marked and not verdict.keeps_all:
+            is_named = chance >= NAMED
+            finding = _stands_out(
+                source, chance, float(verdict.shifts[place]), cohorts, "named" if is_named else "left"
+            )
+            (excluded if is_named else undecided)[source] = finding
+        elif is_marked or chance >= _SUSPECTED:
+            suspected[source] = _stands_out(source, chance, float(verdict.shifts[place]), cohorts, "kept")
+    each = dict(zip(sources, verdict.weights.tolist(), strict=True))
+    return Robust(verdict.joined, each, excluded, undecided, suspected, cohorts, *measured[:2], notes, measured[2])
+
+
+def nothing_usable(
+    sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, notes: tuple[Message, ...]
+) -> Robust:
+    """Return that nobody is joined, as every sum breaks a bound."""
+    verdict = Verdict(nothing, *(np.zeros(len(sources)),) * 4, keeps_all=False)
+    return found_in(sources, verdict, cohorts, (float("inf"), 0.0, float("nan")), notes)
+
+
+def two_faced() -> Message:
+    """Return the note on partitions whose totals differ: whose fault it is, sums do not tell."""
+    return Message(
+        "各划分的总和不一致：有来源在不同的和数中给出了不同的数；只采用第一次划分。",
+        "The partitions' totals differ: a source said different things in different sums; only the first is used.",
+    )
+
+
+def _lonely(cohorts: tuple[CohortFinding, ...]) -> dict[SourceId, bool]:
+    """Return who stands in no sum within the bounds, and whether one of its sums has no other such member.
+
+    Whoever breaks bounds breaks those of each of its sums, so a sum within the bounds clears its members.
+    """
+    cleared = {name for cohort in cohorts if cohort.beyond is None for name in cohort.members}
+    left = [[name for name in cohort.members if name not in cleared] for cohort in cohorts if cohort.beyond]
+    return {name: any(group == [name] for group in left) for name in sorted({name for group in left for name in group})}
+
+
+def _broke(source: SourceId, cohorts: tuple[CohortFinding, ...], *, alone: bool) -> Finding:
+    places = tuple(place for place, cohort in enumerate(cohorts) if source in cohort.members)
+    reason = next(cohort.beyond for cohort in cohorts if source in cohort.members and cohort.beyond)
+    zh = "其余成员都另有一个合规的和数" if alone else "尚不能与同组其他成员区分，不予点名"
+    en = "every other member also stands in a sum within the bounds" if alone else "not told apart from other members"
+    told = Message(
+        f"来源“{source}”所在的 {len(places)} 个和数都超出界限（{reason.zh}）；{zh}。",
+        f"All {len(places)} sums of source {source} break a bound ({reason.en}); {en}.",
+    )
+    return Finding(1.0 if alone else float("nan"), float("nan"), places, told)
+
+
+_WHAT = {
+    "named": ("已排除", "left out"),
+    "left": ("未并入，但证据不足以点名", "left out, not named, as others would explain the sums nearly as well"),
+    "kept": ("无实质危害，予以保留", "kept, as it does no harm that matters"),
+}
+
+
+def _stands_out(
+    source: SourceId, chance: float, shift: float, cohorts: tuple[CohortFinding, ...], what: str
+) -> Finding:
+    places = tuple(place for place, cohort in enumerate(cohorts) if source in cohort.members)
+    usable = [place for place in places if cohorts[place].beyond is None and np.isfinite(cohorts[place].times)]
+    times = ", ".join(f"{cohorts[place].times:.1f}" for place in usable)
+    least = min((cohorts[place].chance for place in usable), default=float("nan"))
+    zh, en = _WHAT[what]
+    told = Message(
+        f"来源“{source}”所在各和数与目标方自有记录的偏差为通常的 {times} 倍（最小概率 {least:.1g}）；"
+        f"由该来源解释的概率为 {chance:.3f}，相当于每条记录偏 {shift:.2f} 个标准差；{zh}。",
+        f"Sums of source {source} lie off the target's own records by {times} times the usual (least probability "
+        f"{least:.1g}); that this source is a cause has probability {chance:.3f}, {shift:.2f} standard deviations a "
+        f"record; {en}.",
+    )
+    return Finding(chance, shift, places, told)
