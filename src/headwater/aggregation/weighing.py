@@ -52,7 +52,30 @@ class Expected:
         squares = np.square(records[:, :-1]).mean(axis=1)
         return Expected(float(squares.mean()), float((squares * records[:, -1] ** 2).mean()))
 
-    def weighed(
+    def worth(self, records: int, *, deviation: float) -> float:
+        """Return what a record counts in a sum of so many with such noise (in steps), known before asking; 0 to 1.
+
+        A part that is worth little is better not asked: it spends privacy for nothing.
+        """
+        noise = (deviation / PRODUCT_STEPS) ** 2
+        return records * self.score / (records * self.score + noise) if records else 0.0
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A model from all parts.
+
+    Parameters
+    ----------
+    coefficients : (dim,)
+    weights : by strand, what a record under noise counts beside an exact one
+    """
+
+    coefficients: Vector
+    weights: Mapping[str, float]
+
+
+def weighed(
     question: BoundedQuestion,
     total: Statistic,
     parts: Mapping[str, Part],

@@ -1,105 +1,95 @@
-"""Five classes of requirement in one federation, and how sources of each are joined.
+"""Five classes of requirement in one federation of twenty hospitals in four cities, and how the planner joins them.
 
-Four hospitals of each class, in four cities:
+- ``open``: the region may see the hospital's own statistic; speaks in clear alone
+- ``local``: its city alone may see that, the region a sum
+- ``summed``: a sum with others is all that may be seen, by anybody
+- ``noisy``: its city may see a sum, the region numbers with noise alone
+- ``strict``: nobody may see anything without noise of its own
 
-- ``open``: the region may see the hospital's own statistic; in clear throughout
-- ``local``: its city alone may see it; in clear to the city, the cities' sums masked to the region
-- ``summed``: a sum with others alone may be seen; masked
-- ``noisy``: its city may see a sum with others, the region numbers with noise; masked, the city adds noise once
-- ``strict``: nobody sees anything without noise; each adds its own
+A sixth, ``shared``, is for comparison: noise, but lent by all to each other.
 """
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from headwater.aggregation import CLEAR, MASKED, Group, Mechanism, Tree, group
+from headwater.aggregation import Group
+from headwater.aggregation.costs import Costs
+from headwater.aggregation.foresight import Job
+from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.errors import Message
 from headwater.security.requirement import Caps, Requirement, Shown, Viewer
+from headwater.statistics.bounded import BoundedSquares
 from headwater.types import SourceId
 
-__all__ = [
-    "CLASSES",
-    "DELTA",
-    "PURPOSE",
-    "classes",
-    "exact_groups",
-    "noisy_groups",
-    "requirement",
-    "shared_groups",
-    "strictest_groups",
-]
+__all__ = ["CLASSES", "DELTA", "SOURCES", "classes", "parted", "planned"]
 
-CLASSES = ("open", "local", "summed", "noisy", "strict")
+SOURCES = 20
 DELTA = 1e-6
-PURPOSE = "stay_cost"
-_REGION = "region"
-_CITIES = ("c0", "c1", "c2", "c3")
-_TOGETHER = "c0"
-_SEES: Mapping[str, Mapping[Shown, Viewer]] = {
-    "open": {"statistic": "region", "sum": "region", "noisy": "region"},
-    "local": {"statistic": "tier", "sum": "region", "noisy": "region"},
-    "summed": {"statistic": "nobody", "sum": "region", "noisy": "region"},
-    "noisy": {"statistic": "nobody", "sum": "tier", "noisy": "region"},
-    "strict": {"statistic": "nobody", "sum": "nobody", "noisy": "region"},
+CLASSES = ("open", "local", "summed", "noisy", "strict")
+_PURPOSE = "stay_cost"
+_RECORDS = 200
+"""What the planner is told of every source: the same plan then serves every draw."""
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Who may see the hospital's own statistic, a sum with others, and numbers with noise; by which means."""
+
+    statistic: Viewer
+    sum: Viewer
+    noisy: Viewer
+    mechanisms: tuple[str, ...]
+
+    def requirement(self, epsilon: float) -> Requirement:
+        sees: Mapping[Shown, Viewer] = {"statistic": self.statistic, "sum": self.sum, "noisy": self.noisy}
+        caps = Caps(epsilon, epsilon, epsilon)
+        return Requirement(
+            name="class",
+            title=Message("类别", "Class"),
+            sources=None,
+            patients="inpatients",
+            sees=sees,
+            delta=DELTA,
+            caps=caps,
+            purposes={_PURPOSE: caps},
+            mechanisms=frozenset(self.mechanisms),
+        )
+
+
+_ALL = ("clear", "masked", "discrete_gaussian")
+_KINDS = {
+    "open": _Class("region", "region", "region", ("clear",)),
+    "local": _Class("tier", "region", "region", _ALL),
+    "summed": _Class("nobody", "region", "region", ("masked",)),
+    "noisy": _Class("nobody", "tier", "region", _ALL),
+    "strict": _Class("nobody", "nobody", "region", ("clear", "discrete_gaussian")),
+    "shared": _Class("nobody", "nobody", "region", ("masked", "skellam")),
 }
 
 
-def classes(sources: list[SourceId]) -> dict[str, list[SourceId]]:
+def classes(sources: Sequence[SourceId]) -> dict[str, list[SourceId]]:
     """Deal the sources, in their order, to the classes."""
-    return {name: sources[place :: len(CLASSES)] for place, name in enumerate(CLASSES)}
+    return {name: list(sources[place :: len(CLASSES)]) for place, name in enumerate(CLASSES)}
 
 
-def requirement(kind: str, epsilon: float) -> Requirement:
-    """Return what a source of this class requires; ``epsilon`` is all that may ever be spent."""
-    caps = Caps(epsilon, epsilon, epsilon)
-    return Requirement(
-        name=kind,
-        title=Message(kind, kind),
-        sources=None,
-        patients="inpatients",
-        sees=_SEES[kind],
-        delta=DELTA,
-        caps=caps,
-        purposes={PURPOSE: caps},
-        mechanisms=frozenset({"clear", "masked", "discrete_gaussian"}),
-    )
+@lru_cache(maxsize=256)
+def planned(members: tuple[tuple[str, tuple[SourceId, ...]], ...], epsilon: float, dim: int) -> Plan:
+    """Return the plan of sources by class (``CLASSES``, or ``shared``), for statistics of ``dim`` features.
+
+    A city adds noise to a sum of three at least, so hospitals of the class ``noisy`` are in one city.
+    """
+    form = BoundedSquares(dim + 1, 16)
+    suppliers = [
+        Supplier(name, "c0" if kind == "noisy" else f"c{int(name[1:]) % 4}", _RECORDS, _KINDS[kind].requirement(epsilon))
+        for kind, names in members
+        for name in names
+    ]
+    return plan(suppliers, {}, Costs(), job=Job("region", _PURPOSE, form.length, l2=form.l2))
 
 
-def exact_groups(members: Mapping[str, list[SourceId]]) -> tuple[Group, ...]:
-    """Return the groups of the three classes that need no noise, of those that have members."""
-    ways = {"open": (CLEAR, CLEAR), "local": (CLEAR, MASKED), "summed": (MASKED, CLEAR)}
-    found: list[Group] = []
-    for kind, (source, city) in ways.items():
-        if members.get(kind):
-            chosen = dict.fromkeys(members[kind], source) | dict.fromkeys(_CITIES, city)
-            found += group(_spread(members[kind]), chosen, strand=kind).groups
-    return tuple(found)
-
-
-def noisy_groups(members: Mapping[str, list[SourceId]], epsilon: float) -> tuple[Group, ...]:
-    """Return the groups of the two classes that need noise, of those that have members."""
-    noise = Mechanism("clear", "sender", epsilon, DELTA)
-    found: list[Group] = []
-    if members.get("noisy"):
-        tree = Tree.of(dict.fromkeys(members["noisy"], _TOGETHER), root=_REGION)
-        found += group(tree, dict.fromkeys(members["noisy"], MASKED) | {_TOGETHER: noise}, strand="noisy").groups
-    return (*found, *strictest_groups(members.get("strict", []), epsilon))
-
-
-def strictest_groups(sources: list[SourceId], epsilon: float) -> tuple[Group, ...]:
-    """Return the groups in which each source adds noise of its own; each is a strand, to be weighed by itself."""
-    tree, noise = partial(Tree.of, root=_REGION), Mechanism("clear", "sender", epsilon, DELTA)
-    return tuple(
-        planned
-        for place, name in enumerate(sources)
-        for planned in group(tree({name: _CITIES[place % 4]}), {name: noise}, strand=f"strict/{name}").groups
-    )
-
-
-def shared_groups(sources: list[SourceId], epsilon: float) -> tuple[Group, ...]:
-    """Return the groups in which all sources are masked and add shares of noise, which stands once in the sum."""
-    return group(_spread(sources), dict.fromkeys(sources, Mechanism("masked", "group", epsilon, DELTA))).groups
-
-
-def _spread(sources: list[SourceId]) -> Tree:
-    return Tree.of({name: _CITIES[place % len(_CITIES)] for place, name in enumerate(sources)}, root=_REGION)
+def parted(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Return the groups of strands without noise, which are asked first, and of those with."""
+    noisy = {one.strand for one in groups if any(mechanism.noise != "nobody" for _, mechanism in one.mechanisms)}
+    exact = tuple(group for group in groups if group.strand not in noisy)
+    return exact, tuple(group for group in groups if group.strand in noisy)

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from headwater.bench.tiers_classes import SOURCES
 from headwater.bench.valuation_families import heart_records, region_records, sih_records
 from headwater.federation.source import GramQuestion
 from headwater.statistics import Categorical, FeatureMap, Numeric
 from headwater.types import SourceId
 
-__all__ = ["Federation", "SOURCES", "at_hand", "drawn"]
+__all__ = ["Federation", "at_hand", "drawn"]
 
-SOURCES = 20
 _LABEL = "label"
 _OWN = {"sih": 80, "simulated": 80, "heart_disease": 60}
 _HELD_OUT = {"sih": 4_000, "simulated": 4_000, "heart_disease": 100}
@@ -32,6 +32,7 @@ _NUMERIC = {
 }
 _CODES = {"sih": (Categorical("chapter", 8),), "simulated": (Categorical("chapter", 8),), "heart_disease": ()}
 _PIECES = {"cleveland": 6, "hungarian": 6, "va": 4, "switzerland": 4}
+_HOSPITALS, _STAYS, _LARGE = 80, 80_000, 400
 _FOLDERS = {"sih": "sih_rs_2019", "heart_disease": "heart_disease"}
 
 
@@ -83,9 +84,10 @@ def _sih(rng: np.random.Generator, data: Path | None) -> Frames:
 
 
 def _simulated(rng: np.random.Generator, data: Path | None) -> Frames:
-    records = region_records()
-    hospitals = sorted(records["hospital"].unique())
-    return _parted(rng, records, [str(name) for name in rng.permutation(hospitals)[:SOURCES]], "simulated")
+    records = region_records(hospitals=_HOSPITALS, stays=_STAYS)
+    counts = records["hospital"].value_counts()
+    large = sorted(counts.index[counts >= _LARGE])
+    return _parted(rng, records, [str(name) for name in rng.permutation(large)[:SOURCES]], "simulated")
 
 
 def _parted(rng: np.random.Generator, records: pd.DataFrame, chosen: list[str], kind: str) -> Frames:

@@ -1,4 +1,4 @@
-"""One draw of a federation, and all ways of joining it, each through real masks and real noise."""
+"""One draw of a federation, and ways of joining it, each planned, and through real masks and real noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,89 +6,109 @@ from functools import cached_property
 from zlib import crc32
 
 from headwater.aggregation import Group, Part, aggregate
-from headwater.aggregation.weighing import Expected, weighed
-from headwater.bench.tiers_classes import classes, exact_groups
+from headwater.aggregation.weighing import Expected, Weighed, weighed
+from headwater.bench.tiers_classes import CLASSES, classes, parted, planned
 from headwater.bench.tiers_federations import Federation
 from headwater.bench.tiers_solvers import perturbed, whole_labels
 from headwater.checks.protections import seeded_entropy
 from headwater.federation.bounded import BoundedQuestion
-from headwater.security import Span
+from headwater.federation.source import Computed, GramQuestion
+from headwater.security import Entropy, Span
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId, Vector
 
-__all__ = ["RIDGE", "Trial"]
+__all__ = ["Trial"]
 
-RIDGE = 1.0
+_RIDGE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One draw of a federation, and all ways of joining it."""
+    """A federation, and the ε of those that demand noise."""
 
     federation: Federation
+    epsilon: float
     seed: int
 
-    @cached_property
-    def own(self) -> Statistic:
-        """The bureau's statistic."""
-        return self.federation.question.of(self.federation.own)
+    def losses(self) -> dict[str, float]:
+        """Return the mean squared error on records held out of every way of joining."""
+        sources = sorted(self.federation.sources)
+        dealt = classes(sources)
+        found = {"target": self._solved(self._own), "non_private": self._solved(self._pooled)}
+        found |= self._joined("mixed", dealt)
+        found |= self._joined("strictest", {"strict": sources})
+        found |= self._joined("shared", {"shared": sources})
+        for kind in CLASSES:
+            exact, noisy = self._groups({kind: dealt[kind]})
+            found[f"only_{kind}"] = self._loss(self._weighed(self._exact(exact), noisy).coefficients)
+        return found
 
-    @cached_property
-    def members(self) -> dict[str, list[SourceId]]:
-        """Sources by class."""
-        return classes(sorted(self.federation.sources))
-
-    def loss(self, coefficients: Vector) -> float:
-        """Return the mean squared error on records held out."""
-        question = self.federation.question
-        return question.family.loss(question.of(self.federation.test), coefficients)
-
-    def solved(self, total: Statistic) -> float:
-        """Return the loss of the exact solution."""
-        return self.loss(self.federation.question.family.solve(total, ridge=RIDGE))
-
-    def exact(self, members: Mapping[str, list[SourceId]]) -> Statistic:
-        """Return the bureau's statistic with all that classes without noise say."""
-        groups = exact_groups(members)
-        if not groups:
-            return self.own
-        named = {name for group in groups for name in group.members if name in self.federation.sources}
-        answers = {name: self.federation.question.of(self.federation.sources[name]) for name in named}
-        joined = aggregate(groups, answers, round_id="exact", entropy=seeded_entropy(self.seed))
-        return self.own.merge(joined.total)
-
-    def pooled(self) -> Statistic:
-        """Return the statistic of all records in one place."""
-        answers = [self.federation.question.of(table) for table in self.federation.sources.values()]
-        return self.own.merge(Statistic.total(answers))
-
-    def parts(self, question: BoundedQuestion, groups: Sequence[Group], name: str) -> dict[str, Part]:
-        """Return what the noisy groups answer."""
-        named = {member for group in groups for member in group.members if member in self.federation.sources}
-        answers = {source: question.of(self.federation.sources[source]) for source in named}
-        span = Span(*question.family.bounds(max(self.federation.records[source] for source in named)))
-        entropy = seeded_entropy(1_000 * self.seed + crc32(name.encode()) % 1_000)
-        joined = aggregate(
-            groups, answers, round_id=name, entropy=entropy, span=span, l2=question.family.l2
-        )
-        return dict(joined.parts)
-
-    def ours(self, total: Statistic, groups: Sequence[Group], name: str) -> tuple[float, Mapping[str, float]]:
-        """Return the loss of parts weighed, and their weights."""
-        federation = self.federation
-        question = BoundedQuestion.around(federation.question, total, federation.own, ridge=RIDGE)
-        expected = Expected.of(question, federation.own)
-        parts = self.parts(question, groups, name) if groups else {}
-        found = weighed(question, total, parts, expected=expected, records=federation.records, ridge=RIDGE)
-        return self.loss(found.coefficients), found.weights
-
-    def plainly(self, total: Statistic, groups: Sequence[Group], name: str) -> dict[str, float]:
-        """Return losses of one round whose noisy sums are taken as if they were exact, and with a raised ridge."""
-        federation = self.federation
-        asked = BoundedQuestion.around(federation.question, self.own, federation.own, ridge=RIDGE)
-        question = whole_labels(asked, federation.own)
-        parts = self.parts(question, groups, name)
-        return {
-            way: self.loss(perturbed(question, total, parts, ridge=RIDGE, raised=raised))
-            for way, raised in (("ssp", False), ("adassp", True))
+    def _joined(self, way: str, members: Mapping[str, Sequence[SourceId]]) -> dict[str, float]:
+        """Return losses of our model, of the exact parts alone, and of two common ways."""
+        exact, noisy = self._groups(members)
+        total = self._exact(exact)
+        asked = BoundedQuestion.around(self._question, self._own, self.federation.own, ridge=_RIDGE)
+        question = whole_labels(asked, self.federation.own)
+        parts = self._parts(question, noisy)
+        plain = {
+            f"{way}_{name}": self._loss(perturbed(question, total, parts, ridge=_RIDGE, raised=raised))
+            for name, raised in (("ssp", False), ("adassp", True))
         }
+        ours = {way: self._loss(self._weighed(total, noisy).coefficients)}
+        return plain | ours | ({f"{way}_exact_parts": self._solved(total)} if exact else {})
+
+    def _groups(self, members: Mapping[str, Sequence[SourceId]]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+        named = tuple((kind, tuple(names)) for kind, names in members.items())
+        return parted(planned(named, self.epsilon, self._question.feature_map.dim).groups)
+
+    def _exact(self, groups: Sequence[Group]) -> Statistic:
+        """Return the bureau's statistic with all that is told without noise."""
+        if not groups:
+            return self._own
+        answers = self._answers(self._question, groups)
+        return self._own.merge(aggregate(groups, answers, round_id="1", entropy=self._entropy(groups)).total)
+
+    def _parts(self, question: BoundedQuestion, groups: Sequence[Group]) -> Mapping[str, Part]:
+        """Return what is told with noise."""
+        if not groups:
+            return {}
+        answers, form = self._answers(question, groups), question.family
+        span = Span(*form.bounds(max(self.federation.records[source] for source in answers)))
+        joined = aggregate(groups, answers, round_id="2", entropy=self._entropy(groups), span=span, l2=form.l2)
+        return joined.parts
+
+    def _weighed(self, total: Statistic, noisy: Sequence[Group]) -> Weighed:
+        own, records = self.federation.own, self.federation.records
+        question = BoundedQuestion.around(self._question, total, own, ridge=_RIDGE)
+        expected, parts = Expected.of(question, own), self._parts(question, noisy)
+        return weighed(question, total, parts, expected=expected, records=records, ridge=_RIDGE)
+
+    def _answers(self, question: Computed, groups: Sequence[Group]) -> dict[SourceId, Statistic]:
+        named = {name for group in groups for name in group.members} & set(self.federation.sources)
+        return {name: question.of(self.federation.sources[name]) for name in named}
+
+    def _entropy(self, groups: Sequence[Group]) -> Entropy:
+        return seeded_entropy(1_000_000 * self.seed + crc32(repr(groups).encode()) % 1_000_000)
+
+    def _solved(self, total: Statistic) -> float:
+        return self._loss(self._question.family.solve(total, ridge=_RIDGE))
+
+    def _loss(self, coefficients: Vector) -> float:
+        return self._question.family.loss(self._held_out, coefficients)
+
+    @property
+    def _question(self) -> GramQuestion:
+        return self.federation.question
+
+    @cached_property
+    def _own(self) -> Statistic:
+        return self._question.of(self.federation.own)
+
+    @cached_property
+    def _held_out(self) -> Statistic:
+        return self._question.of(self.federation.test)
+
+    @cached_property
+    def _pooled(self) -> Statistic:
+        """All records in one place, which no real federation has."""
+        return Statistic.total([self._own, *(self._question.of(table) for table in self.federation.sources.values())])

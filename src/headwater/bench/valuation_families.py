@@ -183,23 +183,23 @@ def _desynpuf(rng: np.random.Generator, data: Path | None) -> Pools:
     return _grouped(rng, _desynpuf_records(data / "desynpuf"), "state", form)
 
 
-@lru_cache(maxsize=1)
-def region_records() -> pd.DataFrame:
-    """Return made-up stays of the simulated region with their ``hospital``; label: log of cost."""
-    region = Region(hospitals=40, months=3, stays=24_000, seed=20260606, dirt=False)
+@lru_cache(maxsize=2)
+def region_records(*, hospitals: int = 40, stays: int = 24_000) -> pd.DataFrame:
+    """Return made-up stays of a simulated region's good hospitals, with their ``hospital``; label: log of cost."""
+    region = Region(hospitals=hospitals, months=3, stays=stays, seed=20260606, dirt=False)
     letters = np.asarray([code[:1] for code in diseases().code])
     parts = []
     for hospital in roster(region):
         if any(hospital.regime(month) != "good" for month in range(region.months)):
             continue
         for place in (place for month in range(region.months) for place in blocks(region, hospital, month)):
-            stays = draw(place)
+            drawn = draw(place)
             columns: dict[str, object] = {"hospital": str(hospital.number), "level": float(hospital.level)}
-            columns |= {"age": stays.age.astype(np.float64), "log_days": np.log1p(stays.days.astype(np.float64))}
-            columns |= {"others": (stays.others >= 0).sum(axis=1).astype(np.float64)}
-            columns |= {"operations": (stays.operations >= 0).sum(axis=1).astype(np.float64)}
-            columns |= {"emergency": stays.emergency.astype(np.float64), "male": stays.male.astype(np.float64)}
-            columns |= {"chapter": letters[stays.recorded], _LABEL: np.log(costs(place, stays))}
+            columns |= {"age": drawn.age.astype(np.float64), "log_days": np.log1p(drawn.days.astype(np.float64))}
+            columns |= {"others": (drawn.others >= 0).sum(axis=1).astype(np.float64)}
+            columns |= {"operations": (drawn.operations >= 0).sum(axis=1).astype(np.float64)}
+            columns |= {"emergency": drawn.emergency.astype(np.float64), "male": drawn.male.astype(np.float64)}
+            columns |= {"chapter": letters[drawn.recorded], _LABEL: np.log(costs(place, drawn))}
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts)
 
