@@ -2,12 +2,13 @@
 
 from headwater.aggregation.grouping import Group, Grouping, group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
-from headwater.aggregation.tiers import Aggregation, Part, aggregate
+from headwater.aggregation.tiers import Aggregation, Fold, Part, aggregate
 from headwater.aggregation.topology import Tier, Tree
 
 __all__ = [
     "Aggregation",
     "CLEAR",
+    "Fold",
     "Group",
     "Grouping",
     "MASKED",

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation.transport import SourceFault
 from headwater.registry import Registry
 from headwater.security.desk import SEAL_BYTES
 from headwater.security.identity import Entropy, Identity
@@ -16,7 +17,19 @@ from headwater.security.packing import packed_bytes
 from headwater.security.pact import Pact, Span
 from headwater.types import Fixed
 
-__all__ = ["Member", "PROTECTIONS", "Played", "Protection", "Server", "Session", "Values", "play", "require_group"]
+__all__ = [
+    "Carry",
+    "Member",
+    "PROTECTIONS",
+    "Played",
+    "Protection",
+    "Server",
+    "Session",
+    "Values",
+    "play",
+    "require_group",
+    "straight",
+]
 
 Values: TypeAlias = Callable[[], Fixed]
 """How to get the vector: called once, in the phase that needs it."""
@@ -119,26 +132,73 @@ PROTECTIONS: Registry[Protection] = Registry("protection")
 """Protections by the stem of their file."""
 
 
+Carry: TypeAlias = Callable[[str, Member, bytes, Values], bytes]
+"""How a member, by name, is told and its answer comes back; who cannot be reached raises a ``SourceFault``."""
+
+
+def straight(name: str, member: Member, told: bytes, values: Values) -> bytes:
+    """Carry as within one process: everybody is reached."""
+    return member.answer(told, values)
+
+
 @dataclass(frozen=True)
 class Played:
-    """What a round gave: the sum, and by member the bytes that it sent and that it was told."""
+    """What a round gave.
 
-    total: Fixed
+    Parameters
+    ----------
+    total : the sum of the survivors' vectors; None of a round that ended, which reveals nothing
+    survivors : whose vectors are in the sum
+    lost : by member whose vector is not in a sum, why
+    sent, told : by member, the bytes that it sent and that it was told
+    """
+
+    total: Fixed | None
+    survivors: tuple[str, ...]
+    lost: Mapping[str, HeadwaterError]
     sent: Mapping[str, int]
     told: Mapping[str, int]
 
 
-def play(session: Session, values: Mapping[str, Values]) -> Played:
-    """Carry all messages of a round in which nobody is lost."""
+def play(session: Session, values: Mapping[str, Values], *, carry: Carry = straight) -> Played:
+    """Carry all messages of a round. Whoever cannot be reached once is lost from then on.
+
+    With too many lost the round ends as the server refuses to close a phase; what a member or the server refuses of
+    another's words is no loss, and passes through.
+
+    Parameters
+    ----------
+    values : how to get each member's vector; whoever has none is lost from the beginning
+    """
     sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
-    while (total := session.server.total) is None:
+    faults: dict[str, HeadwaterError] = {name: _silent(name) for name in session.members if name not in values}
+    while session.server.total is None:
         for name, words in session.server.told().items():
-            message = session.members[name].answer(words, values[name])
+            if name in faults:
+                continue
+            told[name] += len(words)
+            try:
+                message = carry(name, session.members[name], words, values[name])
+            except SourceFault as fault:
+                faults[name] = fault
+                continue
             session.server.take(name, message)
             sent[name] += len(message)
-            told[name] += len(words)
-        session.server.close()
-    return Played(total, sent, told)
+        try:
+            session.server.close()
+        except Refusal as end:
+            return Played(None, (), {name: faults.get(name, end) for name in session.members}, sent, told)
+    survivors = session.server.survivors
+    lost = {name: fault for name, fault in faults.items() if name not in survivors}
+    return Played(session.server.total, survivors, lost, sent, told)
+
+
+def _silent(name: str) -> SourceFault:
+    return SourceFault(
+        "E-MEMBER-SILENT",
+        Message(f"成员“{name}”没有可汇总的内容。", f"The member {name!r} has nothing to say."),
+        Message("请核查它以下的来源。", "Examine the sources below it."),
+    )
 
 
 def require_group(group: Iterable[str], minimum: int) -> tuple[str, ...]:
