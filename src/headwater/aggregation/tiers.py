@@ -18,7 +18,7 @@ from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.protection import Values, straight
 from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
-from headwater.types import Fixed, SourceId
+from headwater.types import SourceId
 
 __all__ = ["Aggregation", "Fold", "Part", "aggregate"]
 
@@ -209,7 +209,7 @@ def _nothing(causes: Sequence[HeadwaterError]) -> Refusal:
     last = causes[-1].reason if causes else Message("没有成员。", "There are no members.")
     return Refusal(
         "E-TIER-EMPTY",
-        Message(f"没有任何来源进入合计；最后一个原因：{last.zh}", f"No source is in the sum. The last cause: {last.en}"),
+        Message(f"没有任何来源进入合计；最后的原因：{last.zh}", f"No source is in the sum. The last cause: {last.en}"),
         Message("请与在场成员重新开始，用新的轮次编号。", "Start anew with the members present, under a new round id."),
     )
 
