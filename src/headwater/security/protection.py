@@ -163,8 +163,8 @@ class Played:
 def play(session: Session, values: Mapping[str, Values], *, carry: Carry = straight) -> Played:
     """Carry all messages of a round. Whoever cannot be reached once is lost from then on.
 
-    With too many lost the round ends as the server refuses to close a phase; what a member or the server refuses of
-    another's words is no loss, and passes through.
+    So is a member of whom the server refuses an answer. With too many lost the round ends as the server refuses to
+    close a phase. What a member itself refuses, its own values or the server's words, is no loss, and passes through.
 
     Parameters
     ----------
@@ -182,8 +182,11 @@ def play(session: Session, values: Mapping[str, Values], *, carry: Carry = strai
             except SourceFault as fault:
                 faults[name] = fault
                 continue
-            session.server.take(name, message)
             sent[name] += len(message)
+            try:
+                session.server.take(name, message)
+            except Refusal as refusal:
+                faults[name] = refusal
         try:
             session.server.close()
         except Refusal as end:
