@@ -172,7 +172,7 @@ def play(session: Session, values: Mapping[str, Values], *, carry: Carry = strai
     """
     sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
     faults: dict[str, HeadwaterError] = {name: _silent(name) for name in session.members if name not in values}
-    while session.server.total is None:
+    while (total := session.server.total) is None:
         for name, words in session.server.told().items():
             if name in faults:
                 continue
@@ -193,7 +193,7 @@ def play(session: Session, values: Mapping[str, Values], *, carry: Carry = strai
             return Played(None, (), {name: faults.get(name, end) for name in session.members}, sent, told)
     survivors = session.server.survivors
     lost = {name: fault for name, fault in faults.items() if name not in survivors}
-    return Played(session.server.total, survivors, lost, sent, told)
+    return Played(total, survivors, lost, sent, told)
 
 
 def _silent(name: str) -> SourceFault:
