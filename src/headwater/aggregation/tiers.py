@@ -15,6 +15,7 @@ from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.security import PROTECTIONS, Carry, Entropy, Played, Span, play
 from headwater.security.events import Event, NonPrivate
 from headwater.security.gaussian_noise import GaussianNoise
+from headwater.security.pact import Pact
 from headwater.security.protection import Values, straight
 from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
@@ -61,6 +62,7 @@ class Aggregation:
     parts : by strand; those without noise are the same bits whatever the tree and the protections
     bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vectors, signatures
     bytes_told : bytes that each was told on its way
+    pacts : what every group agreed on, with the public keys of its members, in the order of the groups
     events : by source in the parts, the noise that was added last; shares by the number of survivors
     lost : by source in no part, why
     """
@@ -68,6 +70,7 @@ class Aggregation:
     parts: Mapping[str, Part]
     bytes_sent: Mapping[str, int]
     bytes_told: Mapping[str, int]
+    pacts: tuple[Pact, ...]
     events: Mapping[SourceId, Event]
     lost: Mapping[SourceId, HeadwaterError]
 
@@ -97,6 +100,7 @@ class Fold:
     _spoken: dict[tuple[str, str], Part] = field(default_factory=dict, init=False)
     _sent: Counter[str] = field(default_factory=Counter, init=False)
     _told: Counter[str] = field(default_factory=Counter, init=False)
+    _pacts: list[Pact] = field(default_factory=list, init=False)
     _events: dict[SourceId, Event] = field(default_factory=dict, init=False)
     _lost: dict[SourceId, HeadwaterError] = field(default_factory=dict, init=False)
 
@@ -113,7 +117,7 @@ class Fold:
         if not parts:
             raise _nothing(list(self._lost.values()))
         events = {source: event for source, event in self._events.items() if source not in self._lost}
-        return Aggregation(parts, self._sent, self._told, events, self._lost)
+        return Aggregation(parts, self._sent, self._told, tuple(self._pacts), events, self._lost)
 
     def _play(self, group: Group) -> None:
         """Play one group: every member adds its noise and protects its vector, the tier adds what arrives."""
@@ -128,6 +132,7 @@ class Fold:
         session = PROTECTIONS[group.protection].open(
             group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=_bounds(parts)
         )
+        self._pacts.append(session.pact)
         played = play(session, vectors, carry=self.carry)
         self._sent.update(played.sent)
         self._told.update(played.told)

@@ -154,7 +154,7 @@ class Root:
         opened = protection.open(vectors, round_id="root", length=length, entropy=secrets.token_bytes, span=span)
         timed = _Timed(opened.server)
         values = {name: (lambda v=vector: v) for name, vector in vectors.items()}
-        played = play(Session(timed, opened.members), values, carry=losing(lost))
+        played = play(Session(timed, opened.members, opened.pact), values, carry=losing(lost))
         return Root(played, tuple(timed.cpu_seconds[:-1]), timed.closing, sum(played.sent.values()) / 1e6)
 
     def numbers(self, name: str) -> dict[str, float]:
