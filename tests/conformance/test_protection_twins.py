@@ -99,6 +99,11 @@ class _AsksForNoSignature(_Side):
             self.inner.take(sender, message)
 
 
+class _AnyPact(_Twin):
+    def require(self, pact):
+        """Refuse nothing."""
+
+
 class _Cuts(_Side):
     def answer(self, told, values):
         return self.inner.answer(told, lambda: values()[: self.inner._pact.length])
@@ -155,6 +160,7 @@ TWINS = {
     "check_lost_members_leave_the_survivors_sum": _Twin(_KeepsMasksOfTheLost),
     "check_few_survivors_reveal_nothing": _Twin(_NeedsNobody, _NeedsNobody),
     "check_stranger_refused": _Twin(_AsksForNoSignature),
+    "check_other_pact_refused": _AnyPact(),
     "check_lengths_must_agree": _Twin(member=_Cuts),
     "check_small_group_refused": _AnySize(),
     "check_overflow_refused": _Twin(member=_Clips),
@@ -174,7 +180,7 @@ def test_the_check_catches_its_twin(check):
 
 def test_a_twin_for_every_check():
     assert set(TWINS) == {check.__name__ for check in PROTECTION_SUITE.checks}
-    assert len(TWINS) == 17
+    assert len(TWINS) == 18
 
 
 @pytest.mark.parametrize("sound", [_Twin(), CLEAR, MASKED, CKKS], ids=["twin", "clear", "masked", "ckks"])

@@ -8,23 +8,23 @@ additions only; sums are exact to the bit (:mod:`headwater.security.limbs`).
 Encryption draws from SEAL's own generator, seeded by the operating system, not from the entropy passed in.
 """
 
-import hashlib
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import tenseal as ts
 
 from headwater.errors import Message, Refusal
-from headwater.security.desk import SEAL_BYTES, Desk, Occasion, sealed
-from headwater.security.identity import Entropy, Identity, framed, unframed
+from headwater.security.desk import SEAL_BYTES
+from headwater.security.identity import Entropy, Identity, digest_of, framed, unframed
 from headwater.security.limbs import DEGREE, Limbs
-from headwater.security.pact import Pact
-from headwater.security.protection import PROTECTIONS, Protection, Values, require_group
-from headwater.security.refusals import aborted, foreign, late, odd
+from headwater.security.pact import KeyOf, Pact
+from headwater.security.protection import PROTECTIONS, Protection, other_holder
+from headwater.security.refusals import aborted
+from headwater.security.single import SingleMember, SingleServer
 from headwater.types import Fixed, Vector
 
 __all__ = ["CKKS", "Ckks", "ElsewhereHolder", "Holder", "KeyHolder"]
@@ -32,12 +32,18 @@ __all__ = ["CKKS", "Ckks", "ElsewhereHolder", "Holder", "KeyHolder"]
 _SLOTS = DEGREE // 2
 _MODULI = [50, 40]
 _FEWEST = 3
+_DIGEST = 32
 _LARGEST_PART = 2 * DEGREE * 8 + 512
 """Bytes of two polynomials of 64-bit coefficients, with headers; what is packed is smaller."""
 
 
 class Holder(Protocol):
-    """Who holds the secret key. Its public key is registered like a source's, and stands in every signature."""
+    """Who holds the secret key. Name and public key are registered like a source's, and stand in every pact."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in pacts."""
+        ...
 
     @property
     def public(self) -> bytes:
@@ -45,23 +51,30 @@ class Holder(Protocol):
         ...
 
     def opened(self, pact: Pact, summed: bytes, members: int) -> Fixed:
-        """Return the sum of so many members' vectors; of fewer than three it is refused."""
+        """Return the sum of so many members' vectors, one sum a pact; of fewer than three it is refused."""
         ...
 
 
 @dataclass(frozen=True)
 class ElsewhereHolder:
-    """A holder on another node: its registered public key, and how to ask it."""
+    """A holder on another node: its registered name and public key, and how to ask it."""
 
+    name: str
     public: bytes
     opened: Callable[[Pact, bytes, int], Fixed]
 
 
 class KeyHolder:
-    """A holder in this process; its key is made when it is first needed."""
+    """A holder in this process; its key is made when it is first needed.
 
-    def __init__(self, state: bytes = b"") -> None:
-        self._state = state
+    It opens one sum a pact, and the same again; its state says which. A tier that could have two opened, one with a
+    member and one without, would read that member's vector.
+    """
+
+    def __init__(self, name: str, state: bytes = b"") -> None:
+        self.name = name
+        self._key, *opened = unframed(state) or [b""]
+        self._opened = {entry[:_DIGEST]: entry[_DIGEST:] for entry in opened}
 
     @cached_property
     def public(self) -> bytes:
@@ -69,8 +82,9 @@ class KeyHolder:
         return bytes(self._context.serialize(True, False, False, False))
 
     def to_bytes(self) -> bytes:
-        """Return the key, its secret included."""
-        return bytes(self._context.serialize(True, True, False, False))
+        """Return the key, its secret included, and what was opened."""
+        key = bytes(self._context.serialize(True, True, False, False))
+        return framed(key, *(pact + asked for pact, asked in self._opened.items()))
 
     def opened(self, pact: Pact, summed: bytes, members: int) -> Fixed:
         """Return the sum of so many members' vectors.
@@ -78,100 +92,67 @@ class KeyHolder:
         Raises
         ------
         Refusal
-            ``E-ROUND-ABORT`` for fewer than three members or more than the pact has, ``E-CKKS-CIPHERTEXT`` for what is
-            no ciphertext, ``E-LIMBS-INEXACT`` when it holds no sum of whole numbers
+            ``E-PACT-HOLDER`` for a pact that does not name this holder and its key, ``E-ROUND-ABORT`` for fewer than
+            three members or more than the pact has, ``E-CKKS-TWICE`` for a second sum of one pact,
+            ``E-CKKS-CIPHERTEXT`` for what is no ciphertext, ``E-LIMBS-INEXACT`` when it holds no sum of whole numbers
         """
+        if pact.holder != (own := KeyOf.of(self.name, self.public)):
+            raise other_holder(pact.holder, own)
         if not _FEWEST <= members <= len(pact.group):
             raise aborted(members, _FEWEST)
-        limbs = Limbs.of(pact)
-        slots = [number for part in _parts(self._context, pact, summed) for number in part.decrypt()]
+        limbs, parts = Limbs.of(pact), _parts(self._context, pact, summed)
+        asked = digest_of([summed, members.to_bytes(8, "big")])
+        if self._opened.setdefault(pact.digest, asked) != asked:
+            raise _twice(pact)
+        slots = [number for part in parts for number in part.decrypt()]
         return pact.span.lowered(limbs.joined(np.asarray(slots, dtype=np.float64), members, pact.length), members)
 
     @cached_property
     def _context(self) -> Any:
-        if self._state:
-            return ts.context_from(self._state, 1)
+        if self._key:
+            return ts.context_from(self._key, 1)
         return ts.context(ts.SCHEME_TYPE.CKKS, DEGREE, coeff_mod_bit_sizes=_MODULI, n_threads=1)
 
 
-class _Member:
-    def __init__(self, occasion: Occasion, name: str, identity: Identity, public: Any, state: bytes) -> None:
-        if occasion.pact.keys.get(name) != identity.public:
-            raise foreign(name)
-        self._occasion, self._name, self._identity = occasion, name, identity
-        self._public, self._answer = public, state
+@dataclass(frozen=True)
+class _Encrypted:
+    """Vectors under a holder's key."""
 
-    def answer(self, told: bytes, values: Values) -> bytes:
-        """Return the encrypted values, signed."""
-        if not self._answer:
-            body = _encrypted(self._public, self._occasion.pact, self._occasion.pact.lifted(self._name, values()))
-            self._answer = sealed(self._occasion, self._name, self._identity, body)
-        return self._answer
+    pact: Pact
+    holder: Holder
+    public: Any
 
-    def to_bytes(self) -> bytes:
-        """Return the answer, if there was one."""
-        return self._answer
+    def written(self, lifted: Fixed) -> bytes:
+        """Return a member's vector as it travels."""
+        limbs = Limbs.of(self.pact)
+        return self.kept([ts.ckks_vector(self.public, part, limbs.scale) for part in _pieces(limbs.cut(lifted))])
 
-
-class _Server:
-    def __init__(self, occasion: Occasion, holder: Holder, public: Any, state: bytes) -> None:
-        desk, names, summed, total, closed = unframed(state) if state else (b"",) * 5
-        self._occasion, self._pact, self._holder, self._public = occasion, occasion.pact, holder, public
-        self._desk, self._heard = Desk.from_bytes(desk), [name.decode() for name in unframed(names)]
-        self._sum = list(_parts(public, self._pact, summed)) if summed else []
-        self._total = np.frombuffer(total, dtype="<u8").astype(np.uint64) if total else None
-        self._closed = bool(closed)
-
-    def told(self) -> dict[str, bytes]:
-        """Ask everybody."""
-        return {} if self._closed else dict.fromkeys(self._pact.group, b"\0")
-
-    def take(self, sender: str, message: bytes) -> None:
-        """Add the sender's vector, once."""
-        parts: list[Any] = []
-        body = self._desk.take([self._occasion], sender, message, partial(self._form, sender, parts))
-        if body is None:
-            return
-        self._sum = [one + other for one, other in zip(self._sum, parts, strict=True)] if self._sum else parts
-        self._heard.append(sender)
-
-    def close(self) -> None:
-        """Have the holder open the sum; with fewer than three it is not asked, and the round ends."""
-        if self._closed:
-            return
-        if len(self._heard) < _FEWEST:
-            self._closed = True
-            raise aborted(len(self._heard), _FEWEST)
-        self._total = self._holder.opened(self._pact, _written(self._sum), len(self._heard))
-        self._closed = True
-
-    @property
-    def total(self) -> Fixed | None:
-        """The sum of those heard, once the holder has opened it."""
-        return self._total
-
-    @property
-    def survivors(self) -> tuple[str, ...]:
-        """Those who were heard."""
-        return tuple(sorted(self._heard))
-
-    def to_bytes(self) -> bytes:
-        """Return what was heard: traces, names, the sum under encryption."""
-        names = framed(*(name.encode() for name in self._heard))
-        total = b"" if self._total is None else self._total.astype("<u8").tobytes()
-        return framed(self._desk.to_bytes(), names, _written(self._sum), total, b"\1" * self._closed)
-
-    def _form(self, sender: str, parts: list[Any], body: bytes) -> None:
-        if self._closed:
-            raise late(sender)
+    def read(self, body: bytes) -> list[Any]:
+        """See ``Travel``."""
         try:
-            parts.extend(_parts(self._public, self._pact, body))
+            return _parts(self.public, self.pact, body)
         except Refusal as refusal:
-            raise odd(sender) from refusal
+            raise ValueError("no ciphertexts of this pact") from refusal
+
+    def added(self, one: list[Any], other: list[Any]) -> list[Any]:
+        """See ``Travel``."""
+        return [left + right for left, right in zip(one, other, strict=True)]
+
+    def kept(self, summed: list[Any]) -> bytes:
+        """See ``Travel``."""
+        return framed(*(part.serialize() for part in summed))
+
+    def restored(self, kept: bytes) -> list[Any]:
+        """See ``Travel``."""
+        return _parts(self.public, self.pact, kept)
+
+    def opened(self, summed: list[Any], members: int) -> Fixed:
+        """Have the holder open it."""
+        return self.holder.opened(self.pact, self.kept(summed), members)
 
 
 class Ckks(Protection):
-    """Vectors travel encrypted to a holder's key.
+    """Vectors travel encrypted to a holder's key, which the pact names.
 
     Parameters
     ----------
@@ -186,22 +167,29 @@ class Ckks(Protection):
     def __init__(self, holder: Holder) -> None:
         self.holder = holder
 
-    def server(self, pact: Pact, *, state: bytes = b"") -> _Server:
-        """Return the server; it has the public key alone."""
-        require_group(pact.group, self.minimum)
-        return _Server(self._occasion(pact), self.holder, self._public, state)
+    @property
+    def key_of(self) -> KeyOf:
+        """The holder and its key, as they must stand in every pact."""
+        return KeyOf.of(self.holder.name, self.holder.public)
 
-    def member(self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> _Member:
+    def server(self, pact: Pact, *, state: bytes = b"") -> SingleServer[list[Any]]:
+        """Return the server; it has the public key alone."""
+        self.require(pact)
+        return SingleServer(pact, self._travel(pact), fewest=_FEWEST, state=state)
+
+    def member(
+        self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
+    ) -> SingleMember:
         """Return the member; ``entropy`` is not used, see above."""
-        require_group(pact.group, self.minimum)
-        return _Member(self._occasion(pact), name, identity, self._public, state)
+        self.require(pact)
+        return SingleMember(pact, name, identity, self._travel(pact).written, state)
 
     def most_bytes(self, pact: Pact) -> int:
         """Return the most bytes of a message with a vector."""
         return SEAL_BYTES + _count(pact) * (8 + _LARGEST_PART)
 
-    def _occasion(self, pact: Pact) -> Occasion:
-        return Occasion(pact, 0, hashlib.sha256(self.holder.public).digest())
+    def _travel(self, pact: Pact) -> _Encrypted:
+        return _Encrypted(pact, self.holder, self._public)
 
     @cached_property
     def _public(self) -> Any:
@@ -214,12 +202,6 @@ class Ckks(Protection):
         return context
 
 
-def _encrypted(public: Any, pact: Pact, lifted: Fixed) -> bytes:
-    limbs = Limbs.of(pact)
-    slots = limbs.cut(lifted)
-    return _written([ts.ckks_vector(public, part, limbs.scale) for part in _pieces(slots)])
-
-
 def _pieces(slots: Vector) -> Iterator[list[float]]:
     # Longer vectors would be cut by TenSEAL itself, which then prints a warning for each.
     for start in range(0, len(slots), _SLOTS):
@@ -230,11 +212,7 @@ def _count(pact: Pact) -> int:
     return -(-Limbs.of(pact).slots(pact.length) // _SLOTS)
 
 
-def _written(parts: Sequence[Any]) -> bytes:
-    return framed(*(part.serialize() for part in parts))
-
-
-def _parts(context: Any, pact: Pact, data: bytes) -> Iterator[Any]:
+def _parts(context: Any, pact: Pact, data: bytes) -> list[Any]:
     """Read ciphertexts from outside: what is not of just the form that this pact has is refused."""
     limbs = Limbs.of(pact)
     slots, count = limbs.slots(pact.length), _count(pact)
@@ -242,8 +220,9 @@ def _parts(context: Any, pact: Pact, data: bytes) -> Iterator[Any]:
         bodies = unframed(data)
         if len(bodies) != count or max(map(len, bodies), default=0) > _LARGEST_PART:
             raise ValueError("another number of ciphertexts, or too long")
-        for place, body in enumerate(bodies):
-            yield _read(context, body, min(_SLOTS, slots - place * _SLOTS), limbs.scale)
+        return [
+            _read(context, body, min(_SLOTS, slots - place * _SLOTS), limbs.scale) for place, body in enumerate(bodies)
+        ]
     except (ValueError, RuntimeError, struct.error) as error:
         raise Refusal(
             "E-CKKS-CIPHERTEXT",
@@ -269,6 +248,17 @@ def _bad_key() -> Refusal:
     )
 
 
-CKKS = Ckks(KeyHolder())
+def _twice(pact: Pact) -> Refusal:
+    return Refusal(
+        "E-CKKS-TWICE",
+        Message(
+            f"轮次“{pact.round_id}”已解开过另一个和；两个和之差会泄露成员的向量。",
+            f"Another sum of the round {pact.round_id!r} was opened: the difference of two would tell a vector.",
+        ),
+        Message("请以新的轮次重新开始，并核查求和方。", "Start a new round, and examine who adds."),
+    )
+
+
+CKKS = Ckks(KeyHolder("this process"))
 """Under a key of this process: for trees that are folded in one process."""
 PROTECTIONS.register("ckks")(CKKS)

@@ -1,19 +1,20 @@
 """What every protection must do: give the exact sum of the survivors, show no more than it says, or refuse."""
 
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from headwater.checks.suite import Suite, refused, require
 from headwater.errors import Refusal
-from headwater.security import Entropy, Identity, Member, Pact, Protection, Server, Span
+from headwater.security import Entropy, Identity, KeyOf, Member, Pact, Protection, Server, Span
 from headwater.types import Fixed
 
 __all__ = ["PROTECTION_SUITE", "seeded_entropy"]
 
 _SEED = 11
-_LENGTH = 257
+_LENGTH = 513
 _GROUP = ("h01", "h02", "h03", "h04", "h05", "h06")
 _MOST_PHASES = 9
 _SHORT = Span(-700, 700)
@@ -47,11 +48,21 @@ class _Round:
     said: list[dict[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.protection.key_of is not None:
+            # Whoever holds a key opens one sum a pact, and outlives many checks.
+            self.round_id += secrets.token_hex(8)
         self.entropy = seeded_entropy(self.seed)
         standing = seeded_entropy(_SEED)
         self.identities = {name: Identity(standing(32)) for name in _GROUP}
         publics = {name: identity.public for name, identity in self.identities.items()}
-        self.pact = Pact.of(self.protection.name, publics, round_id=self.round_id, length=_LENGTH, span=self.span)
+        self.pact = Pact.of(
+            self.protection.name,
+            publics,
+            round_id=self.round_id,
+            length=_LENGTH,
+            span=self.span,
+            holder=self.protection.key_of,
+        )
         self.server: Server = self.protection.server(self.pact)
         self.members: dict[str, Member] = {name: self.member(name) for name in _GROUP}
 
@@ -190,6 +201,18 @@ def check_stranger_refused(protection: Protection) -> None:
         refused(lambda n=name: protection.member(playing.pact, n, identity, playing.entropy), "E-GROUP-MEMBER")  # type: ignore[misc]
 
 
+def check_other_pact_refused(protection: Protection) -> None:
+    """Require that both sides refuse a pact of another protection, or that names another holder of the key."""
+    playing = _Round(protection)
+    other = KeyOf.of("somebody else", b"key")
+    wrong = [(replace(playing.pact, protection="another"), "E-PACT-PROTECTION")]
+    wrong += [(replace(playing.pact, holder=named), "E-PACT-HOLDER") for named in {None, other} - {protection.key_of}]
+    for pact, code in wrong:
+        identity = playing.identities["h01"]
+        refused(lambda p=pact: protection.server(p), code)  # type: ignore[misc]
+        refused(lambda p=pact, i=identity: protection.member(p, "h01", i, playing.entropy), code)  # type: ignore[misc]
+
+
 def check_lengths_must_agree(protection: Protection) -> None:
     """Require that a vector of another length than agreed is refused by its own member."""
     long = np.zeros(_LENGTH + 1, dtype=np.uint64)
@@ -318,6 +341,7 @@ PROTECTION_SUITE: Suite[Protection] = Suite(
         check_lost_members_leave_the_survivors_sum,
         check_few_survivors_reveal_nothing,
         check_stranger_refused,
+        check_other_pact_refused,
         check_lengths_must_agree,
         check_small_group_refused,
         check_overflow_refused,

@@ -3,7 +3,7 @@
 from headwater.security.clear import CLEAR
 from headwater.security.identity import Entropy, Identity
 from headwater.security.masked import MASKED
-from headwater.security.pact import Pact, Span
+from headwater.security.pact import KeyOf, Pact, Span
 from headwater.security.protection import PROTECTIONS, Carry, Member, Played, Protection, Server, Session, play
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Carry",
     "Entropy",
     "Identity",
+    "KeyOf",
     "MASKED",
     "Member",
     "PROTECTIONS",

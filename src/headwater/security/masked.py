@@ -9,8 +9,8 @@ The sum equals the clear sum of the survivors bit for bit, or the round ends and
 
 Source: Bonawitz et al. 2017, Practical secure aggregation for privacy-preserving machine learning; Bell et al. 2020 for
 the sparse graph. Different here: rings by proven range, packed to the bit; one signed list of survivors before anything
-is opened; opened secrets are held against what their owners bound themselves to, so a wrong share ends the round and
-cannot spoil the sum. A colluder can end a round; it cannot make it wrong, except by its own vector within the span.
+is opened; a secret is opened by the keys of boxes that its owner signed, so whoever lies about it is named, with proof,
+and cannot spoil the sum: a holder that gives a wrong key is left out, an owner that dealt wrong shares ends the round.
 """
 
 from typing import ClassVar, Literal
@@ -19,7 +19,7 @@ from headwater.security.identity import Entropy, Identity
 from headwater.security.masking.member import MaskedMember
 from headwater.security.masking.server import MaskedServer
 from headwater.security.pact import Pact
-from headwater.security.protection import PROTECTIONS, Protection, require_group
+from headwater.security.protection import PROTECTIONS, Protection
 
 __all__ = ["MASKED", "Masked"]
 
@@ -33,15 +33,15 @@ class Masked(Protection):
     bears_shares: ClassVar[bool] = True
 
     def server(self, pact: Pact, *, state: bytes = b"") -> MaskedServer:
-        """Return the server; a pact of fewer members than the minimum is refused."""
-        require_group(pact.group, self.minimum)
+        """Return the server; see ``require``."""
+        self.require(pact)
         return MaskedServer(pact, state)
 
     def member(
         self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b""
     ) -> MaskedMember:
-        """Return the member; a pact of fewer members than the minimum is refused."""
-        require_group(pact.group, self.minimum)
+        """Return the member; see ``require``."""
+        self.require(pact)
         return MaskedMember(pact, name, identity, entropy, state)
 
 

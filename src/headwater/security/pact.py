@@ -1,5 +1,6 @@
 """What all members of a round agree on before anything is said: who adds what, and between which bounds."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from headwater.errors import Message, Refusal
-from headwater.security.identity import digest_of
+from headwater.security.identity import digest_of, framed
 from headwater.security.refusals import odd
 from headwater.types import Fixed
 
-__all__ = ["Pact", "Span"]
+__all__ = ["KeyOf", "Pact", "Span"]
 
 _SIGNED = 1 << 63
 
@@ -63,6 +64,25 @@ class Span:
 
 
 @dataclass(frozen=True)
+class KeyOf:
+    """Whose key a sum is encrypted to.
+
+    Parameters
+    ----------
+    name : of the holder; not the tier that adds
+    digest : SHA-256 of its public key
+    """
+
+    name: str
+    digest: bytes
+
+    @staticmethod
+    def of(name: str, public: bytes) -> "KeyOf":
+        """Return it for a public key."""
+        return KeyOf(name, hashlib.sha256(public).digest())
+
+
+@dataclass(frozen=True)
 class Pact:
     """One round of one group. Its digest stands in every signature, so no message fits any other pact.
 
@@ -73,6 +93,7 @@ class Pact:
     identities : (name, Ed25519 public key) of every member, sorted by name
     length : values in every member's vector
     span : bounds of every value
+    holder : to whose key the sum is encrypted; None where to nobody's
     """
 
     round_id: str
@@ -80,10 +101,17 @@ class Pact:
     identities: tuple[tuple[str, bytes], ...]
     length: int
     span: Span
+    holder: KeyOf | None = None
 
     @staticmethod
     def of(
-        protection: str, identities: Mapping[str, bytes], *, round_id: str, length: int, span: Span | None = None
+        protection: str,
+        identities: Mapping[str, bytes],
+        *,
+        round_id: str,
+        length: int,
+        span: Span | None = None,
+        holder: KeyOf | None = None,
     ) -> "Pact":
         """Return the pact; without a span the widest is taken. A span whose sums could leave 64 bits is refused."""
         chosen = span or Span.widest(len(identities))
@@ -97,7 +125,7 @@ class Pact:
                 ),
                 Message("请缩小范围。", "Narrow the range."),
             )
-        return Pact(round_id, protection, tuple(sorted(identities.items())), length, chosen)
+        return Pact(round_id, protection, tuple(sorted(identities.items())), length, chosen, holder)
 
     @cached_property
     def group(self) -> tuple[str, ...]:
@@ -120,7 +148,8 @@ class Pact:
         numbers = (str(self.length), str(self.span.low), str(self.span.high))
         members = [part for name, key in self.identities for part in (name.encode(), key)]
         head = [text.encode() for text in (self.round_id, self.protection, *numbers)]
-        return digest_of([*head, *members])
+        holder = framed(self.holder.name.encode(), self.holder.digest) if self.holder else b""
+        return digest_of([*head, holder, *members])
 
     def lifted(self, name: str, values: Fixed) -> Fixed:
         """Return a member's values as they are added, none negative; a wrong length or range is refused."""

@@ -14,7 +14,8 @@ from headwater.registry import Registry
 from headwater.security.desk import SEAL_BYTES
 from headwater.security.identity import Entropy, Identity
 from headwater.security.packing import packed_bytes
-from headwater.security.pact import Pact, Span
+from headwater.security.pact import KeyOf, Pact, Span
+from headwater.security.refusals import ENDS
 from headwater.types import Fixed
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Server",
     "Session",
     "Values",
+    "other_holder",
     "play",
     "require_group",
     "straight",
@@ -105,6 +107,11 @@ class Protection(Protocol):
     bears_shares: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
 
+    @property
+    def key_of(self) -> KeyOf | None:
+        """Whose key sums are encrypted to, as it must stand in a pact; None where there is no such key."""
+        return None
+
     def server(self, pact: Pact, *, state: bytes = b"") -> Server:
         """Return the server, at the beginning or at the state that ``to_bytes`` gave."""
         ...
@@ -112,6 +119,21 @@ class Protection(Protocol):
     def member(self, pact: Pact, name: str, identity: Identity, entropy: Entropy, *, state: bytes = b"") -> Member:
         """Return the member, at the beginning or at the state that ``to_bytes`` gave."""
         ...
+
+    def require(self, pact: Pact) -> None:
+        """Refuse a pact that is not for this protection.
+
+        Raises
+        ------
+        Refusal
+            ``E-PACT-PROTECTION`` for one of another protection, ``E-PACT-HOLDER`` for one that names another holder,
+            another key of it, none where there must be one, or one where there is none; ``E-GROUP-SMALL``
+        """
+        if pact.protection != self.name:
+            raise _other_protection(pact.protection, self.name)
+        if pact.holder != self.key_of:
+            raise other_holder(pact.holder, self.key_of)
+        require_group(pact.group, self.minimum)
 
     def most_bytes(self, pact: Pact) -> int:
         """Return the most bytes of a message with a vector: the bits of the sum, and a signature."""
@@ -124,7 +146,7 @@ class Protection(Protocol):
         names = require_group(group, self.minimum)
         identities = {name: Identity(entropy(32)) for name in names}
         publics = {name: identity.public for name, identity in identities.items()}
-        pact = Pact.of(self.name, publics, round_id=round_id, length=length, span=span)
+        pact = Pact.of(self.name, publics, round_id=round_id, length=length, span=span, holder=self.key_of)
         members = {name: self.member(pact, name, identities[name], entropy) for name in names}
         return Session(self.server(pact), members, pact)
 
@@ -181,20 +203,29 @@ def play(session: Session, values: Mapping[str, Values], *, carry: Carry = strai
             try:
                 message = carry(name, session.members[name], words, values[name])
             except SourceFault as fault:
-                faults[name] = fault
+                faults[name] = _kept(fault)
                 continue
             sent[name] += len(message)
             try:
                 session.server.take(name, message)
             except Refusal as refusal:
-                faults[name] = refusal
+                faults[name] = _kept(refusal)
         try:
             session.server.close()
         except Refusal as end:
-            return Played(None, (), {name: faults.get(name, end) for name in session.members}, sent, told)
+            if end.code not in ENDS:
+                raise
+            lost = {name: faults.get(name, _kept(end)) for name in session.members}
+            return Played(None, (), lost, sent, told)
     survivors = session.server.survivors
     lost = {name: fault for name, fault in faults.items() if name not in survivors}
     return Played(total, survivors, lost, sent, told)
+
+
+def _kept(error: HeadwaterError) -> HeadwaterError:
+    """Return the error without the frames in which it arose: they hold on to every vector of the round."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _silent(name: str) -> SourceFault:
@@ -224,3 +255,24 @@ def require_group(group: Iterable[str], minimum: int) -> tuple[str, ...]:
             Message("请核对名单。", "Check the list of members."),
         )
     return members
+
+
+def other_holder(named: KeyOf | None, expected: KeyOf | None) -> Refusal:
+    """Refuse a pact that says otherwise who holds the key."""
+    one, other = (f"{key.name} {key.digest.hex()[:16]}" if key else "-" for key in (named, expected))
+    return Refusal(
+        "E-PACT-HOLDER",
+        Message(
+            f"约定写明的密钥持有方是“{one}”，应为“{other}”。",
+            f"The pact names as holder of the key {one}, and it must be {other}.",
+        ),
+        Message("请以登记的持有方及其公钥重新约定。", "Agree anew, with the holder and the public key registered."),
+    )
+
+
+def _other_protection(named: str, expected: str) -> Refusal:
+    return Refusal(
+        "E-PACT-PROTECTION",
+        Message(f"约定的保护方式是“{named}”，不是“{expected}”。", f"The pact is for {named!r}, not for {expected!r}."),
+        Message("请改用约定的保护方式。", "Use the protection that was agreed on."),
+    )

@@ -2,7 +2,10 @@
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["aborted", "bad_key", "bad_share", "foreign", "late", "lists", "odd", "other_words", "spoilt", "unsigned"]
+__all__ = ["ENDS", "aborted", "bad_key", "bad_share", "foreign", "late", "lists", "odd", "other_words", "unsigned"]
+
+ENDS = frozenset({"E-ROUND-ABORT", "E-ROUND-SPOILT"})
+"""Codes by which a round ends without a sum; those present may play a new one."""
 
 _DISCARD = Message("请丢弃该消息；本轮不受影响。", "Discard it; the round is not affected.")
 _AGAIN = Message("请与在场成员重新开始一轮。", "Start a new round with the members present.")
@@ -86,18 +89,6 @@ def bad_share(name: str) -> Refusal:
     return Refusal(
         "E-MASK-SHARE",
         Message(f"“{name}”的份额无法解开。", f"The share of {name!r} cannot be opened."),
-        _AGAIN,
-    )
-
-
-def spoilt(name: str) -> Refusal:
-    """End a round in which a secret that was opened is not the one its owner bound itself to."""
-    return Refusal(
-        "E-ROUND-SPOILT",
-        Message(
-            f"“{name}”的秘密无法还原：有成员给出错误份额；本轮作废。",
-            f"The secret of {name!r} cannot be restored: a member gave a wrong share. The round ends.",
-        ),
         _AGAIN,
     )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headwater.adapters.tenseal import CKKS, Ckks, ElsewhereHolder, KeyHolder
 from headwater.aggregation import Mechanism, Tree, aggregate, group
 from headwater.errors import Refusal
-from headwater.security import PROTECTIONS, Identity, Pact, Span, play
+from headwater.security import PROTECTIONS, Identity, KeyOf, Pact, Span, play
 from headwater.security.desk import Occasion, sealed
 from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.identity import framed, unframed
@@ -83,18 +83,21 @@ def test_the_tier_has_no_secret_key():
         summed.decrypt()
     assert ts.context_from(CKKS.holder.public).is_private() is False
     # A tier that was given everything, as some frameworks give it, would read each vector.
-    everything = ts.context_from(CKKS.holder.to_bytes())
+    everything = ts.context_from(unframed(CKKS.holder.to_bytes())[0])
     assert everything.is_private()
 
 
-@pytest.mark.parametrize("public", [b"", b"nonsense", KeyHolder().to_bytes()], ids=["none", "nonsense", "secret"])
+SECRET = unframed(KeyHolder("region").to_bytes())[0]
+
+
+@pytest.mark.parametrize("public", [b"", b"nonsense", SECRET], ids=["none", "nonsense", "secret"])
 def test_a_public_key_that_is_none_or_holds_the_secret_is_refused(public):
     with pytest.raises(Refusal, match="E-CKKS-KEY"):
-        opened(Ckks(ElsewhereHolder(public, lambda *asked: np.zeros(5, dtype=np.uint64))))
+        opened(Ckks(ElsewhereHolder("region", public, lambda *asked: np.zeros(5, dtype=np.uint64))))
 
 
 def test_the_holder_opens_sums_alone():
-    holder = KeyHolder()
+    holder = KeyHolder("region")
     session = opened(Ckks(holder))
     pact = session.server._pact
     one = session.members["east"].answer(b"\0", lambda: np.arange(5, dtype=np.uint64))[64:]
@@ -106,7 +109,7 @@ def test_the_holder_opens_sums_alone():
 
 
 def test_a_holder_elsewhere_is_asked_and_may_be_asked_again():
-    inner, asked = KeyHolder(), []
+    inner, asked = KeyHolder("region"), []
 
     def ask(pact, summed, members):
         asked.append(members)
@@ -114,42 +117,93 @@ def test_a_holder_elsewhere_is_asked_and_may_be_asked_again():
             raise ConnectionError
         return inner.opened(pact, summed, members)
 
-    session = opened(Ckks(ElsewhereHolder(inner.public, ask)))
+    session = opened(Ckks(ElsewhereHolder(inner.name, inner.public, ask)))
     for name in NAMES[:3]:
         session.server.take(name, session.members[name].answer(b"\0", lambda: np.arange(5, dtype=np.uint64)))
     with pytest.raises(ConnectionError):
         session.server.close()
-    assert session.server.told()
-    session.server.close()
-    assert (session.server.total == 3 * np.arange(5)).all()
+    assert not session.server.told()
+    before = session.server.to_bytes()
+    late = session.members["west"].answer(b"\0", lambda: np.arange(5, dtype=np.uint64))
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        session.server.take("west", late)
+    assert session.server.to_bytes() == before
+    again = Ckks(ElsewhereHolder(inner.name, inner.public, ask)).server(session.server._pact, state=before)
+    again.close()
+    assert (again.total == 3 * np.arange(5)).all()
     assert asked == [3, 3]
 
 
+def _two_sums():
+    """Return a holder, a pact, and the sums of all members and of all but one, as a tier that lies has them."""
+    holder = KeyHolder("region")
+    protection = Ckks(holder)
+    session = opened(protection)
+    pact = session.server._pact
+    answers = {name: session.members[name].answer(b"\0", lambda: np.arange(5, dtype=np.uint64)) for name in NAMES}
+    sums = []
+    for names in (NAMES, NAMES[:3]):
+        server = protection.server(pact)
+        for name in names:
+            server.take(name, answers[name])
+        sums.append(server._travel.kept(server._sum))
+    return holder, pact, sums
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_holder_opens_one_sum_of_a_pact(restarted):
+    """Two sums that differ in one member would tell its vector."""
+    holder, pact, (whole_sum, smaller) = _two_sums()
+    assert (holder.opened(pact, whole_sum, 4) == 4 * np.arange(5)).all()
+    if restarted:
+        holder = KeyHolder(holder.name, holder.to_bytes())
+    for asked, members in ((smaller, 3), (whole_sum, 3)):
+        with pytest.raises(Refusal, match="E-CKKS-TWICE"):
+            holder.opened(pact, asked, members)
+    assert (holder.opened(pact, whole_sum, 4) == 4 * np.arange(5)).all()
+
+
+def test_a_holder_that_forgets_would_tell_a_vector():
+    """The broken twin."""
+    holder, pact, (whole_sum, smaller) = _two_sums()
+    first = holder.opened(pact, whole_sum, 4)
+    holder._opened.clear()
+    assert (first - holder.opened(pact, smaller, 3) == np.arange(5)).all()
+
+
+def test_the_holder_opens_for_pacts_that_name_it_and_its_key():
+    holder, pact, sums = _two_sums()
+    for named in (None, KeyOf.of("tier", holder.public), KeyOf.of(holder.name, KeyHolder("region").public)):
+        with pytest.raises(Refusal, match="E-PACT-HOLDER"):
+            holder.opened(replace(pact, holder=named), sums[0], 4)
+
+
 def test_a_key_is_kept():
-    holder = KeyHolder()
+    holder = KeyHolder("region")
     session = opened(Ckks(holder))
-    session.server._holder = KeyHolder(holder.to_bytes())
-    total = play(session, {name: lambda: np.arange(5, dtype=np.uint64) for name in NAMES}).total
+    kept = KeyHolder("region", holder.to_bytes())
+    again = replace(session, server=Ckks(kept).server(session.server._pact))
+    total = play(again, {name: lambda: np.arange(5, dtype=np.uint64) for name in NAMES}).total
     assert (total == 4 * np.arange(5)).all()
 
 
 def test_an_answer_to_another_holders_key_is_not_taken():
-    mine, other = Ckks(KeyHolder()), Ckks(KeyHolder())
+    mine, other = Ckks(KeyHolder("region")), Ckks(KeyHolder("region"))
     identities = {name: Identity(name.encode().ljust(32, b".")) for name in NAMES}
     publics = {name: identity.public for name, identity in identities.items()}
-    pact = Pact.of("ckks", publics, round_id="r", length=5)
-    answer = other.member(pact, "east", identities["east"], secrets.token_bytes).answer(
-        b"\0", lambda: np.zeros(5, dtype=np.uint64)
-    )
+    pacts = [Pact.of("ckks", publics, round_id="r", length=5, holder=side.key_of) for side in (mine, other)]
+    values = np.zeros(5, dtype=np.uint64)
+    answer = other.member(pacts[1], "east", identities["east"], secrets.token_bytes).answer(b"\0", lambda: values)
     with pytest.raises(Refusal, match="E-ROUND-SIGNATURE"):
-        mine.server(pact).take("east", answer)
+        mine.server(pacts[0]).take("east", answer)
+    with pytest.raises(Refusal, match="E-PACT-HOLDER"):
+        other.member(pacts[0], "east", identities["east"], secrets.token_bytes)
 
 
 def spoilt(session, how):
     """Return a signed message whose ciphertexts are spoilt by their own member."""
     body = session.members["east"].answer(b"\0", lambda: np.arange(5, dtype=np.uint64))[64:]
-    occasion = session.server._occasion
-    return sealed(Occasion(occasion.pact, 0, occasion.known), "east", session.members["east"]._identity, how(body))
+    return sealed(Occasion(session.server._pact, 0), "east", session.members["east"]._identity, how(body))
 
 
 def _other(length: int, scale: float) -> bytes:

@@ -1,5 +1,7 @@
 """The total is the plain total, bit for bit, whatever the tree and the protections."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,12 +52,12 @@ def test_bytes_are_signatures_keys_shares_and_vector():
     names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
     tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
     aggregation = run(tree, statistics(names), {"a": MASKED, "b": MASKED, "c": MASKED, "d": CLEAR})
-    keys, shares, opened = 2 * 32, 32 + 2 * (2 * 36 + 16), 3 * 36
+    keys, shares, opened = 2 * 32, 32 + 3 * 2 * (36 + 16), 32 + 3 * 16
     masked, clear = 5 * 64 + keys + shares + vector + opened, 64 + vector
     assert aggregation.bytes_sent == {
         "a": masked, "b": masked, "c": masked, "d": clear, "north": clear, "south": clear,
     }  # fmt: skip
-    heads, publics, sealed, traces = 5 + 4, 2 * 128, 2 * 88, 3 * 64 + 2 * 96
+    heads, publics, sealed, traces = 5 + 4, 2 * 128, 3 * 2 * (36 + 16), 3 * 64 + 2 * 96
     told = heads + publics + sealed + traces
     assert aggregation.bytes_told == {"a": told, "b": told, "c": told, "d": 1, "north": 1, "south": 1}
 
@@ -168,6 +170,8 @@ def test_noise_without_a_sensitivity_is_refused():
 
 
 CKKS = Mechanism("ckks")
+TURNS = count()
+"""Rounds of this process: a holder opens one sum a pact."""
 PHASES, FEWEST = {"clear": 1, "masked": 5, "ckks": 1}, {"clear": 1, "ckks": 3}
 
 
@@ -210,7 +214,7 @@ def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
     lost |= data.draw(st.dictionaries(st.sampled_from(tiers or names), st.integers(0, 4), max_size=1))
     rng = np.random.default_rng(1)
     said = {name: Statistic("counts", (5,), rng.integers(-9, 9, 5, endpoint=True).view(np.uint64)) for name in names}
-    fold = Fold("r", seeded_entropy(1), Span(-9, 9), carry=losing(lost))
+    fold = Fold(f"r{next(TURNS)}", seeded_entropy(1), Span(-9, 9), carry=losing(lost))
     expected = survivors(groups, names, lost)
     if not expected:
         with pytest.raises(Refusal, match="E-TIER-EMPTY"):

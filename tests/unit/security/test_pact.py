@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.security import Pact, Span
+from headwater.security import KeyOf, Pact, Span
 
 KEYS = {"a": b"1" * 32, "b": b"2" * 32, "c": b"3" * 32}
 PACT = Pact.of("masked", KEYS, round_id="r", length=2, span=Span(-5, 9))
@@ -68,6 +68,8 @@ def test_bounds_of_sums(low, high):
         {"span": Span(-5, 8)},
         {"span": Span(-6, 9)},
         {"identities": PACT.identities[:2]},
+        {"holder": KeyOf.of("region", b"key")},
+        {"holder": KeyOf.of("", b"")},
         {"identities": (("a", b"4" * 32), *PACT.identities[1:])},
         {"identities": (("d", b"1" * 32), *PACT.identities[1:])},
     ],
@@ -75,6 +77,11 @@ def test_bounds_of_sums(low, high):
 def test_the_digest_is_of_everything(change):
     assert replace(PACT, **change).digest != PACT.digest
     assert replace(PACT).digest == PACT.digest
+
+
+def test_the_digest_is_of_the_holder_and_of_its_key():
+    keys = [KeyOf.of(name, public) for name in ("region", "tier") for public in (b"one", b"other")]
+    assert len({replace(PACT, holder=key).digest for key in keys}) == 4
 
 
 @settings(deadline=None, derandomize=True)

@@ -1,8 +1,8 @@
 """One member of a masked round: it reads what the server tells, and answers once in each of five phases.
 
-publics (two X25519 keys) → shares (of its mask key and of its own seed, sealed for each holder) → masked (the vector) →
-agreed (one list of survivors, signed) → opened (for each survivor the share of its seed, for each lost member that of
-its key; never both of one member).
+publics (two X25519 keys) → shares (of its mask key and of its own seed, each in a box for each holder) → masked (the
+vector) → agreed (one list of survivors, signed) → opened (for each survivor the key of the box with the share of its
+seed, for each lost member that of its mask key; never both of one member).
 
 A member opens another's seed only if that one signed its vector for the very lists of keys and shares that the opener
 was told: a server that tells a victim another list, so that all its masks are with members called lost, gets nothing.
@@ -11,19 +11,26 @@ All its randomness comes from one secret, so a step that is repeated after a cra
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from headwater.security.desk import SEAL_BYTES, TRACE_BYTES, Occasion, sealed, trace_of
 from headwater.security.identity import Entropy, Identity, digest_of, framed, unframed
-from headwater.security.masking.graph import neighbourhoods, thresholds
-from headwater.security.masking.shamir import share_bytes, split
+from headwater.security.masking.boxes import (
+    KEY,
+    KEY_BYTES,
+    SEED,
+    around,
+    box_key,
+    boxes_for,
+    occasion,
+    opened,
+    sealed_box,
+)
+from headwater.security.masking.graph import thresholds
+from headwater.security.masking.shamir import split
 from headwater.security.masking.streams import (
     add_masks,
-    derived,
     expanding,
     key_of,
     pair_stream,
@@ -36,29 +43,25 @@ from headwater.security.pact import Pact
 from headwater.security.protection import Values
 from headwater.security.refusals import bad_share, foreign, lists, odd, other_words, unsigned
 
-__all__ = ["KEY_BYTES", "MaskedMember", "PHASES", "SEALED_SHARES", "SHARE", "occasion"]
+__all__ = ["PHASES", "MaskedMember"]
 
 PHASES = 5
-KEY_BYTES = 32
-SHARE = share_bytes(KEY_BYTES)
-SEALED_SHARES = 2 * SHARE + 16
-_NONCE = bytes(12)
-"""Each key seals one message: it is derived from pact, sender and receiver."""
-
-
-def occasion(pact: Pact, phase: int, present: Sequence[tuple[str, ...]]) -> Occasion:
-    """Return what a body is said to: a vector to who gave keys and shares, agreement to who gave vectors too."""
-    known = {2: present[:2], 3: present[:3]}.get(phase)
-    return Occasion(pact, phase, b"" if known is None else digest_of(pact.bitmap(names) for names in known))
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What the server has told so far: lists of those present after each phase, keys of neighbours, their shares."""
+    """What the server has told so far.
+
+    Parameters
+    ----------
+    present : lists of those present after each phase
+    publics : keys of the neighbours, and its own
+    boxes : by owner, the keys of the two boxes with shares of its secrets
+    """
 
     present: tuple[tuple[str, ...], ...] = ()
     publics: Mapping[str, bytes] = field(default_factory=dict)
-    shares: Mapping[str, bytes] = field(default_factory=dict)
+    boxes: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 class MaskedMember:
@@ -74,8 +77,8 @@ class MaskedMember:
         drawn = expanding(self._secret, b"headwater member", pact.digest)
         self._cipher, self._mask_secret, self._seed = key_of(drawn(KEY_BYTES)), drawn(KEY_BYTES), drawn(KEY_BYTES)
         self._key = key_of(self._mask_secret)
+        self._public = public_of(self._cipher) + public_of(self._key)
         self._agreements: dict[bytes, bytes] = {}
-        self._dealt: dict[str, bytes] = {}
         self._log: list[tuple[bytes, bytes]] = []
         self._known = _Known()
         for told, answer in zip(parts[1::2], parts[2::2], strict=True):
@@ -119,27 +122,27 @@ class MaskedMember:
 
     def _read_publics(self, words: bytes) -> _Known:
         present, rest = self._list(words, self._pact.group)
-        around = neighbourhoods(self._pact.digest, present, self._numbers.degree)[self._name]
-        others = [other for other in around if other != self._name]
-        publics = {}
+        holders = around(self._pact, present, self._name)
+        others = [other for other in holders if other != self._name]
+        publics = {self._name: self._public}
         for other, message in zip(others, self._parts(rest, others, SEAL_BYTES + 2 * KEY_BYTES), strict=True):
             if not Occasion(self._pact, 0).signed(other, trace_of(message)):
                 raise unsigned(other)
             publics[other] = message[SEAL_BYTES:]
-        return replace(self._known, present=(present,), publics=publics)
+        return replace(self._known, present=(present,), publics={name: publics[name] for name in holders})
 
     def _read_shares(self, words: bytes) -> _Known:
         present, rest = self._list(words, self._known.present[0])
-        others = [other for other in self._known.publics if other in present]
-        shares = {}
-        for other, box in zip(others, self._parts(rest, others, SEALED_SHARES), strict=True):
-            try:
-                shares[other] = self._box(self._known.publics[other], other, other, self._name).decrypt(
-                    _NONCE, box, None
-                )
-            except InvalidTag as error:
-                raise bad_share(other) from error
-        return replace(self._known, present=(*self._known.present, present), shares=shares)
+        owners = [owner for owner in self._known.publics if owner in present]
+        try:
+            told = boxes_for(owners, rest)
+        except ValueError as error:
+            raise odd(self._name) from error
+        keys = {owner: self._box_keys(self._known.publics[owner], owner, self._name) for owner in owners}
+        for owner in owners:
+            if any(opened(key, box) is None for key, box in zip(keys[owner], told[owner], strict=True)):
+                raise bad_share(owner)
+        return replace(self._known, present=(*self._known.present, present), boxes=keys)
 
     def _read_survivors(self, words: bytes) -> _Known:
         present, rest = self._list(words, self._known.present[1])
@@ -156,7 +159,7 @@ class MaskedMember:
         for other, signature in zip(signers, self._parts(rest[:size], signers, SEAL_BYTES), strict=True):
             if not agreement.signed(other, trace_of(signature)):
                 raise lists(self._name)
-        others = [other for other in self._known.shares if other in present[2]]
+        others = [owner for owner in self._known.boxes if owner in present[2] and owner != self._name]
         for other, trace in zip(others, self._parts(rest[size:], others, TRACE_BYTES), strict=True):
             if not vectors.signed(other, trace):
                 raise lists(self._name)
@@ -190,7 +193,7 @@ class MaskedMember:
 
     def _say(self, phase: int, known: _Known, values: Values) -> bytes:
         if phase == 0:
-            return public_of(self._cipher) + public_of(self._key)
+            return self._public
         if phase == 1:
             return self._say_shares(known)
         if phase == 2:
@@ -198,30 +201,21 @@ class MaskedMember:
         return b"" if phase == 3 else self._say_opened(known)
 
     def _say_shares(self, known: _Known) -> bytes:
-        own = self._split(known)
-        boxes = (
-            self._box(public, other, self._name, other).encrypt(_NONCE, own[other], None)
-            for other, public in known.publics.items()
-        )
-        return hashlib.sha256(self._seed).digest() + b"".join(boxes)
-
-    def _split(self, known: _Known) -> dict[str, bytes]:
-        """Return, for each holder, its share of the mask key followed by its share of the seed."""
-        holders = sorted([*known.publics, self._name])
-        if list(self._dealt) != holders:
-            places = [self._pact.group.index(holder) + 1 for holder in holders]
-            drawn = expanding(self._secret, b"headwater shares", self._pact.digest)
-            keys, seeds = (
-                split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed)
-            )
-            self._dealt = {holder: keys[at] + seeds[at] for at, holder in enumerate(holders)}
-        return self._dealt
+        holders = list(known.publics)
+        places = [self._pact.group.index(holder) + 1 for holder in holders]
+        drawn = expanding(self._secret, b"headwater shares", self._pact.digest)
+        shares = [split(secret, places, self._numbers.shares, drawn) for secret in (self._mask_secret, self._seed)]
+        said = [hashlib.sha256(self._seed).digest()]
+        for at, holder in enumerate(holders):
+            keys = self._box_keys(known.publics[holder], self._name, holder)
+            said += [sealed_box(keys[kind], shares[kind][at]) for kind in (KEY, SEED)]
+        return b"".join(said)
 
     def _say_masked(self, known: _Known, values: Values) -> bytes:
-        pact, own = self._pact, (self._name, public_of(self._key))
+        pact, own = self._pact, (self._name, self._public[KEY_BYTES:])
         masked = in_ring(pact.lifted(self._name, values()), pact.bits)
         streams = [(True, stream(self._seed, b"headwater own mask", pact.digest, self._name.encode()))]
-        for other in known.shares:
+        for other in known.boxes.keys() - {self._name}:
             public = known.publics[other][KEY_BYTES:]
             shared = shared_secret(self._key, other, public)
             streams.append((self._name < other, pair_stream(shared, pact.digest, own, (other, public))))
@@ -229,13 +223,17 @@ class MaskedMember:
         return pack(masked, pact.bits)
 
     def _say_opened(self, known: _Known) -> bytes:
-        held = {**known.shares, self._name: self._split(known)[self._name]}
+        told = digest_of(words for words, _ in self._log[1:3])
         survived = set(known.present[2])
-        return b"".join(held[of][SHARE:] if of in survived else held[of][:SHARE] for of in sorted(held))
+        return told + b"".join(keys[SEED if owner in survived else KEY] for owner, keys in known.boxes.items())
 
-    def _box(self, public: bytes, other: str, sender: str, receiver: str) -> AESGCM:
-        """Return the box for what ``sender`` shares with ``receiver``; ``other`` of the two holds the public keys."""
+    def _box_keys(self, public: bytes, sender: str, receiver: str) -> tuple[bytes, bytes]:
+        """Return the keys of both boxes from ``sender`` to ``receiver``; ``public`` is of the other, or its own."""
         if public not in self._agreements:
+            other = receiver if sender == self._name else sender
             self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
-        info = (b"headwater shares", self._pact.digest, sender.encode(), receiver.encode())
-        return AESGCM(derived(self._agreements[public], *info))
+        agreed = self._agreements[public]
+        return (
+            box_key(agreed, KEY, self._pact, sender, receiver),
+            box_key(agreed, SEED, self._pact, sender, receiver),
+        )

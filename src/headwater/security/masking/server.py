@@ -4,7 +4,6 @@ What it keeps is small beside the vectors: a running sum, and the short messages
 any phase ends the round; then no vector can be unmasked, for each still carries its owner's seed.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
@@ -14,18 +13,21 @@ from cryptography.hazmat.primitives.ciphers import CipherContext
 
 from headwater.security.desk import SEAL_BYTES, Desk, Occasion
 from headwater.security.identity import framed, unframed
+from headwater.security.masking.boxes import BOX, BOX_KEY, KEY, KEY_BYTES, SEED, SHARE, occasion, opened
+from headwater.security.masking.evidence import Misdealing, Misdealt, Misopened, Misopening, fits
 from headwater.security.masking.graph import neighbourhoods, thresholds
-from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE, occasion
+from headwater.security.masking.member import PHASES
 from headwater.security.masking.shamir import join
-from headwater.security.masking.streams import add_masks, key_of, pair_stream, public_of, shared_secret, stream
+from headwater.security.masking.streams import add_masks, key_of, pair_stream, shared_secret, stream
 from headwater.security.packing import in_ring, pack, packed_bytes, unpack
 from headwater.security.pact import Pact
-from headwater.security.refusals import aborted, late, odd, spoilt
+from headwater.security.refusals import aborted, late, odd
 from headwater.types import Fixed
 
 __all__ = ["MaskedServer"]
 
 _PUBLICS, _SHARES, _MASKED, _AGREED, _OPENED = range(PHASES)
+_DIGEST = 32
 _ANY_KEY = key_of(bytes(KEY_BYTES))
 
 
@@ -42,6 +44,7 @@ class MaskedServer:
         self._over = bool(parts and parts[2] == b"over")
         self._opened = bool(parts and parts[2] == b"opened")
         self._occasions: list[Occasion] = []
+        self._lists: dict[int, tuple[str, ...]] = {}
         self._hoods: Mapping[str, tuple[str, ...]] = {}
         self._heard = [_paired(part) for part in parts[3:]] if parts else [{}]
 
@@ -72,15 +75,8 @@ class MaskedServer:
             return {}
         if phase == _PUBLICS:
             return dict.fromkeys(self._pact.group, bytes([phase]))
-        present = self._present(phase - 1)
-        head = bytes([phase]) + self._pact.bitmap(present)
-        if phase == _AGREED:
-            return dict.fromkeys(present, head)
-        if phase == _OPENED:
-            signers = present[: self._numbers.quorum]
-            signatures = b"".join(self._desk.seen[_AGREED, name][:SEAL_BYTES] for name in signers)
-            head = bytes([phase]) + self._pact.bitmap(signers) + signatures
-        return {name: head + self._relayed(phase, name) for name in present}
+        head = self._head(phase)
+        return {name: head + self._relayed(phase, name) for name in self._present(phase - 1)}
 
     def take(self, sender: str, message: bytes) -> None:
         """Keep an answer; a masked vector is added and let go."""
@@ -88,7 +84,7 @@ class MaskedServer:
         while len(self._occasions) <= phase:
             lists = [self._present(past) for past in range(len(self._occasions))]
             self._occasions.append(occasion(self._pact, len(lists), lists))
-        body = self._desk.take(self._occasions, sender, message, partial(self._form, phase, sender))
+        body = self._desk.take(self._occasions, sender, message, partial(self._form, phase, sender, message))
         if body is None:
             return
         if phase == _MASKED:
@@ -109,31 +105,46 @@ class MaskedServer:
         self._open()
 
     def _present(self, phase: int) -> tuple[str, ...]:
-        return tuple(sorted(self._heard[phase]))
+        if phase not in self._lists:
+            present = tuple(sorted(self._heard[phase]))
+            if phase == len(self._heard) - 1:
+                return present
+            self._lists[phase] = present
+        return self._lists[phase]
 
     def _around(self, name: str) -> tuple[str, ...]:
         if not self._hoods:
             self._hoods = neighbourhoods(self._pact.digest, self._present(_PUBLICS), self._numbers.degree)
         return self._hoods[name]
 
+    def _head(self, phase: int) -> bytes:
+        """Return what all are told alike in a phase after the first: who is present, or who agreed."""
+        if phase != _OPENED:
+            return bytes([phase]) + self._pact.bitmap(self._present(phase - 1))
+        signers = self._present(_AGREED)[: self._numbers.quorum]
+        signatures = (self._desk.seen[_AGREED, name][:SEAL_BYTES] for name in signers)
+        return bytes([phase]) + self._pact.bitmap(signers) + b"".join(signatures)
+
     def _relayed(self, phase: int, name: str) -> bytes:
-        """Return its neighbours' keys, the shares they sealed for it, or what they signed with their vectors."""
-        if phase == _OPENED:
-            others = [other for other in self._targets(name) if other != name and other in self._heard[_MASKED]]
-            return b"".join(self._desk.seen[_MASKED, other] for other in others)
-        others = [other for other in self._around(name) if other != name and other in self._heard[phase - 1]]
+        """Return its neighbours' keys, the boxes for it, or what its neighbours signed with their vectors."""
+        others = [other for other in self._around(name) if other != name]
         if phase == _SHARES:
-            return b"".join(
-                self._desk.seen[_PUBLICS, other][:SEAL_BYTES] + self._heard[_PUBLICS][other] for other in others
-            )
-        return b"".join(self._box(other, name) for other in others)
+            return b"".join(self._said(_PUBLICS, other) for other in others)
+        if phase == _MASKED:
+            return b"".join(self._boxes(owner, name) for owner in self._targets(name))
+        if phase == _OPENED:
+            return b"".join(self._desk.seen[_MASKED, other] for other in others if other in self._heard[_MASKED])
+        return b""
 
-    def _box(self, sender: str, receiver: str) -> bytes:
-        place = [other for other in self._around(sender) if other != sender].index(receiver)
-        start = KEY_BYTES + SEALED_SHARES * place
-        return self._heard[_SHARES][sender][start : start + SEALED_SHARES]
+    def _said(self, phase: int, name: str) -> bytes:
+        """Return a short message as it came."""
+        return self._desk.seen[phase, name][:SEAL_BYTES] + self._heard[phase][name]
 
-    def _form(self, phase: int, sender: str, body: bytes) -> None:
+    def _boxes(self, owner: str, holder: str) -> bytes:
+        start = KEY_BYTES + 2 * BOX * self._around(owner).index(holder)
+        return self._heard[_SHARES][owner][start : start + 2 * BOX]
+
+    def _form(self, phase: int, sender: str, message: bytes, body: bytes) -> None:
         """Refuse a body that this sender cannot mean in this phase."""
         if self._over or self._opened or (phase and sender not in self._heard[phase - 1]):
             raise late(sender)
@@ -143,6 +154,19 @@ class MaskedServer:
             # A key that agrees with nobody would stop all its neighbours: its owner is left out instead.
             for public in (body[:KEY_BYTES], body[KEY_BYTES:]):
                 shared_secret(_ANY_KEY, sender, public)
+        if phase == _OPENED:
+            self._require_opened(sender, message)
+
+    def _require_opened(self, sender: str, message: bytes) -> None:
+        """Refuse, with evidence, keys that do not open their boxes: their sender is left out."""
+        keys, boxes = (self._head(phase) + self._relayed(phase, sender) for phase in (_SHARES, _MASKED))
+        opening = Misopening(self._pact, sender, self.survivors, (keys, boxes), message)
+        try:
+            lies = opening.owners()
+        except ValueError as error:
+            raise odd(sender) from error
+        if lies:
+            raise Misopened(opening)
 
     def _expected(self, phase: int, sender: str) -> int:
         if phase == _PUBLICS:
@@ -150,8 +174,8 @@ class MaskedServer:
         if phase == _MASKED:
             return packed_bytes(self._pact.length, self._pact.bits)
         if phase == _SHARES:
-            return KEY_BYTES + SEALED_SHARES * (len(self._around(sender)) - 1)
-        return 0 if phase == _AGREED else SHARE * len(self._targets(sender))
+            return KEY_BYTES + 2 * BOX * len(self._around(sender))
+        return 0 if phase == _AGREED else _DIGEST + BOX_KEY * len(self._targets(sender))
 
     def _targets(self, holder: str) -> list[str]:
         """Return those of whose secrets a member holds shares."""
@@ -199,25 +223,42 @@ class MaskedServer:
                 self._over = True
                 raise aborted(len(holders), self._numbers.shares)
             places = [self._pact.group.index(holder) + 1 for holder in holders]
-            told = {holder: self._told_shares(holder) for holder in holders}
-            rows = [[told[holder][name] for holder in holders] for name in names]
+            rows = [[self._share(name, holder) for holder in holders] for name in names]
             for name, secret in zip(names, join(places, rows, KEY_BYTES), strict=True):
                 if secret is None or not self._fits(name, secret):
                     self._over = True
-                    raise spoilt(name)
+                    raise Misdealt(self._misdealing(name, holders))
                 secrets[name] = secret
         return secrets
 
-    def _told_shares(self, holder: str) -> dict[str, bytes]:
-        """Return what a holder opened, by whose secret it is of."""
-        body = self._heard[_OPENED][holder]
-        return {name: body[SHARE * at : SHARE * (at + 1)] for at, name in enumerate(self._targets(holder))}
+    def _kind(self, owner: str) -> int:
+        """Which of a member's secrets is opened."""
+        return SEED if owner in self._heard[_MASKED] else KEY
+
+    def _key(self, owner: str, holder: str) -> bytes:
+        """Return the key that a holder gave for a box."""
+        start = _DIGEST + BOX_KEY * self._targets(holder).index(owner)
+        return self._heard[_OPENED][holder][start : start + BOX_KEY]
+
+    def _share(self, owner: str, holder: str) -> bytes:
+        boxes, kind = self._boxes(owner, holder), self._kind(owner)
+        # Every key was tried when it came.
+        return opened(self._key(owner, holder), boxes[BOX * kind : BOX * (kind + 1)]) or bytes(SHARE)
 
     def _fits(self, name: str, secret: bytes) -> bool:
         """Return whether a secret is the one that its owner bound itself to."""
-        if name in self._heard[_MASKED]:
-            return hashlib.sha256(secret).digest() == self._heard[_SHARES][name][:KEY_BYTES]
-        return public_of(key_of(secret)) == self._public(name)
+        return fits(secret, self._kind(name), self._heard[_PUBLICS][name], self._heard[_SHARES][name])
+
+    def _misdealing(self, owner: str, holders: tuple[str, ...]) -> Misdealing:
+        return Misdealing(
+            self._pact,
+            owner,
+            self._present(_PUBLICS),
+            self._kind(owner),
+            self._said(_PUBLICS, owner),
+            self._said(_SHARES, owner),
+            {holder: self._key(owner, holder) for holder in holders},
+        )
 
 
 def _flat(heard: dict[str, bytes]) -> bytes:
