@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import tiers_ckks, tiers_masks, tiers_noise
+from headwater.bench import tiers_ckks, tiers_job, tiers_masks, tiers_noise, tiers_scale
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["joined", "run"]
@@ -14,7 +14,7 @@ __all__ = ["joined", "run"]
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
     """Run the bench part by part; nothing of it needs data."""
-    parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise))
+    parts = (part.figures(size, data) for part in (tiers_job, tiers_masks, tiers_ckks, tiers_scale, tiers_noise))
     figures = joined({key: figure for part in parts for key, figure in part.items()})
     return report("tiers", size, figures, project=Home.from_environment().project)
 
