@@ -168,7 +168,7 @@ class Root:
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     """Return A8; no data set is needed."""
     if size == "full":
-        return {"A8": measured(Country(8, 39, 10_000, 1_000_000), rounds=3)}
+        return {"A8": measured(Country(8, 78, 10_000, 1_000_000), rounds=3)}
     return {"A8": measured(Country(8, 4, 256, 50_000), rounds=1)}
 
 
