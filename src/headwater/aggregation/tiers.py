@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 from headwater.aggregation.grouping import Group
 from headwater.errors import HeadwaterError, Message, Refusal
@@ -80,7 +81,7 @@ class Aggregation:
         return Statistic.total([part.total for part in self.parts.values()])
 
 
-Noise = GaussianNoise | SharedNoise
+_Noise: TypeAlias = GaussianNoise | SharedNoise
 
 
 @dataclass
@@ -142,7 +143,7 @@ class Fold:
                 event = noise.event(len(played.survivors)) if isinstance(noise, SharedNoise) else noise.event
                 self._events.update(dict.fromkeys(inside[name].sources, event))
 
-    def _noises(self, group: Group, inside: Mapping[str, Part]) -> dict[str, Noise | None]:
+    def _noises(self, group: Group, inside: Mapping[str, Part]) -> dict[str, _Noise | None]:
         """Return what each member draws; shares are those of all who were planned."""
         mechanisms, members = dict(group.mechanisms), len(group.members)
         return {
@@ -151,7 +152,7 @@ class Fold:
         }
 
     def _noised(
-        self, inside: Mapping[str, Part], noises: Mapping[str, Noise | None]
+        self, inside: Mapping[str, Part], noises: Mapping[str, _Noise | None]
     ) -> tuple[dict[str, Values], dict[str, Part]]:
         """Return how to get each member's vector, and the parts as they will stand in the sum."""
         vectors: dict[str, Values] = {}
@@ -170,7 +171,8 @@ class Fold:
     def _hear(self, group: Group, played: Played, form: Statistic, parts: Mapping[str, Part]) -> None:
         """Keep what the tier has to say now, and who is lost."""
         for name, fault in played.lost.items():
-            self._lost.update(dict.fromkeys(parts[name].sources if name in parts else (), fault))
+            # Whoever had nothing to say is no part: why, was kept with the sources below.
+            self._lost.update(dict.fromkeys(sorted(parts[name].sources) if name in parts else (), fault))
         if played.total is None:
             return
         joined = Part.joined(Statistic(form.kind, form.shape, played.total), [parts[name] for name in played.survivors])
