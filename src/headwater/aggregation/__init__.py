@@ -5,13 +5,14 @@ from headwater.aggregation.foresight import Job
 from headwater.aggregation.grouping import Group, Grouping, group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
 from headwater.aggregation.planning import Plan, Supplier, plan
-from headwater.aggregation.tiers import Aggregation, Part, aggregate
+from headwater.aggregation.tiers import Aggregation, Fold, Part, aggregate
 from headwater.aggregation.topology import Tier, Tree
 
 __all__ = [
     "Aggregation",
     "CLEAR",
     "Costs",
+    "Fold",
     "Group",
     "Grouping",
     "Job",

@@ -1,18 +1,28 @@
-"""Fold statistics up the tree, each message by the mechanism that its sender demands."""
+"""Fold statistics up the tree, each message by the mechanism that its sender demands.
+
+Whoever cannot be reached is lost from then on, with all that it carried: a source, or a tier with the sources below it.
+A group that loses more than its protection bears ends, reveals nothing, and its sources are lost; what is left goes on.
+A tier above keeps the numbers that all its planned members agreed on, so a tier that is silent cannot lower them.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 from headwater.aggregation.grouping import Group
-from headwater.errors import Message, Refusal
-from headwater.security import PROTECTIONS, Entropy, Played, Span, play
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.security import PROTECTIONS, Carry, Entropy, Played, Span, play
+from headwater.security.events import Event, NonPrivate
+from headwater.security.gaussian_noise import GaussianNoise
+from headwater.security.pact import Pact
+from headwater.security.protection import Values, straight
 from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
-from headwater.types import Fixed, SourceId
+from headwater.types import SourceId
 
-__all__ = ["Aggregation", "Part", "aggregate"]
+__all__ = ["Aggregation", "Fold", "Part", "aggregate"]
 
 
 @dataclass(frozen=True)
@@ -31,27 +41,39 @@ class Part:
     span: Span | None
     sources: frozenset[SourceId]
 
+    @staticmethod
+    def joined(total: Statistic, parts: Sequence["Part"]) -> "Part":
+        """Return what stands behind a sum of parts."""
+        deviation = sum(part.deviation**2 for part in parts) ** 0.5
+        spans = [part.span for part in parts if part.span]
+        span = Span(sum(s.low for s in spans), sum(s.high for s in spans)) if len(spans) == len(parts) else None
+        return Part(total, deviation, span, frozenset().union(*(part.sources for part in parts)))
+
     def merge(self, other: "Part") -> "Part":
         """Return both together."""
-        deviation = (self.deviation**2 + other.deviation**2) ** 0.5
-        span = self.span and other.span and Span(self.span.low + other.span.low, self.span.high + other.span.high)
-        return Part(self.total.merge(other.total), deviation, span, self.sources | other.sources)
+        return Part.joined(self.total.merge(other.total), [self, other])
 
 
 @dataclass(frozen=True)
 class Aggregation:
-    """The sum of all sources, and what it took.
+    """The sum of all sources that were not lost, and what it took.
 
     Parameters
     ----------
     parts : by strand; those without noise are the same bits whatever the tree and the protections
     bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vectors, signatures
     bytes_told : bytes that each was told on its way
+    pacts : what every group agreed on, with the public keys of its members, in the order of the groups
+    events : by source in the parts, the noise that was added last; shares by the number of survivors
+    lost : by source in no part, why
     """
 
     parts: Mapping[str, Part]
     bytes_sent: Mapping[str, int]
     bytes_told: Mapping[str, int]
+    pacts: tuple[Pact, ...]
+    events: Mapping[SourceId, Event]
+    lost: Mapping[SourceId, HeadwaterError]
 
     @property
     def total(self) -> Statistic:
@@ -59,51 +81,103 @@ class Aggregation:
         return Statistic.total([part.total for part in self.parts.values()])
 
 
+_Noise: TypeAlias = GaussianNoise | SharedNoise
+
+
 @dataclass
-class _Fold:
-    """What was said so far, by strand and name."""
+class Fold:
+    """An aggregation under way, group by group; see ``aggregate``.
+
+    Parameters
+    ----------
+    carry : how members, sources and tiers alike, are reached
+    """
 
     round_id: str
     entropy: Entropy
-    l2: float | None
-    spoken: dict[tuple[str, str], Part] = field(default_factory=dict)
-    sent: Counter[str] = field(default_factory=Counter)
-    told: Counter[str] = field(default_factory=Counter)
+    span: Span | None = None
+    l2: float | None = None
+    carry: Carry = straight
+    _spoken: dict[tuple[str, str], Part] = field(default_factory=dict, init=False)
+    _sent: Counter[str] = field(default_factory=Counter, init=False)
+    _told: Counter[str] = field(default_factory=Counter, init=False)
+    _pacts: list[Pact] = field(default_factory=list, init=False)
+    _events: dict[SourceId, Event] = field(default_factory=dict, init=False)
+    _lost: dict[SourceId, HeadwaterError] = field(default_factory=dict, init=False)
 
-    def play(self, group: Group) -> None:
+    def of(self, groups: Sequence[Group], contributions: Mapping[SourceId, Statistic]) -> Aggregation:
+        """Play all groups, lowest first; if nothing reaches the root it is refused."""
+        _require_all(groups, contributions)
+        for group in groups:
+            for name in set(group.members) & set(contributions):
+                self._spoken[group.strand, name] = Part(contributions[name], 0.0, self.span, frozenset({name}))
+                self._events[name] = NonPrivate()
+            self._play(group)
+        root = groups[-1].tier
+        parts = {strand: part for (strand, name), part in self._spoken.items() if name == root}
+        if not parts:
+            raise _nothing(list(self._lost.values()))
+        events = {source: event for source, event in self._events.items() if source not in self._lost}
+        return Aggregation(parts, self._sent, self._told, tuple(self._pacts), events, self._lost)
+
+    def _play(self, group: Group) -> None:
         """Play one group: every member adds its noise and protects its vector, the tier adds what arrives."""
-        inside = {name: self._noised(group, name) for name in group.members}
-        spans = [part.span for _, part in inside.values()]
-        known = [span for span in spans if span is not None]
-        bounds = Span(min(s.low for s in known), max(s.high for s in known)) if len(known) == len(spans) else None
+        said = {name: self._spoken.pop((group.strand, name), None) for name in group.members}
+        inside = {name: part for name, part in said.items() if part is not None}
+        if not inside:
+            return
+        noises = self._noises(group, inside)
+        vectors, parts = self._noised(inside, noises)
+        form = next(iter(inside.values())).total
         round_id = "/".join(filter(None, (self.round_id, group.strand, group.tier, group.protection)))
-        form = next(iter(inside.values()))[1].total
         session = PROTECTIONS[group.protection].open(
-            group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=bounds
+            group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=_bounds(parts)
         )
-        played = play(session, {name: values for name, (values, _) in inside.items()})
-        self._hear(group, played, Statistic(form.kind, form.shape, played.total), [part for _, part in inside.values()])
+        self._pacts.append(session.pact)
+        played = play(session, vectors, carry=self.carry)
+        self._sent.update(played.sent)
+        self._told.update(played.told)
+        self._hear(group, played, form, parts)
+        for name in played.survivors:
+            if (noise := noises[name]) is not None:
+                event = noise.event(len(played.survivors)) if isinstance(noise, SharedNoise) else noise.event
+                self._events.update(dict.fromkeys(inside[name].sources, event))
 
-    def _noised(self, group: Group, name: str) -> "tuple[partial[Fixed], Part]":
-        """Return how to get a member's vector, and the part as it will stand in the sum."""
-        part, mechanism = self.spoken[group.strand, name], dict(group.mechanisms)[name]
-        noise = mechanism.drawn(len(group.members), l2=self.l2, length=part.total.values.size)
-        if noise is None:
-            return partial(getattr, part.total, "values"), part
-        drawn = noise.share if isinstance(noise, SharedNoise) else noise.deviation
-        deviation = (part.deviation**2 + drawn**2) ** 0.5
-        span = noise.widened(part.span) if part.span else None
-        return partial(noise.noised, part.total.values, self.entropy), Part(part.total, deviation, span, part.sources)
+    def _noises(self, group: Group, inside: Mapping[str, Part]) -> dict[str, _Noise | None]:
+        """Return what each member draws; shares are those of all who were planned."""
+        mechanisms, members = dict(group.mechanisms), len(group.members)
+        return {
+            name: mechanisms[name].drawn(members, l2=self.l2, length=part.total.values.size)
+            for name, part in inside.items()
+        }
 
-    def _hear(self, group: Group, played: Played, total: Statistic, inside: Sequence[Part]) -> None:
-        self.sent.update(played.sent)
-        self.told.update(played.told)
-        joined = inside[0]
-        for part in inside[1:]:
-            joined = joined.merge(part)
-        joined = Part(total, joined.deviation, joined.span, joined.sources)
-        before = self.spoken.get((group.strand, group.tier))
-        self.spoken[group.strand, group.tier] = before.merge(joined) if before else joined
+    def _noised(
+        self, inside: Mapping[str, Part], noises: Mapping[str, _Noise | None]
+    ) -> tuple[dict[str, Values], dict[str, Part]]:
+        """Return how to get each member's vector, and the parts as they will stand in the sum."""
+        vectors: dict[str, Values] = {}
+        parts = {}
+        for name, part in inside.items():
+            noise, values = noises[name], part.total.values
+            if noise is None:
+                vectors[name], parts[name] = partial(getattr, part.total, "values"), part
+                continue
+            drawn = noise.share if isinstance(noise, SharedNoise) else noise.deviation
+            span = noise.widened(part.span) if part.span else None
+            vectors[name] = partial(noise.noised, values, self.entropy)
+            parts[name] = Part(part.total, (part.deviation**2 + drawn**2) ** 0.5, span, part.sources)
+        return vectors, parts
+
+    def _hear(self, group: Group, played: Played, form: Statistic, parts: Mapping[str, Part]) -> None:
+        """Keep what the tier has to say now, and who is lost."""
+        for name, fault in played.lost.items():
+            # Whoever had nothing to say is no part: why, was kept with the sources below.
+            self._lost.update(dict.fromkeys(sorted(parts[name].sources) if name in parts else (), fault))
+        if played.total is None:
+            return
+        joined = Part.joined(Statistic(form.kind, form.shape, played.total), [parts[name] for name in played.survivors])
+        before = self._spoken.get((group.strand, group.tier))
+        self._spoken[group.strand, group.tier] = before.merge(joined) if before else joined
 
 
 def aggregate(
@@ -128,15 +202,23 @@ def aggregate(
     l2 : by how many steps of the grid (L2) one record exchanged for another can move a source's vector: what noise is
         measured by
     """
-    _require_all(groups, contributions)
-    fold = _Fold(round_id, entropy, l2)
-    for group in groups:
-        for name in set(group.members) & set(contributions):
-            fold.spoken[group.strand, name] = Part(contributions[name], 0.0, span, frozenset({name}))
-        fold.play(group)
-    root = groups[-1].tier
-    parts = {strand: part for (strand, name), part in fold.spoken.items() if name == root}
-    return Aggregation(parts, fold.sent, fold.told)
+    return Fold(round_id, entropy, span, l2).of(groups, contributions)
+
+
+def _bounds(parts: Mapping[str, Part]) -> Span | None:
+    """Return bounds that every part keeps, if all have bounds."""
+    spans = [part.span for part in parts.values() if part.span]
+    known = len(spans) == len(parts)
+    return Span(min(span.low for span in spans), max(span.high for span in spans)) if known else None
+
+
+def _nothing(causes: Sequence[HeadwaterError]) -> Refusal:
+    last = causes[-1].reason if causes else Message("没有成员。", "There are no members.")
+    return Refusal(
+        "E-TIER-EMPTY",
+        Message(f"没有任何来源进入合计；最后的原因：{last.zh}", f"No source is in the sum. The last cause: {last.en}"),
+        Message("请与在场成员重新开始，用新的轮次编号。", "Start anew with the members present, under a new round id."),
+    )
 
 
 def _require_all(groups: Sequence[Group], contributions: Mapping[SourceId, Statistic]) -> None:

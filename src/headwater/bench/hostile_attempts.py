@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
+from headwater.bench.memory import memory, peak_forgotten
 from headwater.claims.canonical import ENTITIES
 from headwater.claims.contract import ColumnRule, FileFormat, TableContract
 from headwater.claims.guarding import guard_place
@@ -98,18 +99,12 @@ def _told(run: Callable[[], object]) -> dict[str, Any]:
 
 
 def _measured(run: Callable[[], object], roots: tuple[Path, ...], kept: tuple[Path, ...]) -> dict[str, Any]:
-    before, held = _snapshot(roots, kept), _memory("VmRSS")
-    # 5 sets the peak back to what is held now (proc(5)).
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    seconds, peak = _timed(run), _memory("VmHWM")
+    before, held = _snapshot(roots, kept), peak_forgotten()
+    seconds = _timed(run)
+    peak = memory("VmHWM")
     after = _snapshot(roots, kept)
     changed = sorted(str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     return {"seconds": seconds, "megabytes": round(max(0.0, peak - held), 1), "changed": changed}
-
-
-def _memory(key: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
 
 
 def _snapshot(roots: tuple[Path, ...], kept: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:

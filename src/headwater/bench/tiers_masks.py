@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from headwater.bench.figures import Figure, Size
 from headwater.bench.tiers_losses import Outcome, schedule
+from headwater.checks.losing import losing
 from headwater.checks.protections import seeded_entropy
-from headwater.security import CLEAR, MASKED, Protection, Session, Span, play
+from headwater.security import CLEAR, MASKED, Protection, Span, play
 from headwater.security.masking.member import PHASES
 from headwater.security.masking.streams import add_masks, stream
 from headwater.security.packing import in_ring, pack
@@ -126,7 +127,7 @@ def _extra_time(length: int) -> dict[str, float]:
 
     def timed(lost: dict[str, int]) -> float:
         session = MASKED.open(names, round_id="r", length=length, entropy=seeded_entropy(2), span=_SHORT)
-        return _cpu(partial(_through, session, values, lost))
+        return _cpu(partial(play, session, dict.fromkeys(names, lambda: values), carry=losing(lost)))
 
     whole = min(timed({}) for _ in range(3))
     spread = [timed({names[3]: first, names[13]: second, names[23]: third}) for first, second, third in _SPREAD]
@@ -136,16 +137,6 @@ def _extra_time(length: int) -> dict[str, float]:
 
 _SPREAD = ((0, 1, 2), (2, 3, 4), (4, 0, 1), (1, 2, 3), (3, 4, 0))
 """Phases in which three members are lost: each phase three times in all."""
-
-
-def _through(session: Session, values: Fixed, lost: dict[str, int]) -> None:
-    phase = 0
-    while session.server.total is None:
-        for name, words in session.server.told().items():
-            if lost.get(name, phase + 1) > phase:
-                session.server.take(name, session.members[name].answer(words, lambda: values))
-        session.server.close()
-        phase += 1
 
 
 # A4: a client.

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.federation.transport import SourceFault
 from headwater.registry import Registry
 from headwater.security.desk import SEAL_BYTES
 from headwater.security.identity import Entropy, Identity
 from headwater.security.packing import packed_bytes
 from headwater.security.pact import KeyOf, Pact, Span
+from headwater.security.refusals import ENDS
 from headwater.types import Fixed
 
 __all__ = [
+    "Carry",
     "Member",
     "PROTECTIONS",
     "Played",
@@ -27,6 +30,7 @@ __all__ = [
     "other_holder",
     "play",
     "require_group",
+    "straight",
 ]
 
 Values: TypeAlias = Callable[[], Fixed]
@@ -81,10 +85,11 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """Server and members of one round in one process."""
+    """Server and members of one round in one process, and what they agreed on."""
 
     server: Server
     members: Mapping[str, Member]
+    pact: Pact
 
 
 class Protection(Protocol):
@@ -143,33 +148,92 @@ class Protection(Protocol):
         publics = {name: identity.public for name, identity in identities.items()}
         pact = Pact.of(self.name, publics, round_id=round_id, length=length, span=span, holder=self.key_of)
         members = {name: self.member(pact, name, identities[name], entropy) for name in names}
-        return Session(self.server(pact), members)
+        return Session(self.server(pact), members, pact)
 
 
 PROTECTIONS: Registry[Protection] = Registry("protection")
 """Protections by the stem of their file."""
 
 
+Carry: TypeAlias = Callable[[str, Member, bytes, Values], bytes]
+"""How a member, by name, is told and its answer comes back; who cannot be reached raises a ``SourceFault``."""
+
+
+def straight(name: str, member: Member, told: bytes, values: Values) -> bytes:
+    """Carry as within one process: everybody is reached."""
+    return member.answer(told, values)
+
+
 @dataclass(frozen=True)
 class Played:
-    """What a round gave: the sum, and by member the bytes that it sent and that it was told."""
+    """What a round gave.
 
-    total: Fixed
+    Parameters
+    ----------
+    total : the sum of the survivors' vectors; None of a round that ended, which reveals nothing
+    survivors : whose vectors are in the sum
+    lost : by member whose vector is not in a sum, why
+    sent, told : by member, the bytes that it sent and that it was told
+    """
+
+    total: Fixed | None
+    survivors: tuple[str, ...]
+    lost: Mapping[str, HeadwaterError]
     sent: Mapping[str, int]
     told: Mapping[str, int]
 
 
-def play(session: Session, values: Mapping[str, Values]) -> Played:
-    """Carry all messages of a round in which nobody is lost."""
+def play(session: Session, values: Mapping[str, Values], *, carry: Carry = straight) -> Played:
+    """Carry all messages of a round. Whoever cannot be reached once is lost from then on.
+
+    So is a member of whom the server refuses an answer. With too many lost the round ends as the server refuses to
+    close a phase. What a member itself refuses, its own values or the server's words, is no loss, and passes through.
+
+    Parameters
+    ----------
+    values : how to get each member's vector; whoever has none is lost from the beginning
+    """
     sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
+    faults: dict[str, HeadwaterError] = {name: _silent(name) for name in session.members if name not in values}
     while (total := session.server.total) is None:
         for name, words in session.server.told().items():
-            message = session.members[name].answer(words, values[name])
-            session.server.take(name, message)
-            sent[name] += len(message)
+            if name in faults:
+                continue
             told[name] += len(words)
-        session.server.close()
-    return Played(total, sent, told)
+            try:
+                message = carry(name, session.members[name], words, values[name])
+            except SourceFault as fault:
+                faults[name] = _kept(fault)
+                continue
+            sent[name] += len(message)
+            try:
+                session.server.take(name, message)
+            except Refusal as refusal:
+                faults[name] = _kept(refusal)
+        try:
+            session.server.close()
+        except Refusal as end:
+            if end.code not in ENDS:
+                raise
+            lost = {name: faults.get(name, _kept(end)) for name in session.members}
+            return Played(None, (), lost, sent, told)
+    survivors = session.server.survivors
+    lost = {name: fault for name, fault in faults.items() if name not in survivors}
+    return Played(total, survivors, lost, sent, told)
+
+
+def _kept(error: HeadwaterError) -> HeadwaterError:
+    """Return the error without the frames in which it arose: they hold on to every vector of the round."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _silent(name: str) -> SourceFault:
+    return SourceFault(
+        "E-MEMBER-SILENT",
+        Message(f"成员“{name}”没有可汇总的内容。", f"The member {name!r} has nothing to say."),
+        Message("请核查它以下的来源。", "Examine the sources below it."),
+    )
 
 
 def require_group(group: Iterable[str], minimum: int) -> tuple[str, ...]:

@@ -2,7 +2,10 @@
 
 from headwater.errors import Message, Refusal
 
-__all__ = ["aborted", "bad_key", "bad_share", "foreign", "late", "lists", "odd", "other_words", "unsigned"]
+__all__ = ["ENDS", "aborted", "bad_key", "bad_share", "foreign", "late", "lists", "odd", "other_words", "unsigned"]
+
+ENDS = frozenset({"E-ROUND-ABORT", "E-ROUND-SPOILT"})
+"""Codes by which a round ends without a sum; those present may play a new one."""
 
 _DISCARD = Message("请丢弃该消息；本轮不受影响。", "Discard it; the round is not affected.")
 _AGAIN = Message("请与在场成员重新开始一轮。", "Start a new round with the members present.")

@@ -1,14 +1,20 @@
 """The total is the plain total, bit for bit, whatever the tree and the protections."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import CLEAR, MASKED, Mechanism, Tree, aggregate, group
+import headwater.adapters.tenseal  # noqa: F401  # registers its protection
+from headwater.aggregation import CLEAR, MASKED, Fold, Mechanism, Tier, Tree, aggregate, group
+from headwater.checks.losing import losing
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
 from headwater.security import Span
+from headwater.security.masking.graph import thresholds
+from headwater.security.shared_noise import SharedNoise
 from headwater.statistics import Gram, Statistic, Update
 
 GRAM = Gram(4)
@@ -161,3 +167,100 @@ def test_noise_without_a_sensitivity_is_refused():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal, match="E-NOISE-SENSITIVITY"):
         run(tree, statistics("abc"), dict.fromkeys("abc", Mechanism("masked", "group", 1.0, 1e-6)))
+
+
+CKKS = Mechanism("ckks")
+TURNS = count()
+"""Rounds of this process: a holder opens one sum a pact."""
+PHASES, FEWEST = {"clear": 1, "masked": 5, "ckks": 1}, {"clear": 1, "ckks": 3}
+
+
+def survivors(groups, sources, lost):
+    """Return, by strand, whose vectors must reach the root, told from the groups alone."""
+    inside = {name: {name} for name in sources}
+    for one in groups:
+        phases = {name: lost.get(name, 9) if inside.get(name) else 0 for name in one.members}
+        present = [sum(phase > now for phase in phases.values()) for now in range(PHASES[one.protection])]
+        fewest = FEWEST.get(one.protection) or thresholds(len(phases)).quorum
+        if min(present) >= fewest:
+            last = 2 if one.protection == "masked" else 0
+            heard = set().union(*(inside[name] for name, phase in phases.items() if phase > last))
+            inside[one.tier] = inside.get(one.tier, set()) | heard
+    return inside.get(groups[-1].tier, set())
+
+
+def three_tiers(mechanisms, fan_out):
+    sources = tuple(sorted(mechanisms))
+    below = [Tier(f"c{turn}", sources[turn::fan_out]) for turn in range(fan_out)]
+    middle = (Tier("p0", (), tuple(below[: fan_out // 2])), Tier("p1", (), tuple(below[fan_out // 2 :])))
+    return Tree(Tier("region", (), middle))
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.data())
+def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
+    names = [f"h{place:02d}" for place in range(data.draw(st.integers(12, 24)))]
+    kinds = st.sampled_from([CLEAR, MASKED, MASKED, CKKS])
+    mechanisms = {name: data.draw(kinds) for name in names}
+    mechanisms |= dict.fromkeys(names[:4], MASKED) | dict.fromkeys(names[4:8], CKKS)
+    tree = three_tiers(mechanisms, 4)
+    mechanisms |= {f"c{turn}": data.draw(st.sampled_from([CLEAR, MASKED])) for turn in range(2)}
+    try:
+        groups = group(tree, mechanisms).groups
+    except Refusal:
+        groups = group(tree, {name: m for name, m in mechanisms.items() if name in names}).groups
+    tiers = [one.tier for one in groups if one.tier != "region"]
+    lost = data.draw(st.dictionaries(st.sampled_from(names), st.integers(0, 4), max_size=len(names) // 3))
+    lost |= data.draw(st.dictionaries(st.sampled_from(tiers or names), st.integers(0, 4), max_size=1))
+    rng = np.random.default_rng(1)
+    said = {name: Statistic("counts", (5,), rng.integers(-9, 9, 5, endpoint=True).view(np.uint64)) for name in names}
+    fold = Fold(f"r{next(TURNS)}", seeded_entropy(1), Span(-9, 9), carry=losing(lost))
+    expected = survivors(groups, names, lost)
+    if not expected:
+        with pytest.raises(Refusal, match="E-TIER-EMPTY"):
+            fold.of(groups, said)
+        return
+    joined = fold.of(groups, said)
+    assert joined.parts[""].sources == expected
+    assert joined.total == Statistic.total([said[name] for name in sorted(expected)])
+    assert set(joined.lost) == set(names) - expected
+    assert set(joined.events) == expected
+    assert joined.parts[""].span == Span(-9 * len(expected), 9 * len(expected))
+
+
+def test_a_group_that_ends_is_named_and_the_others_go_on():
+    cities = {f"h{place}": f"c{place // 4}" for place in range(12)}
+    tree, said = Tree.of(cities, root="region"), statistics(cities)
+    groups = group(tree, dict.fromkeys(cities, MASKED)).groups
+    joined = Fold("r", seeded_entropy(1), carry=losing({"h0": 3, "h1": 4, "c2": 0})).of(groups, said)
+    assert joined.parts[""].sources == {"h4", "h5", "h6", "h7"}
+    assert joined.total == Statistic.total([said[name] for name in joined.parts[""].sources])
+    assert {name: error.code for name, error in joined.lost.items()} == {
+        "h0": "E-MEMBER-LOST", "h1": "E-MEMBER-LOST", "h2": "E-ROUND-ABORT", "h3": "E-ROUND-ABORT",
+        **{f"h{place}": "E-MEMBER-LOST" for place in range(8, 12)},
+    }  # fmt: skip
+
+
+def test_a_silent_tier_does_not_lower_what_its_peers_agreed_on():
+    """Nine tiers, five of them silent: four are enough for a group of four, and too few for one of nine."""
+    cities = {f"h{place:02d}": f"c{place // 4}" for place in range(36)}
+    tree = Tree.of(cities, root="region")
+    groups = group(tree, dict.fromkeys([*cities, *cities.values()], MASKED)).groups
+    ended = {name: 2 for name, city in cities.items() if city >= "c4"}
+    with pytest.raises(Refusal, match="E-TIER-EMPTY"):
+        Fold("r", seeded_entropy(1), carry=losing(ended)).of(groups, statistics(cities))
+
+
+def test_noise_is_told_for_the_survivors():
+    names = [f"h{place}" for place in range(9)]
+    shared = Mechanism("masked", "group", 1.0, 1e-6)
+    groups = group(Tree.of(dict.fromkeys(names, "n"), root="region"), dict.fromkeys(names, shared)).groups
+    zeros = Statistic("counts", (20_000,), np.zeros(20_000, dtype=np.uint64))
+    fold = Fold("r", seeded_entropy(1), Span(0, 9), 20.0, losing({"h1": 2, "h2": 1, "h3": 4}))
+    joined = fold.of(groups, dict.fromkeys(names, zeros))
+    part, noise = joined.parts[""], SharedNoise.of(1.0, 1e-6, members=9, l2=20.0, length=20_000)
+    assert part.sources == set(names) - {"h1", "h2"}
+    assert part.deviation == pytest.approx(7**0.5 * noise.share)
+    assert part.total.values.view(np.int64).std() == pytest.approx(part.deviation, rel=0.03)
+    assert set(joined.events) == part.sources
+    assert set(joined.events.values()) == {noise.event(7)}
