@@ -1,20 +1,29 @@
 """Join many sources tier by tier, each by its own mechanism."""
 
+from headwater.aggregation.costs import Costs, Link
+from headwater.aggregation.foresight import Job
 from headwater.aggregation.grouping import Group, Grouping, group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
+from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.aggregation.tiers import Aggregation, Part, aggregate
 from headwater.aggregation.topology import Tier, Tree
 
 __all__ = [
     "Aggregation",
     "CLEAR",
+    "Costs",
     "Group",
     "Grouping",
+    "Job",
+    "Link",
     "MASKED",
     "Mechanism",
     "Part",
+    "Plan",
+    "Supplier",
     "Tier",
     "Tree",
     "aggregate",
     "group",
+    "plan",
 ]

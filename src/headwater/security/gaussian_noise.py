@@ -47,10 +47,15 @@ class GaussianNoise:
             ``E-NOISE-SENSITIVITY``, ``E-NOISE-CLAIM``; ``E-NOISE-RANGE`` for a grid too fine or too coarse;
             ``E-NOISE-TABLE`` where tables of 64 bits are not good enough for so small a δ
         """
+        made = GaussianNoise.sized(epsilon, delta, l2=l2)
+        require_tables(length * discrete_gaussian(made.deviation).variation, epsilon, delta)
+        return made
+
+    @staticmethod
+    def sized(epsilon: float, delta: float, *, l2: float | None) -> "GaussianNoise":
+        """Return what ``of`` returns without making its table, which takes long: for plans, not to draw from."""
         sensitivity = require_claim(epsilon, delta, l2)
-        deviation = least(partial(gaussian, l2=sensitivity), epsilon=epsilon, delta=delta)
-        require_tables(length * discrete_gaussian(deviation).variation, epsilon, delta)
-        return GaussianNoise(deviation, sensitivity)
+        return GaussianNoise(least(partial(gaussian, l2=sensitivity), epsilon=epsilon, delta=delta), sensitivity)
 
     @property
     def event(self) -> DiscreteGaussian:

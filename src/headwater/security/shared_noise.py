@@ -56,13 +56,18 @@ class SharedNoise:
         Refusal
             as for ``GaussianNoise.of``
         """
+        made = SharedNoise.sized(epsilon, delta, members=members, l2=l2, length=length)
+        require_tables(members * length * skellam(made.share).variation, epsilon, delta)
+        return made
+
+    @staticmethod
+    def sized(epsilon: float, delta: float, *, members: int, l2: float | None, length: int) -> "SharedNoise":
+        """Return what ``of`` returns without making its table, which takes long: for plans, not to draw from."""
         sensitivity = require_claim(epsilon, delta, l2)
         numbers = thresholds(members)
         l1 = min(sensitivity**2, math.sqrt(length) * sensitivity)
         deviation = least(partial(divergence.skellam, l2=sensitivity, l1=l1), epsilon=epsilon, delta=delta)
-        made = SharedNoise(deviation, numbers.quorum, numbers.colluding, sensitivity, l1)
-        require_tables(members * length * skellam(made.share).variation, epsilon, delta)
-        return made
+        return SharedNoise(deviation, numbers.quorum, numbers.colluding, sensitivity, l1)
 
     @property
     def share(self) -> float:

@@ -1,0 +1,260 @@
+"""What a set of groups would give: bytes, seconds, and the noise of every strand, before anything is sent.
+
+Members that are alike are counted, not listed, so that a plan of ten thousand sources is weighed as fast as one of ten.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TypeAlias
+
+from headwater.aggregation.costs import Bill, Costs, Link
+from headwater.aggregation.mechanism import Mechanism
+from headwater.security import PROTECTIONS
+from headwater.security.gaussian_noise import GaussianNoise
+from headwater.security.pact import Span
+from headwater.security.shared_noise import SharedNoise
+
+__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "drawn", "foresee", "sized"]
+
+_REACH = 9.6, 40
+"""Of a table of noise, about: so many standard deviations and steps (``security/noise.py``)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be joined.
+
+    Parameters
+    ----------
+    region : name of the root
+    purpose : as requirements call it
+    length : values in every vector
+    span : public bounds of every value of every source; None: 64 bits
+    l2 : by how many steps of the grid one record exchanged for another can move a source's vector; None: no noise can
+        be measured, so none is planned
+    holder : who keeps the key of encrypted sums; None: nothing is encrypted
+    """
+
+    region: str
+    purpose: str
+    length: int
+    span: Span | None = None
+    l2: float | None = None
+    holder: str | None = None
+
+    @property
+    def scatter(self) -> float:
+        """Variance of one value of one record, at most: two records differ by ``l2`` in all values together."""
+        return (self.l2 or 0.0) ** 2 / (2 * self.length)
+
+
+@dataclass(frozen=True)
+class State:
+    """What one member, or a tier of one strand, is about to say.
+
+    Parameters
+    ----------
+    variance : of the noise in every value
+    inside : sources in it
+    records : of all of them
+    ready : seconds after the start
+    """
+
+    span: Span | None
+    variance: float
+    inside: int
+    records: float
+    ready: float = 0.0
+
+    def plus(self, other: "State") -> "State":
+        """Return both together."""
+        span = self.span and other.span and Span(self.span.low + other.span.low, self.span.high + other.span.high)
+        return State(
+            span,
+            self.variance + other.variance,
+            self.inside + other.inside,
+            self.records + other.records,
+            max(self.ready, other.ready),
+        )
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Members of a group that are alike.
+
+    Parameters
+    ----------
+    kind : of tiers, the name under which a joint below stands; None for sources
+    records : of each source, on average
+    """
+
+    kind: str | None
+    mechanism: Mechanism
+    count: int
+    link: Link
+    records: float = 0.0
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One group; ``link`` is its tier's."""
+
+    tier: str
+    strand: str
+    crowds: tuple[Crowd, ...]
+    link: Link
+
+    @property
+    def protection(self) -> str:
+        """What its members have in common."""
+        return self.crowds[0].mechanism.protection
+
+    @property
+    def members(self) -> int:
+        """How many speak in one group."""
+        return sum(crowd.count for crowd in self.crowds)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What comes of it.
+
+    Parameters
+    ----------
+    bills : of every joint, in order
+    strands : what the root has in the end
+    seconds : until then
+    bytes_sent : by everybody
+    most_in : bytes that the busiest node takes in
+    sights : how often a node sees a source's own numbers without noise
+    """
+
+    bills: tuple[Bill, ...]
+    strands: Mapping[str, State]
+    seconds: float
+    bytes_sent: int
+    most_in: int
+    sights: int
+
+    def weight(self, job: Job) -> float:
+        """Return of how many records without noise the sums are worth: what plans want most of.
+
+        A sum of n records with noise of variance v tells as much as n² / (n + v / s) records, s being the variance of
+        one record; strands, weighed by what is known of them, add up.
+        """
+        worth = 0.0
+        for state in self.strands.values():
+            loss = state.variance / job.scatter if state.variance else 0.0
+            worth += state.records**2 / (state.records + loss) if state.records else 0.0
+        return worth
+
+
+Measure: TypeAlias = Callable[[Mechanism, int, Job], tuple[float, int]]
+"""By mechanism and members of its group: standard deviation and largest draw of what one member adds, in steps."""
+
+
+def sized(mechanism: Mechanism, members: int, job: Job) -> tuple[float, int]:
+    """Measure the noise of one member quickly; its largest draw is known but for some steps."""
+    deviation = _deviation(mechanism, members if mechanism.noise == "group" else 0, job.l2, job.length)
+    return deviation, math.ceil(_REACH[0] * deviation) + _REACH[1]
+
+
+def drawn(mechanism: Mechanism, members: int, job: Job) -> tuple[float, int]:
+    """Measure the noise of one member as it is drawn; refused as ``Mechanism.drawn`` refuses."""
+    noise = mechanism.drawn(members, l2=job.l2, length=job.length)
+    if noise is None:
+        return 0.0, 0
+    deviation = noise.share if isinstance(noise, SharedNoise) else noise.deviation
+    return deviation, noise.widened(Span(0, 0)).high
+
+
+@lru_cache(maxsize=4096)
+def _deviation(mechanism: Mechanism, members: int, l2: float | None, length: int) -> float:
+    if mechanism.noise == "sender":
+        return GaussianNoise.sized(mechanism.epsilon, mechanism.delta, l2=l2).deviation
+    return SharedNoise.sized(mechanism.epsilon, mechanism.delta, members=members, l2=l2, length=length).share
+
+
+@dataclass
+class _Walk:
+    """What was said so far, by strand and tier, and how long each tier is busy."""
+
+    job: Job
+    costs: Costs
+    measure: Measure
+    spoken: dict[tuple[str, str], State] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    taken: Counter[str] = field(default_factory=Counter)
+    sights: int = 0
+
+    def play(self, joint: Joint) -> Bill:
+        """Return what the group takes."""
+        inside = [(crowd, self._said(crowd, joint)) for crowd in joint.crowds]
+        links = [crowd.link for crowd in joint.crowds]
+        slowest = Link(min(link.bytes_per_second for link in links), max(link.seconds for link in links))
+        bill = self.costs.bill(
+            joint.protection,
+            members=joint.members,
+            length=self.job.length,
+            span=_bounds([state for _, state in inside]),
+            links=(slowest, joint.link),
+        )
+        if PROTECTIONS[joint.protection].reveals == "each":
+            self.sights += sum(c.count for c, state in inside if state.inside == 1 and not state.variance)
+        begun = max(self.busy[joint.tier], *(state.ready for _, state in inside))
+        self.busy[joint.tier] = begun + bill.seconds
+        self.taken[joint.tier] += bill.sent * joint.members
+        joined, before = _joined(inside, begun + bill.seconds), self.spoken.get((joint.strand, joint.tier))
+        self.spoken[joint.strand, joint.tier] = before.plus(joined) if before else joined
+        return bill
+
+    def _said(self, crowd: Crowd, joint: Joint) -> State:
+        """Return what one of the crowd says, its noise included."""
+        state = self.spoken[joint.strand, crowd.kind] if crowd.kind else State(self.job.span, 0.0, 1, crowd.records)
+        if crowd.mechanism.noise == "nobody":
+            return state
+        deviation, reach = self.measure(crowd.mechanism, joint.members, self.job)
+        span = state.span and Span(state.span.low - reach, state.span.high + reach)
+        return replace(state, span=span, variance=state.variance + deviation**2)
+
+
+def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure = sized) -> Foreseen:
+    """Return what the groups give, lowest tiers first, if nobody is lost.
+
+    Parameters
+    ----------
+    measure : how large the noise of one member is: ``sized``, or ``drawn`` for bytes that are exact
+    """
+    walk = _Walk(job, costs, measure)
+    bills = tuple(walk.play(joint) for joint in joints)
+    return Foreseen(
+        bills,
+        {strand: state for (strand, tier), state in walk.spoken.items() if tier == job.region},
+        walk.busy[job.region],
+        sum(bill.sent * joint.members for bill, joint in zip(bills, joints, strict=True)),
+        max(walk.taken.values(), default=0),
+        walk.sights,
+    )
+
+
+def _bounds(states: Sequence[State]) -> Span | None:
+    spans = [state.span for state in states if state.span]
+    if len(spans) < len(states):
+        return None
+    return Span(min(span.low for span in spans), max(span.high for span in spans))
+
+
+def _joined(inside: Sequence[tuple[Crowd, State]], ready: float) -> State:
+    """Return the sum of all members."""
+    spans = [(crowd.count, state.span) for crowd, state in inside if state.span]
+    bounds = Span(sum(n * s.low for n, s in spans), sum(n * s.high for n, s in spans))
+    return State(
+        bounds if len(spans) == len(inside) else None,
+        sum(crowd.count * state.variance for crowd, state in inside),
+        sum(crowd.count * state.inside for crowd, state in inside),
+        sum(crowd.count * state.records for crowd, state in inside),
+        ready,
+    )

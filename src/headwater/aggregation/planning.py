@@ -1,0 +1,361 @@
+"""A plan: who joins whom by which mechanism, why, and what it will take.
+
+Deterministic: the same suppliers, links and costs give the same plan, in whatever order they are told.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
+from headwater.aggregation.costs import Costs, Link
+from headwater.aggregation.expecting import Expected, epsilon_of, expect
+from headwater.aggregation.exposure import Exposure, exposures
+from headwater.aggregation.foresight import Job, drawn
+from headwater.aggregation.grouping import Group
+from headwater.aggregation.mechanism import Mechanism
+from headwater.aggregation.reasoning import because, climb, too_few
+from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
+from headwater.aggregation.topology import Tier, Tree
+from headwater.errors import Message, Refusal
+from headwater.security import PROTECTIONS
+from headwater.security.events import to_json
+from headwater.security.requirement import Release, Requirement
+from headwater.types import SourceId
+
+__all__ = ["Plan", "Supplier", "plan"]
+
+
+@dataclass(frozen=True)
+class Supplier:
+    """A source that may be asked.
+
+    Parameters
+    ----------
+    city : its tier; None where it has none
+    records : public
+    """
+
+    source: SourceId
+    city: str | None
+    records: int
+    requirement: Requirement
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How sources are joined for one job.
+
+    Parameters
+    ----------
+    groups : lowest tiers first, as ``aggregate`` takes them
+    refused : sources that nothing permits, each with the reason
+    reasons : of every other source, how it climbs and why so
+    epsilon : what a round costs each of those at its requirement's δ; ∞ for a sum without noise
+    exposures : who sees what of them, each permitted by their requirements
+    suppliers, links, costs, lost : from what it was made, so that it can be made again without a tier
+    """
+
+    job: Job
+    groups: tuple[Group, ...]
+    refused: Mapping[SourceId, Message]
+    reasons: Mapping[SourceId, Message]
+    expected: Expected
+    epsilon: Mapping[SourceId, float]
+    exposures: Mapping[SourceId, tuple[Exposure, ...]]
+    suppliers: tuple[Supplier, ...] = field(repr=False)
+    links: Mapping[str, Link] = field(repr=False)
+    costs: Costs = field(repr=False)
+    lost: frozenset[str] = frozenset()
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Region → city → source, of those that are in the plan; groups may pass a city by."""
+        cities: dict[str | None, list[SourceId]] = defaultdict(list)
+        for one in self.suppliers:
+            if one.source in self.reasons:
+                cities[_tier_of(one, self.lost)].append(one.source)
+        direct = tuple(cities.pop(None, []))
+        tiers = tuple(
+            Tier(str(city), tuple(inside)) for city, inside in sorted(cities.items(), key=lambda item: str(item[0]))
+        )
+        return Tree(Tier(self.job.region, direct, tiers))
+
+    def without(self, tier: str) -> "Plan":
+        """Return the plan of the same sources when a tier is lost: they speak to the region, as they permit."""
+        return plan(self.suppliers, self.links, self.costs, job=self.job, lost=self.lost | {tier})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of ``to_dict`` as canonical JSON."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was decided as JSON-safe values; ``null`` for an ε without end."""
+        job, expected = self.job, self.expected
+        return {
+            "job": {
+                "region": job.region,
+                "purpose": job.purpose,
+                "length": job.length,
+                "span": job.span and [job.span.low, job.span.high],
+                "l2": job.l2,
+                "holder": job.holder,
+            },
+            "groups": [_plain(group) for group in self.groups],
+            "refused": {source: [why.zh, why.en] for source, why in self.refused.items()},
+            "reasons": {source: [why.zh, why.en] for source, why in self.reasons.items()},
+            "expected": {
+                "bytes_sent": dict(expected.bytes_sent),
+                "bytes_told": dict(expected.bytes_told),
+                "computing": dict(expected.computing),
+                "seconds": expected.seconds,
+                "deviations": dict(expected.deviations),
+                "weight": expected.weight,
+            },
+            "epsilon": {source: _finite(epsilon) for source, epsilon in self.epsilon.items()},
+            "exposures": {source: [_seen(one) for one in many] for source, many in self.exposures.items()},
+            "requirements": {one.source: one.requirement.version for one in self.suppliers},
+            "lost": sorted(self.lost),
+        }
+
+
+def plan(
+    suppliers: Sequence[Supplier],
+    links: Mapping[str, Link],
+    costs: Costs,
+    *,
+    job: Job,
+    lost: Collection[str] = (),
+) -> Plan:
+    """Return the plan that keeps most sources, with least noise, at the least price.
+
+    Parameters
+    ----------
+    suppliers : each source once
+    links : of sources, cities and the region; others have ``costs.link``
+    lost : tiers that are not there: their sources speak to the region
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-NOBODY`` when nothing permits any source, ``E-TREE-NAMES`` for a name that stands twice
+    """
+    ordered, away = tuple(sorted(suppliers, key=lambda one: one.source)), frozenset(lost)
+    _require_names(ordered, job.region)
+    banned: frozenset[Mechanism] = frozenset()
+    while True:
+        weighing, hopeless = _weighing(ordered, away, banned, (links, costs, job))
+        arrangement = arrange(weighing)
+        groups = _groups(weighing, arrangement)
+        beyond = _undrawable(groups, job)
+        if not beyond:
+            break
+        banned |= beyond
+    if not groups:
+        raise _nobody(job.purpose, hopeless)
+    return _plan(weighing, arrangement, groups, hopeless, (ordered, away))
+
+
+def _weighing(
+    ordered: Sequence[Supplier],
+    lost: frozenset[str],
+    banned: frozenset[Mechanism],
+    given: tuple[Mapping[str, Link], Costs, Job],
+) -> tuple[Weighing, dict[SourceId, Message]]:
+    """Return the cells to be arranged, and why the other sources cannot be in any."""
+    links, costs, job = given
+    claims = {one.source: claim_of(one.requirement, job.purpose) for one in ordered}
+    ways: dict[object, tuple[Route, ...]] = {}
+    inside: dict[tuple[str, tuple[Route, ...]], list[Supplier]] = defaultdict(list)
+    hopeless = {}
+    for one in ordered:
+        says = _says(one.requirement, one.source, job.purpose), _tier_of(one, lost)
+        if says not in ways:
+            known = frozenset(claim for claim in claims.values() if claim)
+            ways[says] = tuple(_permitted(one, known, lost, banned, job))
+        if ways[says]:
+            inside[says[1] or "", ways[says]].append(one)
+        else:
+            hopeless[one.source] = _why_not(one, lost, job)
+    cells = [
+        Cell(
+            tier or None,
+            tuple(one.source for one in alike),
+            sum(one.records for one in alike),
+            _slowest([links.get(one.source, costs.link) for one in alike]),
+            alike[0].requirement,
+            options,
+        )
+        for (tier, options), alike in sorted(inside.items(), key=lambda item: (item[0][0], item[1][0].source))
+    ]
+    return Weighing(cells, job, costs, links), hopeless
+
+
+def _says(requirement: Requirement, source: SourceId, purpose: str) -> tuple[object, ...]:
+    """Return all that a plan has to know of a requirement."""
+    sees = tuple(sorted(requirement.sees.items()))
+    return claim_of(requirement, purpose), sees, requirement.mechanisms, requirement.covers(source)
+
+
+def _permitted(
+    one: Supplier, claims: frozenset[Claim], lost: frozenset[str], banned: frozenset[Mechanism], job: Job
+) -> list[Route]:
+    """Return the routes that a source's requirement permits, by themselves."""
+    own = claim_of(one.requirement, job.purpose)
+    if own is None:
+        return []
+    travel = [name for name in PROTECTIONS if name != "ckks" or job.holder]
+    return [
+        route
+        for route in routes(own, claims, travel=travel)
+        if (route.tier is None or _tier_of(one, lost))
+        and (job.l2 or route.claim is None)
+        and not {route.source, route.top} & banned
+        and objection(route, one.requirement, one.source, job.purpose, alone=False) is None
+    ]
+
+
+def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
+    """Return why nothing is permitted: what stands against the route that shows least."""
+    own = claim_of(one.requirement, job.purpose) or Claim(1.0, 1e-6)
+    found = [
+        refusal
+        for route in routes(own, [own], travel=["masked"])
+        if (route.tier is None or _tier_of(one, lost)) and (job.l2 or route.claim is None)
+        if (refusal := objection(route, one.requirement, one.source, job.purpose, alone=False))
+    ]
+    return found[-1].reason if found else too_few(one.source)
+
+
+def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
+    """Return the groups with the names of their members."""
+    region = weighing.job.region
+    members: dict[tuple[str, str, Mechanism], dict[str, Mechanism]] = defaultdict(dict)
+    _, without = weighing.joints(arrangement)
+    for place, route in enumerate(arrangement):
+        if route is None or place in without:
+            continue
+        cell = weighing.cells[place]
+        if route.tier and cell.tier:
+            members[region, route.strand, route.tier.company][cell.tier] = route.tier
+        here = cell.tier if route.tier and cell.tier else region
+        members[here, route.strand, route.source.company] |= dict.fromkeys(cell.sources, route.source)
+    keys = sorted(members, key=lambda key: (key[0] == region, *key))
+    return tuple(
+        Group(tier, tuple(sorted(members[tier, strand, company].items())), strand) for tier, strand, company in keys
+    )
+
+
+def _undrawable(groups: Sequence[Group], job: Job) -> frozenset[Mechanism]:
+    """Return mechanisms whose noise cannot be drawn on this grid."""
+    found = set()
+    for group in groups:
+        for mechanism in {mechanism for _, mechanism in group.mechanisms}:
+            try:
+                drawn(mechanism, len(group.members), job)
+            except Refusal:
+                found.add(mechanism)
+    return frozenset(found)
+
+
+def _plan(
+    weighing: Weighing,
+    arrangement: Arrangement,
+    groups: tuple[Group, ...],
+    hopeless: Mapping[SourceId, Message],
+    given: tuple[tuple[Supplier, ...], frozenset[str]],
+) -> Plan:
+    (ordered, lost), job = given, weighing.job
+    seen = exposures(groups, l2=job.l2, length=job.length)
+    _require_permitted(seen, ordered, job)
+    refused, reasons = dict(hopeless), {}
+    for cell, route in zip(weighing.cells, arrangement, strict=True):
+        for source in cell.sources:
+            if route and source in seen:
+                reasons[source] = _reason(weighing, cell, route, source)
+            else:
+                refused[source] = too_few(source)
+    records = {one.source: one.records for one in ordered}
+    deltas = {one.source: one.requirement.delta for one in ordered}
+    return Plan(
+        job=job,
+        groups=groups,
+        refused=dict(sorted(refused.items())),
+        reasons=dict(sorted(reasons.items())),
+        expected=expect(groups, records, job=job, costs=weighing.costs, links=weighing.links),
+        epsilon={source: epsilon_of(many[-1].event, deltas[source]) for source, many in sorted(seen.items())},
+        exposures=dict(sorted(seen.items())),
+        suppliers=ordered,
+        links=weighing.links,
+        costs=weighing.costs,
+        lost=lost,
+    )
+
+
+def _reason(weighing: Weighing, cell: Cell, route: Route, source: SourceId) -> Message:
+    """Return how a source climbs, and what stands against climbing without noise."""
+    how = climb(route, cell.tier or "", weighing.job.region)
+    if route.kind == "exact":
+        return because(how, None)
+    exact = Route(Mechanism("masked"), Mechanism("masked")) if cell.tier else Route(Mechanism("masked"))
+    against = objection(exact, cell.requirement, source, weighing.job.purpose, alone=False)
+    return because(how, against.reason if against else too_few(source))
+
+
+def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
+    """Hold what the groups really show against every requirement: a plan that shows more is no plan."""
+    requirements = {one.source: one.requirement for one in ordered}
+    for source, many in seen.items():
+        for one in many:
+            requirements[source].permit(
+                Release("", source, job.purpose, one.event, tier=one.viewer, shown=one.shown, protection=one.protection)
+            )
+
+
+def _tier_of(one: Supplier, lost: frozenset[str]) -> str | None:
+    return None if one.city in lost else one.city
+
+
+def _slowest(links: Sequence[Link]) -> Link:
+    return Link(min(link.bytes_per_second for link in links), max(link.seconds for link in links))
+
+
+def _plain(group: Group) -> dict[str, Any]:
+    return {
+        "tier": group.tier,
+        "strand": group.strand,
+        "mechanisms": {
+            name: [one.protection, one.noise, _finite(one.epsilon), one.delta] for name, one in group.mechanisms
+        },
+    }
+
+
+def _seen(one: Exposure) -> dict[str, Any]:
+    said = {"tier": one.tier, "viewer": one.viewer, "shown": one.shown, "protection": one.protection}
+    return said | {"event": json.loads(to_json(one.event))}
+
+
+def _finite(value: float) -> float | None:
+    return None if value == float("inf") else value
+
+
+def _require_names(ordered: Sequence[Supplier], region: str) -> None:
+    """Refuse names that stand twice, as a tree does."""
+    if ordered:
+        cities = sorted({one.city for one in ordered if one.city})
+        Tree(Tier(region, tuple(one.source for one in ordered), tuple(Tier(city) for city in cities)))
+
+
+def _nobody(purpose: str, hopeless: Mapping[SourceId, Message]) -> Refusal:
+    why = next(iter(hopeless.values()), Message("没有来源", "there is none"))
+    return Refusal(
+        "E-PLAN-NOBODY",
+        Message(f"没有来源允许用于“{purpose}”：{why.zh}", f"No source permits anything for {purpose!r}: {why.en}"),
+        Message("请与来源商定其要求。", "Agree on requirements with the sources."),
+    )

@@ -1,0 +1,50 @@
+"""Why a source climbs as it does, in a sentence of each language."""
+
+from collections.abc import Mapping
+
+from headwater.aggregation.routes import Route
+from headwater.errors import Message
+
+__all__ = ["because", "climb", "too_few"]
+
+_TRAVEL: Mapping[str, Message] = {
+    "clear": Message("明文", "in clear"),
+    "masked": Message("掩码", "under masks"),
+    "ckks": Message("加密", "encrypted"),
+}
+_NOISE: Mapping[str, Message] = {
+    "exact": Message("不加噪", "without noise"),
+    "local": Message("来源自行加噪", "with noise of its own"),
+    "shared": Message("同层来源分摊噪声", "with noise shared in its tier"),
+    "pooled": Message("全区域分摊一份噪声", "with noise shared once in the region"),
+    "central": Message("由其层级加噪", "with noise of its tier's"),
+}
+
+
+def climb(route: Route, tier: str, region: str) -> Message:
+    """Return how a source climbs.
+
+    >>> climb(Route(Mechanism("masked"), Mechanism("clear")), "north", "east").en
+    'under masks to north, in clear to east, without noise'
+    """
+    steps = [(route.source, tier if route.tier else region), *([(route.tier, region)] if route.tier else [])]
+    travels = [(_TRAVEL.get(one.protection, Message(one.protection, one.protection)), to) for one, to in steps]
+    noise, claim = _NOISE[route.kind], route.claim
+    cost = f" (ε {claim.epsilon:g}, δ {claim.delta:g})" if claim else ""
+    zh = "，".join(f"{travel.zh}送至 {to}" for travel, to in travels)
+    en = ", ".join(f"{travel.en} to {to}" for travel, to in travels)
+    return Message(f"{zh}，{noise.zh}{cost}", f"{en}, {noise.en}{cost}")
+
+
+def because(how: Message, why: Message | None) -> Message:
+    """Return how, and then why not otherwise."""
+    if why is None:
+        return Message(f"{how.zh}。", f"{how.en}.")
+    return Message(f"{how.zh}。{why.zh}", f"{how.en}. {why.en}")
+
+
+def too_few(source: str) -> Message:
+    """Return why a source that could climb with others climbs with none."""
+    return Message(
+        f"来源“{source}”允许的方式都需要更多同伴。", f"Every way that source {source} permits takes more companions."
+    )
