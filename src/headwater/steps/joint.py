@@ -83,6 +83,7 @@ class Joint:
         return {
             "entry": self.entry,
             "run": self.run,
+            "task": self.task,
             "region": self.region,
             "model": self.model,
             "snapshot": self.snapshot,
