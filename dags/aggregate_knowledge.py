@@ -1,7 +1,6 @@
 """分层汇聚知识，登记模型版本 / Join the sources' knowledge in tiers and register a model version.
 
-先按各来源的要求规划 医院 → 城市 → 统筹区 的树，会超支隐私预算的运行在此被拒绝并给出数字；再逐级打开层级（打不开的
-标红，汇聚绕开它），完成全部轮次，登记到 MLflow：版本带计划、保护方式、ε 与审计日志头。
+按各来源的要求规划 医院 → 城市 → 统筹区 的树（超支的被拒并给出数字），逐级打开（汇聚绕开标红的），完成各轮，登记。
 
 The tree hospital → city → region is planned from what sources require; a run that would overspend is refused with the
 number. Tiers are opened (the join goes around a red one), rounds played, and a version registered with all of this.
@@ -10,12 +9,10 @@ number. Tiers are opened (the join goes around a red one), rounds played, and a 
 
 **Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.valuation`, `dbt_project/requirements/`, privacy ledger
 
-**Writes / 写入**: `lake.knowledge.{joined,model_version}`, audit log, privacy ledger, an MLflow model version, alias
-`champion` if it is better; asset `model_version`
+**Writes / 写入**: `lake.knowledge.{joined,model_version}`, audit log, privacy ledger, MLflow; asset `model_version`
 
-**If it fails / 如果失败**: the log carries the refusal's code. `E-LEDGER-RUN`: a budget is spent, wait for next month.
-`E-REQUIRE-…`: a source does not permit what was wished. `E-JOIN-MOVED`: a requirement changed since the plan, trigger
-again. Rounds that are repeated pay again, for their noise is new; registering again does not.
+**If it fails / 如果失败**: the log has the code. `E-LEDGER-RUN`: a budget is spent, wait for next month. `E-REQUIRE-…`:
+a source does not permit what was wished. Repeated rounds pay again, as their noise is new; registering again does not.
 """
 
 from airflow.sdk import Param, dag, task, task_group
