@@ -6,8 +6,8 @@ it (``federation.bounded``), and correct it by one step of Newton's method
 .. math:: \beta = \beta_0 + \Bigl(H_0 + \sum_g w_g \hat H_g\Bigr)^{-1} \sum_g w_g s_g
 
 with scores :math:`s_g` and squares :math:`\hat H_g` of part g. Everything that weighs follows from numbers of records,
-the noise and the bureau's own records (``Expected``); what a source said has no say in how much it counts, so weights give nothing
-away.
+the noise and the bureau's own records (``Expected``). What a source said has no say in how much it counts, so weights
+give nothing away.
 
 - :math:`w = 1 / (1 + \sigma^2 / (n v))`, σ² the noise of a score and nv what n records let it vary: a sum with noise
   counts as much as so many records without (precision weighting).

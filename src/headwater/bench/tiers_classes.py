@@ -22,11 +22,12 @@ from headwater.security.requirement import Caps, Requirement, Shown, Viewer
 from headwater.statistics.bounded import BoundedSquares
 from headwater.types import SourceId
 
-__all__ = ["CLASSES", "DELTA", "SOURCES", "classes", "parted", "planned"]
+__all__ = ["CLASSES", "DELTA", "NOISY", "SOURCES", "classes", "parted", "planned"]
 
 SOURCES = 20
 DELTA = 1e-6
 CLASSES = ("open", "local", "summed", "noisy", "strict")
+NOISY = ("noisy", "strict")
 _PURPOSE = "stay_cost"
 _RECORDS = 200
 """What the planner is told of every source: the same plan then serves every draw."""
@@ -81,7 +82,9 @@ def planned(members: tuple[tuple[str, tuple[SourceId, ...]], ...], epsilon: floa
     """
     form = BoundedSquares(dim + 1, 16)
     suppliers = [
-        Supplier(name, "c0" if kind == "noisy" else f"c{int(name[1:]) % 4}", _RECORDS, _KINDS[kind].requirement(epsilon))
+        Supplier(
+            name, "c0" if kind == "noisy" else f"c{int(name[1:]) % 4}", _RECORDS, _KINDS[kind].requirement(epsilon)
+        )
         for kind, names in members
         for name in names
     ]

@@ -1,19 +1,19 @@
 """Twenty hospitals beside a bureau that has few records of its own: real ones, and made-up ones.
 
 - ``sih``: real; the twenty largest Brazilian hospitals of the sample, whole, 101 to 517 stays each; log of cost
-- ``simulated``: made up; twenty good hospitals of the simulated region, as many stays each as asked; log of cost
-- ``heart_disease``: real; four hospitals in pieces of 25 to 60 patients, far fewer than noise asks for; disease or not
+- ``simulated``: made up; twenty good hospitals of a simulated region, 300 stays each; log of cost
+- ``heart_disease``: real; four hospitals in pieces of 10 to 51 patients, far fewer than noise asks for; disease or not
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from headwater.bench.tiers_classes import SOURCES
+from headwater.bench.tiers_classes import CLASSES, NOISY, SOURCES
 from headwater.bench.valuation_families import heart_records, region_records, sih_records
 from headwater.federation.source import GramQuestion
 from headwater.statistics import Categorical, FeatureMap, Numeric
@@ -32,7 +32,7 @@ _NUMERIC = {
 }
 _CODES = {"sih": (Categorical("chapter", 8),), "simulated": (Categorical("chapter", 8),), "heart_disease": ()}
 _PIECES = {"cleveland": 6, "hungarian": 6, "va": 4, "switzerland": 4}
-_HOSPITALS, _STAYS, _LARGE = 80, 80_000, 400
+_HOSPITALS, _STAYS, _LARGE = 80, 40_000, 300
 _FOLDERS = {"sih": "sih_rs_2019", "heart_disease": "heart_disease"}
 
 
@@ -57,6 +57,14 @@ class Federation:
         """Public numbers of records."""
         return {name: table.num_rows for name, table in self.sources.items()}
 
+    def against(self) -> "Federation":
+        """Return the same hospitals in such an order that the largest are dealt to the classes that need noise."""
+        by_size = iter(sorted(self.sources.values(), key=lambda table: table.num_rows))
+        names = sorted(self.sources)
+        exact = [name for place, name in enumerate(names) if CLASSES[place % len(CLASSES)] not in NOISY]
+        dealt = {name: next(by_size) for name in (*exact, *(name for name in names if name not in exact))}
+        return replace(self, sources=dealt)
+
 
 def at_hand(data: Path | None) -> tuple[str, ...]:
     """Return the kinds of federations that can be drawn, made-up ones first."""
@@ -69,8 +77,7 @@ def drawn(kind: str, rng: np.random.Generator, data: Path | None, *, most: int |
     own, test, sources = _DRAWS[kind](rng, data)
     order = rng.permutation(SOURCES)
     kept = {f"h{place:02d}": _table(sources[at].iloc[:most], kind) for place, at in enumerate(order)}
-    question = _question(kind, own)
-    return Federation(question, _table(own, kind), _table(test, kind), kept)
+    return Federation(_question(kind, own), _table(own, kind), _table(test, kind), kept)
 
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, list[pd.DataFrame]]
@@ -87,7 +94,8 @@ def _simulated(rng: np.random.Generator, data: Path | None) -> Frames:
     records = region_records(hospitals=_HOSPITALS, stays=_STAYS)
     counts = records["hospital"].value_counts()
     large = sorted(counts.index[counts >= _LARGE])
-    return _parted(rng, records, [str(name) for name in rng.permutation(large)[:SOURCES]], "simulated")
+    own, test, sources = _parted(rng, records, [str(name) for name in rng.permutation(large)[:SOURCES]], "simulated")
+    return own, test, [stays.iloc[:_LARGE] for stays in sources]
 
 
 def _parted(rng: np.random.Generator, records: pd.DataFrame, chosen: list[str], kind: str) -> Frames:
