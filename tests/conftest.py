@@ -15,7 +15,7 @@ import pytest
 # of a suite that runs in several has its own.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
-from headwater.adapters import postgres  # noqa: E402
+from headwater.adapters import lake, postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402
 
 # Examples take longer on a slower machine: how long says nothing.
@@ -48,9 +48,26 @@ def server() -> Iterator[str]:
     shutil.rmtree(root)
 
 
+EMPTY_LAKE = "lake_as_opened_first"
+
+
+@pytest.fixture(scope="session")
+def empty_lake(server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Keep the catalog that a first opening makes: to copy it takes a tenth of making it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(postgres.DSN_VARIABLE, server)
+        _empty(server)
+        made = Home(tmp_path_factory.mktemp("empty"), PROJECT).create()
+        postgres.prepare(made)
+        lake.connect(made, threads=1).close()
+        with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"create database {EMPTY_LAKE} template lake")
+    return EMPTY_LAKE
+
+
 @pytest.fixture
-def home(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Give an installation of its own: new databases, an empty lake, this project's content."""
+def unopened(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Give an installation of its own: new databases, of which none is a lake yet, this project's content."""
     monkeypatch.setenv("HEADWATER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HEADWATER_PROJECT", str(PROJECT))
     monkeypatch.setenv(postgres.DSN_VARIABLE, server)
@@ -58,6 +75,18 @@ def home(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     made = Home.from_environment().create()
     postgres.prepare(made)
     return made
+
+
+@pytest.fixture
+def home(empty_lake: str, unopened: Home, server: str) -> Home:
+    """Give an installation of its own with an empty lake, as it is when it was opened once."""
+    with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
+        connection.execute("drop database lake with (force)")
+        connection.execute(f"create database lake template {empty_lake}")
+    with postgres.connect(unopened, "lake") as catalog:
+        data = f"{unopened.lake_data}/"
+        catalog.execute("update ducklake_metadata set value = %s where key = 'data_path'", (data,))
+    return unopened
 
 
 @pytest.fixture(scope="module")

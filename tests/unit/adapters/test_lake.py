@@ -44,7 +44,9 @@ def test_tables_of_a_schema_are_made_in_one_commit_and_lack_nothing_later(home: 
         assert connection.execute("SELECT a, b FROM lake.raw.two").fetchall() == []
 
 
-def test_many_may_make_the_same_tables_at_once(home: Home) -> None:
+def test_many_may_make_the_same_lake_and_tables_at_once(unopened: Home) -> None:
+    home = unopened
+
     def make(_: int) -> int:
         with lake.connect(home, threads=1) as connection:
             lake.create_tables(home, connection, schema="raw", tables=TABLES)
