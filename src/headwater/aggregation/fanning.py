@@ -16,8 +16,8 @@ from headwater.security import PROTECTIONS
 
 __all__ = ["Fan", "Fanning", "fanned", "shares"]
 
-_SIZES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15, 16, 17, 18, 20, 24, 28, 31, 32, 36, 40, 48, 56, 62, 63, 64, 80, 100, 128)
-"""Members of one node that are tried: rings widen by a bit at powers of two, so just below them is dear."""
+_SIZES = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
+"""Members of one node that are tried."""
 _DEEPEST = 3
 
 _Found: TypeAlias = "tuple[tuple[float, float], tuple[Fan, ...], list[list[Joint]]]"

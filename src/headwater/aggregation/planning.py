@@ -234,8 +234,8 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
     """Return the groups with the names of their members, each in the order in which a strand's crowds stand."""
-    region, knots = weighing.job.region, weighing.knots(arrangement)
-    without = weighing.lost(arrangement, knots.values())
+    region, fans = weighing.job.region, weighing.fans(arrangement)
+    without = weighing.lost(arrangement, weighing.knots(arrangement).values())
     routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
     members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
     speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
@@ -247,8 +247,8 @@ def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
         members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]
     made: list[Group] = []
     for tier, strand, company in sorted(members, key=lambda key: (key[0] == region, *key)):
-        fans = knots[strand].fans.get((tier, company), ())
-        made += fanned(Group(tier, tuple(members[tier, strand, company]), strand), fans)
+        group = Group(tier, tuple(members[tier, strand, company]), strand)
+        made += fanned(group, fans.get((tier, strand, company), ()))
     return tuple(made)
 
 

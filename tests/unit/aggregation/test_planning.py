@@ -91,7 +91,7 @@ def score(groups, many, *, job=JOB, costs=COSTS):
     seen = foresee([joint_of(group, records, costs, {}) for group in groups], job=job, costs=costs)
     kept = {name for group in groups for name in group.members} & set(records)
     price = costs.price(seen.seconds(job.region), seen.bytes_sent, seen.sights)
-    excess = max(0.0, seen.most_in / costs.node_bytes - 1)
+    excess = max(0.0, seen.most_whole / costs.node_bytes - 1)
     return len(many) - len(kept), excess, -seen.weight(job), price
 
 
