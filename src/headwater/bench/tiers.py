@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import tiers_ckks, tiers_masks, tiers_noise
+from headwater.bench import tiers_ckks, tiers_masks, tiers_mixed, tiers_noise
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["joined", "run"]
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
-    """Run the bench part by part; nothing of it needs data."""
-    parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise))
+    """Run the bench part by part; A6 joins made-up hospitals alone where no data is at hand."""
+    parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise, tiers_mixed))
     figures = joined({key: figure for part in parts for key, figure in part.items()})
     return report("tiers", size, figures, project=Home.from_environment().project)
 

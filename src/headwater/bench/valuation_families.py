@@ -22,7 +22,16 @@ from headwater.simulation.reference import diseases
 from headwater.simulation.stays import blocks, draw
 from headwater.types import Vector
 
-__all__ = ["FAMILIES", "Family", "Pools", "SOURCES", "available"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Pools",
+    "SOURCES",
+    "available",
+    "heart_records",
+    "region_records",
+    "sih_records",
+]
 
 SOURCES = 10
 _LABEL = "label"
@@ -83,7 +92,8 @@ _HEART_USUAL = {"trestbps": 130.0, "chol": 240.0, "fbs": 0.0, "restecg": 0.0, "t
 
 
 @lru_cache(maxsize=2)
-def _heart_records(folder: Path) -> dict[str, pd.DataFrame]:
+def heart_records(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the real patients of each hospital; label: disease present or not."""
     records = {}
     for hospital in _HEART:
         file = folder / f"processed.{hospital}.data"
@@ -105,7 +115,7 @@ def _heart(rng: np.random.Generator, data: Path | None) -> Pools:
     flags = ("sex", "fbs", "exang", "restecg", "cp2", "cp3", "cp4")
     own = _HEART[rng.integers(3)]
     columns = [*numeric, *flags, _LABEL]
-    left = {name: _shuffled(rng, frame[columns]) for name, frame in _heart_records(data / "heart_disease").items()}
+    left = {name: _shuffled(rng, frame[columns]) for name, frame in heart_records(data / "heart_disease").items()}
     kept = min(190, len(left[own]) - 60)
     target, left[own] = left[own].iloc[:kept], left[own].iloc[kept:]
     pieces = [left[name].iloc[at::count] for name, count in _HEART_PIECES.items() for at in range(count)]
@@ -113,7 +123,8 @@ def _heart(rng: np.random.Generator, data: Path | None) -> Pools:
 
 
 @lru_cache(maxsize=2)
-def _sih_records(folder: Path) -> pd.DataFrame:
+def sih_records(folder: Path) -> pd.DataFrame:
+    """Return real Brazilian stays with their ``hospital``; label: log of cost."""
     raw = pd.read_csv(folder / "sih_rs_2019_10k.csv.gz", dtype=str)
     cost, age, days = (raw[name].astype(np.float64) for name in ("VAL_TOT", "IDADE", "DIAS_PERM"))
     return pd.DataFrame(
@@ -134,7 +145,7 @@ def _sih_records(folder: Path) -> pd.DataFrame:
 
 def _sih(rng: np.random.Generator, data: Path | None) -> Pools:
     assert data is not None
-    records = _sih_records(data / "sih_rs_2019")
+    records = sih_records(data / "sih_rs_2019")
     flags = ("male", "elective", "surgical", "complex")
     return _grouped(
         rng, records, "hospital", Pools(_EMPTY, (), ("age", "log_days", "intensive"), flags, (("chapter", 8),))
@@ -172,22 +183,23 @@ def _desynpuf(rng: np.random.Generator, data: Path | None) -> Pools:
     return _grouped(rng, _desynpuf_records(data / "desynpuf"), "state", form)
 
 
-@lru_cache(maxsize=1)
-def _region_records() -> pd.DataFrame:
-    region = Region(hospitals=40, months=3, stays=24_000, seed=20260606, dirt=False)
+@lru_cache(maxsize=2)
+def region_records(*, hospitals: int = 40, stays: int = 24_000) -> pd.DataFrame:
+    """Return made-up stays of a simulated region's good hospitals, with their ``hospital``; label: log of cost."""
+    region = Region(hospitals=hospitals, months=3, stays=stays, seed=20260606, dirt=False)
     letters = np.asarray([code[:1] for code in diseases().code])
     parts = []
     for hospital in roster(region):
         if any(hospital.regime(month) != "good" for month in range(region.months)):
             continue
         for place in (place for month in range(region.months) for place in blocks(region, hospital, month)):
-            stays = draw(place)
+            drawn = draw(place)
             columns: dict[str, object] = {"hospital": str(hospital.number), "level": float(hospital.level)}
-            columns |= {"age": stays.age.astype(np.float64), "log_days": np.log1p(stays.days.astype(np.float64))}
-            columns |= {"others": (stays.others >= 0).sum(axis=1).astype(np.float64)}
-            columns |= {"operations": (stays.operations >= 0).sum(axis=1).astype(np.float64)}
-            columns |= {"emergency": stays.emergency.astype(np.float64), "male": stays.male.astype(np.float64)}
-            columns |= {"chapter": letters[stays.recorded], _LABEL: np.log(costs(place, stays))}
+            columns |= {"age": drawn.age.astype(np.float64), "log_days": np.log1p(drawn.days.astype(np.float64))}
+            columns |= {"others": (drawn.others >= 0).sum(axis=1).astype(np.float64)}
+            columns |= {"operations": (drawn.operations >= 0).sum(axis=1).astype(np.float64)}
+            columns |= {"emergency": drawn.emergency.astype(np.float64), "male": drawn.male.astype(np.float64)}
+            columns |= {"chapter": letters[drawn.recorded], _LABEL: np.log(costs(place, drawn))}
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts)
 
@@ -195,7 +207,7 @@ def _region_records() -> pd.DataFrame:
 def _region(rng: np.random.Generator, data: Path | None) -> Pools:
     numeric = ("age", "log_days", "others", "operations", "level")
     return _grouped(
-        rng, _region_records(), "hospital", Pools(_EMPTY, (), numeric, ("emergency", "male"), (("chapter", 8),))
+        rng, region_records(), "hospital", Pools(_EMPTY, (), numeric, ("emergency", "male"), (("chapter", 8),))
     )
 
 
