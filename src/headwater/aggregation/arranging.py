@@ -135,7 +135,13 @@ class Weighing:
         records = sum(cell.records for cell in self.cells)
         seen = Foreseen.total([knot.seen for knot in knots.values() if knot.seen])
         excess = max(0.0, seen.most_whole / self.costs.node_bytes - 1)
-        price = self.costs.price(seen.seconds(self.job.region), seen.bytes_sent, seen.sights)
+        past = sum(
+            len(cell.sources)
+            for place, (cell, route) in enumerate(zip(self.cells, self.routes(arrangement), strict=True))
+            if place not in lost and cell.tier and route and route.tier is None
+        )
+        seconds = seen.seconds(self.job.region)
+        price = self.costs.price(seconds, seen.bytes_sent, sights=seen.sights, past=past)
         # Rounded, so that the order of additions does not decide.
         return Score(refused, _rounded(excess), records - _rounded(seen.weight(self.job)), _rounded(price))
 
@@ -296,7 +302,7 @@ def _descent(weighing: Weighing, start: Arrangement, blocks: Sequence[Block]) ->
 
 
 def _blocks(cells: Sequence[Cell]) -> tuple[list[Block], list[Block]]:
-    """Return the cells that move together: all, and all that may do the same; with those of one tier, and each alone."""
+    """Return cells that move together: all, and all that may do the same; and those of one tier, and each alone."""
     kinds: dict[object, list[int]] = defaultdict(list)
     places: dict[object, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):

@@ -5,6 +5,7 @@ Deterministic: the same suppliers, links and costs give the same plan, in whatev
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,11 +75,13 @@ class Plan:
 
     @cached_property
     def tree(self) -> Tree:
-        """Every node under the lowest that it speaks to; in some strands it may pass that by."""
-        above: dict[str, str] = {}
+        """Every node under the lowest that it speaks to, a source at least under its city, which it may pass by."""
+        planned = [one for one in self.suppliers if one.source in self.reasons]
+        above = {one.source: tier for one in planned if (tier := _tier_of(one, self.lost))}
+        above |= dict.fromkeys(above.values(), self.job.region)
         for group in self.groups:
             for name in group.members:
-                if above.get(name, self.job.region) == self.job.region:
+                if group.tier != self.job.region or name not in above:
                     above[name] = group.tier
         inside: dict[str, list[str]] = defaultdict(list)
         for name, tier in above.items():
@@ -113,12 +116,12 @@ class Plan:
             "expected": {
                 "bytes_sent": dict(expected.bytes_sent),
                 "bytes_told": dict(expected.bytes_told),
-                "computing": dict(expected.computing),
-                "seconds": expected.seconds,
-                "deviations": dict(expected.deviations),
-                "weight": expected.weight,
+                "computing": {name: _told(seconds) for name, seconds in expected.computing.items()},
+                "seconds": _told(expected.seconds),
+                "deviations": {strand: _told(deviation) for strand, deviation in expected.deviations.items()},
+                "weight": _told(expected.weight),
             },
-            "epsilon": {source: _finite(epsilon) for source, epsilon in self.epsilon.items()},
+            "epsilon": {source: _told(epsilon) for source, epsilon in self.epsilon.items()},
             "exposures": {source: [_seen(one) for one in many] for source, many in self.exposures.items()},
             "requirements": {one.source: one.requirement.version for one in self.suppliers},
             "lost": sorted(self.lost),
@@ -344,7 +347,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "tier": group.tier,
         "strand": group.strand,
         "mechanisms": {
-            name: [one.protection, one.noise, _finite(one.epsilon), one.delta] for name, one in group.mechanisms
+            name: [one.protection, one.noise, _told(one.epsilon), one.delta] for name, one in group.mechanisms
         },
     }
 
@@ -354,8 +357,9 @@ def _seen(one: Exposure) -> dict[str, Any]:
     return said | {"event": json.loads(to_json(one.event))}
 
 
-def _finite(value: float) -> float | None:
-    return None if value == float("inf") else value
+def _told(value: float) -> float | None:
+    """Return a number as digests have it: to nine digits, so that the last bits of another machine do not matter."""
+    return None if math.isinf(value) else float(f"{value:.9g}")
 
 
 def _require_names(ordered: Sequence[Supplier], region: str) -> None:

@@ -4,21 +4,18 @@ import itertools
 import math
 from collections import defaultdict
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, plan
+from headwater.aggregation import Costs, Group, Job, Supplier, plan
 from headwater.aggregation.expecting import joint_of
 from headwater.aggregation.exposure import exposures
 from headwater.aggregation.foresight import foresee
 from headwater.aggregation.routes import claim_of, objection, routes
-from headwater.checks.protections import seeded_entropy
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS, Span
 from headwater.security.requirement import VIEWERS, Caps, Release, Requirement
-from headwater.statistics import Statistic
 
 NOISES = ("discrete_gaussian", "skellam")
 
@@ -90,7 +87,9 @@ def score(groups, many, *, job=JOB, costs=COSTS):
     records = {one.source: one.records for one in many}
     seen = foresee([joint_of(group, records, costs, {}) for group in groups], job=job, costs=costs)
     kept = {name for group in groups for name in group.members} & set(records)
-    price = costs.price(seen.seconds(job.region), seen.bytes_sent, seen.sights)
+    cities = {one.source for one in many if one.city}
+    past = sum(name in cities for group in groups if group.tier == job.region for name in group.members)
+    price = costs.price(seen.seconds(job.region), seen.bytes_sent, sights=seen.sights, past=past)
     excess = max(0.0, seen.most_whole / costs.node_bytes - 1)
     return len(many) - len(kept), excess, -seen.weight(job), price
 
