@@ -20,7 +20,7 @@ from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import because, climb, too_few
+from headwater.aggregation.reasoning import TOO_FEW, because, climb
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
@@ -232,7 +232,8 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
         if (route.tier is None or _tier_of(one, lost)) and (job.l2 or route.claim is None)
         if (refusal := objection(route, one.requirement, one.source, job.purpose, alone=False))
     ]
-    return found[-1].reason if found else too_few(one.source)
+    why = found[-1].why if found else TOO_FEW
+    return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
 
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
@@ -287,7 +288,7 @@ def _plan(
             if route and source in seen:
                 reasons[source] = _reason(weighing, cell, route, source)
             else:
-                refused[source] = too_few(source)
+                refused[source] = because(Message("不能汇聚", "Cannot join"), TOO_FEW)
     records = {one.source: one.records for one in ordered}
     deltas = {one.source: one.requirement.delta for one in ordered}
     return Plan(
@@ -312,7 +313,7 @@ def _reason(weighing: Weighing, cell: Cell, route: Route, source: SourceId) -> M
         return because(how, None)
     exact = Route(Mechanism("masked"), Mechanism("masked")) if cell.tier else Route(Mechanism("masked"))
     against = objection(exact, cell.requirement, source, weighing.job.purpose, alone=False)
-    return because(how, against.reason if against else too_few(source))
+    return because(how, against.why if against else TOO_FEW)
 
 
 def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:

@@ -10,13 +10,15 @@ from headwater.adapters import features, knowledge, lake, postgres
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
-from headwater.adapters.learners import Learner, learner
+from headwater.adapters.learners import Learner, Ridge, learner
 from headwater.aggregation.costs import Costs
 from headwater.aggregation.foresight import Job
 from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.content import models
 from headwater.content.requirements import requirement_for
 from headwater.errors import Message, Refusal
+from headwater.federation.bounded import BoundedQuestion
+from headwater.security import Span
 from headwater.steps import audit
 from headwater.steps.ledger import Books, requirements
 from headwater.steps.revealed import Revealed, hidden_cohorts
@@ -127,9 +129,7 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
     return _entered(home, joint, turns=teacher_of(home, task=task, model=model).rounds)
 
 
-def foreseen(
-    home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQUIRED, purpose: str = PURPOSE
-) -> Joint:
+def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQUIRED, purpose: str = PURPOSE) -> Joint:
     """Plan how the sources join that the newest valuation chose; nothing is entered, asked or spent.
 
     Raises
@@ -163,6 +163,7 @@ def foreseen(
         absent=absent,
         job=_job(teacher, region, purpose, seed=run.seed),
     )
+    joint = _noised(home, joint, teacher, region)
     return replace(joint, plan=_plan(home, joint))
 
 
@@ -189,7 +190,7 @@ def recall(home: Home, entry: int) -> Joint:
         cities=told["cities"],
         records=told["records"],
         absent={source: Message(**why) for source, why in told["absent"].items()},
-        job=Job(job["region"], job["purpose"], job["length"]),
+        job=Job(job["region"], job["purpose"], job["length"], job["span"] and Span(*job["span"]), job["l2"]),
         lost=tuple(told["lost"]),
     )
     joint = replace(joint, plan=_plan(home, joint))
@@ -225,7 +226,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
         "wish": asdict(joint.wish),
         "chosen": [asdict(line) for line in joint.chosen],
         "absent": {source: asdict(why) for source, why in joint.absent.items()},
-        "job": {"region": joint.job.region, "purpose": joint.job.purpose, "length": joint.job.length},
+        "job": _plain(joint.job),
         "lost": list(joint.lost),
         "requirements": {source: {"name": rule.name, "version": rule.version} for source, rule in rules.items()},
         "digest": plan.digest if plan else None,
@@ -253,6 +254,31 @@ def _cities(region: Region) -> dict[SourceId, str]:
 def _job(teacher: Learner, region: Region, purpose: str, *, seed: int) -> Job:
     asked = teacher.question(teacher.start(region.target.train, seed=seed), seed=seed)
     return Job(region.name, purpose, asked.family.length)
+
+
+def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint:
+    """Return the run with noise measured, where a source can only join with noise and the learner can learn from that.
+
+    Statistics without noise are asked as ever; the others are asked a bounded question, which one record moves little.
+    """
+    if not isinstance(teacher, Ridge) or not joint.cities:
+        return joint
+    try:
+        plan = _plan(home, joint)
+        if plan is None or not plan.refused:
+            return joint
+    except Refusal as refusal:
+        if refusal.code != "E-PLAN-NOBODY":
+            raise
+    own, asked = region.target.train, teacher.asked()
+    form = BoundedQuestion.around(asked, asked.of(own), own, ridge=teacher.model.spec.ridge).family
+    span = Span(*form.bounds(max(joint.records.values())))
+    return replace(joint, job=replace(joint.job, length=form.length, span=span, l2=form.l2))
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    span = job.span and [job.span.low, job.span.high]
+    return {"region": job.region, "purpose": job.purpose, "length": job.length, "span": span, "l2": job.l2}
 
 
 def _absent(home: Home, chosen: Sequence[Valued], region: Region, purpose: str) -> dict[SourceId, Message]:
