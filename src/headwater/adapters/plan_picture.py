@@ -4,6 +4,7 @@ It is drawn by matplotlib. Words are in both languages where the machine has a C
 draw boxes.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _NOISE = {
     "sender": Message("，发送方加噪", ", noise of the sender"),
     "group": Message("，分摊噪声", ", shared noise"),
 }
+_ASIDE = 0.35
 _NAMED = 60
 """Sources up to which each is named."""
 
@@ -49,6 +51,7 @@ def draw(path: Path, plan: Plan) -> None:
         axes.set_axis_off()
         axes.margins(0.08, 0.04)
         axes.invert_yaxis()
+        axes.set_title(f"{plan.job.region} · {plan.job.purpose} · {plan.digest[:12]}", fontsize=10)
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=130)
@@ -79,10 +82,13 @@ def _places(plan: Plan) -> dict[str, tuple[float, float]]:
 
 
 def _edges(axes: Any, plan: Plan, places: Mapping[str, tuple[float, float]], *, chinese: bool) -> None:
-    told = set()
+    told, drawn = set(), Counter[tuple[str, str]]()
     for group in plan.groups:
         for name, mechanism in group.mechanisms:
             (x, y), (above, height) = places[name], places[group.tier]
+            # What a tier says in several strands is drawn side by side.
+            y, height = (at + _ASIDE * drawn[name, group.tier] for at in (y, height))
+            drawn[name, group.tier] += 1
             said = _said(mechanism, chinese=chinese)
             axes.plot(
                 [x, above],

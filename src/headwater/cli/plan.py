@@ -1,6 +1,5 @@
 """``headwater plan``: how the chosen sources would be joined, by which mechanisms, at what cost, and why."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,8 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
-from headwater.cli.command import Json, Seed, home, print_json, refusing
+from headwater.cli.command import home, print_json, refusing
+from headwater.cli.knowledge import Asked, occasions, options
 from headwater.cli.shown import listing, shown
 
 if TYPE_CHECKING:
@@ -22,29 +22,24 @@ _TRAVEL = {"clear": "clear 明文", "masked": "masked 掩码", "ckks": "encrypte
 _NOISE = {"nobody": "", "sender": " + own noise 自加噪", "group": " + shared noise 分摊噪声"}
 
 
+@options
 def plan(
-    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
-    region: Annotated[str | None, typer.Option(help="Default: each that has enough sources. / 统筹区")] = None,
+    *,
     model: Annotated[str, typer.Option(help="What would be learned. / 模型")] = "stay_cost_ridge",
     purpose: Annotated[str, typer.Option(help="As requirements call it. / 用途")] = "aggregation",
     explain: Annotated[bool, typer.Option("--explain", help="Every edge, and why. / 逐边说明理由")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw it into this PNG. / 绘制为 PNG")] = None,
-    seed: Seed = 20260101,
-    as_json: Json = False,
+    asked: Asked,
 ) -> None:
     """Plan how the chosen sources would be joined; nothing is asked or spent. / 规划众源汇聚."""
-    from headwater.adapters.knowledge import Run
     from headwater.steps.plan import plan as step
-    from headwater.steps.regions import regions
 
-    now = datetime.now(UTC)
     with refusing():
-        names = [region] if region else list(regions(home(), task=task).usable)
-        for name in names:
-            run = Run(name=f"plan {now:%Y-%m-%dT%H:%M:%SZ} {name}", at=now, seed=seed, region=name)
-            file = _of_region(picture, name) if picture and len(names) > 1 else picture
-            report = step(home(), run=run, task=task, model=model, purpose=purpose, picture=file)
-            if as_json:
+        runs = list(occasions(asked))
+        for run in runs:
+            file = _of_region(picture, str(run.region)) if picture and len(runs) > 1 else picture
+            report = step(home(), run=run, task=asked.task, model=model, purpose=purpose, picture=file)
+            if asked.as_json:
                 print_json(report.to_dict())
             else:
                 _tell(report, explain=explain)

@@ -137,10 +137,9 @@ class Requirement:
         shown: Shown = "noisy" if release.is_noisy else release.shown
         if VIEWERS.index(release.tier) > VIEWERS.index(self.sees[shown]):
             what, who, most = _SHOWN[shown], _VIEWER[release.tier], _VIEWER[self.sees[shown]]
-            seen = Message(
-                f"{what.zh}不得由{who.zh}看到，至多{most.zh}",
-                f"{what.en} may not be seen by {who.en}, at most by {most.en}",
-            )
+            seen = Message(f"{what.zh}不得由{who.zh}看到", f"{what.en} may not be seen by {who.en}")
+            if self.sees[shown] != "nobody":
+                seen = Message(f"{seen.zh}，至多{most.zh}", f"{seen.en}, at most by {most.en}")
             raise self._refused("VIEWER", seen, release)
         used = {release.protection} | (kinds(release.event) if release.is_noisy else set())
         if used - self.mechanisms:

@@ -1,4 +1,4 @@
-"""Plan: how the sources that the newest valuation chose would be joined, and why; nothing is asked, spent or entered."""
+"""Plan: how the sources that the newest valuation chose would be joined, and why; nothing is asked or spent."""
 
 from dataclasses import dataclass
 from pathlib import Path
