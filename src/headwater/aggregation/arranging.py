@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from headwater.aggregation.costs import Costs, Link
 from headwater.aggregation.fanning import Fan, Fanning
-from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, Walk
+from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, Walk, foresee
 from headwater.aggregation.mechanism import Mechanism
 from headwater.aggregation.routes import Route, bears_sum, objection
 from headwater.errors import Refusal
@@ -27,6 +27,11 @@ Arrangement: TypeAlias = tuple[int | None, ...]
 
 Choices: TypeAlias = tuple[tuple[int, int], ...]
 """The cells of one strand, by place, and the option that each takes."""
+
+Block: TypeAlias = tuple[int, ...]
+"""Cells that move together, by place."""
+
+_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Score:
     Parameters
     ----------
     refused : sources
-    excess : by what the busiest node takes in more than it is meant to, over what it is meant to
+    excess : by what a node takes in more than it is meant to, over what it is meant to, where its group cannot be
+        divided (``fanning``)
     noise : records that noise takes away (``Foreseen.weight``), of all that there are
     price : of seconds and bytes
     """
@@ -86,16 +92,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Knot:
-    """One strand of an arrangement: what its groups take, and the cells that stand in none.
+    """One strand of an arrangement: its groups, lowest tiers first, what they take, and the cells that stand in none.
 
     Parameters
     ----------
     seen : None where it cannot be played: noise beyond the grid, or sums beyond 64 bits
-    fans : levels of nodes under a tier, by tier and what the members of its group have in common
     """
 
+    joints: tuple[Joint, ...]
     seen: Foreseen | None
-    fans: Mapping[tuple[str, Mechanism], tuple[Fan, ...]]
     lost: frozenset[int]
 
 
@@ -129,8 +134,14 @@ class Weighing:
         refused = sum(len(self.cells[place].sources) for place in lost)
         records = sum(cell.records for cell in self.cells)
         seen = Foreseen.total([knot.seen for knot in knots.values() if knot.seen])
-        excess = max(0.0, seen.most_in / self.costs.node_bytes - 1)
-        price = self.costs.price(seen.seconds(self.job.region), seen.bytes_sent, seen.sights)
+        excess = max(0.0, seen.most_whole / self.costs.node_bytes - 1)
+        past = sum(
+            len(cell.sources)
+            for place, (cell, route) in enumerate(zip(self.cells, self.routes(arrangement), strict=True))
+            if place not in lost and cell.tier and route and route.tier is None
+        )
+        seconds = seen.seconds(self.job.region)
+        price = self.costs.price(seconds, seen.bytes_sent, sights=seen.sights, past=past)
         # Rounded, so that the order of additions does not decide.
         return Score(refused, _rounded(excess), records - _rounded(seen.weight(self.job)), _rounded(price))
 
@@ -157,28 +168,30 @@ class Weighing:
     def _knot(self, strand: str, choices: Choices) -> Knot:
         if choices not in self._knots:
             joints, lost = self._strand(strand, [(at, self.cells[at].options[option]) for at, option in choices])
-            routes = {at: self.cells[at].options[option] for at, option in choices if at not in lost}
             try:
-                seen, fans = self._played(joints, routes)
-                knot = Knot(seen, fans, frozenset(lost))
+                seen = foresee(joints, job=self.job, costs=self.costs)
+                knot = Knot(tuple(joints), seen, frozenset(lost))
             except Refusal:
-                knot = Knot(None, {}, frozenset(place for place, _ in choices))
+                knot = Knot((), None, frozenset(place for place, _ in choices))
             self._knots[choices] = knot
         return self._knots[choices]
 
-    def _played(
-        self, joints: Sequence[Joint], routes: Mapping[int, Route]
-    ) -> tuple[Foreseen, dict[tuple[str, Mechanism], tuple[Fan, ...]]]:
-        """Return what comes of a strand, with nodes put in where it pays."""
-        walk, fans = Walk(self.job, self.costs), {}
-        for joint in joints:
-            made, company = [joint], joint.crowds[0].mechanism.company
-            if company.noise != "group":
-                fanning = Fanning(partial(self._upwards, joint, routes), self.away)
-                fans[joint.tier, company], made = fanning.best(walk, joint)
-            for one in made:
-                walk.play(one)
-        return walk.seen(), fans
+    def fans(self, arrangement: Arrangement) -> dict[tuple[str, str, Mechanism], tuple[Fan, ...]]:
+        """Return the levels of nodes that pay, by tier, strand and what the members of a group have in common."""
+        knots, found = self.knots(arrangement), {}
+        lost = self.lost(arrangement, knots.values())
+        routes = {place: route for place, route in enumerate(self.routes(arrangement)) if route and place not in lost}
+        for strand, knot in knots.items():
+            inside = {place: route for place, route in routes.items() if route.strand == strand}
+            walk = Walk(self.job, self.costs)
+            for joint in knot.joints:
+                company, made = joint.crowds[0].mechanism.company, [joint]
+                if company.noise != "group":
+                    fanning = Fanning(partial(self._upwards, joint, inside), self.away)
+                    found[joint.tier, strand, company], made = fanning.best(walk, joint)
+                for one in made:
+                    walk.play(one)
+        return found
 
     def _upwards(self, joint: Joint, routes: Mapping[int, Route]) -> list[Mechanism]:
         """Return how nodes under a tier may speak to it: as everybody permits whose statistic is in the sum."""
@@ -250,11 +263,14 @@ def arrange(weighing: Weighing) -> Arrangement:
     """Return the best arrangement that was found: none is better that differs in one cell, tier or kind of source.
 
     It starts where all sources that can meet in a strand do so, for every strand, and moves one block of cells at a
-    time to the route that is best for it. In small cases all arrangements were tried, and none was better.
+    time to the route that is better: sources of one kind first, then tiers and cells, from the best that were found. In
+    small cases all arrangements were tried, and none was better.
     """
+    kinds, blocks = _blocks(weighing.cells)
     starts = [(None,) * len(weighing.cells), *_meetings(weighing.cells)]
-    found = [_descent(weighing, start) for start in dict.fromkeys(starts)]
-    return min(found, key=lambda one: (weighing.score(one), str(one)))
+    found = {_descent(weighing, start, kinds) for start in dict.fromkeys(starts)}
+    best = sorted(found, key=lambda one: (weighing.score(one), str(one)))[:_KEPT]
+    return min((_descent(weighing, one, blocks) for one in best), key=lambda one: (weighing.score(one), str(one)))
 
 
 def _meetings(cells: Sequence[Cell]) -> Iterator[Arrangement]:
@@ -274,9 +290,8 @@ def _nearest(cell: Cell, strand: str, in_tiers: bool) -> int | None:
     return min(found)[-1] if found else None
 
 
-def _descent(weighing: Weighing, start: Arrangement) -> Arrangement:
-    here, best = start, weighing.score(start)
-    blocks, moved = _blocks(weighing.cells), True
+def _descent(weighing: Weighing, start: Arrangement, blocks: Sequence[Block]) -> Arrangement:
+    here, best, moved = start, weighing.score(start), True
     while moved:
         moved = False
         for block in blocks:
@@ -286,16 +301,20 @@ def _descent(weighing: Weighing, start: Arrangement) -> Arrangement:
     return here
 
 
-def _blocks(cells: Sequence[Cell]) -> list[tuple[int, ...]]:
-    """Return the cells that move together: all that may do the same, those of one tier, each alone."""
-    alike: dict[object, list[int]] = defaultdict(list)
+def _blocks(cells: Sequence[Cell]) -> tuple[list[Block], list[Block]]:
+    """Return cells that move together: all, and all that may do the same; and those of one tier, and each alone."""
+    kinds: dict[object, list[int]] = defaultdict(list)
+    places: dict[object, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
-        for block in enumerate(("all", cell.options, cell.tier, place)):
-            alike[block].append(place)
-    return list(dict.fromkeys(tuple(block) for block in alike.values()))
+        kinds["all"].append(place)
+        kinds[cell.options].append(place)
+        places["tier", cell.tier].append(place)
+        places["cell", place].append(place)
+    coarse = list(dict.fromkeys(map(tuple, kinds.values())))
+    return coarse, list(dict.fromkeys([*coarse, *map(tuple, places.values())]))
 
 
-def _moves(cells: Sequence[Cell], here: Arrangement, block: Sequence[int]) -> Iterator[Arrangement]:
+def _moves(cells: Sequence[Cell], here: Arrangement, block: Block) -> Iterator[Arrangement]:
     """Yield every arrangement in which the cells of a block that can take a route take it."""
     for route in dict.fromkeys(route for place in block for route in cells[place].options):
         there = list(here)

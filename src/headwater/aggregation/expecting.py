@@ -62,6 +62,7 @@ def expect(
 
 
 def joint_of(group: Group, records: Mapping[SourceId, int], costs: Costs, links: Mapping[str, Link]) -> Joint:
+    """Return a group with members that are alike counted; ``records`` of every source."""
     alike: dict[tuple[str | None, Mechanism, Link], list[int]] = defaultdict(list)
     for name, mechanism in group.mechanisms:
         kind = None if name in records else name

@@ -16,8 +16,8 @@ from headwater.security import PROTECTIONS
 
 __all__ = ["Fan", "Fanning", "fanned", "shares"]
 
-_SIZES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15, 16, 17, 18, 20, 24, 28, 31, 32, 36, 40, 48, 56, 62, 63, 64, 80, 100, 128)
-"""Members of one node that are tried: rings widen by a bit at powers of two, so just below them is dear."""
+_SIZES = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
+"""Members of one node that are tried."""
 _DEEPEST = 3
 
 _Found: TypeAlias = "tuple[tuple[float, float], tuple[Fan, ...], list[list[Joint]]]"
@@ -128,7 +128,7 @@ def _pays(walk: Walk, joint: Joint) -> bool:
     """Whether a level could: what a round costs beside its waiting must be more than to wait once more."""
     bill, costs = walk.copy().play(joint), walk.costs
     waiting = bill.seconds - bill.working
-    most = costs.price(bill.working, bill.sent * joint.members, 0)
+    most = costs.price(bill.working, bill.sent * joint.members)
     return bill.sent * joint.members > costs.node_bytes or most > costs.second * waiting
 
 
@@ -142,4 +142,4 @@ def _weighed(walk: Walk, levels: Sequence[Sequence[Joint]]) -> tuple[float, floa
         most = max(most, *(bill.sent * joint.members for bill, joint in bills))
         sent += sum(bill.sent * joint.members * joint.times for bill, joint in bills)
     excess = max(0.0, most / walk.costs.node_bytes - 1)
-    return excess, walk.costs.price(seconds, sent, here.sights - walk.sights)
+    return excess, walk.costs.price(seconds, sent, sights=here.sights - walk.sights)

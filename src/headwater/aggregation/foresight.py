@@ -4,7 +4,7 @@ Members that are alike are counted, not listed, so that a plan of ten thousand s
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -131,7 +131,7 @@ class Foreseen:
     strands : what the region has in the end
     busy : seconds of every tier's rounds, one after another
     below : the tiers that it waits for
-    bytes_in : by tier
+    most_whole : bytes that a node takes in from members who add noise together, so that nothing can be put in between
     bytes_sent : by everybody
     sights : how often a node sees a source's own numbers without noise
     """
@@ -140,7 +140,7 @@ class Foreseen:
     strands: Mapping[str, State]
     busy: Mapping[str, float]
     below: Mapping[str, frozenset[str]]
-    bytes_in: Mapping[str, int]
+    most_whole: int
     bytes_sent: int
     sights: int
 
@@ -149,22 +149,16 @@ class Foreseen:
         """Return strands that were foreseen one by one together."""
         busy: dict[str, float] = defaultdict(float)
         below: dict[str, frozenset[str]] = defaultdict(frozenset)
-        bytes_in: dict[str, int] = defaultdict(int)
         strands: dict[str, State] = {}
         for part in parts:
             strands |= part.strands
             for tier, seconds in part.busy.items():
                 busy[tier] += seconds
-                bytes_in[tier] += part.bytes_in[tier]
                 below[tier] |= part.below[tier]
         bills = tuple(bill for part in parts for bill in part.bills)
         sent, sights = sum(part.bytes_sent for part in parts), sum(part.sights for part in parts)
-        return Foreseen(bills, strands, busy, below, bytes_in, sent, sights)
-
-    @property
-    def most_in(self) -> int:
-        """What the busiest node takes in."""
-        return max(self.bytes_in.values(), default=0)
+        whole = max((part.most_whole for part in parts), default=0)
+        return Foreseen(bills, strands, busy, below, whole, sent, sights)
 
     def seconds(self, tier: str) -> float:
         """Return when a tier has its sums: it waits for those below."""
@@ -219,7 +213,7 @@ class Walk:
     spoken: dict[tuple[str, str], State] = field(default_factory=dict)
     busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     below: dict[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
-    bytes_in: Counter[str] = field(default_factory=Counter)
+    most_whole: int = 0
     bytes_sent: int = 0
     sights: int = 0
     bills: list[Bill] = field(default_factory=list)
@@ -244,7 +238,8 @@ class Walk:
             bare = sum(crowd.count for crowd, state in inside if state.inside == 1 and not state.variance)
             self.sights += bare * joint.times
         self.busy[joint.tier] += bill.seconds
-        self.bytes_in[joint.tier] += bill.sent * joint.members
+        if joint.crowds[0].mechanism.noise == "group":
+            self.most_whole = max(self.most_whole, bill.sent * joint.members)
         self.bytes_sent += bill.sent * joint.members * joint.times
         self.bills.append(bill)
         self.below[joint.tier] |= {crowd.kind for crowd in joint.crowds if crowd.kind}
@@ -255,7 +250,9 @@ class Walk:
     def seen(self) -> Foreseen:
         """Return what came of it."""
         strands = {strand: state for (strand, tier), state in self.spoken.items() if tier == self.job.region}
-        return Foreseen(tuple(self.bills), strands, self.busy, self.below, self.bytes_in, self.bytes_sent, self.sights)
+        return Foreseen(
+            tuple(self.bills), strands, self.busy, self.below, self.most_whole, self.bytes_sent, self.sights
+        )
 
     def _said(self, crowd: Crowd, joint: Joint) -> State:
         """Return what one of the crowd says, its noise included."""

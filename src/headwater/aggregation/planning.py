@@ -5,6 +5,7 @@ Deterministic: the same suppliers, links and costs give the same plan, in whatev
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import because, climb, too_few
+from headwater.aggregation.reasoning import TOO_FEW, because, climb
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
@@ -74,11 +75,13 @@ class Plan:
 
     @cached_property
     def tree(self) -> Tree:
-        """Every node under the lowest that it speaks to; in some strands it may pass that by."""
-        above: dict[str, str] = {}
+        """Every node under the lowest that it speaks to, a source at least under its city, which it may pass by."""
+        planned = [one for one in self.suppliers if one.source in self.reasons]
+        above = {one.source: tier for one in planned if (tier := _tier_of(one, self.lost))}
+        above |= dict.fromkeys(above.values(), self.job.region)
         for group in self.groups:
             for name in group.members:
-                if above.get(name, self.job.region) == self.job.region:
+                if group.tier != self.job.region or name not in above:
                     above[name] = group.tier
         inside: dict[str, list[str]] = defaultdict(list)
         for name, tier in above.items():
@@ -113,12 +116,12 @@ class Plan:
             "expected": {
                 "bytes_sent": dict(expected.bytes_sent),
                 "bytes_told": dict(expected.bytes_told),
-                "computing": dict(expected.computing),
-                "seconds": expected.seconds,
-                "deviations": dict(expected.deviations),
-                "weight": expected.weight,
+                "computing": {name: _told(seconds) for name, seconds in expected.computing.items()},
+                "seconds": _told(expected.seconds),
+                "deviations": {strand: _told(deviation) for strand, deviation in expected.deviations.items()},
+                "weight": _told(expected.weight),
             },
-            "epsilon": {source: _finite(epsilon) for source, epsilon in self.epsilon.items()},
+            "epsilon": {source: _told(epsilon) for source, epsilon in self.epsilon.items()},
             "exposures": {source: [_seen(one) for one in many] for source, many in self.exposures.items()},
             "requirements": {one.source: one.requirement.version for one in self.suppliers},
             "lost": sorted(self.lost),
@@ -229,13 +232,14 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
         if (route.tier is None or _tier_of(one, lost)) and (job.l2 or route.claim is None)
         if (refusal := objection(route, one.requirement, one.source, job.purpose, alone=False))
     ]
-    return found[-1].reason if found else too_few(one.source)
+    why = found[-1].why if found else TOO_FEW
+    return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
 
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
     """Return the groups with the names of their members, each in the order in which a strand's crowds stand."""
-    region, knots = weighing.job.region, weighing.knots(arrangement)
-    without = weighing.lost(arrangement, knots.values())
+    region, fans = weighing.job.region, weighing.fans(arrangement)
+    without = weighing.lost(arrangement, weighing.knots(arrangement).values())
     routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
     members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
     speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
@@ -247,8 +251,8 @@ def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
         members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]
     made: list[Group] = []
     for tier, strand, company in sorted(members, key=lambda key: (key[0] == region, *key)):
-        fans = knots[strand].fans.get((tier, company), ())
-        made += fanned(Group(tier, tuple(members[tier, strand, company]), strand), fans)
+        group = Group(tier, tuple(members[tier, strand, company]), strand)
+        made += fanned(group, fans.get((tier, strand, company), ()))
     return tuple(made)
 
 
@@ -284,7 +288,7 @@ def _plan(
             if route and source in seen:
                 reasons[source] = _reason(weighing, cell, route, source)
             else:
-                refused[source] = too_few(source)
+                refused[source] = because(Message("不能汇聚", "Cannot join"), TOO_FEW)
     records = {one.source: one.records for one in ordered}
     deltas = {one.source: one.requirement.delta for one in ordered}
     return Plan(
@@ -309,7 +313,7 @@ def _reason(weighing: Weighing, cell: Cell, route: Route, source: SourceId) -> M
         return because(how, None)
     exact = Route(Mechanism("masked"), Mechanism("masked")) if cell.tier else Route(Mechanism("masked"))
     against = objection(exact, cell.requirement, source, weighing.job.purpose, alone=False)
-    return because(how, against.reason if against else too_few(source))
+    return because(how, against.why if against else TOO_FEW)
 
 
 def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
@@ -344,7 +348,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "tier": group.tier,
         "strand": group.strand,
         "mechanisms": {
-            name: [one.protection, one.noise, _finite(one.epsilon), one.delta] for name, one in group.mechanisms
+            name: [one.protection, one.noise, _told(one.epsilon), one.delta] for name, one in group.mechanisms
         },
     }
 
@@ -354,8 +358,9 @@ def _seen(one: Exposure) -> dict[str, Any]:
     return said | {"event": json.loads(to_json(one.event))}
 
 
-def _finite(value: float) -> float | None:
-    return None if value == float("inf") else value
+def _told(value: float) -> float | None:
+    """Return a number as digests have it: to nine digits, so that the last bits of another machine do not matter."""
+    return None if math.isinf(value) else float(f"{value:.9g}")
 
 
 def _require_names(ordered: Sequence[Supplier], region: str) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from headwater.aggregation.mechanism import Adder, Mechanism
-from headwater.errors import Refusal
 from headwater.security import PROTECTIONS
 from headwater.security.events import DiscreteGaussian, Event, NonPrivate, Skellam
-from headwater.security.requirement import Release, Requirement, Shown, Viewer
+from headwater.security.requirement import Forbidden, Release, Requirement, Shown, Viewer
 from headwater.types import SourceId
 
 __all__ = ["Claim", "Route", "bears_sum", "claim_of", "objection", "routes"]
@@ -109,7 +108,9 @@ def routes(own: Claim, claims: Collection[Claim], *, travel: Collection[str]) ->
         yield from (Route(source, tier) for tier in (*shares, *central))
 
 
-def objection(route: Route, requirement: Requirement, source: SourceId, purpose: str, *, alone: bool) -> Refusal | None:
+def objection(
+    route: Route, requirement: Requirement, source: SourceId, purpose: str, *, alone: bool
+) -> Forbidden | None:
     """Return why a requirement does not permit a route; None if it does.
 
     Parameters
@@ -121,7 +122,7 @@ def objection(route: Route, requirement: Requirement, source: SourceId, purpose:
             requirement.permit(
                 Release("", source, purpose, _EVENTS[noise], tier=viewer, shown=shown, protection=mechanism.protection)
             )
-    except Refusal as refusal:
+    except Forbidden as refusal:
         return refusal
     return None
 
@@ -133,7 +134,7 @@ def bears_sum(mechanism: Mechanism, viewer: Viewer, noise: Adder, asked: tuple[R
         requirement.permit(
             Release("", source, purpose, _EVENTS[noise], tier=viewer, shown="sum", protection=mechanism.protection)
         )
-    except Refusal:
+    except Forbidden:
         return False
     return True
 

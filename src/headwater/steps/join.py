@@ -13,11 +13,14 @@ from headwater.adapters import features, knowledge, lake
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
-from headwater.adapters.learners import Learner, predict
-from headwater.aggregation import Aggregation
+from headwater.adapters.learners import Learner, Ridge, predict
+from headwater.aggregation import Aggregation, Group
 from headwater.aggregation import aggregate as climb
+from headwater.aggregation.grouping import parted
+from headwater.aggregation.weighing import Expected, weighed
 from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, Question, TableSource, ask
+from headwater.federation.bounded import BoundedQuestion
 from headwater.security.pact import Pact
 from headwater.statistics import Statistic
 from headwater.steps import audit
@@ -141,16 +144,35 @@ class _Rounds:
     bytes_by_source: dict[SourceId, int] = field(default_factory=dict)
 
     def learn(self, *, seed: int) -> Joined:
-        """Play all rounds, the bureau's own records joining in each."""
+        """Play all rounds, the bureau's own records joining in each; then the one of those who answer with noise."""
         own = TableSource("target", self.region.target.train, self.teacher.train)
         parameters = self.teacher.start(self.region.target.train, seed=seed)
         self._pay(self.teacher.rounds)
         for turn in range(self.teacher.rounds):
             question = self.teacher.question(parameters, seed=seed + turn)
-            total, theirs = own.answer(question), self._sum(question, turn)
-            parameters = self.teacher.solve(total.merge(theirs.total) if theirs else total)
-            self._tell(theirs, parameters, turn)
+            total = own.answer(question)
+            theirs = self._round(question, self.teacher.rounds - turn, is_noisy=False)
+            total = total.merge(theirs.total) if theirs else total
+            parameters = self.teacher.solve(total)
+            self._tell(theirs, parameters)
+        if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
+            parameters = self._corrected(self.teacher, total)
         return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source)
+
+    def _corrected(self, teacher: Ridge, total: Statistic) -> Vector:
+        """Return the solution of the exact ``total``, corrected by what others say beyond it with noise."""
+        own, ridge = self.region.target.train, teacher.model.spec.ridge
+        question = BoundedQuestion.around(teacher.asked(), total, own, ridge=ridge)
+        theirs = self._round(question, 1, is_noisy=True)
+        parts, expected = theirs.parts if theirs else {}, Expected.of(question, own)
+        records = self.joint.records
+        found = weighed(question, total, parts, expected=expected, records=records, ridge=ridge).coefficients
+        self._tell(theirs, found)
+        return found
+
+    def _groups(self, *, is_noisy: bool) -> tuple[Group, ...]:
+        """Return the groups of the plan whose sums are, or are not, noisy."""
+        return parted(self.joint.plan.groups)[is_noisy] if self.joint.plan else ()
 
     def _pay(self, turns: int) -> None:
         """Debit all rounds to come, and keep which sums will be revealed, before anybody is asked."""
@@ -160,26 +182,33 @@ class _Rounds:
         Revealed(self.home, self.joint.region).record(cohorts)
         self.books.reserve(plan.exposures, times=turns)
 
-    def _sum(self, question: Question, turn: int) -> Aggregation | None:
+    def _round(self, question: Question | BoundedQuestion, left: int, *, is_noisy: bool) -> Aggregation | None:
         """Return the sum of the answers, as far up as the plan says; None where nobody is left to be asked."""
-        answers = self._answers(question, turn)
-        if answers is None or self.joint.plan is None:
+        answers = self._answers(question, left, is_noisy=is_noisy)
+        if not answers:
             return None
-        round_id = f"{self.books.execution}/{turn + 1}"
-        self._enter("release", round_id, sources=list(answers))
-        summed = climb(self.joint.plan.groups, answers, round_id=round_id, entropy=secrets.token_bytes)
+        round_id = f"{self.books.execution}/{len(self.told) + 1}"
+        self._enter("release", round_id, sources=sorted(answers))
+        summed = climb(
+            self._groups(is_noisy=is_noisy),
+            answers,
+            round_id=round_id,
+            entropy=secrets.token_bytes,
+            span=self.joint.job.span if is_noisy else None,
+            l2=self.joint.job.l2,
+        )
         self._enter("keys", round_id, pacts=[_plain(pact) for pact in summed.pacts])
         for source in answers:
             told = question.nbytes + summed.bytes_sent[source] + summed.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + told
         return summed
 
-    def _answers(self, question: Question, turn: int) -> dict[SourceId, Statistic] | None:
-        """Return the answers of all that are in the plan, which is made anew as often as somebody does not answer."""
-        while (plan := self.joint.plan) is not None:
-            theirs = [source for source in self.region.sources if source.source_id in plan.exposures]
-            transport = InProcess(self.books.guarded(theirs, plan.exposures))
-            answers = ask(transport, question, sources=self.joint.sources)
+    def _answers(self, question: Question | BoundedQuestion, left: int, *, is_noisy: bool) -> dict[SourceId, Statistic]:
+        """Return the answers of all in the groups, which are made anew as often as somebody does not answer."""
+        while names := _sources(self._groups(is_noisy=is_noisy)) & set(self.joint.sources):
+            theirs = [source for source in self.region.sources if source.source_id in names]
+            seen = self.joint.plan.exposures if self.joint.plan else {}
+            answers = ask(InProcess(self.books.guarded(theirs, seen)), question, sources=sorted(names))
             if not answers.refused:
                 return answers.statistics
             silent = {source: error.reason for source, error in answers.refused.items()}
@@ -187,19 +216,25 @@ class _Rounds:
                 _LOG.warning("来源“%s”未回答 / source %s did not answer: %s", source, source, why)
                 self.bytes_by_source.pop(source, None)
             self.joint = replan(self.home, self.joint, silent=silent)
-            self._pay(self.teacher.rounds - turn)
-        return None
+            self._pay(left)
+        return {}
 
-    def _tell(self, summed: Aggregation | None, parameters: Vector, turn: int) -> None:
+    def _tell(self, summed: Aggregation | None, parameters: Vector) -> None:
         valid = self.region.target.valid
         predicted = predict(self.teacher, parameters, valid)
         r2_log = score(predicted, valid, target=self.teacher.model.spec.target).r2_log
         sent = sum(summed.bytes_sent.values()) + sum(summed.bytes_told.values()) if summed else 0
-        self.told.append(Round(turn + 1, len(self.joint.sources), sent, r2_log))
+        members = {source for part in summed.parts.values() for source in part.sources} if summed else ()
+        self.told.append(Round(len(self.told) + 1, len(members), sent, r2_log))
         self.progress(self.told[-1])
 
     def _enter(self, kind: str, round_id: str, **told: Any) -> None:
         audit.enter(self.home, kind, {"plan": self.joint.entry, "round": round_id, **told})
+
+
+def _sources(groups: Collection[Group]) -> set[str]:
+    """Return who speaks in groups and is no tier of theirs."""
+    return {name for group in groups for name in group.members} - {group.tier for group in groups}
 
 
 def _plain(pact: Pact) -> dict[str, Any]:

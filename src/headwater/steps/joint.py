@@ -10,20 +10,22 @@ from headwater.adapters import features, knowledge, lake, postgres
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
-from headwater.adapters.learners import Learner, learner
+from headwater.adapters.learners import Learner, Ridge, learner
 from headwater.aggregation.costs import Costs
 from headwater.aggregation.foresight import Job
 from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.content import models
 from headwater.content.requirements import requirement_for
 from headwater.errors import Message, Refusal
+from headwater.federation.bounded import BoundedQuestion
+from headwater.security import Span
 from headwater.steps import audit
 from headwater.steps.ledger import Books, requirements
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
-__all__ = ["PURPOSE", "Joint", "books_of", "plan_join", "recall", "replan", "teacher_of"]
+__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "plan_join", "recall", "replan", "teacher_of"]
 
 PURPOSE = "aggregation"
 """As requirements call it."""
@@ -121,8 +123,20 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
     Raises
     ------
     Refusal
-        ``E-LEDGER-RUN``, ``E-COHORT-REVEALED``, ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a
-        requirement is refused for, and a requirement's own words where it forbids the wish
+        ``E-LEDGER-RUN``, ``E-COHORT-REVEALED``, and what ``foreseen`` refuses
+    """
+    joint = foreseen(home, run=run, task=task, model=model, wish=wish)
+    return _entered(home, joint, turns=teacher_of(home, task=task, model=model).rounds)
+
+
+def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQUIRED, purpose: str = PURPOSE) -> Joint:
+    """Plan how the sources join that the newest valuation chose; nothing is entered, asked or spent.
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, and a requirement's
+        own words where it forbids the wish
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
@@ -134,7 +148,7 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
         region = features.read(
             connection, teacher, snapshot=snapshot, region=name, only={line.source for line in chosen}
         )
-    absent = _absent(home, chosen, region)
+    absent = _absent(home, chosen, region, purpose)
     joint = Joint(
         entry=0,
         run=run.name,
@@ -147,9 +161,10 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
         cities={source: city for source, city in _cities(region).items() if source not in absent},
         records={source: count for source, count in region.stays.items() if source not in absent},
         absent=absent,
-        job=_job(teacher, region, seed=run.seed),
+        job=_job(teacher, region, purpose, seed=run.seed),
     )
-    return _entered(home, joint, turns=teacher.rounds)
+    joint = _noised(home, joint, teacher, region)
+    return replace(joint, plan=_plan(home, joint))
 
 
 def recall(home: Home, entry: int) -> Joint:
@@ -175,7 +190,7 @@ def recall(home: Home, entry: int) -> Joint:
         cities=told["cities"],
         records=told["records"],
         absent={source: Message(**why) for source, why in told["absent"].items()},
-        job=Job(job["region"], job["purpose"], job["length"]),
+        job=Job(job["region"], job["purpose"], job["length"], job["span"] and Span(*job["span"]), job["l2"]),
         lost=tuple(told["lost"]),
     )
     joint = replace(joint, plan=_plan(home, joint))
@@ -211,7 +226,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
         "wish": asdict(joint.wish),
         "chosen": [asdict(line) for line in joint.chosen],
         "absent": {source: asdict(why) for source, why in joint.absent.items()},
-        "job": {"region": joint.job.region, "purpose": joint.job.purpose, "length": joint.job.length},
+        "job": _plain(joint.job),
         "lost": list(joint.lost),
         "requirements": {source: {"name": rule.name, "version": rule.version} for source, rule in rules.items()},
         "digest": plan.digest if plan else None,
@@ -224,7 +239,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     """Return the plan under the requirements that hold now; the same for the same."""
     if not joint.cities:
         return None
-    rules = joint.wish.narrowed(books_of(home).rules(joint.cities), purpose=PURPOSE)
+    purpose = joint.job.purpose
+    rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
     return plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
 
@@ -235,12 +251,37 @@ def _cities(region: Region) -> dict[SourceId, str]:
     return {s: f"{city} (city)" if city in taken else city for s, city in sorted(region.cities.items())}
 
 
-def _job(teacher: Learner, region: Region, *, seed: int) -> Job:
+def _job(teacher: Learner, region: Region, purpose: str, *, seed: int) -> Job:
     asked = teacher.question(teacher.start(region.target.train, seed=seed), seed=seed)
-    return Job(region.name, PURPOSE, asked.family.length)
+    return Job(region.name, purpose, asked.family.length)
 
 
-def _absent(home: Home, chosen: Sequence[Valued], region: Region) -> dict[SourceId, Message]:
+def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint:
+    """Return the run with noise measured, where a source can only join with noise and the learner can learn from that.
+
+    Statistics without noise are asked as ever; the others are asked a bounded question, which one record moves little.
+    """
+    if not isinstance(teacher, Ridge) or not joint.cities:
+        return joint
+    try:
+        plan = _plan(home, joint)
+        if plan is None or not plan.refused:
+            return joint
+    except Refusal as refusal:
+        if refusal.code != "E-PLAN-NOBODY":
+            raise
+    own, asked = region.target.train, teacher.asked()
+    form = BoundedQuestion.around(asked, asked.of(own), own, ridge=teacher.model.spec.ridge).family
+    span = Span(*form.bounds(max(joint.records.values())))
+    return replace(joint, job=replace(joint.job, length=form.length, span=span, l2=form.l2))
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    span = job.span and [job.span.low, job.span.high]
+    return {"region": job.region, "purpose": job.purpose, "length": job.length, "span": span, "l2": job.l2}
+
+
+def _absent(home: Home, chosen: Sequence[Valued], region: Region, purpose: str) -> dict[SourceId, Message]:
     """Return the chosen sources that cannot be planned with: gone from the mart, or nothing allows them the purpose."""
     known, found = requirements(home), {}
     for source in (line.source for line in chosen):
@@ -250,7 +291,7 @@ def _absent(home: Home, chosen: Sequence[Valued], region: Region) -> dict[Source
             )
             continue
         try:
-            requirement_for(known, source, PURPOSE)
+            requirement_for(known, source, purpose)
         except Refusal as refusal:
             found[source] = refusal.reason
     return found

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,8 +91,10 @@ def score(groups, many, *, job=JOB, costs=COSTS):
     records = {one.source: one.records for one in many}
     seen = foresee([joint_of(group, records, costs, {}) for group in groups], job=job, costs=costs)
     kept = {name for group in groups for name in group.members} & set(records)
-    price = costs.price(seen.seconds(job.region), seen.bytes_sent, seen.sights)
-    excess = max(0.0, seen.most_in / costs.node_bytes - 1)
+    cities = {one.source for one in many if one.city}
+    past = sum(name in cities for group in groups if group.tier == job.region for name in group.members)
+    price = costs.price(seen.seconds(job.region), seen.bytes_sent, sights=seen.sights, past=past)
+    excess = max(0.0, seen.most_whole / costs.node_bytes - 1)
     return len(many) - len(kept), excess, -seen.weight(job), price
 
 
@@ -160,3 +163,102 @@ def test_no_assignment_of_mechanisms_is_better(many):
         return
     ours = score(planned(many).groups, many)
     assert not any(worse(ours, other) for other in best)
+
+
+# What holds of every plan.
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(5), st.data())
+def test_whatever_tier_is_lost_nothing_is_shown_that_may_not_be_and_nobody_is_lost_needlessly(many, data):
+    try:
+        whole = planned(many)
+    except Refusal:
+        return
+    tiers = [tier.name for tier in whole.tree.root.walk() if tier.name != JOB.region]
+    if not tiers:
+        return
+    lost = data.draw(st.sampled_from(tiers))
+    try:
+        left = whole.without(lost)
+    except Refusal as refusal:
+        assert refusal.code == "E-PLAN-NOBODY"  # noqa: PT017
+        return
+    permit(many, exposures(left.groups, l2=JOB.l2, length=JOB.length))
+    assert lost not in {name for group in left.groups for name in (group.tier, *group.members)}
+    moved = [Supplier(one.source, one.city if one.city != lost else None, one.records, one.requirement) for one in many]
+    assert set(left.refused) == set(planned(moved).refused)
+    assert left.without("nowhere").groups == left.groups
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(5), st.randoms(use_true_random=False))
+def test_a_plan_shows_what_is_permitted_of_everybody_once_and_does_not_depend_on_order(many, random):
+    try:
+        found = planned(many)
+    except Refusal:
+        return
+    seen = exposures(found.groups, l2=JOB.l2, length=JOB.length)
+    permit(many, seen)
+    assert found.exposures == seen
+    spoken = [name for group in found.groups for name in group.members if name in {one.source for one in many}]
+    assert sorted(spoken) == sorted(found.reasons)
+    assert sorted([*found.refused, *found.reasons]) == sorted(one.source for one in many)
+    assert {name for tier in found.tree.root.walk() for name in tier.sources} == set(found.reasons)
+    for one in many:
+        if one.source in found.epsilon and found.epsilon[one.source] < math.inf:
+            assert found.epsilon[one.source] <= one.requirement.purposes["aggregation"].release * (1 + 1e-9)
+    random.shuffle(many)
+    again = planned(many)
+    assert again.groups == found.groups
+    assert again.digest == found.digest
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(4), st.data())
+def test_a_further_permission_never_makes_a_plan_worse(many, data):
+    try:
+        before = score(planned(many).groups, many)
+    except Refusal:
+        return
+    place = data.draw(st.integers(0, len(many) - 1))
+    rule = many[place].requirement
+    shown = data.draw(st.sampled_from(["statistic", "sum", "noisy"]))
+    wider = replace(rule, sees={**rule.sees, shown: "region"}, mechanisms=rule.mechanisms | {"masked"})
+    # Everybody who says the same is asked again, for those who are alike are treated alike.
+    free = [replace(one, requirement=wider) if one.requirement == rule else one for one in many]
+    assert not worse(score(planned(free).groups, free)[:3], before[:3])
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(suppliers(4), st.sampled_from([0.0, 1e3]))
+def test_cheaper_is_never_chosen_over_less_noise(many, dear):
+    """Whatever seconds and bytes cost, as many are kept, with as little noise."""
+    other = Costs(second=dear, byte=dear, sight=0.0, past=0.0)
+    try:
+        usual, odd = planned(many), planned(many, costs=other)
+    except Refusal:
+        return
+    assert score(usual.groups, many)[:3] == pytest.approx(score(odd.groups, many)[:3])
+
+
+# What is foreseen is what happens.
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(suppliers(5), st.sampled_from([Span(-500, 500), None]))
+def test_bytes_and_noise_are_those_that_a_round_then_has(many, span):
+    job = replace(JOB, span=span)
+    try:
+        found = planned(many, job=job)
+    except Refusal:
+        return
+    rng = np.random.default_rng(1)
+    said = {
+        source: Statistic("counts", (64,), rng.integers(-500, 500, 64, endpoint=True).view(np.uint64))
+        for source in found.reasons
+    }
+    joined = aggregate(found.groups, said, round_id="r", entropy=seeded_entropy(1), span=span, l2=job.l2)
+    assert found.expected.bytes_sent == joined.bytes_sent
+    assert found.expected.bytes_told == joined.bytes_told
+    assert found.expected.deviations == pytest.approx({strand: part.deviation for strand, part in joined.parts.items()})
