@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from headwater.steps.valued import SourceValue
     from headwater.types import SourceId
 
-__all__ = ["Asked", "aggregate", "evolve", "value"]
+__all__ = ["Asked", "aggregate", "evolve", "occasions", "options", "value"]
 
 _out = Console()
 _T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport", "FrontierReport")
@@ -58,7 +58,7 @@ class Asked:
     as_json: Json = False
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
+def options(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with an option for each field of an argument that is a dataclass, in the argument's place."""
     taken = inspect.signature(command).parameters
     fields = {name: _fields(one.annotation) if is_dataclass(one.annotation) else {} for name, one in taken.items()}
@@ -96,7 +96,7 @@ class Choosing:
     ] = None
 
 
-@_options
+@options
 def value(
     *,
     how: Choosing,
@@ -124,7 +124,7 @@ def value(
     _in_regions(asked, run, _tell_value, whole=lambda report: report.to_dict() | {"lines": report.lines()})
 
 
-@_options
+@options
 def aggregate(
     *,
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
@@ -146,7 +146,7 @@ def aggregate(
     _in_regions(asked, run, _tell_aggregate, whole=lambda report: report.to_dict() | report.lines())
 
 
-@_options
+@options
 def evolve(*, asked: Asked) -> None:
     """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
     from headwater.steps.evolve import evolve as step
@@ -157,7 +157,7 @@ def evolve(*, asked: Asked) -> None:
     _in_regions(asked, run, _tell_evolve)
 
 
-def _occasions(asked: Asked) -> "Iterable[Run]":
+def occasions(asked: Asked) -> "Iterable[Run]":
     """Yield the occasion of each region."""
     from headwater.adapters.knowledge import Run
     from headwater.steps.regions import regions
@@ -176,7 +176,7 @@ def _in_regions(
 ) -> None:
     """Run a knowledge step once a region, and tell what it found, to programs as ``whole`` has it."""
     with refusing():
-        for occasion in _occasions(asked):
+        for occasion in occasions(asked):
             report = step(occasion)
             if asked.as_json:
                 print_json(whole(report))

@@ -27,6 +27,7 @@ from headwater.cli import (
 from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
+from headwater.cli.plan import plan
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
@@ -178,7 +179,7 @@ app.command()(compare)
 app.command()(warehouse.publish)
 
 
-for _command in (knowledge.value, knowledge.aggregate, knowledge.evolve):
+for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve):
     app.command()(_command)
 
 

@@ -25,7 +25,7 @@ from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
-__all__ = ["PURPOSE", "Joint", "books_of", "plan_join", "recall", "replan", "teacher_of"]
+__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "plan_join", "recall", "replan", "teacher_of"]
 
 PURPOSE = "aggregation"
 """As requirements call it."""
@@ -123,8 +123,20 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
     Raises
     ------
     Refusal
-        ``E-LEDGER-RUN``, ``E-COHORT-REVEALED``, ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a
-        requirement is refused for, and a requirement's own words where it forbids the wish
+        ``E-LEDGER-RUN``, ``E-COHORT-REVEALED``, and what ``foreseen`` refuses
+    """
+    joint = foreseen(home, run=run, task=task, model=model, wish=wish)
+    return _entered(home, joint, turns=teacher_of(home, task=task, model=model).rounds)
+
+
+def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQUIRED, purpose: str = PURPOSE) -> Joint:
+    """Plan how the sources join that the newest valuation chose; nothing is entered, asked or spent.
+
+    Raises
+    ------
+    Refusal
+        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, and a requirement's
+        own words where it forbids the wish
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
@@ -136,7 +148,7 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
         region = features.read(
             connection, teacher, snapshot=snapshot, region=name, only={line.source for line in chosen}
         )
-    absent = _absent(home, chosen, region)
+    absent = _absent(home, chosen, region, purpose)
     joint = Joint(
         entry=0,
         run=run.name,
@@ -149,9 +161,10 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
         cities={source: city for source, city in _cities(region).items() if source not in absent},
         records={source: count for source, count in region.stays.items() if source not in absent},
         absent=absent,
-        job=_job(teacher, region, seed=run.seed),
+        job=_job(teacher, region, purpose, seed=run.seed),
     )
-    return _entered(home, _noised(home, joint, teacher, region), turns=teacher.rounds)
+    joint = _noised(home, joint, teacher, region)
+    return replace(joint, plan=_plan(home, joint))
 
 
 def recall(home: Home, entry: int) -> Joint:
@@ -226,7 +239,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     """Return the plan under the requirements that hold now; the same for the same."""
     if not joint.cities:
         return None
-    rules = joint.wish.narrowed(books_of(home).rules(joint.cities), purpose=PURPOSE)
+    purpose = joint.job.purpose
+    rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
     return plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
 
@@ -237,9 +251,9 @@ def _cities(region: Region) -> dict[SourceId, str]:
     return {s: f"{city} (city)" if city in taken else city for s, city in sorted(region.cities.items())}
 
 
-def _job(teacher: Learner, region: Region, *, seed: int) -> Job:
+def _job(teacher: Learner, region: Region, purpose: str, *, seed: int) -> Job:
     asked = teacher.question(teacher.start(region.target.train, seed=seed), seed=seed)
-    return Job(region.name, PURPOSE, asked.family.length)
+    return Job(region.name, purpose, asked.family.length)
 
 
 def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint:
@@ -267,7 +281,7 @@ def _plain(job: Job) -> dict[str, Any]:
     return {"region": job.region, "purpose": job.purpose, "length": job.length, "span": span, "l2": job.l2}
 
 
-def _absent(home: Home, chosen: Sequence[Valued], region: Region) -> dict[SourceId, Message]:
+def _absent(home: Home, chosen: Sequence[Valued], region: Region, purpose: str) -> dict[SourceId, Message]:
     """Return the chosen sources that cannot be planned with: gone from the mart, or nothing allows them the purpose."""
     known, found = requirements(home), {}
     for source in (line.source for line in chosen):
@@ -277,7 +291,7 @@ def _absent(home: Home, chosen: Sequence[Valued], region: Region) -> dict[Source
             )
             continue
         try:
-            requirement_for(known, source, PURPOSE)
+            requirement_for(known, source, purpose)
         except Refusal as refusal:
             found[source] = refusal.reason
     return found
