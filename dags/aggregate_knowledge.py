@@ -1,50 +1,41 @@
 """分层汇聚知识，登记模型版本 / Join the sources' knowledge in tiers and register a model version.
 
-选中的来源沿 医院 → 城市 → 省 的树汇聚；保护方式为明文或成对掩码（掩码和与明文和逐位相等）。版本登记到 MLflow，
-带湖快照、来源与价值、每个来源的保护方式、父版本，以及与（a）仅目标、（b）全部来源等权、（c）集中数据参照的指标。
+按各来源的要求规划 医院 → 城市 → 统筹区 的树（超支的被拒并给出数字），逐级打开（汇聚绕开标红的），完成各轮，登记。
 
-The chosen sources are joined along the tree hospital → city → region, in the clear or under pairwise masks (the
-masked sum equals the clear sum bit for bit). The version goes to MLflow with its lake snapshot, sources and values,
-protection per source, parent version, and metrics against (a) target only, (b) all sources equally, (c) pooled data
-as a reference.
+The tree hospital → city → region is planned from what sources require; a run that would overspend is refused with the
+number. Tiers are opened (the join goes around a red one), rounds played, and a version registered with all of this.
 
 **Owner / 负责**: headwater · 模型组
 
-**Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.valuation`
+**Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.valuation`, `dbt_project/requirements/`, privacy ledger
 
-**Writes / 写入**: `lake.knowledge.model_version`, an MLflow model version, alias `champion` if it is better; asset
-`model_version`
+**Writes / 写入**: `lake.knowledge.{joined,model_version}`, audit log, privacy ledger, MLflow; asset `model_version`
 
-**If it fails / 如果失败**: the log carries the refusal's code. A group smaller than three cannot be masked: it is
-folded into the region, or choose `clear` inside a trusted domain. MLflow out of reach: see its log, then trigger
-again; a version is registered once.
+**If it fails / 如果失败**: the log has the code. `E-LEDGER-RUN`: a budget is spent, wait for next month. `E-REQUIRE-…`:
+a source does not permit what was wished. Repeated rounds pay again, as their noise is new; registering again does not.
 """
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, dag, task, task_group
 
-from headwater.adapters.airflow import DEFAULTS, MODEL, VALUATION, Tag, announce, occasion
+from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, MODEL, VALUATION, Tag, announce, occasion, show
+
+SOME = "all_done_min_one_success"
+ONE_BY_ONE = {"max_active_tis_per_dagrun": 1, "multiple_outputs": False}
+WISHES = {"type": "string", "enum": ["required", "clear", "masked"]}
 
 PARAMS = {
-    "task": Param(
-        "stay_cost",
-        type="string",
-        enum=["stay_cost"],
-        title="任务 / Task",
-        description="stay_cost：住院费用。/ stay_cost: cost of a stay.",
-    ),
+    **KNOWLEDGE,
     "city_protection": Param(
-        "masked",
-        type="string",
-        enum=["clear", "masked"],
+        "required",
+        **WISHES,
         title="医院到城市的保护 / Protection from hospital to city",
-        description="masked：成对掩码求和；clear：仅限可信域。/ masked: secure sum; clear: trusted domain only.",
+        description="来源不许的会被拒绝；masked：城市只见合计。/ masked: cities see sums alone.",
     ),
     "region_protection": Param(
-        "clear",
-        type="string",
-        enum=["clear", "masked"],
+        "required",
+        **WISHES,
         title="城市到统筹区的保护 / Protection from city to region",
-        description="少于三方时并入上一级。/ Fewer than three parties move one tier up.",
+        description="masked：统筹区只见总和。/ masked: the region sees one sum of all.",
     ),
     "model": Param(
         "stay_cost_ridge",
@@ -53,24 +44,45 @@ PARAMS = {
         maxLength=100,
         title="模型 / Model",
         description="models/ 目录中的文件名。/ The name of a file in models/.",
-        examples=["stay_cost_ridge", "stay_cost_network"],
-    ),
-    "region": Param(
-        None,
-        type=["null", "string"],
-        maxLength=100,
-        title="统筹区 / Region",
-        description="留空则对每个来源足够的统筹区各做一次。/ Empty: once for every region with enough sources.",
-    ),
-    "seed": Param(
-        20260101,
-        type="integer",
-        minimum=0,
-        maximum=2**32 - 1,
-        title="随机种子 / Random seed",
-        description="同一种子给出同一模型。/ The same seed gives the same model.",
     ),
 }
+
+
+@task_group(group_id="cities", group_display_name="城市 · Cities")
+def cities(plans: list[dict]) -> list[list[dict]]:
+    """Open every city."""
+
+    @task(task_display_name="列出城市 · List cities", trigger_rule=SOME)
+    def list_tiers(plans: list[dict]) -> list[list[dict]]:
+        from headwater.steps.tree_tasks import bundles
+
+        return bundles(plans)
+
+    @task(task_display_name="打开城市 · Open city", map_index_template="{{ tier }}")
+    def open_tier(tiers: list[dict]) -> list[dict]:
+        return opened(tiers)
+
+    return open_tier.expand(tiers=list_tiers(plans))
+
+
+@task_group(group_id="region", group_display_name="统筹区 · Region")
+def root(plans: list[dict]) -> list[list[dict]]:
+    """Open every region."""
+
+    @task(task_display_name="打开统筹区 · Open region", map_index_template="{{ tier }}", trigger_rule=SOME)
+    def open_tier(plan: dict) -> list[dict]:
+        return opened([{"entry": plan["entry"], "tier": plan["tiers"][-1]}])
+
+    return open_tier.expand(plan=plans)
+
+
+def opened(tiers: list[dict]) -> list[dict]:
+    """Open tiers one after the other."""
+    from headwater.adapters.home import Home
+    from headwater.steps.open_tier import open_tier
+
+    show(tier=" · ".join(one["tier"] for one in tiers))
+    return [announce(open_tier(Home.from_environment(), **one)) for one in tiers]
 
 
 @dag(
@@ -85,38 +97,54 @@ PARAMS = {
     default_args=DEFAULTS,
 )
 def aggregate_knowledge() -> None:
-    """Join, solve and register, region by region."""
+    """Plan, open the tiers, join and register, region by region; a region that fails stands red, the others go on."""
 
     @task(task_display_name="列出统筹区 · List regions")
     def list_regions(params: dict | None = None) -> list[str]:
         from headwater.adapters.home import Home
         from headwater.steps.regions import regions
 
-        if params["region"]:
-            return [params["region"]]
-        return announce(regions(Home.from_environment(), task=params["task"]))["usable"]
+        return (
+            [params["region"]]
+            if params["region"]
+            else announce(regions(Home.from_environment(), task=params["task"]))["usable"]
+        )
 
-    @task(
-        task_display_name="汇聚与登记 · Join and register",
-        map_index_template="{{ region }}",
-        max_active_tis_per_dagrun=1,
-        multiple_outputs=False,
-    )
-    def aggregate_region(region: str, params: dict | None = None) -> dict:
+    @task(task_display_name="规划 · Plan", map_index_template="{{ region }}", **ONE_BY_ONE)
+    def plan_join(region: str, params: dict | None = None) -> dict:
         from headwater.adapters.home import Home
-        from headwater.steps.aggregate import Protections, aggregate
+        from headwater.steps.joint import plan_join as plan
+        from headwater.steps.wish import Wish
 
         run = occasion(region=region, seed=params["seed"])
-        protections = Protections(city=params["city_protection"], region=params["region_protection"])
-        chosen = {name: params[name] for name in ("task", "model")}
-        return announce(aggregate(Home.from_environment(), run=run, protections=protections, **chosen))
+        wish = Wish(params["city_protection"], params["region_protection"])
+        return announce(plan(Home.from_environment(), run=run, wish=wish, task=params["task"], model=params["model"]))
 
-    # A region that failed stands red in the grid; the others go on.
-    @task(task_display_name="宣布 · Announce", trigger_rule="all_done_min_one_success", outlets=[MODEL])
+    @task(task_display_name="各轮汇聚 · Join", map_index_template="{{ region }}", trigger_rule=SOME, **ONE_BY_ONE)
+    def join_rounds(plan: dict, opened: list[list[list[dict]]], params: dict | None = None) -> dict:
+        from headwater.adapters.home import Home
+        from headwater.steps.join import join
+        from headwater.steps.tree_tasks import lost
+
+        run = occasion(region=plan["region"], seed=params["seed"])
+        return announce(join(Home.from_environment(), run=run, entry=plan["entry"], lost=lost(plan, opened)))
+
+    @task(task_display_name="登记 · Register", map_index_template="{{ region }}", trigger_rule=SOME, **ONE_BY_ONE)
+    def register(joined: dict, params: dict | None = None) -> dict:
+        from headwater.adapters.home import Home
+        from headwater.steps.aggregate import conclude
+
+        run = occasion(region=joined["region"], seed=params["seed"])
+        return announce(conclude(Home.from_environment(), run=run, task=joined["task"], model=joined["model"]))
+
+    @task(task_display_name="宣布 · Announce", trigger_rule=SOME, outlets=[MODEL])
     def publish(done: list[dict]) -> int:
         return len(list(done))
 
-    publish(aggregate_region.expand(region=list_regions()))
+    plans = plan_join.expand(region=list_regions())
+    levels = [cities(plans), root(plans)]
+    levels[0] >> levels[1]
+    publish(register.expand(joined=join_rounds.partial(opened=levels).expand(plan=plans)))
 
 
 aggregate_knowledge()

@@ -18,34 +18,9 @@ run aggregate_knowledge first. A run that ended half-way is triggered again; ver
 are not registered twice.
 """
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 
-from headwater.adapters.airflow import DEFAULTS, EVOLUTION, MODEL, Tag, announce, occasion
-
-PARAMS = {
-    "task": Param(
-        "stay_cost",
-        type="string",
-        enum=["stay_cost"],
-        title="任务 / Task",
-        description="stay_cost：住院费用。/ stay_cost: cost of a stay.",
-    ),
-    "region": Param(
-        None,
-        type=["null", "string"],
-        maxLength=100,
-        title="统筹区 / Region",
-        description="留空则对每个来源足够的统筹区各做一次。/ Empty: once for every region with enough sources.",
-    ),
-    "seed": Param(
-        20260101,
-        type="integer",
-        minimum=0,
-        maximum=2**32 - 1,
-        title="随机种子 / Random seed",
-        description="同一种子给出同一结果。/ The same seed gives the same result.",
-    ),
-}
+from headwater.adapters.airflow import DEFAULTS, EVOLUTION, KNOWLEDGE, MODEL, Tag, announce, occasion
 
 
 @dag(
@@ -55,7 +30,7 @@ PARAMS = {
     schedule=[MODEL],
     catchup=False,
     max_active_runs=1,
-    params=PARAMS,
+    params=KNOWLEDGE,
     tags=[Tag.HEADWATER, Tag.EVOLUTION],
     default_args=DEFAULTS,
 )

@@ -23,7 +23,7 @@ refused because of earlier ones (`E-COHORT-REVEALED`) by the same hospitals as b
 
 from airflow.sdk import Param, dag, task
 
-from headwater.adapters.airflow import DEFAULTS, QUALITY, VALUATION, Tag, announce, occasion
+from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, QUALITY, VALUATION, Tag, announce, occasion
 
 METHODS = [
     *("auto", "banzhaf", "exact", "information", "leave_one_out", "mean_field", "permutation"),
@@ -31,13 +31,7 @@ METHODS = [
 ]
 
 PARAMS = {
-    "task": Param(
-        "stay_cost",
-        type="string",
-        enum=["stay_cost"],
-        title="任务 / Task",
-        description="stay_cost：住院费用。/ stay_cost: cost of a stay.",
-    ),
+    **KNOWLEDGE,
     "budget": Param(
         8,
         type="number",
@@ -78,21 +72,6 @@ PARAMS = {
         pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$",
         title="月份 / Month",
         description="只用到该月为止的住院，如 2025-06；留空用全部。/ Stays up to this month, as 2025-06; empty: all.",
-    ),
-    "region": Param(
-        None,
-        type=["null", "string"],
-        maxLength=100,
-        title="统筹区 / Region",
-        description="留空则对每个来源足够的统筹区各做一次。/ Empty: once for every region with enough sources.",
-    ),
-    "seed": Param(
-        20260101,
-        type="integer",
-        minimum=0,
-        maximum=2**32 - 1,
-        title="随机种子 / Random seed",
-        description="同一种子给出同一结果。/ The same seed gives the same result.",
     ),
 }
 

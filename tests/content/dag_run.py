@@ -19,7 +19,10 @@ def main(*asked: str) -> None:
         run = DagBag(file).dags[Path(file).stem].test(run_conf=json.loads(params or "{}"))
         with create_session() as session:
             events = [event.asset.name for event in session.scalars(select(AssetEvent))]
-        print(json.dumps({"state": str(run.state), "assets": events}))
+        tasks: dict[str, list[str]] = {}
+        for instance in run.get_task_instances():
+            tasks.setdefault(instance.task_id, []).append(str(instance.state))
+        print(json.dumps({"state": str(run.state), "assets": events, "tasks": tasks}))
 
 
 if __name__ == "__main__":

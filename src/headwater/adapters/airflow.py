@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow.sdk import Asset, BaseOperatorLink, get_current_context
+from airflow.sdk import Asset, BaseOperatorLink, Param, get_current_context
 
 from headwater.errors import Message, Refusal
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
 
 __all__ = [
-    "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "MARTS", "MODEL",
-    "PRICED", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh", "Tag",
-    "announce", "must_pass", "occasion", "report_failure",
+    "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "KNOWLEDGE", "MARTS",
+    "MODEL", "PRICED", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh",
+    "Tag", "announce", "must_pass", "occasion", "report_failure", "show",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
@@ -52,6 +52,33 @@ HELD_ALIAS = "files_held_alias"
 
 WAREHOUSE_POOL = "warehouse"
 """One slot: the same dbt model built twice at the same moment conflicts."""
+
+
+KNOWLEDGE: Mapping[str, Param] = {
+    "task": Param(
+        "stay_cost",
+        type="string",
+        enum=["stay_cost"],
+        title="任务 / Task",
+        description="stay_cost：住院费用。/ stay_cost: cost of a stay.",
+    ),
+    "region": Param(
+        None,
+        type=["null", "string"],
+        maxLength=100,
+        title="统筹区 / Region",
+        description="留空则对每个来源足够的统筹区各做一次。/ Empty: once for every region with enough sources.",
+    ),
+    "seed": Param(
+        20260101,
+        type="integer",
+        minimum=0,
+        maximum=2**32 - 1,
+        title="随机种子 / Random seed",
+        description="同一种子给出同一结果。/ The same seed gives the same result.",
+    ),
+}
+"""What every DAG of valuation, aggregation and evolution asks: of which task and region, and with which seed."""
 
 
 class Tag(StrEnum):
@@ -122,12 +149,16 @@ def occasion(*, region: str, seed: int, month: str | None = None) -> "Run":
     """
     from headwater.adapters.knowledge import Run
 
-    context: dict[str, Any] = get_current_context()  # type: ignore[assignment]
-    # What the template of the map index shows.
-    context["region"] = region
-    run = context["dag_run"]
+    run = show(region=region)["dag_run"]
     until = date.fromisoformat(f"{month}-01") if month else None
     return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region, month=until)
+
+
+def show(**named: str) -> dict[str, Any]:
+    """Give the template of the running task's map index what it shows, and return the task's context."""
+    context: dict[str, Any] = get_current_context()  # type: ignore[assignment]
+    context.update(named)
+    return context
 
 
 def report_failure(context: Mapping[str, Any]) -> None:

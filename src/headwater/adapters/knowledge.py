@@ -11,7 +11,7 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Run", "Valued", "latest_valuation", "prepare", "replace"]
+__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace"]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -85,6 +85,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "small": "STRUCT(source VARCHAR, stays BIGINT)[]",
         "mlflow_run": "VARCHAR",
     },
+    "joined": {
+        **_KEY,
+        "model": "VARCHAR",
+        "entry": "BIGINT",
+        "parameters": "DOUBLE[]",
+        "rounds": "VARCHAR",
+        "bytes": "VARCHAR",
+    },
     "model_version": {
         **_KEY,
         "digest": "VARCHAR",
@@ -125,7 +133,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
 ``is_champion`` as it was then. A valuation knows the stays up to and including ``month``; ``low`` and ``high`` are what
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
-valuation: what was chosen, and what it rests on. Rows of before there were months have none."""
+valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
+of its plan in the audit log; ``rounds`` and ``bytes`` by source as JSON. Rows of before there were months have none."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,16 @@ class Valued:
     selected: bool
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What rounds gave: a row of ``joined``."""
+
+    entry: int
+    parameters: Sequence[float]
+    rounds: str
+    bytes: str
+
+
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the knowledge tables and columns that are missing; many processes may call it at once."""
     tables = {table: tuple(columns.items()) for table, columns in TABLES.items()}
@@ -205,6 +224,20 @@ def replace(
         raise
     finally:
         connection.unregister("knowledge_rows")
+
+
+def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:
+    """Return what the rounds of a run gave; a run that joined nothing is refused."""
+    same = " AND ".join(f"{name} = ?" for name in key)
+    columns = "entry, parameters, rounds, bytes"
+    row = connection.execute(f"SELECT {columns} FROM lake.knowledge.joined WHERE {same}", list(key.values())).fetchone()
+    if row is None:
+        raise Refusal(
+            "E-KNOWLEDGE-JOINED",
+            Message(f"没有这次汇聚的结果：{dict(key)}。", f"Nothing was joined as {dict(key)}."),
+            Message("请先完成各轮汇聚。", "Join first."),
+        )
+    return Kept(*row)
 
 
 def latest_valuation(connection: duckdb.DuckDBPyConnection, *, task: str, region: str) -> list[Valued]:

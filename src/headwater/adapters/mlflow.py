@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,7 +77,7 @@ class Entry:
     run : key of the occasion; the same key is never recorded twice
     at : when it took place
     data : what it read
-    metrics : at most 50 figures
+    metrics : at most 50 figures; several of one name are those of the rounds, in their order
     params, tags : short texts
     artifacts : file name to what is written there as JSON
     """
@@ -87,7 +87,7 @@ class Entry:
     run: str
     at: datetime
     data: DataSeen
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float | Sequence[float]] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, dict[str, object]] = field(default_factory=dict)
@@ -157,7 +157,7 @@ def record(home: Home, entry: Entry) -> str:
     if known:
         return str(known[0].info.run_id)
     with _run(store, experiment, entry) as run_id:
-        store.log_batch(run_id, metrics=[_metric(entry, key) for key in entry.metrics])
+        store.log_batch(run_id, metrics=_metrics(entry))
     return run_id
 
 
@@ -173,11 +173,10 @@ def register(home: Home, publication: Publication) -> Version:
     experiment = _experiment(store, home, entry.experiment)
     with _run(store, experiment, entry) as run_id:
         logged = _log_model(store, experiment, run_id, publication)
-        store.log_batch(run_id, metrics=[_metric(entry, key, model_id=logged.model_id) for key in entry.metrics])
+        store.log_batch(run_id, metrics=_metrics(entry, model_id=logged.model_id))
         if publication.parent is not None:
             store.log_inputs(run_id, models=[LoggedModelInput(publication.parent.model_id)])
-            tags = _parent_tags(publication.parent).items()
-            store.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
+            store.log_batch(run_id, tags=[RunTag(*tag) for tag in _parent_tags(publication.parent).items()])
     return _create_version(store, publication, run_id, logged)
 
 
@@ -286,16 +285,20 @@ def _dataset(data: DataSeen) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def _metric(entry: Entry, key: str, *, model_id: str | None = None) -> Metric:
-    return Metric(
-        key,
-        float(entry.metrics[key]),
-        _milliseconds(entry.at),
-        0,
-        model_id=model_id,
-        dataset_name=entry.data.table if model_id else None,
-        dataset_digest=_digest(entry.data) if model_id else None,
-    )
+def _metrics(entry: Entry, *, model_id: str | None = None) -> list[Metric]:
+    return [
+        Metric(
+            key,
+            float(value),
+            _milliseconds(entry.at),
+            turn,
+            model_id=model_id,
+            dataset_name=entry.data.table if model_id else None,
+            dataset_digest=_digest(entry.data) if model_id else None,
+        )
+        for key, values in entry.metrics.items()
+        for turn, value in enumerate(values if isinstance(values, Sequence) else [values])
+    ]
 
 
 def _log_model(store: MlflowClient, experiment: str, run_id: str, publication: Publication) -> LoggedModel:

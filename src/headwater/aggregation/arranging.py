@@ -4,25 +4,34 @@ Sources of one tier whose requirements say the same take the same route, however
 cell. Routes of different cells meet in groups, so cells are not judged one by one but as a whole, by a ``Score``.
 """
 
-import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.foresight import Crowd, Job, Joint, foresee
+from headwater.aggregation.fanning import Fan, Fanning
+from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, Walk, foresee
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.routes import Route, objection
+from headwater.aggregation.routes import Route, bears_sum, objection
 from headwater.errors import Refusal
 from headwater.security import PROTECTIONS
-from headwater.security.requirement import Requirement
+from headwater.security.requirement import Requirement, Viewer
 from headwater.types import SourceId
 
-__all__ = ["Arrangement", "Cell", "Score", "Weighing", "arrange"]
+__all__ = ["Arrangement", "Cell", "Knot", "Score", "Weighing", "arrange"]
 
-Arrangement: TypeAlias = tuple[Route | None, ...]
-"""The route of every cell, None for those that are refused."""
+Arrangement: TypeAlias = tuple[int | None, ...]
+"""Which of its options every cell takes, None for those that are refused."""
+
+Choices: TypeAlias = tuple[tuple[int, int], ...]
+"""The cells of one strand, by place, and the option that each takes."""
+
+Block: TypeAlias = tuple[int, ...]
+"""Cells that move together, by place."""
+
+_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,16 @@ class Cell:
     requirement: Requirement
     options: tuple[Route, ...]
 
+    @cached_property
+    def strands(self) -> tuple[str, ...]:
+        """Of the options."""
+        return tuple(route.strand for route in self.options)
+
+    @cached_property
+    def places(self) -> dict[Route, int]:
+        """Of the options."""
+        return {route: place for place, route in enumerate(self.options)}
+
     def crowd(self, mechanism: Mechanism) -> Crowd:
         """Return them as members of a group."""
         count = len(self.sources)
@@ -59,7 +78,8 @@ class Score:
     Parameters
     ----------
     refused : sources
-    excess : by what the busiest node takes in more than it is meant to, over what it is meant to
+    excess : by what a node takes in more than it is meant to, over what it is meant to, where its group cannot be
+        divided (``fanning``)
     noise : records that noise takes away (``Foreseen.weight``), of all that there are
     price : of seconds and bytes
     """
@@ -70,6 +90,20 @@ class Score:
     price: float
 
 
+@dataclass(frozen=True)
+class Knot:
+    """One strand of an arrangement: its groups, lowest tiers first, what they take, and the cells that stand in none.
+
+    Parameters
+    ----------
+    seen : None where it cannot be played: noise beyond the grid, or sums beyond 64 bits
+    """
+
+    joints: tuple[Joint, ...]
+    seen: Foreseen | None
+    lost: frozenset[int]
+
+
 @dataclass
 class Weighing:
     """Weighs arrangements of some cells.
@@ -77,96 +111,149 @@ class Weighing:
     Parameters
     ----------
     links : of the tiers and the region
+    away : nodes that are not there
     """
 
     cells: Sequence[Cell]
     job: Job
     costs: Costs
     links: Mapping[str, Link]
-    _known: dict[Arrangement, Score] = field(default_factory=dict)
+    away: frozenset[str] = frozenset()
+    _knots: dict[Choices, Knot] = field(default_factory=dict)
+    _scores: dict[Arrangement, Score] = field(default_factory=dict)
 
     def score(self, arrangement: Arrangement) -> Score:
         """Return how good it is."""
-        if arrangement not in self._known:
-            self._known[arrangement] = self._score(arrangement)
-        return self._known[arrangement]
+        if arrangement not in self._scores:
+            self._scores[arrangement] = self._score(arrangement)
+        return self._scores[arrangement]
 
     def _score(self, arrangement: Arrangement) -> Score:
-        joints, lost = self.joints(arrangement)
+        knots = self.knots(arrangement)
+        lost = self.lost(arrangement, knots.values())
         refused = sum(len(self.cells[place].sources) for place in lost)
         records = sum(cell.records for cell in self.cells)
-        try:
-            seen = foresee(joints, job=self.job, costs=self.costs)
-        except Refusal:
-            # Noise beyond the grid, sums beyond 64 bits: nothing of it can be played.
-            return Score(sum(len(cell.sources) for cell in self.cells), 0.0, float(records), math.inf)
-        excess = max(0.0, seen.most_in / self.costs.node_bytes - 1)
-        price = self.costs.price(seen.seconds, seen.bytes_sent, seen.sights)
+        seen = Foreseen.total([knot.seen for knot in knots.values() if knot.seen])
+        excess = max(0.0, seen.most_whole / self.costs.node_bytes - 1)
+        past = sum(
+            len(cell.sources)
+            for place, (cell, route) in enumerate(zip(self.cells, self.routes(arrangement), strict=True))
+            if place not in lost and cell.tier and route and route.tier is None
+        )
+        seconds = seen.seconds(self.job.region)
+        price = self.costs.price(seconds, seen.bytes_sent, sights=seen.sights, past=past)
         # Rounded, so that the order of additions does not decide.
         return Score(refused, _rounded(excess), records - _rounded(seen.weight(self.job)), _rounded(price))
 
-    def joints(self, arrangement: Arrangement) -> tuple[list[Joint], set[int]]:
-        """Return the groups, lowest tiers first, and the places of cells that would stand in none."""
-        strands: dict[str, list[int]] = defaultdict(list)
-        for place, route in enumerate(arrangement):
-            if route:
-                strands[route.strand].append(place)
-        found: list[Joint] = []
-        lost = {place for place, route in enumerate(arrangement) if route is None}
-        for strand, places in sorted(strands.items()):
-            made, without = self._strand(strand, places, arrangement)
-            found += made
-            lost |= without
-        return sorted(found, key=lambda joint: (joint.tier == self.job.region, joint.tier)), lost
+    def lost(self, arrangement: Arrangement, knots: Collection[Knot]) -> set[int]:
+        """Return the places of cells that stand in no group."""
+        refused = {place for place, option in enumerate(arrangement) if option is None}
+        return refused.union(*(knot.lost for knot in knots))
 
-    def _strand(self, strand: str, places: Sequence[int], arrangement: Arrangement) -> tuple[list[Joint], set[int]]:
-        direct: list[int] = []
-        tiers: dict[str, list[int]] = defaultdict(list)
-        for place in places:
-            tier, route = self.cells[place].tier, arrangement[place]
-            if tier is None or (route and route.tier is None):
-                direct.append(place)
-            else:
-                tiers[tier].append(place)
-        joints, lost, crowds = [], set(), []
+    def routes(self, arrangement: Arrangement) -> list[Route | None]:
+        """Return the route of every cell."""
+        return [
+            None if option is None else cell.options[option]
+            for cell, option in zip(self.cells, arrangement, strict=True)
+        ]
+
+    def knots(self, arrangement: Arrangement) -> dict[str, Knot]:
+        """Return its strands, by name."""
+        strands: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for place, option in enumerate(arrangement):
+            if option is not None:
+                strands[self.cells[place].strands[option]].append((place, option))
+        return {strand: self._knot(strand, tuple(strands[strand])) for strand in sorted(strands)}
+
+    def _knot(self, strand: str, choices: Choices) -> Knot:
+        if choices not in self._knots:
+            joints, lost = self._strand(strand, [(at, self.cells[at].options[option]) for at, option in choices])
+            try:
+                seen = foresee(joints, job=self.job, costs=self.costs)
+                knot = Knot(tuple(joints), seen, frozenset(lost))
+            except Refusal:
+                knot = Knot((), None, frozenset(place for place, _ in choices))
+            self._knots[choices] = knot
+        return self._knots[choices]
+
+    def fans(self, arrangement: Arrangement) -> dict[tuple[str, str, Mechanism], tuple[Fan, ...]]:
+        """Return the levels of nodes that pay, by tier, strand and what the members of a group have in common."""
+        knots, found = self.knots(arrangement), {}
+        lost = self.lost(arrangement, knots.values())
+        routes = {place: route for place, route in enumerate(self.routes(arrangement)) if route and place not in lost}
+        for strand, knot in knots.items():
+            inside = {place: route for place, route in routes.items() if route.strand == strand}
+            walk = Walk(self.job, self.costs)
+            for joint in knot.joints:
+                company, made = joint.crowds[0].mechanism.company, [joint]
+                if company.noise != "group":
+                    fanning = Fanning(partial(self._upwards, joint, inside), self.away)
+                    found[joint.tier, strand, company], made = fanning.best(walk, joint)
+                for one in made:
+                    walk.play(one)
+        return found
+
+    def _upwards(self, joint: Joint, routes: Mapping[int, Route]) -> list[Mechanism]:
+        """Return how nodes under a tier may speak to it: as everybody permits whose statistic is in the sum."""
+        viewer: Viewer = "region" if joint.tier == self.job.region else "tier"
+        asked = [
+            (route.noise if viewer == "region" else route.source.noise, self.cells[place])
+            for place, route in routes.items()
+            if viewer == "region" or self.cells[place].tier == joint.tier
+        ]
+        return [
+            mechanism
+            for mechanism in map(Mechanism, self.job.travel)
+            if all(
+                bears_sum(mechanism, viewer, noise, (cell.requirement, cell.sources[0], self.job.purpose))
+                for noise, cell in asked
+            )
+        ]
+
+    def _strand(self, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Joint], set[int]]:
+        """Return the groups of a strand, and the places of cells that would stand in none."""
+        tiers: dict[str, list[tuple[int, Route]]] = defaultdict(list)
+        for place, route in routes:
+            tiers[self._goes(place, route)].append((place, route))
+        direct, top, root = tiers.pop(self.job.region, []), routes[0][1].top, self.job.region
+        joints: list[Joint] = []
+        lost: set[int] = set()
+        crowds = []
         for tier, inside in sorted(tiers.items()):
-            made, without = self._tier(tier, strand, inside, arrangement)
+            made, without = self._tier(tier, strand, inside)
             joints += made
             lost |= without
-            if made:
-                top = next(route.top for place in inside if (route := arrangement[place]))
-                crowds.append(Crowd(tier, top, 1, self._link(tier)))
-        crowds += [self.cells[place].crowd(route.source) for place in direct if (route := arrangement[place])]
-        if crowds and sum(crowd.count for crowd in crowds) >= PROTECTIONS[crowds[0].mechanism.protection].minimum:
-            root = self.job.region
-            return [*joints, Joint(root, strand, tuple(crowds), self._link(root))], lost
-        return [], set(places)
+            crowds += [Crowd(tier, inside[0][1].top, 1, self._link(tier))] if made else []
+        crowds += [self.cells[place].crowd(route.source) for place, route in direct]
+        if not _enough(crowds, top):
+            return [], {place for place, _ in routes}
+        return [*joints, Joint(root, strand, tuple(crowds), self._link(root))], lost
 
-    def _tier(
-        self, tier: str, strand: str, places: Sequence[int], arrangement: Arrangement
-    ) -> tuple[list[Joint], set[int]]:
+    def _tier(self, tier: str, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Joint], set[int]]:
+        """Return the groups of a strand in one tier, and the places of cells that stand in none."""
         companies: dict[Mechanism, list[tuple[int, Route]]] = defaultdict(list)
-        for place in places:
-            if route := arrangement[place]:
-                companies[route.source.company].append((place, route))
+        for place, route in routes:
+            companies[route.source.company].append((place, route))
         joints: list[Joint] = []
         lost: set[int] = set()
         for company, inside in sorted(companies.items()):
             crowds = tuple(self.cells[place].crowd(route.source) for place, route in inside)
-            if sum(crowd.count for crowd in crowds) < PROTECTIONS[company.protection].minimum:
-                lost |= {place for place, _ in inside}
-            else:
+            if _enough(crowds, company):
                 joints.append(Joint(tier, strand, crowds, self._link(tier)))
+            else:
+                lost |= {place for place, _ in inside}
         if sum(joint.members for joint in joints) == 1:
-            (place, route) = next((place, route) for place, route in companies[joints[0].crowds[0].mechanism.company])
-            if self.objection(place, route, alone=True):
-                return [], set(places)
+            place, route = next(one for one in routes if one[0] not in lost)
+            if objection(
+                route, self.cells[place].requirement, self.cells[place].sources[0], self.job.purpose, alone=True
+            ):
+                return [], {place for place, _ in routes}
         return joints, lost
 
-    def objection(self, place: int, route: Route, *, alone: bool) -> Refusal | None:
-        """Return why a cell does not permit a route."""
-        cell = self.cells[place]
-        return objection(route, cell.requirement, cell.sources[0], self.job.purpose, alone=alone)
+    def _goes(self, place: int, route: Route) -> str:
+        """Return the node that a cell's sources speak to."""
+        tier = self.cells[place].tier
+        return tier if tier and route.tier else self.job.region
 
     def _link(self, node: str) -> Link:
         return self.links.get(node, self.costs.link)
@@ -176,35 +263,35 @@ def arrange(weighing: Weighing) -> Arrangement:
     """Return the best arrangement that was found: none is better that differs in one cell, tier or kind of source.
 
     It starts where all sources that can meet in a strand do so, for every strand, and moves one block of cells at a
-    time to the route that is best for it. In small cases all arrangements were tried, and none was better.
+    time to the route that is better: sources of one kind first, then tiers and cells, from the best that were found. In
+    small cases all arrangements were tried, and none was better.
     """
-    starts = [tuple[Route | None, ...](None for _ in weighing.cells), *_meetings(weighing.cells)]
-    found = [_descent(weighing, start) for start in starts]
-    return min(found, key=lambda one: (weighing.score(one), _spelt(one)))
+    kinds, blocks = _blocks(weighing.cells)
+    starts = [(None,) * len(weighing.cells), *_meetings(weighing.cells)]
+    found = {_descent(weighing, start, kinds) for start in dict.fromkeys(starts)}
+    best = sorted(found, key=lambda one: (weighing.score(one), str(one)))[:_KEPT]
+    return min((_descent(weighing, one, blocks) for one in best), key=lambda one: (weighing.score(one), str(one)))
 
 
 def _meetings(cells: Sequence[Cell]) -> Iterator[Arrangement]:
     """Yield, for every strand, the arrangement in which all are that can be: in their tiers, or at the region."""
-    for strand in sorted({route.strand for cell in cells for route in cell.options}):
+    for strand in sorted({strand for cell in cells for strand in cell.strands}):
         for in_tiers in (True, False):
-            yield tuple(
-                min(
-                    (route for route in cell.options if route.strand == strand),
-                    key=lambda route: (
-                        (route.tier is None) == in_tiers,
-                        route.source.protection == "clear",
-                        route,
-                    ),
-                    default=None,
-                )
-                for cell in cells
-            )
+            yield tuple(_nearest(cell, strand, in_tiers) for cell in cells)
 
 
-def _descent(weighing: Weighing, start: Arrangement) -> Arrangement:
-    here, best = start, weighing.score(start)
-    blocks = _blocks(weighing.cells)
-    moved = True
+def _nearest(cell: Cell, strand: str, in_tiers: bool) -> int | None:
+    """Return the option by which a cell joins a strand, hidden where it can be."""
+    found = [
+        ((route.tier is None) == in_tiers, route.source.protection == "clear", option)
+        for option, route in enumerate(cell.options)
+        if cell.strands[option] == strand
+    ]
+    return min(found)[-1] if found else None
+
+
+def _descent(weighing: Weighing, start: Arrangement, blocks: Sequence[Block]) -> Arrangement:
+    here, best, moved = start, weighing.score(start), True
     while moved:
         moved = False
         for block in blocks:
@@ -214,26 +301,32 @@ def _descent(weighing: Weighing, start: Arrangement) -> Arrangement:
     return here
 
 
-def _blocks(cells: Sequence[Cell]) -> list[tuple[int, ...]]:
-    """Return the cells that move together: all that may do the same, those of one tier, each alone."""
-    alike: dict[object, list[int]] = defaultdict(list)
+def _blocks(cells: Sequence[Cell]) -> tuple[list[Block], list[Block]]:
+    """Return cells that move together: all, and all that may do the same; and those of one tier, and each alone."""
+    kinds: dict[object, list[int]] = defaultdict(list)
+    places: dict[object, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
-        alike["all"].append(place)
-        alike["may", cell.options].append(place)
-        alike["tier", cell.tier].append(place)
-        alike["cell", place].append(place)
-    return list(dict.fromkeys(tuple(block) for block in alike.values()))
+        kinds["all"].append(place)
+        kinds[cell.options].append(place)
+        places["tier", cell.tier].append(place)
+        places["cell", place].append(place)
+    coarse = list(dict.fromkeys(map(tuple, kinds.values())))
+    return coarse, list(dict.fromkeys([*coarse, *map(tuple, places.values())]))
 
 
-def _moves(cells: Sequence[Cell], here: Arrangement, block: Sequence[int]) -> Iterator[Arrangement]:
-    for option in dict.fromkeys(option for place in block for option in cells[place].options):
-        movable = {place for place in block if option in cells[place].options}
-        yield tuple(option if place in movable else route for place, route in enumerate(here))
+def _moves(cells: Sequence[Cell], here: Arrangement, block: Block) -> Iterator[Arrangement]:
+    """Yield every arrangement in which the cells of a block that can take a route take it."""
+    for route in dict.fromkeys(route for place in block for route in cells[place].options):
+        there = list(here)
+        for place in block:
+            there[place] = cells[place].places.get(route, there[place])
+        yield tuple(there)
+
+
+def _enough(crowds: Sequence[Crowd], company: Mechanism) -> bool:
+    """Whether they are as many as their protection takes, and at least one."""
+    return sum(crowd.count for crowd in crowds) >= PROTECTIONS[company.protection].minimum
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.9g}")
-
-
-def _spelt(arrangement: Arrangement) -> str:
-    return str(arrangement)

@@ -65,13 +65,14 @@ class Bill:
     ----------
     sent, told : bytes of each member
     member, tier : seconds of computing of each member, and of the tier
-    seconds : from the first word to the sum
+    working, seconds : from the first word to the sum, without and with what messages are under way
     """
 
     sent: int
     told: int
     member: float
     tier: float
+    working: float
     seconds: float
 
 
@@ -82,8 +83,9 @@ class Costs:
     Parameters
     ----------
     rates : seconds by protection
-    second, byte, sight : price of a second until the region has its sum, of a byte sent by anybody, and of one
-        source's own numbers seen, without noise, by one node: what need not be seen is not shown
+    second, byte : price of a second until the region has its sum, and of a byte sent by anybody
+    sight : of one source's own numbers seen, without noise, by one node: what need not be seen is not shown
+    past : of one source that speaks to the region past its tier, by which networks are laid
     node_bytes : most that one node is meant to take in; more is avoided before noise and price are looked at
     link : of nodes of which nothing is told
     """
@@ -92,12 +94,13 @@ class Costs:
     second: float = 1.0
     byte: float = 1e-8
     sight: float = 1.0
+    past: float = 0.05
     node_bytes: float = 3e8
     link: Link = Link()
 
-    def price(self, seconds: float, bytes_sent: int, sights: int) -> float:
+    def price(self, seconds: float, bytes_sent: int, *, sights: int = 0, past: int = 0) -> float:
         """Return what they are worth together."""
-        return self.second * seconds + self.byte * bytes_sent + self.sight * sights
+        return self.second * seconds + self.byte * bytes_sent + self.sight * sights + self.past * past
 
     def bill(self, protection: str, *, members: int, length: int, span: Span | None, links: tuple[Link, Link]) -> Bill:
         """Return what a round takes.
@@ -115,5 +118,5 @@ class Costs:
         tier = count * (members * (rate.add + rate.mask) + rate.open)
         slowest, own = links
         line = max(slowest.carry(bytes_.sent + bytes_.told), own.carry(members * (bytes_.sent + bytes_.told)))
-        seconds = member + tier + line + 2 * rate.phases * slowest.seconds
-        return Bill(bytes_.sent, bytes_.told, member, tier, seconds)
+        working = member + tier + line
+        return Bill(bytes_.sent, bytes_.told, member, tier, working, working + 2 * rate.phases * slowest.seconds)

@@ -13,7 +13,7 @@ from headwater.security.divergence import epsilon_at, gaussian, skellam
 from headwater.security.events import DiscreteGaussian, Event, Skellam
 from headwater.types import SourceId
 
-__all__ = ["Expected", "epsilon_of", "expect"]
+__all__ = ["Expected", "epsilon_of", "expect", "joint_of"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def expect(
     groups: Sequence[Group], records: Mapping[SourceId, int], *, job: Job, costs: Costs, links: Mapping[str, Link]
 ) -> Expected:
     """Return what the groups will take; ``records`` of every source in them."""
-    seen = foresee([_joint(group, records, costs, links) for group in groups], job=job, costs=costs, measure=drawn)
+    seen = foresee([joint_of(group, records, costs, links) for group in groups], job=job, costs=costs, measure=drawn)
     sent: Counter[str] = Counter()
     told: Counter[str] = Counter()
     computing: dict[str, float] = defaultdict(float)
@@ -55,13 +55,14 @@ def expect(
         dict(sorted(sent.items())),
         dict(sorted(told.items())),
         dict(sorted(computing.items())),
-        seen.seconds,
+        seen.seconds(job.region),
         {strand: math.sqrt(state.variance) for strand, state in sorted(seen.strands.items())},
         seen.weight(job),
     )
 
 
-def _joint(group: Group, records: Mapping[SourceId, int], costs: Costs, links: Mapping[str, Link]) -> Joint:
+def joint_of(group: Group, records: Mapping[SourceId, int], costs: Costs, links: Mapping[str, Link]) -> Joint:
+    """Return a group with members that are alike counted; ``records`` of every source."""
     alike: dict[tuple[str | None, Mechanism, Link], list[int]] = defaultdict(list)
     for name, mechanism in group.mechanisms:
         kind = None if name in records else name

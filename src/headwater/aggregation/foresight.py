@@ -4,7 +4,7 @@ Members that are alike are counted, not listed, so that a plan of ten thousand s
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.pact import Span
 from headwater.security.shared_noise import SharedNoise
 
-__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "drawn", "foresee", "sized"]
+__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "Walk", "drawn", "foresee", "sized"]
 
 _REACH = 9.6, 40
 """Of a table of noise, about: so many standard deviations and steps (``security/noise.py``)."""
@@ -46,6 +46,11 @@ class Job:
     holder: str | None = None
 
     @property
+    def travel(self) -> tuple[str, ...]:
+        """Protections that there are for it."""
+        return tuple(name for name in PROTECTIONS if name != "ckks" or self.holder)
+
+    @property
     def scatter(self) -> float:
         """Variance of one value of one record, at most: two records differ by ``l2`` in all values together."""
         return (self.l2 or 0.0) ** 2 / (2 * self.length)
@@ -60,14 +65,12 @@ class State:
     variance : of the noise in every value
     inside : sources in it
     records : of all of them
-    ready : seconds after the start
     """
 
     span: Span | None
     variance: float
     inside: int
     records: float
-    ready: float = 0.0
 
     def plus(self, other: "State") -> "State":
         """Return both together."""
@@ -77,7 +80,6 @@ class State:
             self.variance + other.variance,
             self.inside + other.inside,
             self.records + other.records,
-            max(self.ready, other.ready),
         )
 
 
@@ -100,12 +102,13 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Joint:
-    """One group; ``link`` is its tier's."""
+    """One group, or ``times`` groups that are alike; ``link`` is its tier's."""
 
     tier: str
     strand: str
     crowds: tuple[Crowd, ...]
     link: Link
+    times: int = 1
 
     @property
     def protection(self) -> str:
@@ -125,19 +128,41 @@ class Foreseen:
     Parameters
     ----------
     bills : of every joint, in order
-    strands : what the root has in the end
-    seconds : until then
+    strands : what the region has in the end
+    busy : seconds of every tier's rounds, one after another
+    below : the tiers that it waits for
+    most_whole : bytes that a node takes in from members who add noise together, so that nothing can be put in between
     bytes_sent : by everybody
-    most_in : bytes that the busiest node takes in
     sights : how often a node sees a source's own numbers without noise
     """
 
     bills: tuple[Bill, ...]
     strands: Mapping[str, State]
-    seconds: float
+    busy: Mapping[str, float]
+    below: Mapping[str, frozenset[str]]
+    most_whole: int
     bytes_sent: int
-    most_in: int
     sights: int
+
+    @staticmethod
+    def total(parts: "Sequence[Foreseen]") -> "Foreseen":
+        """Return strands that were foreseen one by one together."""
+        busy: dict[str, float] = defaultdict(float)
+        below: dict[str, frozenset[str]] = defaultdict(frozenset)
+        strands: dict[str, State] = {}
+        for part in parts:
+            strands |= part.strands
+            for tier, seconds in part.busy.items():
+                busy[tier] += seconds
+                below[tier] |= part.below[tier]
+        bills = tuple(bill for part in parts for bill in part.bills)
+        sent, sights = sum(part.bytes_sent for part in parts), sum(part.sights for part in parts)
+        whole = max((part.most_whole for part in parts), default=0)
+        return Foreseen(bills, strands, busy, below, whole, sent, sights)
+
+    def seconds(self, tier: str) -> float:
+        """Return when a tier has its sums: it waits for those below."""
+        return self.busy.get(tier, 0.0) + max(map(self.seconds, self.below.get(tier, ())), default=0.0)
 
     def weight(self, job: Job) -> float:
         """Return of how many records without noise the sums are worth: what plans want most of.
@@ -179,16 +204,23 @@ def _deviation(mechanism: Mechanism, members: int, l2: float | None, length: int
 
 
 @dataclass
-class _Walk:
-    """What was said so far, by strand and tier, and how long each tier is busy."""
+class Walk:
+    """What was said so far, by strand and tier."""
 
     job: Job
     costs: Costs
-    measure: Measure
+    measure: Measure = sized
     spoken: dict[tuple[str, str], State] = field(default_factory=dict)
     busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    taken: Counter[str] = field(default_factory=Counter)
+    below: dict[str, frozenset[str]] = field(default_factory=lambda: defaultdict(frozenset))
+    most_whole: int = 0
+    bytes_sent: int = 0
     sights: int = 0
+    bills: list[Bill] = field(default_factory=list)
+
+    def copy(self) -> "Walk":
+        """Return a walk from here on that leaves this one as it is, and counts anew."""
+        return Walk(self.job, self.costs, self.measure, dict(self.spoken), sights=self.sights)
 
     def play(self, joint: Joint) -> Bill:
         """Return what the group takes."""
@@ -203,13 +235,24 @@ class _Walk:
             links=(slowest, joint.link),
         )
         if PROTECTIONS[joint.protection].reveals == "each":
-            self.sights += sum(c.count for c, state in inside if state.inside == 1 and not state.variance)
-        begun = max(self.busy[joint.tier], *(state.ready for _, state in inside))
-        self.busy[joint.tier] = begun + bill.seconds
-        self.taken[joint.tier] += bill.sent * joint.members
-        joined, before = _joined(inside, begun + bill.seconds), self.spoken.get((joint.strand, joint.tier))
+            bare = sum(crowd.count for crowd, state in inside if state.inside == 1 and not state.variance)
+            self.sights += bare * joint.times
+        self.busy[joint.tier] += bill.seconds
+        if joint.crowds[0].mechanism.noise == "group":
+            self.most_whole = max(self.most_whole, bill.sent * joint.members)
+        self.bytes_sent += bill.sent * joint.members * joint.times
+        self.bills.append(bill)
+        self.below[joint.tier] |= {crowd.kind for crowd in joint.crowds if crowd.kind}
+        joined, before = _joined(inside), self.spoken.get((joint.strand, joint.tier))
         self.spoken[joint.strand, joint.tier] = before.plus(joined) if before else joined
         return bill
+
+    def seen(self) -> Foreseen:
+        """Return what came of it."""
+        strands = {strand: state for (strand, tier), state in self.spoken.items() if tier == self.job.region}
+        return Foreseen(
+            tuple(self.bills), strands, self.busy, self.below, self.most_whole, self.bytes_sent, self.sights
+        )
 
     def _said(self, crowd: Crowd, joint: Joint) -> State:
         """Return what one of the crowd says, its noise included."""
@@ -228,16 +271,10 @@ def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure
     ----------
     measure : how large the noise of one member is: ``sized``, or ``drawn`` for bytes that are exact
     """
-    walk = _Walk(job, costs, measure)
-    bills = tuple(walk.play(joint) for joint in joints)
-    return Foreseen(
-        bills,
-        {strand: state for (strand, tier), state in walk.spoken.items() if tier == job.region},
-        walk.busy[job.region],
-        sum(bill.sent * joint.members for bill, joint in zip(bills, joints, strict=True)),
-        max(walk.taken.values(), default=0),
-        walk.sights,
-    )
+    walk = Walk(job, costs, measure)
+    for joint in joints:
+        walk.play(joint)
+    return walk.seen()
 
 
 def _bounds(states: Sequence[State]) -> Span | None:
@@ -247,7 +284,7 @@ def _bounds(states: Sequence[State]) -> Span | None:
     return Span(min(span.low for span in spans), max(span.high for span in spans))
 
 
-def _joined(inside: Sequence[tuple[Crowd, State]], ready: float) -> State:
+def _joined(inside: Sequence[tuple[Crowd, State]]) -> State:
     """Return the sum of all members."""
     spans = [(crowd.count, state.span) for crowd, state in inside if state.span]
     bounds = Span(sum(n * s.low for n, s in spans), sum(n * s.high for n, s in spans))
@@ -256,5 +293,4 @@ def _joined(inside: Sequence[tuple[Crowd, State]], ready: float) -> State:
         sum(crowd.count * state.variance for crowd, state in inside),
         sum(crowd.count * state.inside for crowd, state in inside),
         sum(crowd.count * state.records for crowd, state in inside),
-        ready,
     )

@@ -6,7 +6,7 @@ mechanism below is lifted as well, until it is large enough or there is none lef
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater.aggregation.mechanism import CLEAR, Mechanism
@@ -15,7 +15,7 @@ from headwater.errors import Message, Refusal
 from headwater.security.protection import PROTECTIONS
 from headwater.types import SourceId
 
-__all__ = ["Group", "Grouping", "group"]
+__all__ = ["Group", "Grouping", "group", "parted"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,13 @@ def group(tree: Tree, mechanisms: Mapping[str, Mechanism], *, strand: str = "") 
             raise _too_few(company.protection, lifted[company])
         smallest = min(below, key=lambda g: (len(g.members), g.tier))
         forced.add((smallest.tier, company))
+
+
+def parted(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Return the groups of strands without noise, which are asked first, and of those with."""
+    noisy = {one.strand for one in groups if any(mechanism.noise != "nobody" for _, mechanism in one.mechanisms)}
+    exact = tuple(group for group in groups if group.strand not in noisy)
+    return exact, tuple(group for group in groups if group.strand in noisy)
 
 
 def _lifted(tier: str, protection: str, members: list[str]) -> Message:

@@ -5,6 +5,7 @@ Deterministic: the same suppliers, links and costs give the same plan, in whatev
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,14 @@ from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
 from headwater.aggregation.costs import Costs, Link
 from headwater.aggregation.expecting import Expected, epsilon_of, expect
 from headwater.aggregation.exposure import Exposure, exposures
+from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import because, climb, too_few
+from headwater.aggregation.reasoning import TOO_FEW, because, climb
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
-from headwater.security import PROTECTIONS
 from headwater.security.events import to_json
 from headwater.security.requirement import Release, Requirement
 from headwater.types import SourceId
@@ -74,16 +75,18 @@ class Plan:
 
     @cached_property
     def tree(self) -> Tree:
-        """Region → city → source, of those that are in the plan; groups may pass a city by."""
-        cities: dict[str | None, list[SourceId]] = defaultdict(list)
-        for one in self.suppliers:
-            if one.source in self.reasons:
-                cities[_tier_of(one, self.lost)].append(one.source)
-        direct = tuple(cities.pop(None, []))
-        tiers = tuple(
-            Tier(str(city), tuple(inside)) for city, inside in sorted(cities.items(), key=lambda item: str(item[0]))
-        )
-        return Tree(Tier(self.job.region, direct, tiers))
+        """Every node under the lowest that it speaks to, a source at least under its city, which it may pass by."""
+        planned = [one for one in self.suppliers if one.source in self.reasons]
+        above = {one.source: tier for one in planned if (tier := _tier_of(one, self.lost))}
+        above |= dict.fromkeys(above.values(), self.job.region)
+        for group in self.groups:
+            for name in group.members:
+                if group.tier != self.job.region or name not in above:
+                    above[name] = group.tier
+        inside: dict[str, list[str]] = defaultdict(list)
+        for name, tier in above.items():
+            inside[tier].append(name)
+        return Tree(_tier(self.job.region, inside))
 
     def without(self, tier: str) -> "Plan":
         """Return the plan of the same sources when a tier is lost: they speak to the region, as they permit."""
@@ -113,12 +116,12 @@ class Plan:
             "expected": {
                 "bytes_sent": dict(expected.bytes_sent),
                 "bytes_told": dict(expected.bytes_told),
-                "computing": dict(expected.computing),
-                "seconds": expected.seconds,
-                "deviations": dict(expected.deviations),
-                "weight": expected.weight,
+                "computing": {name: _told(seconds) for name, seconds in expected.computing.items()},
+                "seconds": _told(expected.seconds),
+                "deviations": {strand: _told(deviation) for strand, deviation in expected.deviations.items()},
+                "weight": _told(expected.weight),
             },
-            "epsilon": {source: _finite(epsilon) for source, epsilon in self.epsilon.items()},
+            "epsilon": {source: _told(epsilon) for source, epsilon in self.epsilon.items()},
             "exposures": {source: [_seen(one) for one in many] for source, many in self.exposures.items()},
             "requirements": {one.source: one.requirement.version for one in self.suppliers},
             "lost": sorted(self.lost),
@@ -194,7 +197,7 @@ def _weighing(
         )
         for (tier, options), alike in sorted(inside.items(), key=lambda item: (item[0][0], item[1][0].source))
     ]
-    return Weighing(cells, job, costs, links), hopeless
+    return Weighing(cells, job, costs, links, lost), hopeless
 
 
 def _says(requirement: Requirement, source: SourceId, purpose: str) -> tuple[object, ...]:
@@ -210,10 +213,9 @@ def _permitted(
     own = claim_of(one.requirement, job.purpose)
     if own is None:
         return []
-    travel = [name for name in PROTECTIONS if name != "ckks" or job.holder]
     return [
         route
-        for route in routes(own, claims, travel=travel)
+        for route in routes(own, claims, travel=job.travel)
         if (route.tier is None or _tier_of(one, lost))
         and (job.l2 or route.claim is None)
         and not {route.source, route.top} & banned
@@ -230,26 +232,32 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
         if (route.tier is None or _tier_of(one, lost)) and (job.l2 or route.claim is None)
         if (refusal := objection(route, one.requirement, one.source, job.purpose, alone=False))
     ]
-    return found[-1].reason if found else too_few(one.source)
+    why = found[-1].why if found else TOO_FEW
+    return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
 
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
-    """Return the groups with the names of their members."""
-    region = weighing.job.region
-    members: dict[tuple[str, str, Mechanism], dict[str, Mechanism]] = defaultdict(dict)
-    _, without = weighing.joints(arrangement)
-    for place, route in enumerate(arrangement):
-        if route is None or place in without:
-            continue
-        cell = weighing.cells[place]
-        if route.tier and cell.tier:
-            members[region, route.strand, route.tier.company][cell.tier] = route.tier
+    """Return the groups with the names of their members, each in the order in which a strand's crowds stand."""
+    region, fans = weighing.job.region, weighing.fans(arrangement)
+    without = weighing.lost(arrangement, weighing.knots(arrangement).values())
+    routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
+    members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
+    speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
+    for (tier, strand), mechanism in sorted(speaking.items(), key=lambda item: item[0]):
+        if tier and mechanism:
+            members[region, strand, mechanism.company].append((tier, mechanism))
+    for cell, route in _going(weighing, routes):
         here = cell.tier if route.tier and cell.tier else region
-        members[here, route.strand, route.source.company] |= dict.fromkeys(cell.sources, route.source)
-    keys = sorted(members, key=lambda key: (key[0] == region, *key))
-    return tuple(
-        Group(tier, tuple(sorted(members[tier, strand, company].items())), strand) for tier, strand, company in keys
-    )
+        members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]
+    made: list[Group] = []
+    for tier, strand, company in sorted(members, key=lambda key: (key[0] == region, *key)):
+        group = Group(tier, tuple(members[tier, strand, company]), strand)
+        made += fanned(group, fans.get((tier, strand, company), ()))
+    return tuple(made)
+
+
+def _going(weighing: Weighing, routes: Mapping[int, Route]) -> list[tuple[Cell, Route]]:
+    return [(weighing.cells[place], route) for place, route in routes.items()]
 
 
 def _undrawable(groups: Sequence[Group], job: Job) -> frozenset[Mechanism]:
@@ -275,12 +283,12 @@ def _plan(
     seen = exposures(groups, l2=job.l2, length=job.length)
     _require_permitted(seen, ordered, job)
     refused, reasons = dict(hopeless), {}
-    for cell, route in zip(weighing.cells, arrangement, strict=True):
+    for cell, route in zip(weighing.cells, weighing.routes(arrangement), strict=True):
         for source in cell.sources:
             if route and source in seen:
                 reasons[source] = _reason(weighing, cell, route, source)
             else:
-                refused[source] = too_few(source)
+                refused[source] = because(Message("不能汇聚", "Cannot join"), TOO_FEW)
     records = {one.source: one.records for one in ordered}
     deltas = {one.source: one.requirement.delta for one in ordered}
     return Plan(
@@ -305,7 +313,7 @@ def _reason(weighing: Weighing, cell: Cell, route: Route, source: SourceId) -> M
         return because(how, None)
     exact = Route(Mechanism("masked"), Mechanism("masked")) if cell.tier else Route(Mechanism("masked"))
     against = objection(exact, cell.requirement, source, weighing.job.purpose, alone=False)
-    return because(how, against.reason if against else too_few(source))
+    return because(how, against.why if against else TOO_FEW)
 
 
 def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
@@ -316,6 +324,15 @@ def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Seq
             requirements[source].permit(
                 Release("", source, job.purpose, one.event, tier=one.viewer, shown=one.shown, protection=one.protection)
             )
+
+
+def _tier(name: str, inside: Mapping[str, Sequence[str]]) -> Tier:
+    below = sorted(inside[name])
+    return Tier(
+        name,
+        tuple(one for one in below if one not in inside),
+        tuple(_tier(one, inside) for one in below if one in inside),
+    )
 
 
 def _tier_of(one: Supplier, lost: frozenset[str]) -> str | None:
@@ -331,7 +348,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "tier": group.tier,
         "strand": group.strand,
         "mechanisms": {
-            name: [one.protection, one.noise, _finite(one.epsilon), one.delta] for name, one in group.mechanisms
+            name: [one.protection, one.noise, _told(one.epsilon), one.delta] for name, one in group.mechanisms
         },
     }
 
@@ -341,8 +358,9 @@ def _seen(one: Exposure) -> dict[str, Any]:
     return said | {"event": json.loads(to_json(one.event))}
 
 
-def _finite(value: float) -> float | None:
-    return None if value == float("inf") else value
+def _told(value: float) -> float | None:
+    """Return a number as digests have it: to nine digits, so that the last bits of another machine do not matter."""
+    return None if math.isinf(value) else float(f"{value:.9g}")
 
 
 def _require_names(ordered: Sequence[Supplier], region: str) -> None:

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from headwater.aggregation.routes import Route
 from headwater.errors import Message
 
-__all__ = ["because", "climb", "too_few"]
+__all__ = ["TOO_FEW", "because", "climb"]
+
+TOO_FEW = Message("所允许的其他方式都需要更多同伴", "whatever else it permits takes more companions")
+"""Why a source that could climb otherwise does not."""
 
 _TRAVEL: Mapping[str, Message] = {
     "clear": Message("明文", "in clear"),
@@ -37,14 +40,7 @@ def climb(route: Route, tier: str, region: str) -> Message:
 
 
 def because(how: Message, why: Message | None) -> Message:
-    """Return how, and then why not otherwise."""
+    """Return how, and why not otherwise."""
     if why is None:
         return Message(f"{how.zh}。", f"{how.en}.")
-    return Message(f"{how.zh}。{why.zh}", f"{how.en}. {why.en}")
-
-
-def too_few(source: str) -> Message:
-    """Return why a source that could climb with others climbs with none."""
-    return Message(
-        f"来源“{source}”允许的方式都需要更多同伴。", f"Every way that source {source} permits takes more companions."
-    )
+    return Message(f"{how.zh}；{why.zh}。", f"{how.en}: {why.en}.")

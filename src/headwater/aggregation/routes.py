@@ -3,16 +3,15 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from headwater.aggregation.mechanism import Mechanism
-from headwater.errors import Refusal
+from headwater.aggregation.mechanism import Adder, Mechanism
 from headwater.security import PROTECTIONS
 from headwater.security.events import DiscreteGaussian, Event, NonPrivate, Skellam
-from headwater.security.requirement import Release, Requirement, Shown, Viewer
+from headwater.security.requirement import Forbidden, Release, Requirement, Shown, Viewer
 from headwater.types import SourceId
 
-__all__ = ["Claim", "Route", "claim_of", "objection", "routes"]
+__all__ = ["Claim", "Route", "bears_sum", "claim_of", "objection", "routes"]
 
-_EVENTS: dict[str, Event] = {
+_EVENTS: dict[Adder, Event] = {
     "nobody": NonPrivate(),
     "sender": DiscreteGaussian(1.0),
     "group": Skellam(1.0, 1.0, 1.0),
@@ -63,6 +62,11 @@ class Route:
         return {"nobody": "exact", "sender": "local", "group": "shared"}[self.source.noise]
 
     @property
+    def noise(self) -> Adder:
+        """Who added that of its statistic which the region sees."""
+        return self.source.noise if self.top.noise == "nobody" else self.top.noise
+
+    @property
     def claim(self) -> Claim | None:
         """What it costs; None without noise."""
         noisy = self.tier if self.tier and self.tier.noise != "nobody" else self.source
@@ -104,7 +108,9 @@ def routes(own: Claim, claims: Collection[Claim], *, travel: Collection[str]) ->
         yield from (Route(source, tier) for tier in (*shares, *central))
 
 
-def objection(route: Route, requirement: Requirement, source: SourceId, purpose: str, *, alone: bool) -> Refusal | None:
+def objection(
+    route: Route, requirement: Requirement, source: SourceId, purpose: str, *, alone: bool
+) -> Forbidden | None:
     """Return why a requirement does not permit a route; None if it does.
 
     Parameters
@@ -116,12 +122,24 @@ def objection(route: Route, requirement: Requirement, source: SourceId, purpose:
             requirement.permit(
                 Release("", source, purpose, _EVENTS[noise], tier=viewer, shown=shown, protection=mechanism.protection)
             )
-    except Refusal as refusal:
+    except Forbidden as refusal:
         return refusal
     return None
 
 
-def _seen(route: Route, *, alone: bool) -> Iterator[tuple[Viewer, Shown, Mechanism, str]]:
+def bears_sum(mechanism: Mechanism, viewer: Viewer, noise: Adder, asked: tuple[Requirement, SourceId, str]) -> bool:
+    """Whether a requirement permits that a viewer gets a sum by a mechanism, for a source and a purpose."""
+    requirement, source, purpose = asked
+    try:
+        requirement.permit(
+            Release("", source, purpose, _EVENTS[noise], tier=viewer, shown="sum", protection=mechanism.protection)
+        )
+    except Forbidden:
+        return False
+    return True
+
+
+def _seen(route: Route, *, alone: bool) -> Iterator[tuple[Viewer, Shown, Mechanism, Adder]]:
     """Yield what is seen on the way, as ``exposures`` tells it of groups."""
     each = PROTECTIONS[route.source.protection].reveals == "each"
     own: Shown = "statistic" if each else "sum"
@@ -130,5 +148,4 @@ def _seen(route: Route, *, alone: bool) -> Iterator[tuple[Viewer, Shown, Mechani
         return
     yield "tier", own, route.source, route.source.noise
     bare = alone and PROTECTIONS[route.tier.protection].reveals == "each"
-    noise = route.tier.noise if route.tier.noise != "nobody" else route.source.noise
-    yield "region", "statistic" if bare else "sum", route.tier, noise
+    yield "region", "statistic" if bare else "sum", route.tier, route.noise

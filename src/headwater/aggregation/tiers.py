@@ -8,6 +8,7 @@ from functools import partial
 from headwater.aggregation.grouping import Group
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS, Entropy, Played, Span, play
+from headwater.security.pact import Pact
 from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
 from headwater.types import Fixed, SourceId
@@ -47,11 +48,13 @@ class Aggregation:
     parts : by strand; those without noise are the same bits whatever the tree and the protections
     bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vectors, signatures
     bytes_told : bytes that each was told on its way
+    pacts : what every group agreed on, with the public keys of its members, in the order of the groups
     """
 
     parts: Mapping[str, Part]
     bytes_sent: Mapping[str, int]
     bytes_told: Mapping[str, int]
+    pacts: tuple[Pact, ...]
 
     @property
     def total(self) -> Statistic:
@@ -69,6 +72,7 @@ class _Fold:
     spoken: dict[tuple[str, str], Part] = field(default_factory=dict)
     sent: Counter[str] = field(default_factory=Counter)
     told: Counter[str] = field(default_factory=Counter)
+    pacts: list[Pact] = field(default_factory=list)
 
     def play(self, group: Group) -> None:
         """Play one group: every member adds its noise and protects its vector, the tier adds what arrives."""
@@ -81,6 +85,7 @@ class _Fold:
         session = PROTECTIONS[group.protection].open(
             group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=bounds
         )
+        self.pacts.append(session.pact)
         played = play(session, {name: values for name, (values, _) in inside.items()})
         self._hear(group, played, Statistic(form.kind, form.shape, played.total), [part for _, part in inside.values()])
 
@@ -136,7 +141,7 @@ def aggregate(
         fold.play(group)
     root = groups[-1].tier
     parts = {strand: part for (strand, name), part in fold.spoken.items() if name == root}
-    return Aggregation(parts, fold.sent, fold.told)
+    return Aggregation(parts, fold.sent, fold.told, tuple(fold.pacts))
 
 
 def _require_all(groups: Sequence[Group], contributions: Mapping[SourceId, Statistic]) -> None:

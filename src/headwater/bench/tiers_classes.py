@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from headwater.aggregation import Group
 from headwater.aggregation.costs import Costs
 from headwater.aggregation.foresight import Job
 from headwater.aggregation.planning import Plan, Supplier, plan
@@ -22,7 +21,7 @@ from headwater.security.requirement import Caps, Requirement, Shown, Viewer
 from headwater.statistics.bounded import BoundedSquares
 from headwater.types import SourceId
 
-__all__ = ["CLASSES", "DELTA", "NOISY", "SOURCES", "classes", "parted", "planned"]
+__all__ = ["CLASSES", "DELTA", "NOISY", "SOURCES", "classes", "planned"]
 
 SOURCES = 20
 DELTA = 1e-6
@@ -89,10 +88,3 @@ def planned(members: tuple[tuple[str, tuple[SourceId, ...]], ...], epsilon: floa
         for name in names
     ]
     return plan(suppliers, {}, Costs(), job=Job("region", _PURPOSE, form.length, l2=form.l2))
-
-
-def parted(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
-    """Return the groups of strands without noise, which are asked first, and of those with."""
-    noisy = {one.strand for one in groups if any(mechanism.noise != "nobody" for _, mechanism in one.mechanisms)}
-    exact = tuple(group for group in groups if group.strand not in noisy)
-    return exact, tuple(group for group in groups if group.strand in noisy)

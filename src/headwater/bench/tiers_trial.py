@@ -6,8 +6,9 @@ from functools import cached_property
 from zlib import crc32
 
 from headwater.aggregation import Group, Part, aggregate
+from headwater.aggregation.grouping import parted
 from headwater.aggregation.weighing import Expected, Weighed, weighed
-from headwater.bench.tiers_classes import CLASSES, classes, parted, planned
+from headwater.bench.tiers_classes import CLASSES, classes, planned
 from headwater.bench.tiers_federations import Federation
 from headwater.bench.tiers_solvers import perturbed, whole_labels
 from headwater.checks.protections import seeded_entropy

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headwater.steps.evolve import EvolveReport
     from headwater.steps.frontier import FrontierReport
     from headwater.steps.frontier_private import Private
+    from headwater.steps.join import Round
     from headwater.steps.value import ValueReport
     from headwater.steps.valued import SourceValue
     from headwater.types import SourceId
@@ -128,20 +129,21 @@ def aggregate(
     *,
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
     protect: Annotated[
-        tuple[str, str], typer.Option(help="Protections: hospital to city, city to region. / 两级保护方式")
-    ] = ("masked", "clear"),
+        tuple[str, str],
+        typer.Option(help="Hospital to city, city to region: required, clear or masked. / 两级保护方式"),
+    ] = ("required", "required"),
     asked: Asked,
 ) -> None:
-    """Join the chosen sources tier by tier under their protections. / 众源层次汇聚."""
-    from headwater.steps.aggregate import Protections
+    """Join the chosen sources tier by tier, each as it requires. / 众源层次汇聚."""
     from headwater.steps.aggregate import aggregate as step
-
-    guards = Protections(city=protect[0], region=protect[1])
+    from headwater.steps.wish import Wish
 
     def run(occasion: "Run") -> "AggregateReport":
-        return step(home(), run=occasion, task=asked.task, model=model, protections=guards)
+        wish = Wish(*protect)  # type: ignore[arg-type]
+        progress = _tell_round if not asked.as_json else _untold
+        return step(home(), run=occasion, task=asked.task, model=model, wish=wish, progress=progress)
 
-    _in_regions(asked, run, _tell_aggregate)
+    _in_regions(asked, run, _tell_aggregate, whole=lambda report: report.to_dict() | report.lines())
 
 
 @_options
@@ -292,9 +294,41 @@ def _tell_aggregate(report: "AggregateReport") -> None:
         f"snapshot 快照 {report.data.snapshot}",
         highlight=False,
     )
+    _tell_plan(report)
     for note in report.notes:
         _out.print(f"[yellow]![/] {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
     _tell_left_out(report.refused)
+
+
+def _tell_round(one: "Round") -> None:
+    _out.print(f"[dim]{shown(str(one))}[/]", highlight=False)
+
+
+def _untold(one: "Round") -> None:
+    """Programs read all rounds in the end."""
+
+
+def _tell_plan(report: "AggregateReport") -> None:
+    """Tell what was planned and why; sources that climb alike for the same reason are told together."""
+    plan = report.joint.plan
+    if plan is None:
+        return
+    alike: dict[Message, list[SourceId]] = {}
+    for source, why in plan.reasons.items():
+        alike.setdefault(why, []).append(source)
+    _out.print(
+        f"plan 计划 {plan.digest[:16]} · audit entry 审计条目 {report.joint.entry} · "
+        f"ε {max(report.epsilon.values(), default=0.0):g} · "
+        f"bytes 字节 {sum(one.bytes for one in report.rounds):,}",
+        highlight=False,
+    )
+    for group in plan.groups:
+        _out.print(f"  {shown(group.tier)} ← {shown(group.protection)} × {len(group.members)}", highlight=False)
+    for why, sources in alike.items():
+        named = f"{' '.join(sources[:_NAMED])}{' …' * (len(sources) > _NAMED)}"
+        _out.print(f"  {shown(named)}\n    {shown(why.zh)}\n    [dim]{shown(why.en)}[/]", highlight=False)
+    for tier in report.joint.lost:
+        _out.print(f"[yellow]![/] lost 已失去 {shown(tier)}", highlight=False)
 
 
 def _tell_evolve(report: "EvolveReport") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation.source import Computed, Question
@@ -10,7 +11,7 @@ from headwater.federation.transport import SourceFault, Transport, twice
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Answers", "ask", "carried", "naming", "reached"]
+__all__ = ["Answers", "Checked", "Family", "ask", "carried", "naming", "reached"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,24 @@ class Answers:
     refused: dict[SourceId, HeadwaterError]
 
 
-def ask(transport: Transport, question: Question, *, sources: Sequence[SourceId] | None = None) -> Answers:
+class Family(Protocol):
+    """What knows the answers to a question."""
+
+    def check(self, statistic: Statistic) -> None:
+        """Refuse an answer that no records could give."""
+        ...
+
+
+class Checked(Computed, Protocol):
+    """A question that carries its own computation, and knows what its answers look like."""
+
+    @property
+    def family(self) -> Family:
+        """What checks the answer."""
+        ...
+
+
+def ask(transport: Transport, question: Question | Checked, *, sources: Sequence[SourceId] | None = None) -> Answers:
     """Put the question to ``sources``, by default to all that the transport reaches.
 
     An answer is checked before it counts: its form, and whether any records could give it.

@@ -70,10 +70,11 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """Server and members of one round in one process."""
+    """Server and members of one round in one process, and what they agreed on."""
 
     server: Server
     members: Mapping[str, Member]
+    pact: Pact
 
 
 class Protection(Protocol):
@@ -112,7 +113,7 @@ class Protection(Protocol):
         publics = {name: identity.public for name, identity in identities.items()}
         pact = Pact.of(self.name, publics, round_id=round_id, length=length, span=span)
         members = {name: self.member(pact, name, identities[name], entropy) for name in names}
-        return Session(self.server(pact), members)
+        return Session(self.server(pact), members, pact)
 
 
 PROTECTIONS: Registry[Protection] = Registry("protection")

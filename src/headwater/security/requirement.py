@@ -14,7 +14,7 @@ from headwater.errors import Message, Refusal
 from headwater.security.events import Event, kinds
 from headwater.types import SourceId
 
-__all__ = ["SHOWN", "VIEWERS", "Caps", "Release", "Requirement", "Shown", "Viewer"]
+__all__ = ["SHOWN", "VIEWERS", "Caps", "Forbidden", "Release", "Requirement", "Shown", "Viewer"]
 
 Viewer: TypeAlias = Literal["nobody", "tier", "region"]
 Shown: TypeAlias = Literal["statistic", "sum", "noisy"]
@@ -35,6 +35,14 @@ _SHOWN = {
     "sum": Message("含本来源的合计", "a sum with others"),
     "noisy": Message("加噪的数值", "numbers with noise"),
 }
+
+
+class Forbidden(Refusal):
+    """What a requirement does not permit; ``why`` says what of it, whichever source it is."""
+
+    def __init__(self, code: str, reason: Message, remedy: Message, why: Message) -> None:
+        super().__init__(code, reason, remedy)
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -143,12 +151,13 @@ class Requirement:
             )
             raise self._refused("MECHANISM", means, release)
 
-    def _refused(self, code: str, why: Message, release: Release) -> Refusal:
-        return Refusal(
+    def _refused(self, code: str, why: Message, release: Release) -> "Forbidden":
+        return Forbidden(
             f"E-REQUIRE-{code}",
             Message(
                 f"来源“{release.source}”按要求“{self.name}”不放出：{why.zh}。",
                 f"Source {release.source} lets nothing go under its requirement {self.name}: {why.en}.",
             ),
             Message("请改用其允许的方式，或请来源修改要求。", "Ask as it allows, or ask the source to change it."),
+            Message(f"要求“{self.name}”：{why.zh}", f"under requirement {self.name}, {why.en}"),
         )

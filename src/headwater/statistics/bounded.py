@@ -83,6 +83,20 @@ class BoundedSquares:
         found[rows, columns] = found[columns, rows] = statistic.values.view(np.int64)
         return np.asarray(found / self._steps())
 
+    def check(self, statistic: Statistic) -> None:
+        """Refuse what no records could give: another form, or squares that add up to less than nothing."""
+        matrix = self.matrix(statistic)
+        lowest = float(np.linalg.eigvalsh(matrix).min())
+        # Sums of squares are whole numbers, known exactly; their eigenvalues to rounding.
+        if lowest < -1e-9 * max(1.0, float(np.trace(matrix))):
+            raise Refusal(
+                "E-STATISTIC-IMPOSSIBLE",
+                Message(
+                    f"平方和为负（{lowest:.3g}）：没有记录能给出它。", f"Squares add up to {lowest:.3g}: no records do."
+                ),
+                Message("请检查该来源的计算。", "Examine how the source computes it."),
+            )
+
     def sample(self, rng: np.random.Generator) -> Statistic:
         """Return the statistic of 50 records."""
         reach = int(self.radius / math.sqrt(self.dim))

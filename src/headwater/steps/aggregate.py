@@ -1,49 +1,40 @@
-"""Aggregate: join the chosen sources tier by tier, each under its protection, into one model version."""
+"""Aggregate: join the chosen sources tier by tier, each as it requires, into one model version."""
 
-import secrets
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TypeAlias
-
-import duckdb
+from typing import Any, TypeAlias
 
 from headwater.adapters import features, knowledge, lake, mlflow
 from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
-from headwater.adapters.knowledge import Run, Valued
-from headwater.adapters.learners import Learner, equally, learner, predict
-from headwater.aggregation import Aggregation, Mechanism, Tree, group
-from headwater.aggregation import aggregate as climb
-from headwater.content import models
-from headwater.errors import Message, Refusal
+from headwater.adapters.knowledge import Run
+from headwater.adapters.learners import Learner, equally, predict
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Answers, InProcess, Question, Source, TableSource, ask
+from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
+from headwater.steps import audit
+from headwater.steps.join import Joined, Progress, Round, join, joined
+from headwater.steps.joint import PURPOSE, Joint, books_of, plan_join, teacher_of
+from headwater.steps.ledger import Books
+from headwater.steps.open_tier import open_tier
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
+from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
 
-__all__ = ["MASKED_CITIES", "AggregateReport", "Protections", "aggregate", "protections_of", "tree_of"]
+__all__ = ["AggregateReport", "aggregate", "conclude"]
 
 Combine: TypeAlias = Callable[[Question, Answers], Statistic | None]
 """From the answers of a round to their sum; None if there are none."""
 
-
-@dataclass(frozen=True)
-class Protections:
-    """How messages are protected on their way up, by name in ``headwater.security.PROTECTIONS``.
-
-    Parameters
-    ----------
-    city : from a hospital to its city
-    region : from a city to the region
-    """
-
-    city: str = "masked"
-    region: str = "clear"
-
-
-MASKED_CITIES = Protections()
-"""The default: no city sees what one of its hospitals said."""
+_LOG = logging.getLogger("headwater")
+_HIDDEN = Message(
+    "有来源不许统筹区看到其统计量：不计算“全部来源等权”与“集中数据”两项参照。",
+    "Some sources keep their own statistic from the region: all alike and pooled, as references, are not computed.",
+)
 
 
 @dataclass(frozen=True)
@@ -52,29 +43,48 @@ class AggregateReport:
 
     Parameters
     ----------
-    scores : on the bureau's held-out stays: ``ours``; ``target_only``, the bureau's records alone; ``all_equal``, every
-        valued source counted the same; ``pooled``, all their records in one place, which no real federation has
-    sources : those in the model
-    refused : chosen sources that did not answer, and why
+    scores : on the bureau's held-out stays: ``ours``; ``target_only``, the bureau's records alone; and where every
+        valued source permits it, ``all_equal``, all of them counted the same, and ``pooled``, all their records in one
+        place, which no real federation has
+    joint : the plan, as it was in the end
+    protections : of every source in the model, how its answers left it
+    epsilon : what the whole run cost each source in whose answers there is noise
+    rounds : what every round took and gave
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
-    notes : where the tree was climbed otherwise than planned
+    notes : what is otherwise than usual
     """
 
     run: str
     task: str
-    region: str
     model: str
     currency: str
     origins: tuple[str, ...]
     data: DataSeen
     scores: Mapping[str, Score]
-    sources: tuple[SourceId, ...]
-    refused: Mapping[SourceId, Message]
+    joint: Joint
+    protections: Mapping[SourceId, str]
+    epsilon: Mapping[SourceId, float]
+    rounds: tuple[Round, ...]
     bytes_by_source: Mapping[str, int]
     notes: tuple[Message, ...]
     registered: Registered
 
-    def to_dict(self) -> dict[str, object]:
+    @property
+    def region(self) -> str:
+        """Whose model it is."""
+        return self.joint.region
+
+    @property
+    def sources(self) -> tuple[SourceId, ...]:
+        """Those in the model."""
+        return tuple(self.protections)
+
+    @property
+    def refused(self) -> Mapping[SourceId, Message]:
+        """Chosen sources that are not in it, and why."""
+        return self.joint.refused
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the small facts as JSON-safe values."""
         return {
             "run": self.run,
@@ -84,8 +94,15 @@ class AggregateReport:
             "currency": self.currency,
             "origins": list(self.origins),
             "snapshot": self.data.snapshot,
+            "plan": self.joint.plan.digest if self.joint.plan else None,
+            "entry": self.joint.entry,
+            "lost": list(self.joint.lost),
             "sources": list(self.sources),
             "refused": {source: str(reason) for source, reason in self.refused.items()},
+            "protections": dict(Counter(self.protections.values())),
+            "epsilon": max(self.epsilon.values(), default=0.0),
+            "rounds": len(self.rounds),
+            "bytes": sum(one.bytes for one in self.rounds),
             "bytes_per_source": max(self.bytes_by_source.values(), default=0),
             "scores": {name: asdict(scored) for name, scored in self.scores.items()},
             "notes": [str(note) for note in self.notes],
@@ -93,42 +110,15 @@ class AggregateReport:
             "is_champion": self.registered.is_champion,
         }
 
-
-@dataclass
-class _Climb:
-    """Adds answers up the tree, round by round, and keeps account."""
-
-    region: Region
-    protections: Protections
-    round_id: str
-    rounds: int = 0
-    bytes_by_source: dict[SourceId, int] = field(default_factory=dict)
-    refused: dict[SourceId, Message] = field(default_factory=dict)
-    notes: dict[Message, None] = field(default_factory=dict)
-
-    def __call__(self, question: Question, answers: Answers) -> Statistic | None:
-        """Return the sum of the answers at the region."""
-        self.rounds += 1
-        self.refused |= {source: error.reason for source, error in answers.refused.items()}
-        if not answers.statistics:
-            return None
-        tree = tree_of(self.region, answers.statistics)
-        protected = protections_of(tree, self.protections)
-        grouping = group(tree, {name: Mechanism(protection) for name, protection in protected.items()})
-        self.notes |= dict.fromkeys(grouping.notes)
-        joined = climb(
-            grouping.groups,
-            answers.statistics,
-            round_id=f"{self.round_id}/{self.rounds}",
-            entropy=secrets.token_bytes,
-        )
-        self._account(question, joined)
-        return joined.total
-
-    def _account(self, question: Question, joined: Aggregation) -> None:
-        for source in set(joined.bytes_sent) & set(self.region.cities):
-            sent = question.nbytes + joined.bytes_sent[source] + joined.bytes_told[source]
-            self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + sent
+    def lines(self) -> dict[str, Any]:
+        """Return what is told of the plan, of every source and of every round, as JSON-safe values."""
+        return {
+            "plan": self.joint.plan.to_dict() if self.joint.plan else None,
+            "protection_by_source": dict(self.protections),
+            "epsilon_by_source": dict(self.epsilon),
+            "bytes_by_source": dict(self.bytes_by_source),
+            "by_round": [asdict(one) for one in self.rounds],
+        }
 
 
 def aggregate(
@@ -137,89 +127,90 @@ def aggregate(
     run: Run,
     task: str = "stay_cost",
     model: str = "stay_cost_ridge",
-    protections: Protections = MASKED_CITIES,
+    wish: Wish = AS_REQUIRED,
+    progress: Progress | None = None,
 ) -> AggregateReport:
-    """Join the sources that the newest valuation chose, compare, and register a version."""
-    teacher = learner(_model(home, task, model))
+    """Plan how the sources join that the newest valuation chose, open the tiers, play all rounds, register a version.
+
+    Raises
+    ------
+    Refusal
+        what ``plan_join``, ``join`` and ``conclude`` refuse
+    """
+    joint = plan_join(home, run=run, task=task, model=model, wish=wish)
+    named, lost = replace(run, region=joint.region), _unopened(home, joint)
+    told = {} if progress is None else {"progress": progress}
+    join(home, run=named, entry=joint.entry, lost=lost, **told)
+    return conclude(home, run=named, task=task, model=model)
+
+
+def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
+    """Compare what a run joined with what there would be without it, and register it as a version."""
+    found, teacher = joined(home, run=run, task=task, model=model), teacher_of(home, task=task, model=model)
+    joint = found.joint
     with lake.connect(home) as connection:
-        knowledge.prepare(home, connection)
-        valued, region = _read(connection, teacher, task=task, wanted=run.region)
-        chosen = [line.source for line in valued if line.selected]
-        climbing = _Climb(region, protections, f"{run.name}/{model}")
-        parameters = _taught(teacher, region, chosen, climbing, seed=run.seed)
+        valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
+        region = features.read(
+            connection, teacher, snapshot=joint.snapshot, region=joint.region, only=valued | set(joint.sources)
+        )
+        everyone = sorted(valued & set(region.cities))
+        open_ = _are_open(home, everyone)
+        parameters = {"ours": found.parameters} | _beside(teacher, region, everyone if open_ else [], seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
-        used = [line for line in valued if line.source in climbing.bytes_by_source]
-        parent = mlflow.latest(home, registered_name(task, region.name))
-        candidate = _candidate(teacher, climbing, used, scores=scores, parameters=parameters["ours"], parent=parent)
+        candidate = _candidate(home, found, teacher, region, scores)
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(
         run=run.name,
         task=task,
-        region=region.name,
         model=model,
         currency=region.currency,
         origins=region.origins,
         data=region.data,
         scores=scores,
-        sources=tuple(candidate.sources),
-        refused=climbing.refused,
-        bytes_by_source=climbing.bytes_by_source,
-        notes=tuple(climbing.notes),
+        joint=joint,
+        protections=_protections(joint),
+        epsilon=_epsilon(home, found),
+        rounds=found.rounds,
+        bytes_by_source=found.bytes_by_source,
+        notes=() if open_ else (_HIDDEN,),
         registered=registered,
     )
 
 
-def tree_of(region: Region, sources: Mapping[SourceId, object]) -> Tree:
-    """Return hospital → city → region; a city that shares its name with the region or a hospital is told apart."""
-    taken = {region.name, *sources}
-    named = {source: region.cities[source] for source in sources}
-    return Tree.of({s: f"{city} (city)" if city in taken else city for s, city in named.items()}, root=region.name)
+def _unopened(home: Home, joint: Joint) -> list[str]:
+    """Open every tier, and return those that cannot be."""
+    lost = []
+    for tier in joint.tiers:
+        try:
+            open_tier(home, entry=joint.entry, tier=tier)
+        except HeadwaterError as error:
+            _LOG.warning("层级“%s”未能打开 / the tier %s could not be opened: %s", tier, tier, error)
+            lost.append(tier)
+    return lost
 
 
-def protections_of(tree: Tree, protections: Protections) -> dict[str, str]:
-    """Return the protection of every node's messages, as the tiers demand."""
-    cities = {tier.name: protections.region for tier in tree.root.walk() if tier is not tree.root}
-    return cities | dict.fromkeys(tree.sources, protections.city)
+def _are_open(home: Home, sources: Sequence[SourceId]) -> bool:
+    """Return whether all sources let the region see their own statistic, as references need it."""
+    books = Books(home, PURPOSE, "clear")
+    try:
+        books.permit(books.seen(sources, NonPrivate()))
+    except Refusal:
+        return False
+    return True
 
 
-def _model(home: Home, task: str, name: str) -> models.Model:
-    found = models.load(home.project / "models", name)
-    if found.spec.task != task:
-        raise Refusal(
-            "E-MODEL-TASK",
-            Message(f"模型“{name}”不用于任务“{task}”。", f"The model {name!r} is not for the task {task!r}."),
-            Message(f"它用于“{found.spec.task}”。", f"It is for {found.spec.task!r}."),
-        )
-    return found
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, teacher: Learner, *, task: str, wanted: str | None
-) -> tuple[list[Valued], Region]:
-    snapshot = lake.snapshot(connection)
-    name = features.choose_region(connection, f"marts.feat_{task}", region=wanted, snapshot=snapshot)
-    valued = knowledge.latest_valuation(connection, task=task, region=name)
-    only = {line.source for line in valued}
-    return valued, features.read(connection, teacher, snapshot=snapshot, region=name, only=only)
-
-
-def _taught(
-    teacher: Learner, region: Region, chosen: Sequence[SourceId], climbing: _Climb, *, seed: int
-) -> dict[str, Vector]:
-    """Return the parameters of our model and of the three it is shown beside."""
+def _beside(teacher: Learner, region: Region, everyone: Sequence[SourceId], *, seed: int) -> dict[str, Vector]:
+    """Return the parameters of the models that ours is shown beside."""
     learn = partial(_learn, teacher, region, seed=seed)
-    everyone = [source.source_id for source in region.sources]
+    alone = {"target_only": learn([], [], _plainly)}
+    if not everyone:
+        return alone
     whole = partial(learn, [region.pooled], ["pooled"], _wholly)
     if teacher.is_exact:
         # One statistic of very many records may leave the range of the encoding; the sum of the sources' is the same.
         whole = partial(learn, region.sources, everyone, _plainly)
-    return {
-        "ours": learn(region.sources, chosen, climbing),
-        "target_only": learn(region.sources, [], _plainly),
-        "all_equal": learn(region.sources, everyone, _equally),
-        "pooled": whole(),
-    }
+    return {**alone, "all_equal": learn(region.sources, everyone, _equally), "pooled": whole()}
 
 
 def _learn(
@@ -257,35 +248,64 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
     return _plainly(question, answers)
 
 
-def _candidate(
-    teacher: Learner,
-    climbing: _Climb,
-    used: Sequence[Valued],
-    *,
-    scores: Mapping[str, Score],
-    parameters: Vector,
-    parent: mlflow.Version | None,
-) -> Candidate:
-    kinds = climbing.protections
+def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
+    joint, task = found.joint, teacher.model.spec.task
+    used, plan = _protections(joint), joint.plan
+    epsilon, head = _epsilon(home, found), audit.head(home)
+    by_source = {line.source: line for line in joint.chosen}
     return Candidate(
         step="aggregate",
-        region=climbing.region,
+        region=region,
         learner=teacher,
-        parameters=parameters,
+        parameters=found.parameters,
         scores=scores,
         sources={
-            line.source: {
-                "value": line.value,
-                "low": line.low,
-                "high": line.high,
-                "valuation": line.run,
-                "city": climbing.region.cities[line.source],
-                "stays": climbing.region.stays[line.source],
-                "bytes": climbing.bytes_by_source[line.source],
+            source: {
+                **{name: getattr(by_source[source], name) for name in ("value", "low", "high")},
+                "valuation": by_source[source].run,
+                "city": region.cities[source],
+                "stays": region.stays[source],
+                "bytes": found.bytes_by_source[source],
+                "mechanism": _mechanisms(joint)[source],
+                "epsilon": epsilon.get(source),
             }
-            for line in used
+            for source in used
         },
-        protection=dict.fromkeys((line.source for line in used), kinds.city),
-        parent=parent,
-        facts={"protection_city": kinds.city, "protection_region": kinds.region, "rounds": str(climbing.rounds)},
+        protection=used,
+        parent=mlflow.latest(home, registered_name(task, region.name)),
+        facts={
+            "protection_city": joint.wish.city,
+            "protection_region": joint.wish.region,
+            "protections": ", ".join(f"{name} {count}" for name, count in sorted(Counter(used.values()).items())),
+            "epsilon": f"{max(epsilon.values(), default=0.0):g}",
+            "rounds": str(len(found.rounds)),
+        },
+        tags={
+            "headwater.plan": plan.digest if plan else "",
+            "headwater.plan_entry": str(joint.entry),
+            "headwater.audit_head": head.root.hex(),
+            "headwater.audit_size": str(head.size),
+        },
+        rounds={
+            f"round_{name}": [float(getattr(one, name)) for one in found.rounds]
+            for name in ("sources", "bytes", "r2_log")
+        },
+        artifacts={"plan.json": plan.to_dict()} if plan else {},
     )
+
+
+def _protections(joint: Joint) -> dict[SourceId, str]:
+    """Return by source how its answers travel when they leave it."""
+    groups = joint.plan.groups if joint.plan else ()
+    told = {name: mechanism.protection for group in groups for name, mechanism in group.mechanisms}
+    return {source: told[source] for source in joint.sources}
+
+
+def _mechanisms(joint: Joint) -> dict[SourceId, str]:
+    groups = joint.plan.groups if joint.plan else ()
+    return {name: mechanism.label for group in groups for name, mechanism in group.mechanisms}
+
+
+def _epsilon(home: Home, found: Joined) -> dict[SourceId, float]:
+    plan = found.joint.plan
+    return books_of(home).costs(plan.exposures, times=len(found.rounds)) if plan else {}

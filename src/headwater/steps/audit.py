@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
 
-__all__ = ["AuditReport", "checked", "head", "newest", "prove", "read_head", "verify", "write_head"]
+__all__ = ["AuditReport", "checked", "enter", "head", "newest", "prove", "read_head", "verify", "write_head"]
 
 _HEX = {"root": 32, "key": 32, "signature": 64}
 _RESTORE = Message("请从备份恢复日志，并查明原因。", "Restore the log from a backup, and find out why.")
@@ -36,6 +37,13 @@ class AuditReport:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON has."""
         return {**asdict(self), "holds": self.fault is None}
+
+
+def enter(home: Home, kind: str, told: Mapping[str, Any]) -> int:
+    """Enter what is told, in a transaction of its own, and return the number of the entry."""
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        return audit.add(home, connection, kind, told).number
 
 
 def newest(home: Home, *, limit: int) -> list[Entry]:

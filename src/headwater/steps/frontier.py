@@ -106,7 +106,8 @@ def frontier(
         ]
     region = read[0][1]
     for _, its in read:
-        Books(home, "valuation", "clear").permit([source.source_id for source in its.sources], NonPrivate())
+        books = Books(home, "valuation", "clear")
+        books.permit(books.seen((source.source_id for source in its.sources), NonPrivate()))
     done = _Done(progress, len(read) * 2 ** min(SOURCES, len(region.sources)) + cells(len(region.sources)))
     measured = [measure(its, one, records=records, seed=run.seed, advance=done) for one, its in read]
     its, sources = next((its, one.sources) for (_, its), one in zip(read, measured, strict=True) if one.is_ridge)

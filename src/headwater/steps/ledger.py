@@ -3,13 +3,14 @@
 import hashlib
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from headwater.adapters import accounting, audit, ledger, postgres
 from headwater.adapters.home import Home
 from headwater.adapters.ledger import Account, Balance, Debit, Entry
+from headwater.aggregation.exposure import Exposure
 from headwater.content.requirements import read_requirements, requirement_for
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Source
@@ -22,7 +23,22 @@ from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
 from headwater.types import SourceId
 
-__all__ = ["Books", "Forecast", "Foreseen", "Proof", "Shown", "forecast", "opened", "prove", "requirements", "show"]
+__all__ = [
+    "Books",
+    "Forecast",
+    "Foreseen",
+    "Proof",
+    "Seen",
+    "Shown",
+    "forecast",
+    "opened",
+    "prove",
+    "requirements",
+    "show",
+]
+
+Seen: TypeAlias = Mapping[SourceId, Sequence[Exposure]]
+"""All that will be seen of every source in one release, the last of it what a ledger debits."""
 
 
 def opened(home: Home) -> postgres.Connection:
@@ -51,7 +67,7 @@ class Books:
     Parameters
     ----------
     purpose : of every release, as requirements call it
-    protection : how the releases travel
+    protection : how releases travel of which nothing else is said
     execution : never used twice
     """
 
@@ -64,35 +80,63 @@ class Books:
 
     def terms(self, sources: Sequence[SourceId]) -> tuple[float, float]:
         """Return the largest ε and δ of a release that all sources allow; one without a requirement is refused."""
-        known = requirements(self.home)
-        rules = [requirement_for(known, source, self.purpose) for source in sources]
+        rules = self.rules(sources).values()
         return min(rule.purposes[self.purpose].release for rule in rules), min(rule.delta for rule in rules)
 
-    def guarded(self, sources: Sequence[Source], event: Event) -> list[Source]:
-        """Return the sources, each of which answers only as its requirement permits a release like this."""
+    def rules(self, sources: Iterable[SourceId]) -> dict[SourceId, Requirement]:
+        """Return what each source requires; one without a requirement is refused."""
         known = requirements(self.home)
-        return [
-            Guarded(
-                source,
-                requirement_for(known, source.source_id, self.purpose),
-                self._release(self.execution, source.source_id, event),
-            )
-            for source in sources
-        ]
+        return {source: requirement_for(known, source, self.purpose) for source in sources}
 
-    def permit(self, sources: Sequence[SourceId], event: Event) -> None:
-        """Refuse a release like this if one of the sources does not permit it."""
-        known = requirements(self.home)
-        for source in sources:
-            rule = requirement_for(known, source, self.purpose)
-            rule.permit(self._release(self.execution, source, event))
+    def seen(self, sources: Iterable[SourceId], event: Event) -> Seen:
+        """Return that the region alone sees such a release of each source, as these books' protection shows it."""
+        shown: Shows = "sum" if PROTECTIONS[self.protection].reveals == "sum" else "statistic"
+        return dict.fromkeys(sources, (Exposure("", "region", shown, self.protection, event),))
 
-    def reserve(self, sources: Sequence[SourceId], *, noise: float) -> None:
-        """Debit one Gaussian release of every source before the run starts, or refuse the run with the numbers."""
-        event = Gaussian(noise)
-        self._enter(self._debits(sources, event))
+    def guarded(self, sources: Sequence[Source], seen: Seen) -> list[Source]:
+        """Return the sources, each of which answers only if its requirement permits all that will be seen of it."""
+        rules = self.rules(source.source_id for source in sources)
+        found = []
         for source in sources:
-            self._reserved[source].append(event)
+            name = source.source_id
+            for exposure in seen[name]:
+                source = Guarded(source, rules[name], self._release(self.execution, name, exposure))
+            found.append(source)
+        return found
+
+    def permit(self, seen: Seen) -> None:
+        """Refuse what will be seen if one of the sources does not permit it."""
+        for name, rule in self.rules(seen).items():
+            for exposure in seen[name]:
+                rule.permit(self._release(self.execution, name, exposure))
+
+    def afford(self, seen: Seen, *, times: int = 1) -> None:
+        """Refuse with the numbers what ``reserve`` would refuse; nothing is debited."""
+        with opened(self.home) as connection, connection.transaction(force_rollback=True):
+            ledger.reserve(connection, self._debits(seen, times), at=ledger.clock(connection))
+
+    def costs(self, seen: Seen, *, times: int = 1) -> dict[SourceId, float]:
+        """Return the ε that so many releases cost each source in which there is noise, whatever else it spent."""
+        return {
+            one.release.source: accounting.epsilon(NOTHING.plus(one.release.event, times), one.requirement.delta)
+            for one in self._debits(seen, 1)
+        }
+
+    def reserve(self, seen: Seen, *, times: int = 1) -> None:
+        """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.
+
+        Nothing is debited where there is no noise: requirements alone say whether that may be seen.
+
+        Parameters
+        ----------
+        times : how often all of it will be released, each time with fresh noise
+        """
+        debits = self._debits(seen, times)
+        if not debits:
+            return
+        self._enter(debits)
+        for one in debits:
+            self._reserved[one.release.source].append(one.release.event)
 
     def debit(self, source: SourceId, *, noise: float, purpose: str) -> None:
         """Let a release go that was reserved, or debit it."""
@@ -100,7 +144,7 @@ class Books:
         if event in self._reserved[source]:
             self._reserved[source].remove(event)
             return
-        self._enter(self._debits([source], event))
+        self._enter(self._debits(self.seen([source], event), 1))
 
     def _enter(self, debits: Sequence[Debit]) -> None:
         """Debit all or none, and let the audit log tell of it in the same transaction."""
@@ -109,20 +153,26 @@ class Books:
             told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
             audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
 
-    def _debits(self, sources: Sequence[SourceId], event: Event) -> list[Debit]:
-        known = requirements(self.home)
-        self._count += 1
-        return [
-            Debit(
-                self._release(f"{self.execution}/{self._count}", source, event),
-                requirement_for(known, source, self.purpose),
-            )
-            for source in sources
-        ]
+    def _debits(self, seen: Seen, times: int) -> list[Debit]:
+        rules, debits = self.rules(seen), []
+        for _ in range(times):
+            self._count += 1
+            for source, exposures in seen.items():
+                release = self._release(f"{self.execution}/{self._count}", source, exposures[-1])
+                if release.is_noisy:
+                    debits.append(Debit(release, rules[source]))
+        return debits
 
-    def _release(self, release_id: str, source: SourceId, event: Event) -> Release:
-        shown: Shows = "sum" if PROTECTIONS[self.protection].reveals == "sum" else "statistic"
-        return Release(release_id, source, self.purpose, event, shown=shown, protection=self.protection)
+    def _release(self, release_id: str, source: SourceId, seen: Exposure) -> Release:
+        return Release(
+            release_id,
+            source,
+            self.purpose,
+            seen.event,
+            tier=seen.viewer,
+            shown=seen.shown,
+            protection=seen.protection,
+        )
 
 
 @dataclass(frozen=True)

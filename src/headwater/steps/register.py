@@ -1,7 +1,7 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
@@ -9,11 +9,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import audit, knowledge, mlflow, postgres
+from headwater.adapters import knowledge, mlflow
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner
+from headwater.steps import audit
 from headwater.types import SourceId, Vector
 
 __all__ = ["Candidate", "Registered", "Score", "register", "registered_name", "score"]
@@ -51,6 +52,8 @@ class Candidate:
     month : last month of the data it knows; None for all
     parent : the version it descends from
     facts : further short parameters of the run
+    tags : further tags of the run and the version
+    rounds : figures of every round, by name
     artifacts : further files, by name
     """
 
@@ -64,6 +67,8 @@ class Candidate:
     month: date | None = None
     parent: mlflow.Version | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
@@ -126,22 +131,19 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
 
 
 def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
-    postgres.prepare(home)
-    with postgres.connect(home) as connection:
-        audit.add(
-            home,
-            connection,
-            "model_version",
-            {
-                "name": candidate.registered,
-                "version": registered.version.number,
-                "parameters": hashlib.sha256(np.ascontiguousarray(candidate.parameters).tobytes()).hexdigest(),
-                "is_champion": registered.is_champion,
-                "snapshot": candidate.region.data.snapshot,
-                "data": candidate.region.data.digest,
-                "protections": {source: candidate.protection[source] for source in candidate.sources},
-            },
-        )
+    audit.enter(
+        home,
+        "model_version",
+        {
+            "name": candidate.registered,
+            "version": registered.version.number,
+            "parameters": hashlib.sha256(np.ascontiguousarray(candidate.parameters).tobytes()).hexdigest(),
+            "is_champion": registered.is_champion,
+            "snapshot": candidate.region.data.snapshot,
+            "data": candidate.region.data.digest,
+            "protections": {source: candidate.protection[source] for source in candidate.sources},
+        },
+    )
 
 
 def _test(candidate: Candidate, predictor: Callable[[pa.Table], Vector]) -> Score:
@@ -161,7 +163,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
         run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}",
         at=run.at,
         data=region.data,
-        metrics=_metrics(candidate),
+        metrics={**_metrics(candidate), **candidate.rounds},
         params={
             "model": spec.name,
             "seed": str(run.seed),
@@ -176,6 +178,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "headwater.origin": " ".join(region.origins),
             "headwater.model": spec.name,
             "headwater.month": month,
+            **candidate.tags,
         },
         artifacts={"sources.json": {"sources": listed}, **{k: dict(v) for k, v in candidate.artifacts.items()}},
     )

@@ -1,5 +1,6 @@
 """Which sums an installation ever revealed, and whether more of them would lay a source open."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,17 +8,20 @@ import numpy as np
 from headwater.adapters import ledger, revealed
 from headwater.adapters.home import Home
 from headwater.adapters.revealed import Cohort
+from headwater.aggregation.grouping import Group
 from headwater.errors import Message, Refusal
 from headwater.federation.division import LIMIT, leverage
+from headwater.security import PROTECTIONS
+from headwater.security.requirement import Requirement
 from headwater.steps.ledger import opened
 from headwater.types import SourceId
 
-__all__ = ["Revealed"]
+__all__ = ["Revealed", "hidden_cohorts"]
 
 
 @dataclass(frozen=True)
 class Revealed:
-    """The cohorts of an installation's sums without noise, over all its valuations.
+    """The cohorts of an installation's sums without noise, over all its valuations and joint models.
 
     All months and tasks count as the same records of a source: what one month adds to another is small beside what
     both share, and who would know it apart needs no more than one sum of each. Sums with noise are not kept here, as
@@ -35,13 +39,41 @@ class Revealed:
         Refusal
             ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``
         """
-        with opened(self.home) as connection, connection.transaction():
+        self._keep(cohorts, for_good=True)
+
+    def permit(self, cohorts: tuple[Cohort, ...]) -> None:
+        """Refuse what ``record`` would refuse; nothing is kept."""
+        self._keep(cohorts, for_good=False)
+
+    def _keep(self, cohorts: tuple[Cohort, ...], *, for_good: bool) -> None:
+        if not cohorts:
+            return
+        with opened(self.home) as connection, connection.transaction(force_rollback=not for_good):
             before = revealed.locked(connection)
             source, reached = _most([*before, *cohorts])
             # What was revealed before reveals nothing new, whatever it came to.
             if not {frozenset(one) for one in cohorts} <= {frozenset(one) for one in before} and reached > LIMIT + 1e-9:
                 raise _exposed(source, reached, len(before), len(cohorts))
             revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection))
+
+
+def hidden_cohorts(groups: Sequence[Group], rules: Mapping[SourceId, Requirement]) -> tuple[Cohort, ...]:
+    """Return the members of every sum without noise that groups will reveal, as far as sums must hide them.
+
+    Whose own statistic the region may see anyway is left out, as if it were known: the others then hide among fewer.
+    """
+    below: dict[tuple[str, str], set[SourceId]] = {}
+    found: dict[Cohort, None] = {}
+    for group in groups:
+        inside: set[SourceId] = set()
+        for name, mechanism in group.mechanisms:
+            if mechanism.noise == "nobody":
+                inside |= below.get((group.strand, name), {name})
+        below.setdefault((group.strand, group.tier), set()).update(inside)
+        hidden = tuple(sorted(source for source in inside if rules[source].sees["statistic"] != "region"))
+        if hidden and PROTECTIONS[group.protection].reveals == "sum":
+            found[hidden] = None
+    return tuple(found)
 
 
 def _most(cohorts: list[Cohort]) -> tuple[SourceId, float]:

@@ -204,15 +204,16 @@ def _access(home: Home, region: Region, target: Target, method: str | Approach) 
         if isinstance(approach.utility, Sums):
             kept = replace(approach.utility, recorded=Revealed(home, region.name).record)
             approach = replace(approach, utility=kept)
-        return approach, InProcess(books.guarded(region.sources, NonPrivate()))
+        plain = books.seen((source.source_id for source in region.sources), NonPrivate())
+        return approach, InProcess(books.guarded(region.sources, plain))
     books, sources = Books(home, "valuation"), [source.source_id for source in region.sources]
     epsilon, delta = books.terms(sources)
-    noise = noise_for(epsilon, delta)
-    federation = InProcess(books.guarded(region.sources, Gaussian(noise)))
+    noisy = Gaussian(noise_for(epsilon, delta))
+    federation = InProcess(books.guarded(region.sources, books.seen(sources, noisy)))
     able = CohortSums(federation, target.question)
     require_sources(dict.fromkeys(able.sources), able.refused)
     require_two_cohorts(len(able.sources), FLOOR)
-    books.reserve(able.sources, noise=noise)
+    books.reserve(books.seen(able.sources, noisy))
     return Approach(PrivateSums(books, epsilon, delta, protection=MASKED)), federation
 
 

@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 import pytest
 from safetensors.numpy import load_file
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import knowledge, lake, mlflow
 from headwater.adapters.knowledge import Run
-from headwater.adapters.learners import learner
 from headwater.content import models
 from headwater.errors import Refusal
-from headwater.steps.aggregate import Protections, aggregate, protections_of, tree_of
+from headwater.steps.aggregate import aggregate
 from headwater.steps.value import value
+from headwater.steps.wish import Wish
 
-CLEAR = Protections(city="clear", region="clear")
+CLEAR, MASKED = Wish("clear", "clear"), Wish("masked", "clear")
 GOOD = ["H07", "H08", "H09", "H10"]
 
 
@@ -44,7 +44,7 @@ def valued(home):
 
 @pytest.fixture(scope="module")
 def masked(home, valued):
-    return aggregate(home, run=occasion("masked"))
+    return aggregate(home, run=occasion("masked"), wish=MASKED)
 
 
 def parameters(report):
@@ -75,7 +75,7 @@ def test_the_model_beats_the_bureaus_records_alone_and_all_sources_taken_alike(m
 
 
 def test_masked_and_clear_give_the_same_bits(home, masked):
-    clear = aggregate(home, run=occasion("clear"), protections=CLEAR)
+    clear = aggregate(home, run=occasion("clear"), wish=CLEAR)
     assert np.array_equal(parameters(clear), parameters(masked))
     assert clear.scores == masked.scores
     assert clear.bytes_by_source.keys() == masked.bytes_by_source.keys()
@@ -123,7 +123,7 @@ def test_the_version_in_mlflow_and_the_row_in_the_lake_say_the_same(home, masked
 
 
 def test_a_repetition_registers_nothing_new(home, masked):
-    again = aggregate(home, run=occasion("masked"))
+    again = aggregate(home, run=occasion("masked"), wish=MASKED)
     assert again.registered.version == masked.registered.version
     assert again.scores == masked.scores
 
@@ -159,7 +159,7 @@ def test_the_champion_yields_to_a_better_version_only(home):
 
 def _aggregated(home, name: str, sources: list[str], *, minute: int):
     choose(home, name, sources, minute=minute, region="坏")
-    return aggregate(home, run=occasion(name, region="坏"), protections=CLEAR)
+    return aggregate(home, run=occasion(name, region="坏"), wish=CLEAR)
 
 
 def test_no_source_chosen_leaves_the_bureaus_records_alone(home, valued):
@@ -173,9 +173,9 @@ def test_no_source_chosen_leaves_the_bureaus_records_alone(home, valued):
 def test_a_group_too_small_to_hide_in_is_refused(home, valued):
     choose(home, "two", ["H07", "H08"], minute=14)
     with pytest.raises(Refusal) as refusal:
-        aggregate(home, run=occasion("two"))
-    assert refusal.value.code == "E-GROUP-SMALL"
-    assert aggregate(home, run=occasion("two"), protections=CLEAR).sources == ("H07", "H08")
+        aggregate(home, run=occasion("two"), wish=MASKED)
+    assert refusal.value.code == "E-PLAN-NOBODY"
+    assert aggregate(home, run=occasion("two"), wish=CLEAR).sources == ("H07", "H08")
 
 
 def test_a_source_that_is_gone_is_named_and_left_out(home, valued):
@@ -198,23 +198,9 @@ def test_what_cannot_be_done_is_refused(home, valued):
     with pytest.raises(Refusal) as refusal:
         aggregate(home, run=occasion("x"), task="length_of_stay")
     assert refusal.value.code == "E-MODEL-TASK"
-    with pytest.raises(Refusal, match="protection"):
-        aggregate(home, run=occasion("x"), protections=Protections(city="rot13"))
+    with pytest.raises(Refusal) as refusal:
+        aggregate(home, run=occasion("x"), wish=Wish(city="rot13"))
+    assert refusal.value.code == "E-WISH-UNKNOWN"
     with pytest.raises(Refusal) as refusal:
         aggregate(home, run=occasion("x", region="静"))
     assert refusal.value.code == "E-KNOWLEDGE-VALUATION"
-
-
-def test_a_city_named_like_its_region_is_told_apart(home):
-    teacher = learner(models.load(home.project / "models", "stay_cost_ridge"))
-    with lake.connect(home) as connection:
-        read = features.read(connection, teacher, snapshot=lake.snapshot(connection), region="短", only=["H02", "H07"])
-    region = dataclasses.replace(read, name="江城市")
-    tree = tree_of(region, region.cities)
-    assert [tier.name for tier in tree.root.walk()] == ["云泽市", "江城市 (city)", "江城市"]
-    assert protections_of(tree, Protections("masked", "clear")) == {
-        "云泽市": "clear",
-        "江城市 (city)": "clear",
-        "H02": "masked",
-        "H07": "masked",
-    }

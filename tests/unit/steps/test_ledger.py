@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from headwater.adapters import audit, ledger, postgres
 from headwater.adapters.knowledge import Run
+from headwater.aggregation.exposure import Exposure
 from headwater.cli.main import app
 from headwater.errors import Refusal
 from headwater.federation import GramQuestion, TableSource
 from headwater.federation.private import NoisyScore, NoisySquares
-from headwater.security.events import Gaussian, NonPrivate
+from headwater.security.events import DiscreteGaussian, Gaussian, NonPrivate, Skellam, to_json
 from headwater.statistics.gaussian import noise_for
 from headwater.steps.audit import verify
 from headwater.steps.choose import PRIVATE
@@ -28,6 +29,10 @@ NOISE = noise_for(1.0, 1e-6)
 
 def occasion(name: str) -> Run:
     return Run(name, datetime(2026, 1, 5, 8, 0, tzinfo=UTC), 3, "值")
+
+
+def reserve(books: Books, sources: list[str], noise: float, **further: int) -> None:
+    books.reserve(books.seen(sources, Gaussian(noise)), **further)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +99,7 @@ def test_what_is_shown_foreseen_and_proven_agrees(home, report):
 def test_the_run_that_would_overspend_is_refused_before_anything_is_asked_and_forecast_knew(home, report):
     (line,) = forecast(home, source="H01").lines
     for _ in range(line.month):
-        Books(home, "valuation").reserve(SOURCES, noise=NOISE)
+        reserve(Books(home, "valuation"), SOURCES, NOISE)
     before = prove(home).entries
     with pytest.raises(Refusal) as refusal:
         value(home, run=occasion("too much"), method=PRIVATE, min_stays=50)
@@ -117,12 +122,64 @@ def test_every_debit_is_told_to_the_audit_log(home, report):
 
 def test_what_was_reserved_is_used_up_once_and_then_debited_anew(home, report):
     books = Books(home, "aggregation")
-    books.reserve(["H01"], noise=20.0)
+    reserve(books, ["H01"], 20.0)
     before = prove(home).entries
     books.debit("H01", noise=20.0, purpose="a sum")
     assert prove(home).entries == before
     books.debit("H01", noise=20.0, purpose="another sum")
     assert prove(home).entries == before + 1
+
+
+def test_any_event_of_any_source_is_reserved_as_often_as_it_will_be_released(home, report):
+    books, skellam = Books(home, "aggregation"), Skellam(900.0, 1.0, 1.0)
+    seen = {
+        "H05": [
+            Exposure("city", "tier", "sum", "masked", DiscreteGaussian(30.0)),
+            Exposure("region", "region", "sum", "clear", skellam),
+        ],
+        "H06": [Exposure("region", "region", "statistic", "clear", NonPrivate())],
+    }
+    before = prove(home).entries
+    books.afford(seen, times=3)
+    assert prove(home).entries == before
+    books.reserve(seen, times=3)
+    assert prove(home).holds
+    with postgres.connect(home) as connection:
+        added = [one for one in ledger.entries(connection) if one.purpose == "aggregation" and one.source_id == "H05"]
+        assert not [one for one in ledger.entries(connection, source="H06") if one.purpose == "aggregation"]
+    assert [(one.tier, one.protection, one.event) for one in added] == [("region", "clear", to_json(skellam))] * 3
+
+
+def test_what_cannot_be_afforded_is_told_with_the_numbers_before_anything_is_debited(home, report):
+    books = Books(home, "aggregation")
+    before = prove(home).entries
+    for ask in (books.afford, books.reserve):
+        with pytest.raises(Refusal) as refusal:
+            ask(books.seen(["H07"], Gaussian(NOISE)), times=10)
+        assert refusal.value.code == "E-LEDGER-RUN"
+        assert "above the cap 2" in refusal.value.reason.en
+    assert prove(home).entries == before
+
+
+def test_a_source_answers_only_if_all_that_will_be_seen_of_it_is_permitted(home, monkeypatch):
+    rules = tuple(
+        replace(one, sees={"statistic": "nobody", "sum": "tier", "noisy": "region"}) for one in requirements(home)
+    )
+    monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: rules)
+    monkeypatch.setattr(TableSource, "answer", lambda self, asked: asked(self.table))
+    source, question = TableSource("H01", pa.table({"a": [1.0, 2.0]})), lambda table: table.num_rows
+    books = Books(home, "aggregation")
+    below = Exposure("city", "tier", "sum", "masked", NonPrivate())
+    noisy = Exposure("region", "region", "sum", "clear", DiscreteGaussian(30.0))
+    (fine,) = books.guarded([source], {"H01": [below, noisy]})
+    assert fine.answer(question) == 2
+    for seen in ([replace(below, shown="statistic"), noisy], [below, replace(noisy, event=NonPrivate())]):
+        (shut,) = books.guarded([source], {"H01": seen})
+        with pytest.raises(Refusal) as refusal:
+            shut.answer(question)
+        assert refusal.value.code == "E-REQUIRE-VIEWER"
+        with pytest.raises(Refusal):
+            books.permit({"H01": seen})
 
 
 def test_an_execution_that_is_repeated_pays_again(home, report):
@@ -164,7 +221,7 @@ def test_commands_tell_it_in_eighty_columns_and_as_json(home, report, monkeypatc
 def test_a_source_answers_only_what_its_requirement_permits(home):
     assert Gaussian(NOISE) == Gaussian(NOISE)
     with pytest.raises(Refusal) as refusal:
-        Books(home, "advertising").reserve(["H01"], noise=NOISE)
+        reserve(Books(home, "advertising"), ["H01"], NOISE)
     assert refusal.value.code == "E-REQUIREMENT-NONE"
 
 
@@ -201,9 +258,11 @@ def test_who_lets_sums_go_and_no_statistic_answers_where_only_sums_leave(home, m
     monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: rules)
     source, question = TableSource("H01", pa.table({"a": [1.0, 2.0]})), lambda table: table.num_rows
     monkeypatch.setattr(TableSource, "answer", lambda self, asked: asked(self.table))
-    (hidden,) = Books(home, "valuation", "masked").guarded([source], NonPrivate())
+    hidden, open_ = (
+        books.guarded([source], books.seen(["H01"], NonPrivate()))[0]
+        for books in (Books(home, "valuation", "masked"), Books(home, "valuation", "clear"))
+    )
     assert hidden.answer(question) == 2
-    (open_,) = Books(home, "valuation", "clear").guarded([source], NonPrivate())
     with pytest.raises(Refusal) as refusal:
         open_.answer(question)
     assert refusal.value.code == "E-REQUIRE-VIEWER"

@@ -1,0 +1,145 @@
+"""Where a group has more members than pays, nodes are put between them and their tier.
+
+Noise is not touched: only groups whose sum is the same however it is added up are divided. Rings of smaller groups take
+fewer bits, a tier hears fewer messages, and every level takes its phases once more; the price decides. The nodes belong
+to the tier under which they stand, and see nothing that it may not see.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from headwater.aggregation.foresight import Crowd, Joint, Walk
+from headwater.aggregation.grouping import Group
+from headwater.aggregation.mechanism import Mechanism
+from headwater.security import PROTECTIONS
+
+__all__ = ["Fan", "Fanning", "fanned", "shares"]
+
+_SIZES = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
+"""Members of one node that are tried."""
+_DEEPEST = 3
+
+_Found: TypeAlias = "tuple[tuple[float, float], tuple[Fan, ...], list[list[Joint]]]"
+
+
+@dataclass(frozen=True)
+class Fan:
+    """One level of nodes under a tier.
+
+    Parameters
+    ----------
+    names : of the nodes
+    mechanism : how their sums leave them
+    """
+
+    names: tuple[str, ...]
+    mechanism: Mechanism
+
+
+@dataclass(frozen=True)
+class Fanning:
+    """Chooses levels for one group.
+
+    Parameters
+    ----------
+    upwards : mechanisms by which a node under the tier may speak
+    lost : nodes that are not there
+    """
+
+    upwards: Callable[[], Sequence[Mechanism]]
+    lost: Collection[str] = field(default=frozenset())
+
+    def best(self, walk: Walk, joint: Joint) -> tuple[tuple[Fan, ...], list[Joint]]:
+        """Return the levels of least excess and price, lowest first, and the groups that they make."""
+        _, fans, levels = self._best(walk, joint, 1)
+        return fans, [one for level in levels for one in level]
+
+    def _best(self, walk: Walk, joint: Joint, depth: int) -> _Found:
+        found: _Found = (_weighed(walk, [[joint]]), (), [[joint]])
+        if depth > _DEEPEST or not _pays(walk, joint):
+            return found
+        for fan in self._fans(joint, depth):
+            lower, upper = divided(joint, fan)
+            under = walk.copy()
+            for one in lower:
+                under.play(one)
+            _, fans, above = self._best(under, upper, depth + 1)
+            score = _weighed(walk, [lower, *above])
+            if score < found[0]:
+                found = (score, (fan, *fans), [lower, *above])
+        return found
+
+    def _fans(self, joint: Joint, depth: int) -> Iterator[Fan]:
+        minimum, upwards = PROTECTIONS[joint.protection].minimum, self.upwards()
+        for count in dict.fromkeys(-(-joint.members // size) for size in _SIZES):
+            names = [f"{joint.tier}/{depth}.{place + 1:03d}" for place in range(count)]
+            there = tuple(name for name in names if name not in self.lost)
+            for mechanism in upwards:
+                fewest = max(2, PROTECTIONS[mechanism.protection].minimum)
+                if len(there) >= fewest and joint.members // len(there) >= max(2, minimum):
+                    yield Fan(there, mechanism)
+
+
+def shares(members: int, nodes: int) -> list[slice]:
+    """Return which members go to which node: as evenly as can be, in their order."""
+    least, more = divmod(members, nodes)
+    ends = [least * (place + 1) + min(place + 1, more) for place in range(nodes)]
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def divided(joint: Joint, fan: Fan) -> tuple[list[Joint], Joint]:
+    """Return the groups of the nodes, alike ones as one, and the group that is left above them."""
+    alike: dict[tuple[Crowd, ...], list[str]] = {}
+    for name, part in zip(fan.names, shares(joint.members, len(fan.names)), strict=True):
+        alike.setdefault(_cut(joint.crowds, part), []).append(name)
+    lower = [
+        replace(joint, tier=names[0], crowds=crowds, times=joint.times * len(names)) for crowds, names in alike.items()
+    ]
+    above = tuple(Crowd(names[0], fan.mechanism, len(names), joint.link) for names in alike.values())
+    return lower, replace(joint, crowds=above)
+
+
+def fanned(group: Group, fans: Sequence[Fan]) -> list[Group]:
+    """Return the groups that levels of nodes make of one, lowest first."""
+    made = []
+    for fan in fans:
+        parts = shares(len(group.mechanisms), len(fan.names))
+        made += [
+            Group(name, tuple(sorted(group.mechanisms[part])), group.strand)
+            for name, part in zip(fan.names, parts, strict=True)
+        ]
+        group = replace(group, mechanisms=tuple((name, fan.mechanism) for name in fan.names))
+    return [*made, replace(group, mechanisms=tuple(sorted(group.mechanisms)))]
+
+
+def _cut(crowds: Sequence[Crowd], part: slice) -> tuple[Crowd, ...]:
+    """Return the members of a part, crowds laid end to end."""
+    found, start = [], 0
+    for crowd in crowds:
+        low, high = max(part.start, start), min(part.stop, start + crowd.count)
+        if low < high:
+            found.append(replace(crowd, count=high - low))
+        start += crowd.count
+    return tuple(found)
+
+
+def _pays(walk: Walk, joint: Joint) -> bool:
+    """Whether a level could: what a round costs beside its waiting must be more than to wait once more."""
+    bill, costs = walk.copy().play(joint), walk.costs
+    waiting = bill.seconds - bill.working
+    most = costs.price(bill.working, bill.sent * joint.members)
+    return bill.sent * joint.members > costs.node_bytes or most > costs.second * waiting
+
+
+def _weighed(walk: Walk, levels: Sequence[Sequence[Joint]]) -> tuple[float, float]:
+    """Return by what the busiest node takes in too much, and the price; levels wait for each other."""
+    here = walk.copy()
+    seconds, most, sent = 0.0, 0, 0
+    for level in levels:
+        bills = [(here.play(joint), joint) for joint in level]
+        seconds += max(bill.seconds for bill, _ in bills)
+        most = max(most, *(bill.sent * joint.members for bill, joint in bills))
+        sent += sum(bill.sent * joint.members * joint.times for bill, joint in bills)
+    excess = max(0.0, most / walk.costs.node_bytes - 1)
+    return excess, walk.costs.price(seconds, sent, sights=here.sights - walk.sights)

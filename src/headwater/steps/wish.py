@@ -1,0 +1,96 @@
+"""What a person wishes beyond what sources require: that hospitals, or cities, are seen in sums alone, or openly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
+
+from headwater.errors import Message, Refusal
+from headwater.security.events import NonPrivate
+from headwater.security.requirement import Release, Requirement, Viewer
+from headwater.security.requirement import Shown as Shows
+from headwater.types import SourceId
+
+__all__ = ["AS_REQUIRED", "Travel", "Wish"]
+
+Travel: TypeAlias = Literal["required", "clear", "masked"]
+"""``required``: whatever requirements permit that is cheapest."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How statistics are to travel. A wish narrows what a plan may choose from; it never widens a requirement.
+
+    Parameters
+    ----------
+    city : from a hospital to its city; ``masked``: no city sees what one of its hospitals said
+    region : from a city to the region; ``masked``: nobody sees less than the sum of a whole group, so cities too are
+        masked
+    """
+
+    city: Travel = "required"
+    region: Travel = "required"
+
+    def __post_init__(self) -> None:
+        for name, told in (("city", self.city), ("region", self.region)):
+            if told not in get_args(Travel):
+                raise _unknown(name, told)
+        if (self.city, self.region) == ("clear", "masked"):
+            raise _contrary()
+
+    def narrowed(self, rules: Mapping[SourceId, Requirement], *, purpose: str) -> dict[SourceId, Requirement]:
+        """Return the requirements with the wish in them; one that forbids what is wished is refused in its own words.
+
+        Raises
+        ------
+        Refusal
+            ``E-REQUIRE-VIEWER`` or ``E-REQUIRE-MECHANISM``
+        """
+        for source, rule in rules.items():
+            for viewer, shown, protection in self._asked():
+                release = Release("", source, purpose, NonPrivate(), tier=viewer, shown=shown, protection=protection)
+                rule.permit(release)
+        return {source: self._within(rule) for source, rule in rules.items()}
+
+    def _asked(self) -> list[tuple[Viewer, Shows, str]]:
+        """Return what is wished to be seen by whom, and how it travels."""
+        found: list[tuple[Viewer, Shows, str]] = []
+        if self.city == "clear":
+            found.append(("tier", "statistic", "clear"))
+        if self.region == "clear":
+            found.append(("region", "sum", "clear"))
+        if "masked" in (self.city, self.region):
+            found.append(("tier", "sum", "masked"))
+        return found
+
+    def _within(self, rule: Requirement) -> Requirement:
+        if self.region == "masked":
+            return replace(rule, mechanisms=rule.mechanisms - {"clear", "ckks"})
+        if self.city == "masked":
+            return replace(rule, sees={**rule.sees, "statistic": "nobody"}, mechanisms=rule.mechanisms - {"ckks"})
+        if self.city == "clear":
+            return replace(rule, mechanisms=rule.mechanisms - {"masked", "ckks"})
+        return rule
+
+
+AS_REQUIRED = Wish()
+"""The default: whatever is cheapest of what all sources permit."""
+
+
+def _unknown(where: str, told: str) -> Refusal:
+    known = ", ".join(get_args(Travel))
+    return Refusal(
+        "E-WISH-UNKNOWN",
+        Message(f"不认识的保护方式“{told}”（{where}）。", f"There is no protection {told!r} to wish for ({where})."),
+        Message(f"可选：{known}。", f"Known: {known}."),
+    )
+
+
+def _contrary() -> Refusal:
+    return Refusal(
+        "E-WISH-CONTRARY",
+        Message(
+            "城市看得到每家医院、统筹区却看不到每个城市，这样没有意义。",
+            "That cities see every hospital and the region sees no city hides nothing that matters.",
+        ),
+        Message("请同时对医院到城市使用 masked。", "Wish masked from hospital to city as well."),
+    )

@@ -1,0 +1,35 @@
+"""Runs a DAG in which hospitals are not there, or a tier cannot be opened; nothing is tried twice."""
+
+import json
+import os
+import sys
+
+import dag_run
+
+from headwater.adapters import airflow
+from headwater.errors import Message
+from headwater.federation import SourceFault, TableSource
+from headwater.federation.source import Description
+from headwater.steps import open_tier
+
+FAULTS = json.loads(os.environ["TEST_FAULTS"])
+SAID = Message("不在", "not there")
+describe, opens = TableSource.describe, open_tier.open_tier
+
+
+def described(source: TableSource) -> Description:
+    if source.source_id in FAULTS["silent"]:
+        raise SourceFault("E-TEST", SAID, SAID)
+    return describe(source)
+
+
+def opened(home, *, entry: int, tier: str):
+    if tier == FAULTS["broken"]:
+        raise SourceFault("E-TEST", SAID, SAID)
+    return opens(home, entry=entry, tier=tier)
+
+
+TableSource.describe = described
+open_tier.open_tier = opened
+airflow.DEFAULTS["retries"] = 0
+dag_run.main(*sys.argv[1:])

@@ -1,0 +1,185 @@
+"""The DAG that joins knowledge, really run: the tree as tasks, a city that is lost, a wish that is forbidden."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headwater.adapters import audit, knowledge, lake, postgres
+from headwater.adapters.home import Home
+from headwater.steps.audit import verify
+
+PROJECT = Path(__file__).resolve().parents[2]
+CITIES = ("东城", "西城", "南城")
+
+
+def mart(*, hospitals: int = 12, stays: int = 200) -> pa.Table:
+    """Return ``feat_stay_cost`` of an invented region of twelve hospitals in three cities."""
+    rng = np.random.default_rng(5)
+    n = hospitals * stays
+    where, days = np.arange(n) % hospitals, rng.gamma(2.0, 4.0, n).round() + 1
+    log_cost = 7 + 0.8 * np.log1p(days) + rng.normal(0, 0.3, n)
+    ones, texts = np.ones(n), np.array(["A"] * n)
+    numeric = ("is_male", "diagnosis_count", "operation_count", "is_emergency", "is_dead", "is_employee")
+    return pa.table(
+        {
+            "stay_id": [f"s{k}" for k in range(n)],
+            "source_id": [f"h{w}" for w in where],
+            "hospital": [f"H{w:02d}" for w in where],
+            "city": [CITIES[w % len(CITIES)] for w in where],
+            "region": ["楚源省"] * n,
+            "month": [date(2025, 1, 1)] * n,
+            "split": rng.choice(
+                ["source", "target_train", "target_valid", "target_test"], n, p=[0.9, 0.02, 0.04, 0.04]
+            ),
+            "cost": pa.array(np.exp(log_cost).round(2)).cast(pa.decimal128(18, 2), safe=False),
+            "currency": ["CNY"] * n,
+            "log_cost": log_cost,
+            "age": rng.normal(55, 20, n).clip(0, 99).round(),
+            "log_days": np.log1p(days),
+            "hospital_level": ones * 3,
+            **dict.fromkeys(numeric, ones),
+            **dict.fromkeys(("diagnosis_chapter", "diagnosis_category", "operation_category"), texts),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run: its state, its tasks by id, and what they wrote."""
+
+    state: str
+    tasks: dict[str, list[str]]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def home(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    root = tmp_path_factory.mktemp("home")
+    project = root / "project"
+    # Requirements are changed on the way; everything else is the project's own.
+    for name in ("models", "dags"):
+        (project / name).parent.mkdir(exist_ok=True)
+        shutil.copytree(PROJECT / name, project / name)
+    shutil.copytree(PROJECT / "dbt_project" / "requirements", project / "dbt_project" / "requirements")
+    made = Home(root / "var", project).create()
+    postgres.prepare(made)
+    with lake.connect(made, threads=1) as connection:
+        connection.register("feat", mart())
+        connection.execute("CREATE TABLE lake.marts.feat_stay_cost AS SELECT * FROM feat")
+        connection.execute(
+            "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT region, 'synthetic' AS origin FROM feat"
+        )
+        knowledge.prepare(made, connection)
+        rows = [
+            {"source": f"H{k:02d}", "value": 0.1, "low": 0.1, "high": 0.1, "selected": True, "run": "v", "snapshot": 1}
+            for k in range(12)
+        ]
+        key = {"task": "stay_cost", "region": "楚源省", "month": date(2025, 1, 1)}
+        knowledge.replace(connection, "valuation", key=key, rows=rows)
+    return made
+
+
+def run(home: Home, *, silent: Sequence[str] = (), broken: str = "", **params: Any) -> Ran:
+    """Run the DAG once; ``silent`` hospitals are not there, a ``broken`` tier cannot be opened."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    environment = kept | {
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
+        "HEADWATER_HOME": str(home.root),
+        "HEADWATER_PROJECT": str(home.project),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
+        "TEST_FAULTS": json.dumps({"silent": list(silent), "broken": broken}),
+    }
+    asked = f"{home.project}/dags/aggregate_knowledge.py {json.dumps(params)}"
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("dag_faults.py")), asked],
+        cwd=home.project, env=environment, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
+    return Ran(told["state"], told["tasks"], done.stdout + done.stderr)
+
+
+def entries(home: Home, kind: str) -> list[dict[str, Any]]:
+    with postgres.connect(home) as connection:
+        return [json.loads(entry.body) for entry in audit.entries(connection, kind=kind)]
+
+
+@pytest.fixture(scope="module")
+def whole(home: Home) -> Ran:
+    return run(home, city_protection="masked")
+
+
+def test_the_tree_is_visible_as_tasks(whole: Ran) -> None:
+    assert whole.state == "success", whole.said[-4000:]
+    assert {name: len(states) for name, states in whole.tasks.items()} == {
+        "list_regions": 1,
+        "plan_join": 1,
+        "cities.list_tiers": 1,
+        "cities.open_tier": 3,
+        "region.open_tier": 1,
+        "join_rounds": 1,
+        "register": 1,
+        "publish": 1,
+    }
+    assert {state for states in whole.tasks.values() for state in states} == {"success"}
+
+
+def test_every_round_is_told(whole: Ran) -> None:
+    assert "round 轮 1: sources 来源 12" in whole.said
+
+
+def test_plan_release_keys_and_version_are_in_the_audit_log_in_this_order(home: Home, whole: Ran) -> None:
+    with postgres.connect(home) as connection:
+        kinds = [entry.kind for entry in audit.entries(connection)]
+    assert kinds[:4] == ["plan", "release", "keys", "model_version"]
+    assert verify(home).fault is None
+
+
+def test_a_wish_that_a_requirement_forbids_is_refused_in_its_words(home: Home, whole: Ran) -> None:
+    file = home.project / "dbt_project" / "requirements" / "insurance_accounting.yml"
+    before = file.read_text(encoding="utf-8")
+    try:
+        file.write_text(before.replace("statistic: region", "statistic: nobody"), encoding="utf-8")
+        refused = run(home, city_protection="clear")
+    finally:
+        file.write_text(before, encoding="utf-8")
+    assert refused.state == "failed"
+    assert refused.tasks["plan_join"] == ["failed"]
+    assert "the source's own statistic may not be seen by its tier" in refused.said
+    assert len(entries(home, "release")) == 1, "nobody was asked"
+
+
+def test_a_city_that_cannot_be_opened_stands_red_and_is_planned_around(home: Home, whole: Ran) -> None:
+    lost = run(home, city_protection="masked", silent=["H00", "H03", "H06", "H09"])
+    assert lost.state == "success", lost.said[-4000:]
+    assert sorted(lost.tasks["cities.open_tier"]) == ["failed", "success", "success"]
+    assert lost.tasks["region.open_tier"] == lost.tasks["join_rounds"] == lost.tasks["register"] == ["success"]
+    assert "the tier 东城 is lost" in lost.said
+    planned = entries(home, "plan")[-1]
+    assert planned["lost"] == ["东城"]
+    east = [group for group in planned["plan"]["groups"] if "H00" in group["members"]]
+    assert [group["tier"] for group in east] == ["楚源省"], "its hospitals speak to the region, masked"
+    assert entries(home, "release")[-1]["sources"] == [f"H{k:02d}" for k in range(12)]
+
+
+def test_a_region_that_cannot_be_opened_ends_the_run(home: Home, whole: Ran) -> None:
+    before = len(entries(home, "release"))
+    lost = run(home, broken="楚源省")
+    assert lost.state == "failed"
+    assert (lost.tasks["region.open_tier"], lost.tasks["join_rounds"]) == (["failed"], ["failed"])
+    assert "E-JOIN-ROOT" in lost.said
+    assert len(entries(home, "release")) == before

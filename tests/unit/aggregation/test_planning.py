@@ -1,0 +1,264 @@
+"""Plans permit nothing that requirements forbid, keep whom they can, and are the best there are."""
+
+import itertools
+import math
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, plan
+from headwater.aggregation.expecting import joint_of
+from headwater.aggregation.exposure import exposures
+from headwater.aggregation.foresight import foresee
+from headwater.aggregation.routes import claim_of, objection, routes
+from headwater.checks.protections import seeded_entropy
+from headwater.errors import Message, Refusal
+from headwater.security import PROTECTIONS, Span
+from headwater.security.requirement import VIEWERS, Caps, Release, Requirement
+from headwater.statistics import Statistic
+
+NOISES = ("discrete_gaussian", "skellam")
+
+
+def requirement(statistic, sum_, noisy, *mechanisms, epsilon=1.0, delta=1e-6, purposes=("aggregation",)):
+    caps = Caps(epsilon, 3 * epsilon, 24 * epsilon)
+    sees = {"statistic": statistic, "sum": sum_, "noisy": noisy}
+    said = "-".join([*sees.values(), *mechanisms, f"{epsilon:g}"])
+    return Requirement(
+        said,
+        Message(said, said),
+        None,
+        "people",
+        sees,
+        delta,
+        caps,
+        dict.fromkeys(purposes, caps),
+        frozenset(mechanisms),
+    )
+
+
+INSURANCE = requirement("region", "region", "region", "clear", "masked", *NOISES)
+HIDDEN = requirement("nobody", "region", "region", "clear", "masked", *NOISES)
+CLINICAL = requirement("nobody", "tier", "region", "masked", *NOISES, epsilon=0.5, delta=1e-7)
+SILENT = requirement("nobody", "nobody", "region", "masked", "skellam", epsilon=0.5, delta=1e-7)
+LOCAL = requirement("nobody", "nobody", "region", "clear", "discrete_gaussian", epsilon=2.0)
+SHUT = requirement("nobody", "nobody", "nobody", "clear", "masked", *NOISES)
+
+requirements = st.builds(
+    lambda sees, mechanisms, epsilon: requirement(*sees, *sorted(mechanisms), epsilon=epsilon),
+    st.tuples(*[st.sampled_from(VIEWERS)] * 3),
+    st.sets(st.sampled_from(["clear", "masked", *NOISES]), min_size=1),
+    st.sampled_from([0.5, 2.0]),
+)
+
+
+def suppliers(most, *, cities=("north", "south", None)):
+    """Return a strategy of suppliers: up to so many kinds, each of some alike in one city."""
+    kind = st.tuples(st.sampled_from(cities), st.integers(1, 4000), requirements, st.integers(1, 4))
+    return st.lists(kind, min_size=1, max_size=most).map(
+        lambda kinds: [
+            Supplier(f"h{place}{turn}", city, records, rule)
+            for place, (city, records, rule, count) in enumerate(kinds)
+            for turn in range(count)
+        ]
+    )
+
+
+JOB = Job("east", "aggregation", 64, Span(-500, 500), 20.0)
+COSTS = Costs()
+
+
+def planned(many, *, job=JOB, costs=COSTS, lost=()):
+    return plan(many, {}, costs, job=job, lost=lost)
+
+
+def permit(many, seen, purpose="aggregation"):
+    for one in many:
+        for what in seen.get(one.source, ()):
+            one.requirement.permit(
+                Release(
+                    "", one.source, purpose, what.event, tier=what.viewer, shown=what.shown, protection=what.protection
+                )
+            )
+
+
+def score(groups, many, *, job=JOB, costs=COSTS):
+    """What a plan is judged by: refused, too much at one node, noise, price."""
+    records = {one.source: one.records for one in many}
+    seen = foresee([joint_of(group, records, costs, {}) for group in groups], job=job, costs=costs)
+    kept = {name for group in groups for name in group.members} & set(records)
+    cities = {one.source for one in many if one.city}
+    past = sum(name in cities for group in groups if group.tier == job.region for name in group.members)
+    price = costs.price(seen.seconds(job.region), seen.bytes_sent, sights=seen.sights, past=past)
+    excess = max(0.0, seen.most_whole / costs.node_bytes - 1)
+    return len(many) - len(kept), excess, -seen.weight(job), price
+
+
+def worse(one, other):
+    """Whether one score is worse than the other, beyond rounding."""
+    for left, right in zip(one, other, strict=True):
+        if not math.isclose(left, right, rel_tol=1e-8, abs_tol=1e-9):
+            return left > right
+    return False
+
+
+# An oracle that tries everything, with groups, exposures and permissions of its own.
+
+
+def everything(many, job=JOB):
+    claims = {claim for one in many if (claim := claim_of(one.requirement, job.purpose))}
+    cells = defaultdict(list)
+    for one in many:
+        own = claim_of(one.requirement, job.purpose)
+        ways = tuple(
+            route
+            for route in routes(own, claims, travel=["clear", "masked"])
+            if (route.tier is None or one.city)
+            and not objection(route, one.requirement, one.source, job.purpose, alone=False)
+        )
+        cells[one.city, ways].append(one)
+    assume(math.prod(len(ways) + 1 for _, ways in cells) <= 4000)
+    for chosen in itertools.product(*([None, *ways] for _, ways in cells)):
+        groups = grouped(zip(cells.items(), chosen, strict=True), job)
+        if groups is not None:
+            yield groups
+
+
+def grouped(chosen, job):
+    """Groups of an assignment; None if one is too small or shows what is forbidden."""
+    members, many = defaultdict(dict), []
+    for ((city, _), alike), route in chosen:
+        if route is None:
+            continue
+        many += alike
+        strand = f"{route.kind} {route.claim} {route.top.protection}"
+        if route.tier:
+            members[job.region, strand, route.tier.company][city] = route.tier
+        for one in alike:
+            members[city if route.tier else job.region, strand, route.source.company][one.source] = route.source
+    groups = [
+        Group(tier, tuple(sorted(inside.items())), strand)
+        for (tier, strand, _), inside in sorted(members.items(), key=lambda item: (item[0][0] == job.region, item[0]))
+    ]
+    if not groups or any(len(group.members) < PROTECTIONS[group.protection].minimum for group in groups):
+        return None
+    try:
+        permit(many, exposures(groups, l2=job.l2, length=job.length))
+    except Refusal:
+        return None
+    return groups
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(4))
+def test_no_assignment_of_mechanisms_is_better(many):
+    best = [score(groups, many) for groups in everything(many)]
+    if not best:
+        with pytest.raises(Refusal, match="E-PLAN-NOBODY"):
+            planned(many)
+        return
+    ours = score(planned(many).groups, many)
+    assert not any(worse(ours, other) for other in best)
+
+
+# What holds of every plan.
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(5), st.data())
+def test_whatever_tier_is_lost_nothing_is_shown_that_may_not_be_and_nobody_is_lost_needlessly(many, data):
+    try:
+        whole = planned(many)
+    except Refusal:
+        return
+    tiers = [tier.name for tier in whole.tree.root.walk() if tier.name != JOB.region]
+    if not tiers:
+        return
+    lost = data.draw(st.sampled_from(tiers))
+    try:
+        left = whole.without(lost)
+    except Refusal as refusal:
+        assert refusal.code == "E-PLAN-NOBODY"  # noqa: PT017
+        return
+    permit(many, exposures(left.groups, l2=JOB.l2, length=JOB.length))
+    assert lost not in {name for group in left.groups for name in (group.tier, *group.members)}
+    moved = [Supplier(one.source, one.city if one.city != lost else None, one.records, one.requirement) for one in many]
+    assert set(left.refused) == set(planned(moved).refused)
+    assert left.without("nowhere").groups == left.groups
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(5), st.randoms(use_true_random=False))
+def test_a_plan_shows_what_is_permitted_of_everybody_once_and_does_not_depend_on_order(many, random):
+    try:
+        found = planned(many)
+    except Refusal:
+        return
+    seen = exposures(found.groups, l2=JOB.l2, length=JOB.length)
+    permit(many, seen)
+    assert found.exposures == seen
+    spoken = [name for group in found.groups for name in group.members if name in {one.source for one in many}]
+    assert sorted(spoken) == sorted(found.reasons)
+    assert sorted([*found.refused, *found.reasons]) == sorted(one.source for one in many)
+    assert {name for tier in found.tree.root.walk() for name in tier.sources} == set(found.reasons)
+    for one in many:
+        if one.source in found.epsilon and found.epsilon[one.source] < math.inf:
+            assert found.epsilon[one.source] <= one.requirement.purposes["aggregation"].release * (1 + 1e-9)
+    random.shuffle(many)
+    again = planned(many)
+    assert again.groups == found.groups
+    assert again.digest == found.digest
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(suppliers(4), st.data())
+def test_a_further_permission_never_makes_a_plan_worse(many, data):
+    try:
+        before = score(planned(many).groups, many)
+    except Refusal:
+        return
+    place = data.draw(st.integers(0, len(many) - 1))
+    rule = many[place].requirement
+    shown = data.draw(st.sampled_from(["statistic", "sum", "noisy"]))
+    wider = replace(rule, sees={**rule.sees, shown: "region"}, mechanisms=rule.mechanisms | {"masked"})
+    # Everybody who says the same is asked again, for those who are alike are treated alike.
+    free = [replace(one, requirement=wider) if one.requirement == rule else one for one in many]
+    assert not worse(score(planned(free).groups, free)[:3], before[:3])
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(suppliers(4), st.sampled_from([0.0, 1e3]))
+def test_cheaper_is_never_chosen_over_less_noise(many, dear):
+    """Whatever seconds and bytes cost, as many are kept, with as little noise."""
+    other = Costs(second=dear, byte=dear, sight=0.0, past=0.0)
+    try:
+        usual, odd = planned(many), planned(many, costs=other)
+    except Refusal:
+        return
+    assert score(usual.groups, many)[:3] == pytest.approx(score(odd.groups, many)[:3])
+
+
+# What is foreseen is what happens.
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(suppliers(5), st.sampled_from([Span(-500, 500), None]))
+def test_bytes_and_noise_are_those_that_a_round_then_has(many, span):
+    job = replace(JOB, span=span)
+    try:
+        found = planned(many, job=job)
+    except Refusal:
+        return
+    rng = np.random.default_rng(1)
+    said = {
+        source: Statistic("counts", (64,), rng.integers(-500, 500, 64, endpoint=True).view(np.uint64))
+        for source in found.reasons
+    }
+    joined = aggregate(found.groups, said, round_id="r", entropy=seeded_entropy(1), span=span, l2=job.l2)
+    assert found.expected.bytes_sent == joined.bytes_sent
+    assert found.expected.bytes_told == joined.bytes_told
+    assert found.expected.deviations == pytest.approx({strand: part.deviation for strand, part in joined.parts.items()})
