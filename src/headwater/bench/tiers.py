@@ -1,4 +1,4 @@
-"""Bench ``tiers``: what joining sources under protection costs, what it survives, and what noise gives away."""
+"""Bench ``tiers``: what joining sources under protection costs, what it survives, and what it gives away."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import tiers_ckks, tiers_job, tiers_masks, tiers_noise, tiers_scale
+from headwater.bench import tiers_attacks, tiers_ckks, tiers_job, tiers_masks, tiers_noise, tiers_scale
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["joined", "run"]
@@ -14,8 +14,9 @@ __all__ = ["joined", "run"]
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
     """Run the bench part by part; nothing of it needs data."""
-    parts = (part.figures(size, data) for part in (tiers_job, tiers_masks, tiers_ckks, tiers_scale, tiers_noise))
-    figures = joined({key: figure for part in parts for key, figure in part.items()})
+    parts = (tiers_job, tiers_masks, tiers_ckks, tiers_scale, tiers_noise, tiers_attacks)
+    found = (part.figures(size, data) for part in parts)
+    figures = joined({key: figure for part in found for key, figure in part.items()})
     return report("tiers", size, figures, project=Home.from_environment().project)
 
 

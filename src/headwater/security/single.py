@@ -13,13 +13,14 @@ from headwater.security.desk import Desk, Occasion, sealed
 from headwater.security.identity import Identity, framed, unframed
 from headwater.security.pact import Pact
 from headwater.security.protection import Values
-from headwater.security.refusals import aborted, foreign, late, odd
+from headwater.security.refusals import aborted, foreign, late, odd, other_words
 from headwater.types import Fixed
 
 __all__ = ["SingleMember", "SingleServer", "Travel"]
 
 Part = TypeVar("Part")
 
+_ASKS = b"\0"
 _OPEN, _ASKED, _OVER, _DONE = b"", b"asked", b"over", b"done"
 
 
@@ -59,7 +60,9 @@ class SingleMember:
         self._written, self._answer = written, state
 
     def answer(self, told: bytes, values: Values) -> bytes:
-        """Return the values as they travel, signed; whatever is told, it is said once."""
+        """Return the values as they travel, signed; it is said once, and to nothing but the question."""
+        if told != _ASKS:
+            raise other_words(self._name)
         if not self._answer:
             body = self._written(self._pact.lifted(self._name, values()))
             self._answer = sealed(Occasion(self._pact, 0), self._name, self._identity, body)
@@ -86,7 +89,7 @@ class SingleServer(Generic[Part]):
 
     def told(self) -> dict[str, bytes]:
         """Ask everybody, until the phase is closed."""
-        return dict.fromkeys(self._pact.group, b"\0") if self._stage == _OPEN else {}
+        return dict.fromkeys(self._pact.group, _ASKS) if self._stage == _OPEN else {}
 
     def take(self, sender: str, message: bytes) -> None:
         """Add the sender's vector, once."""

@@ -240,7 +240,7 @@ from headwater.errors import Refusal
 rng = np.random.default_rng(int(sys.argv[1]))
 session = CKKS.open(("a", "b", "c"), round_id="r", length=40, entropy=secrets.token_bytes)
 pact = session.server._pact
-good = session.members["a"].answer(b"0", lambda: np.arange(40, dtype=np.uint64))[64:]
+good = session.members["a"].answer(bytes(1), lambda: np.arange(40, dtype=np.uint64))[64:]
 read = refused = 0
 for turn in range(int(sys.argv[2])):
     data = bytearray(good)

@@ -45,3 +45,23 @@ def test_nobody_heard_is_no_sum():
     with pytest.raises(Refusal, match="E-ROUND-ABORT"):
         session.server.close()
     assert session.server.total is None
+
+
+@pytest.mark.parametrize("words", [b"", b"\1", b"\0\0"])
+def test_other_words_are_not_answered(words):
+    member = opened("a").members["a"]
+    with pytest.raises(Refusal, match="E-ROUND-TOLD"):
+        member.answer(words, lambda: np.ones(2, dtype=np.uint64))
+    assert member.to_bytes() == b""
+
+
+def test_an_ended_round_stays_ended():
+    session = opened("a")
+    message = session.members["a"].answer(b"\0", lambda: np.ones(2, dtype=np.uint64))
+    with pytest.raises(Refusal, match="E-ROUND-ABORT"):
+        session.server.close()
+    session.server.close()
+    assert session.server.told() == {}
+    with pytest.raises(Refusal, match="E-ROUND-LATE"):
+        session.server.take("a", message)
+    assert session.server.total is None
