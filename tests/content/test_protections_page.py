@@ -46,9 +46,8 @@ def test_the_bits_are_the_code():
 
 
 def test_the_bytes_beside_the_vector_are_counted():
-    base, each, told, left = map(
-        int, re.findall(r"(\d+) and (\d+) a neighbour; it is told (\d+) a neighbour and (\d+) for each", PAGE)[0]
-    )
+    found = re.findall(r"(\d+) and (\d+) a neighbour; it is told (\d+), (\d+) a neighbour and (\d+) for each", PAGE)
+    base, each, own, told, left = map(int, found[0])
     for members in (5, 16):
         names = [f"h{place:02d}" for place in range(members)]
         session = MASKED.open(names, round_id="r", length=32, entropy=seeded_entropy(1), span=Span(0, 1))
@@ -56,4 +55,4 @@ def test_the_bytes_beside_the_vector_are_counted():
         beside = max(traffic.sent.values()) - 4 * Span(0, 1).bits(members)
         assert beside == base + each * (members - 1)
         lists = 5 + 4 * -(-members // 8)
-        assert max(traffic.told.values()) == lists + told * (members - 1) + left * thresholds(members).quorum
+        assert max(traffic.told.values()) == lists + own + told * (members - 1) + left * thresholds(members).quorum

@@ -94,6 +94,6 @@ def _chain(rng: np.random.Generator) -> tuple[Masks, Masks]:
     masks = np.zeros((parts, _SOURCES), dtype=np.bool_)
     for part in range(parts):
         masks[part, order[6 * part : 6 * (part + 1)]] = True
-    last = masks.any(axis=0, keepdims=True)
-    last[0, order[0]] = False
+    last: Masks = np.zeros((1, _SOURCES), dtype=np.bool_)
+    last[0, order[1 : 6 * parts]] = True
     return masks, last

@@ -3,11 +3,13 @@
 Each game is played again where its guard is missing; there the same attack must win, or the game shows nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.stats import binomtest
 from torch import nn
@@ -28,6 +30,8 @@ __all__ = ["Guesses", "collusion", "inversion", "weights"]
 _CONFIDENCE = 0.999
 _BYTE = Span(0, 255)
 Rng = np.random.Generator
+Whole = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def collusion(rounds: int, *, fewer: int | None, seed: int) -> Guesses:
     return Guesses.of(guessed)
 
 
-def _nearer(left: Fixed, worlds: Fixed, ring: int, rng: Rng, swapped: Fixed) -> list[bool]:
+def _nearer(left: Fixed, worlds: Whole, ring: int, rng: Rng, swapped: Bits) -> list[bool]:
     """Guess, value by value, the world that is nearer in the ring; a coin decides where both are as near."""
     apart = (left.astype(np.int64) - worlds) % ring
     near = np.minimum(apart, ring - apart)
@@ -101,7 +105,8 @@ def _nearer(left: Fixed, worlds: Fixed, ring: int, rng: Rng, swapped: Fixed) -> 
 def _unmasked(stage: Stage, victim: str, colluders: Sequence[str]) -> Fixed:
     """Take away from a vector every mask that the server and colluders know, after a whole round."""
     server, group = stage.server, stage.pact.group
-    rest = in_ring(unpack(stage.said[2][victim][64:], stage.pact.length, stage.pact.bits), stage.pact.bits)
+    seen = unpack(stage.said[2][victim][64:], stage.pact.length, stage.pact.bits)
+    rest = in_ring(np.asarray(seen, dtype=np.uint64), stage.pact.bits)
     seed = server._secrets()[victim]  # type: ignore[attr-defined]
     streams = [(False, stream(seed, b"headwater own mask", stage.pact.digest, victim.encode()))]
     publics = {name: stage.said[0][name][64 + KEY_BYTES :] for name in group}
@@ -195,6 +200,9 @@ def _read(gradient: Vector) -> Vector:
 
 # Weights by ε: which of two members allows more.
 
+Guess: TypeAlias = Callable[[Mapping[str, Fixed], Mapping[str, Fixed], Sequence[GaussianNoise], Rng], bool]
+"""From known vectors, vectors with noise, and the noise of even and odd members: whether even ones spend less."""
+
 _TIGHT, _LOOSE = 0.5, 8.0
 _KNOWN = 64
 
@@ -209,13 +217,17 @@ def weights(rounds: int, *, how: str, seed: int) -> Guesses:
     """
     rng, guessed = np.random.default_rng(seed), list[bool]()
     noises = [GaussianNoise.of(epsilon, 1e-6, l2=20.0, length=_KNOWN) for epsilon in (_TIGHT, _LOOSE)]
-    play = {"ours": partial(_messages, True), "clear": partial(_messages, False), "weighted": _weighted}[how]
+    plays: Mapping[str, Guess] = {
+        "ours": partial(_messages, True),
+        "clear": partial(_messages, False),
+        "weighted": _weighted,
+    }
     for _ in range(rounds):
         is_first_tight = bool(rng.integers(2))
         order = noises if is_first_tight else noises[::-1]
         known = {f"h{place}": rng.integers(0, 256, _KNOWN).astype(np.uint64) for place in range(_MEMBERS)}
         said = {name: order[at % 2].noised(vector, rng.bytes) for at, (name, vector) in enumerate(known.items())}
-        guessed.append(play(known, said, order, rng) == is_first_tight)
+        guessed.append(plays[how](known, said, order, rng) == is_first_tight)
     return Guesses.of(guessed)
 
 

@@ -24,7 +24,7 @@ __all__ = [
     "SEED",
     "SHARE",
     "around",
-    "box_key",
+    "box_keys",
     "boxes_for",
     "occasion",
     "opened",
@@ -53,9 +53,10 @@ def around(pact: Pact, present: tuple[str, ...], name: str) -> tuple[str, ...]:
     return neighbourhoods(pact.digest, present, thresholds(len(pact.group)).degree)[name]
 
 
-def box_key(agreed: bytes, kind: int, pact: Pact, sender: str, receiver: str) -> bytes:
-    """Return the key of one box, of what its two ends agreed on."""
-    return derived(agreed, b"headwater share", bytes([kind]), pact.digest, sender.encode(), receiver.encode())
+def box_keys(agreed: bytes, pact: Pact, sender: str, receiver: str) -> tuple[bytes, bytes]:
+    """Return the keys of both boxes, ``KEY`` and ``SEED``, of what their two ends agreed on."""
+    keys = derived(agreed, b"headwater shares", pact.digest, sender.encode(), receiver.encode(), size=2 * BOX_KEY)
+    return keys[:BOX_KEY], keys[BOX_KEY:]
 
 
 def sealed_box(key: bytes, share: bytes) -> bytes:

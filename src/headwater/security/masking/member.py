@@ -21,7 +21,7 @@ from headwater.security.masking.boxes import (
     KEY_BYTES,
     SEED,
     around,
-    box_key,
+    box_keys,
     boxes_for,
     occasion,
     opened,
@@ -232,8 +232,4 @@ class MaskedMember:
         if public not in self._agreements:
             other = receiver if sender == self._name else sender
             self._agreements[public] = shared_secret(self._cipher, other, public[:KEY_BYTES])
-        agreed = self._agreements[public]
-        return (
-            box_key(agreed, KEY, self._pact, sender, receiver),
-            box_key(agreed, SEED, self._pact, sender, receiver),
-        )
+        return box_keys(self._agreements[public], self._pact, sender, receiver)

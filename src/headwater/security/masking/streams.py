@@ -36,9 +36,9 @@ def shared_secret(key: X25519PrivateKey, name: str, public: bytes) -> bytes:
         raise bad_key(name) from error
 
 
-def derived(secret: bytes, *info: bytes) -> bytes:
-    """Return a 16-byte key for one use of a secret."""
-    return HKDF(algorithm=hashes.SHA256(), length=16, salt=None, info=framed(*info)).derive(secret)
+def derived(secret: bytes, *info: bytes, size: int = 16) -> bytes:
+    """Return ``size`` bytes of keys for one use of a secret; no part of them tells of another."""
+    return HKDF(algorithm=hashes.SHA256(), length=size, salt=None, info=framed(*info)).derive(secret)
 
 
 def stream(secret: bytes, *info: bytes) -> CipherContext:
