@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from headwater.adapters.home import Home
-from headwater.bench import tiers_ckks, tiers_masks, tiers_noise
+from headwater.bench import tiers_ckks, tiers_masks, tiers_noise, tiers_poison
 from headwater.bench.figures import Figure, Size, report
 
 __all__ = ["joined", "run"]
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
-    """Run the bench part by part; nothing of it needs data."""
-    parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise))
+    """Run the bench part by part; only poisoning has families of real records, and does without where there are none."""
+    parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise, tiers_poison))
     figures = joined({key: figure for part in parts for key, figure in part.items()})
     return report("tiers", size, figures, project=Home.from_environment().project)
 

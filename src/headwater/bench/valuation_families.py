@@ -22,7 +22,7 @@ from headwater.simulation.reference import diseases
 from headwater.simulation.stays import blocks, draw
 from headwater.types import Vector
 
-__all__ = ["FAMILIES", "Family", "Pools", "SOURCES", "available"]
+__all__ = ["FAMILIES", "Family", "Pools", "SOURCES", "available", "desynpuf_records", "sih_records"]
 
 SOURCES = 10
 _LABEL = "label"
@@ -113,7 +113,8 @@ def _heart(rng: np.random.Generator, data: Path | None) -> Pools:
 
 
 @lru_cache(maxsize=2)
-def _sih_records(folder: Path) -> pd.DataFrame:
+def sih_records(folder: Path) -> pd.DataFrame:
+    """Return stays of Brazilian public hospitals with the logarithm of their cost; complete ones alone."""
     raw = pd.read_csv(folder / "sih_rs_2019_10k.csv.gz", dtype=str)
     cost, age, days = (raw[name].astype(np.float64) for name in ("VAL_TOT", "IDADE", "DIAS_PERM"))
     return pd.DataFrame(
@@ -134,7 +135,7 @@ def _sih_records(folder: Path) -> pd.DataFrame:
 
 def _sih(rng: np.random.Generator, data: Path | None) -> Pools:
     assert data is not None
-    records = _sih_records(data / "sih_rs_2019")
+    records = sih_records(data / "sih_rs_2019")
     flags = ("male", "elective", "surgical", "complex")
     return _grouped(
         rng, records, "hospital", Pools(_EMPTY, (), ("age", "log_days", "intensive"), flags, (("chapter", 8),))
@@ -142,7 +143,8 @@ def _sih(rng: np.random.Generator, data: Path | None) -> Pools:
 
 
 @lru_cache(maxsize=2)
-def _desynpuf_records(folder: Path) -> pd.DataFrame:
+def desynpuf_records(folder: Path) -> pd.DataFrame:
+    """Return DE-SynPUF's inpatient claims with the logarithm of their payment; complete ones alone."""
     columns = ["PRVDR_NUM", "CLM_PMT_AMT", "CLM_UTLZTN_DAY_CNT", "CLM_DRG_CD", "NCH_BENE_IP_DDCTBL_AMT"]
     diagnoses, procedures = (
         [f"ICD9_{kind}_CD_{at}" for at in range(1, last)] for kind, last in (("DGNS", 11), ("PRCDR", 7))
@@ -169,7 +171,7 @@ def _desynpuf(rng: np.random.Generator, data: Path | None) -> Pools:
     assert data is not None
     numeric = ("log_days", "diagnoses", "procedures", "drg")
     form = Pools(_EMPTY, (), numeric, ("deductible",), (("chapter", 6),))
-    return _grouped(rng, _desynpuf_records(data / "desynpuf"), "state", form)
+    return _grouped(rng, desynpuf_records(data / "desynpuf"), "state", form)
 
 
 @lru_cache(maxsize=1)
