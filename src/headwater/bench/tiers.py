@@ -13,7 +13,7 @@ __all__ = ["joined", "run"]
 
 
 def run(size: Size, *, data: Path | None = None) -> dict[str, Any]:
-    """Run the bench part by part; only poisoning has families of real records, and does without where there are none."""
+    """Run the bench part by part; poisoning alone reads data, and does without where there is none."""
     parts = (part.figures(size, data) for part in (tiers_masks, tiers_ckks, tiers_noise, tiers_poison))
     figures = joined({key: figure for part in parts for key, figure in part.items()})
     return report("tiers", size, figures, project=Home.from_environment().project)

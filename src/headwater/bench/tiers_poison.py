@@ -73,9 +73,9 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
             holds=worst["robust"] <= _GOAL_LOSS and excluded <= _GOAL_EXCLUDED and exposed <= 0.5,
             baseline={name: max(float(row[name]) for row in table) for name in _ways(runs) if name != "robust"},
             n=len(runs),
-            note=f"{_SHARE:.0%} of the sources poisoned, under sums of cohorts of at least 5; worst: {worst['attack']} of "
-            f"{worst['sources']} {worst['family']}; in clear: rules over every source's own model, which secure sums hide; "
-            "made_up is made up, sih real, desynpuf standard synthetic",
+            note=f"{_SHARE:.0%} of the sources poisoned, under sums of cohorts of at least 5; worst: {worst['attack']} "
+            f"of {worst['sources']} {worst['family']}; in clear: rules over every source's own model, which secure "
+            "sums hide; made_up is made up, sih real, desynpuf standard synthetic",
             also={
                 "clean_rounds": len(clean),
                 "honest_excluded": excluded,
