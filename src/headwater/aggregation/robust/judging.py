@@ -25,9 +25,10 @@ from headwater.valuation import Target
 __all__ = ["Revealed", "judged"]
 
 MATERIAL = 0.01
-"""Harm below which nobody is left out: half of the 2 % that the joined model may lose."""
-AGAINST = -1.0
-"""Standard errors of the judging records beyond which they speak for the plain sum."""
+"""Harm below which nobody is left out, half of the 2 % that the joined model may lose; more where honest sources differ
+so much that as many of them shift the model further anyway."""
+AGREED = 0.5
+"""Standard errors by which the judging records must find the plain sum worse before anybody is left out."""
 LEAST_SHIFT = 0.3
 """Standard deviations a record below which a source is not left out: labels that only scatter wider do no harm."""
 _SHRUNK = 5.0
@@ -92,7 +93,7 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
     plain = revealed.total(0)
     is_sound = bool(used.all()) and not notes
     harm, against = _compared(court, plain, other) if is_sound else (float("inf"), 0.0)
-    keeps_all = harm <= MATERIAL or against <= AGAINST
+    keeps_all = harm <= max(MATERIAL, _usual_harm(evidence, best)) or against < AGREED
     verdict = Verdict(
         joined=plain if keeps_all else other,
         weights=np.ones(len(revealed.sources)) if keeps_all else shares @ masks,
@@ -140,6 +141,12 @@ def _evidence(court: Court, masks: Masks, moments: tuple[Vector, Vector], sizes:
     left, rows = spanned(masks)
     unsure = court.noise * float(np.trace(factor.T @ np.linalg.solve(court.solid, factor))) / len(factor)
     return Evidence(rows, left.T @ residual, sizes, court.noise, unsure, odds)
+
+
+def _usual_harm(evidence: Evidence, best: Explanation) -> float:
+    """Return the expected harm of honest sources' differences, in units of the noise as harm is."""
+    concentration = float(np.square(evidence.sizes).sum() / evidence.sizes.sum() ** 2)
+    return best.unequal * evidence.heard.shape[1] * concentration
 
 
 def _compared(court: Court, plain: Statistic, other: Statistic) -> tuple[float, float]:

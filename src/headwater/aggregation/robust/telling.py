@@ -12,8 +12,10 @@ from headwater.types import Masks, SourceId, Vector
 
 __all__ = ["Verdict", "found_in", "nothing_usable", "two_faced"]
 
-NAMED = 0.99
+NAMED = 0.999
 """Probability from which a source that is left out is also named."""
+NAMED_SHIFT = 1.2
+"""Standard deviations a record from which it is: hospitals that are only dearer or see other cases differ by less."""
 _SUSPECTED = 0.5
 
 
@@ -53,7 +55,7 @@ def found_in(
             finding = _broke(source, cohorts, alone=lonely[source])
             (excluded if lonely[source] else undecided)[source] = finding
         elif is_marked and not verdict.keeps_all:
-            is_named = chance >= NAMED
+            is_named = chance >= NAMED and verdict.shifts[place] >= NAMED_SHIFT
             finding = _stands_out(
                 source, chance, float(verdict.shifts[place]), cohorts, "named" if is_named else "left"
             )
