@@ -79,8 +79,9 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
         for mask, total in zip(revealed.masks, revealed.sums, strict=True)
     )
     used, notes = _usable(revealed, broken)
+    exposed = float(leverage(revealed.masks).max())
     if not used.any():
-        return nothing_usable(revealed.sources, _cohorts(revealed, broken), court.nothing, notes)
+        return nothing_usable(revealed.sources, _cohorts(revealed, broken), court.nothing, exposed)
     masks, sums = revealed.masks[used], tuple(one for one, use in zip(revealed.sums, used, strict=True) if use)
     moments = _residuals(court, sums)
     evidence = _evidence(court, masks, moments, revealed.sizes, (beliefs or Beliefs()).odds(revealed.sources))
@@ -103,7 +104,6 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
         keeps_all=keeps_all,
     )
     cohorts = _cohorts(revealed, broken, _distances(evidence, best, masks, moments), used)
-    exposed = float(leverage(revealed.masks).max())
     return found_in(revealed.sources, verdict, cohorts, (harm, against, exposed), notes)
 
 

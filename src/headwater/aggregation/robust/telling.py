@@ -67,11 +67,11 @@ def found_in(
 
 
 def nothing_usable(
-    sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, notes: tuple[Message, ...]
+    sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, exposed: float
 ) -> Robust:
-    """Return that nobody is joined, as every sum breaks a bound."""
+    """Return that nobody is joined, as every sum breaks a bound; ``exposed`` is the leverage."""
     verdict = Verdict(nothing, *(np.zeros(len(sources)),) * 4, keeps_all=False)
-    return found_in(sources, verdict, cohorts, (float("inf"), 0.0, float("nan")), notes)
+    return found_in(sources, verdict, cohorts, (float("inf"), 0.0, exposed), ())
 
 
 def two_faced() -> Message:
