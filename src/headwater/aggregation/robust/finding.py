@@ -62,7 +62,7 @@ class Robust:
     harm : mean squared difference, on the target's records, between predictions of the plain join and of the join
         without them, over the variance of the label around the line
     against : mean over its standard error, on the target's judging records, of the squared error of the plain join less
-        that of the other; nobody is left out unless it is at least .5
+        that of the other; nobody is left out unless it is at least .5; both are infinite where a sum breaks a bound
     notes : what was met on the way
     leverage : largest leverage of a source in all that was revealed
     """

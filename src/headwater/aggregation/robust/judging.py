@@ -93,7 +93,8 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
     other = combined(court.gram, sums, shares)
     plain = revealed.total(0)
     is_sound = bool(used.all()) and not notes
-    harm, against = _compared(court, plain, other) if is_sound else (float("inf"), 0.0)
+    # A plain sum with a broken part in it is never joined, whatever it seems to do.
+    harm, against = _compared(court, plain, other) if is_sound else (float("inf"), float("inf"))
     keeps_all = harm <= max(MATERIAL, _usual_harm(evidence, best)) or against < AGREED
     verdict = Verdict(
         joined=plain if keeps_all else other,

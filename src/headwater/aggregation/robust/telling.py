@@ -71,7 +71,7 @@ def nothing_usable(
 ) -> Robust:
     """Return that nobody is joined, as every sum breaks a bound; ``exposed`` is the leverage."""
     verdict = Verdict(nothing, *(np.zeros(len(sources)),) * 4, keeps_all=False)
-    return found_in(sources, verdict, cohorts, (float("inf"), 0.0, exposed), ())
+    return found_in(sources, verdict, cohorts, (float("inf"), float("inf"), exposed), ())
 
 
 def two_faced() -> Message:

@@ -88,8 +88,6 @@ def test_the_search_is_its_seeds():
 
 def test_a_bad_standing_tips_what_the_sums_leave_open():
     weak = _evidence((3,), seed=5, shift=0.33)
-    tipped = Evidence(
-        weak.rows, weak.heard, weak.sizes, weak.noise, weak.unsure, weak.odds + 6.0 * (np.arange(SOURCES) == 3)
-    )
+    tipped = replace(weak, odds=weak.odds + 6.0 * (np.arange(SOURCES) == 3))
     before, after = (plausible(one, explanations(one, np.random.default_rng(0)))[3] for one in (weak, tipped))
     assert after > before
