@@ -28,6 +28,7 @@ __all__ = [
     "Pools",
     "SOURCES",
     "available",
+    "desynpuf_records",
     "heart_records",
     "region_records",
     "sih_records",
@@ -153,7 +154,8 @@ def _sih(rng: np.random.Generator, data: Path | None) -> Pools:
 
 
 @lru_cache(maxsize=2)
-def _desynpuf_records(folder: Path) -> pd.DataFrame:
+def desynpuf_records(folder: Path) -> pd.DataFrame:
+    """Return DE-SynPUF's inpatient claims with the logarithm of their payment; complete ones alone."""
     columns = ["PRVDR_NUM", "CLM_PMT_AMT", "CLM_UTLZTN_DAY_CNT", "CLM_DRG_CD", "NCH_BENE_IP_DDCTBL_AMT"]
     diagnoses, procedures = (
         [f"ICD9_{kind}_CD_{at}" for at in range(1, last)] for kind, last in (("DGNS", 11), ("PRCDR", 7))
@@ -180,7 +182,7 @@ def _desynpuf(rng: np.random.Generator, data: Path | None) -> Pools:
     assert data is not None
     numeric = ("log_days", "diagnoses", "procedures", "drg")
     form = Pools(_EMPTY, (), numeric, ("deductible",), (("chapter", 6),))
-    return _grouped(rng, _desynpuf_records(data / "desynpuf"), "state", form)
+    return _grouped(rng, desynpuf_records(data / "desynpuf"), "state", form)
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.federation.division import FLOOR, LIMIT, division, leverage, named_cohorts, require_hiding
+from headwater.federation import division as divisions
+from headwater.federation.division import FLOOR, LIMIT, crossed, division, leverage, named_cohorts, require_hiding
 
 
 def _names(count):
@@ -63,3 +64,28 @@ def test_limits_that_hide_nobody_are_refused(floor, limit):
 def test_a_division_into_smaller_cohorts_is_refused():
     with pytest.raises(Refusal, match="E-COHORT-LIMITS"):
         division(_names(20), floor=3)
+
+
+@pytest.mark.parametrize("sources", [10, 11, 12, 15, 30, 61, 200])
+def test_cohorts_across_partitions_use_what_leverage_is_left(sources):
+    names = _names(sources)
+    divided = np.concatenate(division(names))
+    masks = crossed(names)
+    assert (masks[: len(divided)] == divided).all()
+    assert masks.sum(axis=1).min() >= FLOOR
+    assert sources - masks.sum(axis=1).max() >= FLOOR
+    assert leverage(divided).max() <= leverage(masks).max() <= LIMIT
+    assert np.linalg.matrix_rank(masks) > np.linalg.matrix_rank(divided) or sources < 13
+
+
+def test_the_order_of_names_changes_no_cohort_across():
+    names = _names(31)
+    backwards = names[::-1]
+    assert set(named_cohorts(names, crossed(names))) == {
+        tuple(sorted(cohort)) for cohort in named_cohorts(backwards, crossed(backwards))
+    }
+
+
+def test_without_the_limit_the_cohorts_across_would_lay_sources_open(monkeypatch):
+    monkeypatch.setattr(divisions, "LIMIT", 1.0)
+    assert leverage(crossed(_names(30))).max() > LIMIT

@@ -28,7 +28,7 @@ class Beliefs:
     standing: Mapping[SourceId, tuple[float, float]] = field(default_factory=dict)
 
     def odds(self, sources: tuple[SourceId, ...]) -> Vector:
-        """Return the (sources,) log-odds of being marked: up to 3 lower for a good standing, up to 3 higher for a bad one."""
+        """Return the (sources,) log-odds of being marked, by up to 3 lower or higher for a good or bad standing."""
         return np.array([_ODDS - self._stands(source) for source in sources])
 
     def _stands(self, source: SourceId) -> float:

@@ -35,23 +35,34 @@ class Court:
         return Statistic(self.gram.kind, (self.gram.dim,), np.zeros(self.gram.length, dtype=np.uint64))
 
     @cached_property
+    def all_own(self) -> Statistic:
+        """The statistic of all records, those that judge included: sums are held against as many as there are."""
+        return self.own.merge(self.target.question.of(self.target.valid))
+
+    @cached_property
     def line(self) -> Vector:
-        """The (dim,) coefficients of the training records alone."""
-        return self.gram.solve(self.own, ridge=self.target.ridge)
+        """The (dim,) coefficients of all records."""
+        return self.gram.solve(self.all_own, ridge=self.target.ridge)
 
     @cached_property
     def solid(self) -> Vector:
-        """XᵀX of the training records with the ridge."""
-        moments = self.gram.moments(self.own)
+        """XᵀX of all records with the ridge."""
+        moments = self.gram.moments(self.all_own)
         return np.asarray(moments.xx + np.diag(self.gram.penalty(self.target.ridge)))
 
     @cached_property
     def noise(self) -> float:
         """The variance of a label around the line, degrees of freedom taken off."""
-        moments = self.gram.moments(self.own)
+        moments = self.gram.moments(self.all_own)
         used = float(np.trace(np.linalg.solve(self.solid, moments.xx)))
-        squared = self.gram.loss(self.own, self.line) * moments.n
+        squared = self.gram.loss(self.all_own, self.line) * moments.n
         return max(squared / max(moments.n - used, 1.0), self.gram.encoding.resolution)
+
+    @cached_property
+    def scatter(self) -> float:
+        """The standard deviation of a squared distance from the line, at least √2 times ``noise`` as of normal ones."""
+        x, y = self.records
+        return max(float(np.square(y - x @ self.line).std()), float(np.sqrt(2.0)) * self.noise)
 
     @cached_property
     def usual(self) -> Vector:
@@ -65,14 +76,20 @@ class Court:
         question = self.target.question
         return question.feature_map.transform(self.target.valid), question.labels(self.target.valid)
 
+    @cached_property
+    def records(self) -> tuple[Vector, Vector]:
+        """Features and labels of all records."""
+        question, (x, y) = self.target.question, self.judging
+        train = self.target.train
+        return np.concatenate([x, question.feature_map.transform(train)]), np.concatenate([y, question.labels(train)])
+
     def fitted(self, joined: Statistic) -> Vector:
         """Return the coefficients of the training records together with what is joined."""
         return self.gram.solve(self.own.merge(joined), ridge=self.target.ridge)
 
     def harm(self, plain: Vector, other: Vector) -> float:
         """Return the mean squared difference of predictions over all own records, in units of the noise."""
-        x = np.concatenate([self.judging[0], self.target.question.feature_map.transform(self.target.train)])
-        return float(np.square(x @ (plain - other)).mean() / self.noise)
+        return float(np.square(self.records[0] @ (plain - other)).mean() / self.noise)
 
     def against(self, plain: Vector, other: Vector) -> float:
         """Return how surely the judging records find the plain coefficients worse, in standard errors."""

@@ -55,14 +55,14 @@ class Robust:
     joined : the statistic to be merged with the target's own; the plain sum of all where nobody is left out, otherwise
         a combination of the revealed sums in which those left out weigh exactly nothing
     weights : what each source counts in it; 1 in a plain sum
-    excluded : left out, and named: no other explanation is nearly as good
+    excluded : left out, and named: no other explanation is nearly as good, and no hospital is merely that unusual
     undecided : left out, and not to be blamed: the sums cannot tell them from others, or their sums break a bound
     suspected : standing out, but kept, as they do no harm that matters
     cohorts : every revealed sum
     harm : mean squared difference, on the target's records, between predictions of the plain join and of the join
         without them, over the variance of the label around the line
     against : mean over its standard error, on the target's judging records, of the squared error of the plain join less
-        that of the other; below -1 the target's own records speak against leaving anybody out
+        that of the other; nobody is left out unless it is at least .5; both are infinite where a sum breaks a bound
     notes : what was met on the way
     leverage : largest leverage of a source in all that was revealed
     """

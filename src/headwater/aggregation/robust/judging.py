@@ -25,9 +25,12 @@ from headwater.valuation import Target
 __all__ = ["Revealed", "judged"]
 
 MATERIAL = 0.01
-"""Harm below which nobody is left out: half of the 2 % that the joined model may lose."""
-AGAINST = -1.0
-"""Standard errors of the judging records beyond which they speak for the plain sum."""
+"""Harm below which nobody is left out, half of the 2 % that the joined model may lose; more where honest sources differ
+so much that as many of them shift the model further anyway."""
+AGREED = 0.5
+"""Standard errors by which the judging records must find the plain sum worse before anybody is left out."""
+LEAST_SHIFT = 0.3
+"""Standard deviations a record below which a source is not left out: labels that only scatter wider do no harm."""
 _SHRUNK = 5.0
 """Records that stand for a feature's own variance where the target has seen little of it."""
 _LEAST_SQUARE = 0.01
@@ -76,29 +79,32 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
         for mask, total in zip(revealed.masks, revealed.sums, strict=True)
     )
     used, notes = _usable(revealed, broken)
+    exposed = float(leverage(revealed.masks).max())
     if not used.any():
-        return nothing_usable(revealed.sources, _cohorts(revealed, broken), court.nothing, notes)
+        return nothing_usable(revealed.sources, _cohorts(revealed, broken), court.nothing, exposed)
     masks, sums = revealed.masks[used], tuple(one for one, use in zip(revealed.sums, used, strict=True) if use)
     moments = _residuals(court, sums)
     evidence = _evidence(court, masks, moments, revealed.sizes, (beliefs or Beliefs()).odds(revealed.sources))
     found = explanations(evidence, rng)
     best = found[0]
-    shares = weights(masks, best.marked, revealed.sizes, evidence.honest(best.unequal) / evidence.noise)
+    shifts = np.linalg.norm(added(evidence, best)[:, :-1], axis=1) / np.sqrt(evidence.noise)
+    marked = best.marked & (shifts >= LEAST_SHIFT)
+    shares = weights(masks, marked, revealed.sizes, evidence.honest(best.unequal) / evidence.noise)
     other = combined(court.gram, sums, shares)
     plain = revealed.total(0)
     is_sound = bool(used.all()) and not notes
-    harm, against = _compared(court, plain, other) if is_sound else (float("inf"), 0.0)
-    keeps_all = harm <= MATERIAL or against <= AGAINST
+    # A plain sum with a broken part in it is never joined, whatever it seems to do.
+    harm, against = _compared(court, plain, other) if is_sound else (float("inf"), float("inf"))
+    keeps_all = harm <= max(MATERIAL, _usual_harm(evidence, best)) or against < AGREED
     verdict = Verdict(
         joined=plain if keeps_all else other,
         weights=np.ones(len(revealed.sources)) if keeps_all else shares @ masks,
-        marked=best.marked,
+        marked=marked,
         chances=plausible(evidence, found),
-        shifts=np.linalg.norm(added(evidence, best), axis=1) / np.sqrt(evidence.noise),
+        shifts=shifts,
         keeps_all=keeps_all,
     )
     cohorts = _cohorts(revealed, broken, _distances(evidence, best, masks, moments), used)
-    exposed = float(leverage(revealed.masks).max())
     return found_in(revealed.sources, verdict, cohorts, (harm, against, exposed), notes)
 
 
@@ -112,23 +118,36 @@ def _usable(revealed: Revealed, broken: tuple[Message | None, ...]) -> tuple[Mas
 
 
 def _residuals(court: Court, sums: tuple[Statistic, ...]) -> tuple[Vector, Vector]:
-    """Return (sums, dim) whitened residual moments, and the (dim, dim) factor that whitens."""
-    gram = court.gram
+    """Return (sums, dim + 1) residuals, and the (dim, dim) factor that whitens the features.
+
+    The last column tells how widely labels scatter around the line. It helps to find who lies; nobody is left out for
+    it alone.
+    """
+    gram, line = court.gram, court.line
     moments = [gram.moments(total) for total in sums]
-    own = gram.moments(court.own)
+    own = gram.moments(court.all_own)
     usual = np.diag(np.maximum(court.usual[:-1], _LEAST_SQUARE))
     shape = (own.xx + _SHRUNK * usual) / (own.n + _SHRUNK)
     shape = (shape + sum(each.xx / each.n for each in moments)) / (1 + len(moments))
     factor = np.linalg.cholesky(shape)
-    residual = np.array([each.xy - each.xx @ court.line for each in moments])
-    return np.linalg.solve(factor, residual.T).T, factor
+    residual = np.linalg.solve(factor, np.array([each.xy - each.xx @ line for each in moments]).T).T
+    squares = np.array([gram.loss(total, line) for total in sums]) - court.noise
+    counts = np.array([each.n for each in moments])
+    scatter = np.sqrt(court.noise) / court.scatter * squares * counts
+    return np.column_stack([residual, scatter]), factor
 
 
 def _evidence(court: Court, masks: Masks, moments: tuple[Vector, Vector], sizes: Vector, odds: Vector) -> Evidence:
-    whitened, factor = moments
+    residual, factor = moments
     left, rows = spanned(masks)
     unsure = court.noise * float(np.trace(factor.T @ np.linalg.solve(court.solid, factor))) / len(factor)
-    return Evidence(rows, left.T @ whitened, sizes, court.noise, unsure, odds)
+    return Evidence(rows, left.T @ residual, sizes, court.noise, unsure, odds)
+
+
+def _usual_harm(evidence: Evidence, best: Explanation) -> float:
+    """Return the expected harm of honest sources' differences, in units of the noise as harm is."""
+    concentration = float(np.square(evidence.sizes).sum() / evidence.sizes.sum() ** 2)
+    return best.unequal * evidence.heard.shape[1] * concentration
 
 
 def _compared(court: Court, plain: Statistic, other: Statistic) -> tuple[float, float]:
@@ -148,7 +167,7 @@ def _cohorts(
     revealed: Revealed, broken: tuple[Message | None, ...], distances: Vector | None = None, used: Masks | None = None
 ) -> tuple[CohortFinding, ...]:
     """Return every sum under the tests; one that is not used has no distance."""
-    features = revealed.sums[0].shape[0]
+    features = revealed.sums[0].shape[0] + 1
     each = np.full(len(broken), np.nan)
     if distances is not None:
         each[used] = distances

@@ -12,8 +12,10 @@ from headwater.types import Masks, SourceId, Vector
 
 __all__ = ["Verdict", "found_in", "nothing_usable", "two_faced"]
 
-NAMED = 0.99
+NAMED = 0.999
 """Probability from which a source that is left out is also named."""
+NAMED_SHIFT = 1.2
+"""Standard deviations a record from which it is: hospitals that are only dearer or see other cases differ by less."""
 _SUSPECTED = 0.5
 
 
@@ -53,7 +55,7 @@ def found_in(
             finding = _broke(source, cohorts, alone=lonely[source])
             (excluded if lonely[source] else undecided)[source] = finding
         elif is_marked and not verdict.keeps_all:
-            is_named = chance >= NAMED
+            is_named = chance >= NAMED and verdict.shifts[place] >= NAMED_SHIFT
             finding = _stands_out(
                 source, chance, float(verdict.shifts[place]), cohorts, "named" if is_named else "left"
             )
@@ -65,11 +67,11 @@ def found_in(
 
 
 def nothing_usable(
-    sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, notes: tuple[Message, ...]
+    sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, exposed: float
 ) -> Robust:
-    """Return that nobody is joined, as every sum breaks a bound."""
+    """Return that nobody is joined, as every sum breaks a bound; ``exposed`` is the leverage."""
     verdict = Verdict(nothing, *(np.zeros(len(sources)),) * 4, keeps_all=False)
-    return found_in(sources, verdict, cohorts, (float("inf"), 0.0, float("nan")), notes)
+    return found_in(sources, verdict, cohorts, (float("inf"), float("inf"), exposed), ())
 
 
 def two_faced() -> Message:

@@ -1,0 +1,46 @@
+"""The bench of poison: what it poisons, what it holds robust joining against."""
+
+import numpy as np
+import pytest
+
+from headwater.bench import tiers_poison
+from headwater.bench.poison_attacks import ATTACKS, spoken
+from headwater.bench.poison_federations import FAMILIES
+from headwater.bench.tiers_poison import run
+
+
+def test_a_fifth_is_poisoned_and_ways_to_join_are_held_against_the_honest_sum():
+    found = run("made_up", 30, "boosted", 0, None)
+    assert found.losses["plain"] > 1.2
+    assert found.losses["robust"] < 1.02
+    assert found.losses["cohort_median"] > found.losses["robust"]
+    assert found.left_out - found.left_out_wrongly + found.missed == 6
+    assert found.leverage <= 0.5
+
+
+def test_of_a_clean_round_nothing_is_lost():
+    found = run("made_up", 30, "none", 0, None)
+    assert found.losses["before_poison"] == found.losses["plain"] == 1.0
+    assert found.missed == 0
+
+
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
+def test_every_attack_changes_the_poisoned_alone_and_stays_a_statistic_of_records(attack):
+    drawn = FAMILIES["made_up"](np.random.default_rng(2), 12, None)
+    gram, rows = drawn.target.question.family, [drawn.rows(table) for table in drawn.sources]
+    honest = [gram.statistic(*each) for each in rows]
+    said = spoken(gram, rows, [1, 5], attack, np.random.default_rng(3))
+    assert {place for place in range(12) if said[place] != honest[place]} == {1, 5}
+    for one in said:
+        gram.check(one)
+
+
+def test_the_figure_says_what_does_not_hold(monkeypatch):
+    monkeypatch.setattr(tiers_poison, "_POISONED", {"ci": {("made_up", 10): 1}})
+    monkeypatch.setattr(tiers_poison, "_CLEAN", {"ci": {("made_up", 10): 2}})
+    figure = tiers_poison.figures("ci", None)["A7"]
+    also = figure.also
+    assert figure.value == max(row["robust"] for row in also["attacks"])
+    assert figure.holds == (figure.value <= 1.02 and also["honest_excluded"] <= 0.01)
+    assert set(figure.baseline) >= {"plain", "krum_in_clear", "cohort_median"}
+    assert {row["attack"] for row in also["attacks"]} == set(ATTACKS)
