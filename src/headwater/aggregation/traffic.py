@@ -6,8 +6,9 @@ from functools import lru_cache
 from headwater.errors import Message, Refusal
 from headwater.security.desk import SEAL_BYTES, TRACE_BYTES
 from headwater.security.limbs import DEGREE, Limbs
+from headwater.security.masking.boxes import BOX, BOX_KEY, KEY_BYTES
 from headwater.security.masking.graph import thresholds
-from headwater.security.masking.member import KEY_BYTES, PHASES, SEALED_SHARES, SHARE
+from headwater.security.masking.member import PHASES
 from headwater.security.packing import packed_bytes
 from headwater.security.pact import Pact, Span
 
@@ -68,13 +69,14 @@ def units(protection: str, *, members: int, length: int, span: Span | None) -> i
 
 
 def _masked(pact: Pact) -> Traffic:
-    """Five signed messages: keys, shares, the vector, nothing, openings; what is told in between."""
+    """Five signed messages: keys, two boxes a holder, the vector, nothing, keys of boxes; what is told in between."""
     numbers = thresholds(len(pact.group))
-    said = 2 * KEY_BYTES + KEY_BYTES + SEALED_SHARES * numbers.degree + SHARE * (numbers.degree + 1)
-    told = (SEAL_BYTES + 2 * KEY_BYTES) + SEALED_SHARES + TRACE_BYTES
+    holders = numbers.degree + 1
+    said = 2 * KEY_BYTES + (KEY_BYTES + 2 * BOX * holders) + (KEY_BYTES + BOX_KEY * holders)
+    told = (SEAL_BYTES + 2 * KEY_BYTES) * numbers.degree + 2 * BOX * holders + TRACE_BYTES * numbers.degree
     return Traffic(
         PHASES * SEAL_BYTES + said + packed_bytes(pact.length, pact.bits),
-        PHASES + (PHASES - 1) * pact.bitmap_bytes + told * numbers.degree + SEAL_BYTES * numbers.quorum,
+        PHASES + (PHASES - 1) * pact.bitmap_bytes + told + SEAL_BYTES * numbers.quorum,
     )
 
 
