@@ -1,30 +1,46 @@
 """Who adds with whom: the groups of every tier, planned before anything is sent.
 
-At each tier the members are grouped by protection. A group smaller than its mechanism needs is lifted: its members
-join the group of the tier above. If the topmost group is still too small, the smallest group of the same protection
-below is lifted as well, until it is large enough or there is none left.
+At each tier the members of a strand are grouped by mechanism. A group smaller than its protection needs is lifted: its
+members join the group of the tier above. If the topmost group is still too small, the smallest group of the same
+mechanism below is lifted as well, until it is large enough or there is none left.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from headwater.aggregation.mechanism import CLEAR, Mechanism
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
 from headwater.security.protection import PROTECTIONS
+from headwater.types import SourceId
 
 __all__ = ["Group", "Grouping", "group"]
-
-_UNNAMED_TIER = "clear"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Members, sources or tiers, whose messages are combined at ``tier`` by one protection."""
+    """Members, sources or tiers, whose messages are combined at ``tier`` in one round.
+
+    Parameters
+    ----------
+    mechanisms : how each member's message leaves it, by name in their order; they have their company in common
+    strand : what is kept apart all the way up, so that who solves can weigh it
+    """
 
     tier: str
-    protection: str
-    members: tuple[str, ...]
+    mechanisms: tuple[tuple[str, Mechanism], ...]
+    strand: str = ""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(name for name, _ in self.mechanisms)
+
+    @property
+    def protection(self) -> str:
+        """The protection that all have in common."""
+        return self.mechanisms[0][1].protection
 
 
 @dataclass(frozen=True)
@@ -39,50 +55,58 @@ class Grouping:
 class _Pass:
     """One walk over the tree with some groups lifted by force."""
 
-    protections: Mapping[str, str]
-    forced: set[tuple[str, str]]
+    mechanisms: Mapping[str, Mechanism]
+    strand: str
+    forced: set[tuple[str, Mechanism]]
+    sources: frozenset[SourceId]
     groups: list[Group] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
 
-    def climb(self, tier: Tier) -> dict[str, list[str]]:
-        """Plan everything at and below ``tier``; return the members that it lifts, by protection."""
-        waiting: dict[str, list[str]] = defaultdict(list)
+    def climb(self, tier: Tier) -> dict[Mechanism, list[str]]:
+        """Plan everything at and below ``tier``; return the members that it lifts, by what they have in common."""
+        waiting: dict[Mechanism, list[str]] = defaultdict(list)
         for child in tier.tiers:
-            for protection, members in self.climb(child).items():
-                waiting[protection].extend(members)
+            for company, members in self.climb(child).items():
+                waiting[company].extend(members)
         speaking = {planned.tier for planned in self.groups}
         for member in (*tier.sources, *(child.name for child in tier.tiers if child.name in speaking)):
-            waiting[self.protections.get(member, _UNNAMED_TIER)].append(member)
+            if member not in self.sources or member in self.mechanisms:
+                waiting[self.mechanisms.get(member, CLEAR).company].append(member)
         return self._settle(tier.name, waiting)
 
-    def _settle(self, tier: str, waiting: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    def _settle(self, tier: str, waiting: Mapping[Mechanism, list[str]]) -> dict[Mechanism, list[str]]:
         lifted = {}
-        for protection, members in sorted(waiting.items()):
-            if len(members) >= PROTECTIONS[protection].minimum and (tier, protection) not in self.forced:
-                self.groups.append(Group(tier, protection, tuple(sorted(members))))
+        for company, members in sorted(waiting.items()):
+            if len(members) >= PROTECTIONS[company.protection].minimum and (tier, company) not in self.forced:
+                named = tuple((member, self.mechanisms.get(member, CLEAR)) for member in sorted(members))
+                self.groups.append(Group(tier, named, self.strand))
             else:
-                lifted[protection] = members
-                self.notes.append(_lifted(tier, protection, members))
+                lifted[company] = members
+                self.notes.append(_lifted(tier, company.protection, members))
         return lifted
 
 
-def group(tree: Tree, protections: Mapping[str, str]) -> Grouping:
-    """Plan the groups; a source without a protection, or a group that stays too small, is refused."""
-    unnamed = sorted(set(tree.sources) - set(protections))
-    if unnamed:
-        raise _unprotected(unnamed)
-    forced: set[tuple[str, str]] = set()
+def group(tree: Tree, mechanisms: Mapping[str, Mechanism], *, strand: str = "") -> Grouping:
+    """Plan the groups of one strand: of those sources that have a mechanism; a group that stays too small is refused.
+
+    Parameters
+    ----------
+    mechanisms : how each source's message leaves it, and each tier's; a tier without one sends its sum in clear
+    """
+    if not set(tree.sources) & set(mechanisms):
+        raise _unprotected(list(tree.sources))
+    forced: set[tuple[str, Mechanism]] = set()
     while True:
-        walk = _Pass(protections, forced)
+        walk = _Pass(mechanisms, strand, forced, frozenset(tree.sources))
         lifted = walk.climb(tree.root)
         if not lifted:
             return Grouping(tuple(walk.groups), tuple(walk.notes))
-        protection = min(lifted)
-        below = [g for g in walk.groups if g.protection == protection and g.tier != tree.root.name]
+        company = min(lifted)
+        below = [g for g in walk.groups if g.mechanisms[0][1].company == company and g.tier != tree.root.name]
         if not below:
-            raise _too_few(protection, lifted[protection])
+            raise _too_few(company.protection, lifted[company])
         smallest = min(below, key=lambda g: (len(g.members), g.tier))
-        forced.add((smallest.tier, protection))
+        forced.add((smallest.tier, company))
 
 
 def _lifted(tier: str, protection: str, members: list[str]) -> Message:

@@ -1,17 +1,41 @@
-"""Fold statistics up the tree, each message under the protection that its sender demands."""
+"""Fold statistics up the tree, each message by the mechanism that its sender demands."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
-from headwater.aggregation.grouping import Group, group
-from headwater.aggregation.topology import Tree
+from headwater.aggregation.grouping import Group
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS, Entropy, Played, Span, play
+from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
-from headwater.types import SourceId
+from headwater.types import Fixed, SourceId
 
-__all__ = ["Aggregation", "aggregate"]
+__all__ = ["Aggregation", "Part", "aggregate"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The sum of one strand.
+
+    Parameters
+    ----------
+    deviation : standard deviation of the noise in every value, in steps of the grid
+    span : bounds of every value, if there were any
+    sources : those in the sum
+    """
+
+    total: Statistic
+    deviation: float
+    span: Span | None
+    sources: frozenset[SourceId]
+
+    def merge(self, other: "Part") -> "Part":
+        """Return both together."""
+        deviation = (self.deviation**2 + other.deviation**2) ** 0.5
+        span = self.span and other.span and Span(self.span.low + other.span.low, self.span.high + other.span.high)
+        return Part(self.total.merge(other.total), deviation, span, self.sources | other.sources)
 
 
 @dataclass(frozen=True)
@@ -20,79 +44,113 @@ class Aggregation:
 
     Parameters
     ----------
-    total : the merged statistic, the same bits whatever the tree and the protections
-    bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vector, signatures
+    parts : by strand; those without noise are the same bits whatever the tree and the protections
+    bytes_sent : bytes that each source and tier sent upwards: keys, shares, its vectors, signatures
     bytes_told : bytes that each was told on its way
-    groups : the groups that were combined, lowest tiers first
-    notes : what was done otherwise than the tree says
     """
 
-    total: Statistic
-    bytes_sent: dict[str, int]
-    bytes_told: dict[str, int]
-    groups: tuple[Group, ...]
-    notes: tuple[Message, ...]
+    parts: Mapping[str, Part]
+    bytes_sent: Mapping[str, int]
+    bytes_told: Mapping[str, int]
+
+    @property
+    def total(self) -> Statistic:
+        """The sum of all strands."""
+        return Statistic.total([part.total for part in self.parts.values()])
+
+
+@dataclass
+class _Fold:
+    """What was said so far, by strand and name."""
+
+    round_id: str
+    entropy: Entropy
+    l2: float | None
+    spoken: dict[tuple[str, str], Part] = field(default_factory=dict)
+    sent: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
+
+    def play(self, group: Group) -> None:
+        """Play one group: every member adds its noise and protects its vector, the tier adds what arrives."""
+        inside = {name: self._noised(group, name) for name in group.members}
+        spans = [part.span for _, part in inside.values()]
+        known = [span for span in spans if span is not None]
+        bounds = Span(min(s.low for s in known), max(s.high for s in known)) if len(known) == len(spans) else None
+        round_id = "/".join(filter(None, (self.round_id, group.strand, group.tier, group.protection)))
+        form = next(iter(inside.values()))[1].total
+        session = PROTECTIONS[group.protection].open(
+            group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=bounds
+        )
+        played = play(session, {name: values for name, (values, _) in inside.items()})
+        self._hear(group, played, Statistic(form.kind, form.shape, played.total), [part for _, part in inside.values()])
+
+    def _noised(self, group: Group, name: str) -> "tuple[partial[Fixed], Part]":
+        """Return how to get a member's vector, and the part as it will stand in the sum."""
+        part, mechanism = self.spoken[group.strand, name], dict(group.mechanisms)[name]
+        noise = mechanism.drawn(len(group.members), l2=self.l2, length=part.total.values.size)
+        if noise is None:
+            return partial(getattr, part.total, "values"), part
+        drawn = noise.share if isinstance(noise, SharedNoise) else noise.deviation
+        deviation = (part.deviation**2 + drawn**2) ** 0.5
+        span = noise.widened(part.span) if part.span else None
+        return partial(noise.noised, part.total.values, self.entropy), Part(part.total, deviation, span, part.sources)
+
+    def _hear(self, group: Group, played: Played, total: Statistic, inside: Sequence[Part]) -> None:
+        self.sent.update(played.sent)
+        self.told.update(played.told)
+        joined = inside[0]
+        for part in inside[1:]:
+            joined = joined.merge(part)
+        joined = Part(total, joined.deviation, joined.span, joined.sources)
+        before = self.spoken.get((group.strand, group.tier))
+        self.spoken[group.strand, group.tier] = before.merge(joined) if before else joined
 
 
 def aggregate(
-    tree: Tree,
+    groups: Sequence[Group],
     contributions: Mapping[SourceId, Statistic],
-    protections: Mapping[str, str],
     *,
     round_id: str,
     entropy: Entropy,
     span: Span | None = None,
+    l2: float | None = None,
 ) -> Aggregation:
-    """Add the contributions of all sources of the tree.
+    """Add the contributions of all sources of the groups.
 
     Parameters
     ----------
-    contributions : one statistic per source of the tree, no more and no fewer, all of one kind and shape
-    protections : how each source's message is protected, by name in ``PROTECTIONS``; every source must be named.
-        A tier may be named too; one that is not sends its sum in clear
+    groups : lowest tiers first, as ``group`` or a plan gives them
+    contributions : one statistic per source of the groups, no more and no fewer, all of one kind and shape
     round_id : never used before, for masks are bound to it
-    entropy : where secret keys come from, e.g. ``secrets.token_bytes``
+    entropy : where secret keys and noise come from, e.g. ``secrets.token_bytes``
     span : public bounds of every value of every source; sums then travel in the fewest bits that are proven to hold
         them, otherwise in 64
+    l2 : by how many steps of the grid (L2) one record exchanged for another can move a source's vector: what noise is
+        measured by
     """
-    _require_all(tree, contributions)
-    grouping = group(tree, protections)
-    spoken: dict[str, Statistic] = dict(contributions)
-    counts = dict.fromkeys(spoken, 1)
-    bytes_sent: dict[str, int] = {}
-    bytes_told: dict[str, int] = {}
-    for planned in grouping.groups:
-        inside = [counts[name] for name in planned.members]
-        bounds = span.times(min(inside), max(inside)) if span else None
-        played = _combine(planned, spoken, f"{round_id}/{planned.tier}/{planned.protection}", entropy, bounds)
-        bytes_sent |= played.sent
-        bytes_told |= played.told
-        form = spoken[planned.members[0]]
-        total = Statistic(form.kind, form.shape, played.total)
-        spoken[planned.tier] = spoken[planned.tier].merge(total) if planned.tier in spoken else total
-        counts[planned.tier] = counts.get(planned.tier, 0) + sum(inside)
-    return Aggregation(spoken[tree.root.name], bytes_sent, bytes_told, grouping.groups, grouping.notes)
+    _require_all(groups, contributions)
+    fold = _Fold(round_id, entropy, l2)
+    for group in groups:
+        for name in set(group.members) & set(contributions):
+            fold.spoken[group.strand, name] = Part(contributions[name], 0.0, span, frozenset({name}))
+        fold.play(group)
+    root = groups[-1].tier
+    parts = {strand: part for (strand, name), part in fold.spoken.items() if name == root}
+    return Aggregation(parts, fold.sent, fold.told)
 
 
-def _combine(
-    planned: Group, spoken: Mapping[str, Statistic], round_id: str, entropy: Entropy, span: Span | None
-) -> Played:
-    """Play one group: every member protects its vector, the tier adds what arrives."""
-    length = spoken[planned.members[0]].values.size
-    mechanism = PROTECTIONS[planned.protection]
-    session = mechanism.open(planned.members, round_id=round_id, length=length, entropy=entropy, span=span)
-    return play(session, {name: partial(getattr, spoken[name], "values") for name in planned.members})
-
-
-def _require_all(tree: Tree, contributions: Mapping[SourceId, Statistic]) -> None:
-    missing, foreign = sorted(set(tree.sources) - set(contributions)), sorted(set(contributions) - set(tree.sources))
-    if missing or foreign:
+def _require_all(groups: Sequence[Group], contributions: Mapping[SourceId, Statistic]) -> None:
+    tiers = {group.tier for group in groups}
+    named = [name for group in groups for name in group.members if name not in tiers]
+    missing, foreign = sorted(set(named) - set(contributions)), sorted(set(contributions) - set(named))
+    if missing or foreign or len(named) > len(set(named)):
         raise Refusal(
             "E-TIER-SOURCES",
             Message(
-                f"缺少来源 {missing}，多出来源 {foreign}。", f"Sources missing {missing}, not in the tree {foreign}."
+                f"缺少来源 {missing}，多出来源 {foreign}，或重复。",
+                f"Sources missing {missing}, not in the groups {foreign}, or twice.",
             ),
-            Message("请按已回答的来源重建层次树。", "Build the tree from the sources that answered."),
+            Message("请按已回答的来源重新分组。", "Group anew the sources that answered."),
         )
     forms = {(s.kind, s.shape, s.values.size) for s in contributions.values()}
     if len(forms) > 1:

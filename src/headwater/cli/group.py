@@ -1,4 +1,4 @@
-"""``headwater group``, ``explain``, ``near`` and ``grouper``: which group a stay is in, why, and what would change it."""
+"""``headwater group``, ``explain``, ``near``, ``grouper``: which group a stay is in, why, and what would change it."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -30,6 +30,7 @@ class Masked(Protection):
     name: ClassVar[str] = "masked"
     minimum: ClassVar[int] = 3
     reveals: ClassVar[Literal["each", "sum"]] = "sum"
+    bears_shares: ClassVar[bool] = True
 
     def server(self, pact: Pact, *, state: bytes = b"") -> MaskedServer:
         """Return the server; a pact of fewer members than the minimum is refused."""

@@ -80,12 +80,15 @@ class Protection(Protocol):
     """A way to add vectors of a group while hiding them from whoever adds.
 
     ``minimum`` is the smallest group in which it hides what it promises to hide; ``reveals`` is what the server learns:
-    each member's vector, or their sum alone. ``seeded``: all that is random comes from the entropy passed in.
+    each member's vector, or their sum alone. ``bears_shares``: with fewer survivors than ``masking.graph.thresholds``
+    asks for there is no sum, so that shares of noise are never too few. ``seeded``: all that is random comes from the
+    entropy passed in.
     """
 
     name: ClassVar[str]
     minimum: ClassVar[int]
     reveals: ClassVar[Literal["each", "sum"]]
+    bears_shares: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
 
     def server(self, pact: Pact, *, state: bytes = b"") -> Server:

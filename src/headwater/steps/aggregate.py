@@ -13,7 +13,7 @@ from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, equally, learner, predict
-from headwater.aggregation import Aggregation, Tree
+from headwater.aggregation import Aggregation, Mechanism, Tree, group
 from headwater.aggregation import aggregate as climb
 from headwater.content import models
 from headwater.errors import Message, Refusal
@@ -114,10 +114,11 @@ class _Climb:
             return None
         tree = tree_of(self.region, answers.statistics)
         protected = protections_of(tree, self.protections)
+        grouping = group(tree, {name: Mechanism(protection) for name, protection in protected.items()})
+        self.notes |= dict.fromkeys(grouping.notes)
         joined = climb(
-            tree,
+            grouping.groups,
             answers.statistics,
-            protected,
             round_id=f"{self.round_id}/{self.rounds}",
             entropy=secrets.token_bytes,
         )
@@ -128,7 +129,6 @@ class _Climb:
         for source in set(joined.bytes_sent) & set(self.region.cities):
             sent = question.nbytes + joined.bytes_sent[source] + joined.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + sent
-        self.notes |= dict.fromkeys(joined.notes)
 
 
 def aggregate(

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import Tier, Tree
-from headwater.aggregation.grouping import Group, group
+from headwater.aggregation import CLEAR, MASKED, Group, Mechanism, Tier, Tree, group
 from headwater.errors import Refusal
 from headwater.security import PROTECTIONS
 
@@ -14,26 +13,30 @@ def tree(**cities: str) -> Tree:
     return Tree.of({source: city for city, names in cities.items() for source in names.split()}, root="region")
 
 
-def everyone(of: Tree, protection: str) -> dict[str, str]:
-    return dict.fromkeys(of.sources, protection)
+def everyone(of: Tree, mechanism: Mechanism) -> dict[str, Mechanism]:
+    return dict.fromkeys(of.sources, mechanism)
+
+
+def joins(tier: str, mechanism: Mechanism, *members: str, strand: str = "") -> Group:
+    return Group(tier, tuple((member, mechanism) for member in members), strand)
 
 
 def test_large_cities_combine_themselves():
     shape = tree(north="a b c", south="d e f g")
-    grouping = group(shape, everyone(shape, "masked"))
+    grouping = group(shape, everyone(shape, MASKED))
     assert grouping.groups == (
-        Group("north", "masked", ("a", "b", "c")),
-        Group("south", "masked", ("d", "e", "f", "g")),
-        Group("region", "clear", ("north", "south")),
+        joins("north", MASKED, "a", "b", "c"),
+        joins("south", MASKED, "d", "e", "f", "g"),
+        joins("region", CLEAR, "north", "south"),
     )
     assert grouping.notes == ()
 
 
 def test_small_cities_join_at_the_region():
     shape = tree(north="a b c", south="d e", east="f")
-    grouping = group(shape, everyone(shape, "masked"))
-    assert Group("region", "masked", ("d", "e", "f")) in grouping.groups
-    assert Group("region", "clear", ("north",)) in grouping.groups
+    grouping = group(shape, everyone(shape, MASKED))
+    assert joins("region", MASKED, "d", "e", "f") in grouping.groups
+    assert joins("region", CLEAR, "north") in grouping.groups
     assert [note.en for note in grouping.notes] == [
         "east does not combine f (masked): they join the tier above.",
         "south does not combine d, e (masked): they join the tier above.",
@@ -43,57 +46,81 @@ def test_small_cities_join_at_the_region():
 
 def test_a_lone_source_draws_the_smallest_city_up():
     shape = tree(north="a b c d", south="e f g", east="h")
-    grouping = group(shape, everyone(shape, "masked"))
+    grouping = group(shape, everyone(shape, MASKED))
     assert grouping.groups == (
-        Group("north", "masked", ("a", "b", "c", "d")),
-        Group("region", "clear", ("north",)),
-        Group("region", "masked", ("e", "f", "g", "h")),
+        joins("north", MASKED, "a", "b", "c", "d"),
+        joins("region", CLEAR, "north"),
+        joins("region", MASKED, "e", "f", "g", "h"),
     )
     assert "south does not combine e, f, g" in grouping.notes[1].en
 
 
 def test_protections_do_not_mix():
     shape = tree(north="a b c d")
-    grouping = group(shape, {"a": "clear", "b": "masked", "c": "masked", "d": "masked"})
+    grouping = group(shape, {"a": CLEAR, "b": MASKED, "c": MASKED, "d": MASKED})
     assert grouping.groups == (
-        Group("north", "clear", ("a",)),
-        Group("north", "masked", ("b", "c", "d")),
-        Group("region", "clear", ("north",)),
+        joins("north", CLEAR, "a"),
+        joins("north", MASKED, "b", "c", "d"),
+        joins("region", CLEAR, "north"),
     )
 
 
 def test_cities_may_mask_their_sums_too():
     shape = tree(north="a", south="b", east="c")
-    grouping = group(shape, {**everyone(shape, "clear"), "north": "masked", "south": "masked", "east": "masked"})
-    assert grouping.groups[-1] == Group("region", "masked", ("east", "north", "south"))
+    grouping = group(shape, {**everyone(shape, CLEAR), "north": MASKED, "south": MASKED, "east": MASKED})
+    assert grouping.groups[-1] == joins("region", MASKED, "east", "north", "south")
 
 
 def test_a_city_that_combined_nothing_says_nothing():
     shape = tree(north="a", south="b", east="c")
-    assert group(shape, everyone(shape, "masked")).groups == (Group("region", "masked", ("a", "b", "c")),)
+    assert group(shape, everyone(shape, MASKED)).groups == (joins("region", MASKED, "a", "b", "c"),)
 
 
 def test_too_few_in_the_whole_region_is_refused():
     shape = tree(north="a b", south="c d")
     with pytest.raises(Refusal, match=r"\['a', 'b'\]") as caught:
-        group(shape, {"a": "masked", "b": "masked", "c": "clear", "d": "clear"})
+        group(shape, {"a": MASKED, "b": MASKED, "c": CLEAR, "d": CLEAR})
     assert caught.value.code == "E-GROUP-SMALL"
 
 
-def test_a_source_without_a_protection_is_refused():
-    with pytest.raises(Refusal, match=r"\['b'\]") as caught:
-        group(tree(north="a b"), {"a": "clear"})
+def test_a_strand_is_of_those_that_have_a_mechanism():
+    shape = tree(north="a b", south="c")
+    grouping = group(shape, {"a": CLEAR, "c": CLEAR}, strand="open")
+    assert grouping.groups == (
+        joins("north", CLEAR, "a", strand="open"),
+        joins("south", CLEAR, "c", strand="open"),
+        joins("region", CLEAR, "north", "south", strand="open"),
+    )
+
+
+def test_a_strand_of_nobody_is_refused():
+    with pytest.raises(Refusal, match=r"\['a', 'b'\]") as caught:
+        group(tree(north="a b"), {"north": CLEAR})
     assert caught.value.code == "E-TIER-PROTECTION"
+
+
+def test_noise_of_a_members_own_separates_nobody_and_shared_noise_does():
+    own, shared = Mechanism("masked", "sender", 1.0, 1e-6), Mechanism("masked", "group", 1.0, 1e-6)
+    shape = tree(north="a b c d e f")
+    groups = group(shape, {"a": own, "b": MASKED, "c": MASKED, "d": shared, "e": shared, "f": shared}).groups
+    assert joins("north", shared, "d", "e", "f") in groups
+    assert Group("north", (("a", own), ("b", MASKED), ("c", MASKED))) in groups
+
+
+@pytest.mark.parametrize("words", [("masked", "sender"), ("clear", "nobody", 1.0, 1e-6), ("clear", "group", 1.0, 1e-6)])
+def test_noise_goes_with_what_it_costs_and_with_what_carries_it(words):
+    with pytest.raises(Refusal, match="E-MECHANISM"):
+        Mechanism(*words)
 
 
 def test_an_unknown_protection_is_refused():
     with pytest.raises(Refusal, match="rot13"):
-        group(tree(north="a"), {"a": "rot13"})
+        group(tree(north="a"), {"a": Mechanism("rot13")})
 
 
 trees = st.dictionaries(
     st.integers(0, 30).map(lambda n: f"h{n:02d}"),
-    st.tuples(st.sampled_from(["n", "s", "e", "w"]), st.sampled_from(["clear", "masked"])),
+    st.tuples(st.sampled_from(["n", "s", "e", "w"]), st.sampled_from([CLEAR, MASKED])),
     min_size=1,
     max_size=20,
 )
@@ -103,23 +130,23 @@ trees = st.dictionaries(
 @given(trees)
 def test_every_member_stands_in_one_large_enough_group(places):
     shape = Tree.of({source: city for source, (city, _) in places.items()}, root="region")
-    protections = {source: protection for source, (_, protection) in places.items()}
-    if 0 < list(protections.values()).count("masked") < 3:
+    mechanisms = {source: mechanism for source, (_, mechanism) in places.items()}
+    if 0 < list(mechanisms.values()).count(MASKED) < 3:
         with pytest.raises(Refusal, match="E-GROUP-SMALL"):
-            group(shape, protections)
+            group(shape, mechanisms)
         return
-    groups = group(shape, protections).groups
+    groups = group(shape, mechanisms).groups
     members = [member for planned in groups for member in planned.members]
     assert len(members) == len(set(members))
     assert set(places) <= set(members)
     for planned in groups:
         assert len(planned.members) >= PROTECTIONS[planned.protection].minimum
-        assert all(protections.get(member, "clear") == planned.protection for member in planned.members)
+        assert all(mechanisms.get(member, CLEAR) == mechanism for member, mechanism in planned.mechanisms)
 
 
 def test_three_tiers_lift_only_as_far_as_needed():
     west = Tier("west", (), (Tier("w1", ("a", "b")), Tier("w2", ("c",))))
     shape = Tree(Tier("country", (), (west, Tier("east", ("d", "e", "f")))))
-    groups = group(shape, everyone(shape, "masked")).groups
-    assert Group("west", "masked", ("a", "b", "c")) in groups
-    assert groups[-1] == Group("country", "clear", ("east", "west"))
+    groups = group(shape, everyone(shape, MASKED)).groups
+    assert joins("west", MASKED, "a", "b", "c") in groups
+    assert groups[-1] == joins("country", CLEAR, "east", "west")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import Tree, aggregate
+from headwater.aggregation import CLEAR, MASKED, Mechanism, Tree, aggregate, group
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
 from headwater.security import Span
@@ -19,16 +19,17 @@ def statistics(names, *, seed=0) -> dict[str, Statistic]:
     return {name: GRAM.sample(rng) for name in names}
 
 
-def run(tree, contributions, protections, *, seed=0):
-    return aggregate(tree, contributions, protections, round_id="round-1", entropy=seeded_entropy(seed))
+def run(tree, contributions, mechanisms, *, seed=0):
+    groups = group(tree, mechanisms).groups
+    return aggregate(groups, contributions, round_id="round-1", entropy=seeded_entropy(seed))
 
 
 places = st.dictionaries(
     st.integers(0, 30).map(lambda n: f"h{n:02d}"),
-    st.tuples(st.sampled_from(["n", "s", "e"]), st.sampled_from(["clear", "masked"])),
+    st.tuples(st.sampled_from(["n", "s", "e"]), st.sampled_from([CLEAR, MASKED])),
     min_size=3,
     max_size=12,
-).filter(lambda p: [protection for _, protection in p.values()].count("masked") not in (1, 2))
+).filter(lambda p: [mechanism for _, mechanism in p.values()].count(MASKED) not in (1, 2))
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -36,7 +37,7 @@ places = st.dictionaries(
 def test_total_is_the_plain_total(chosen):
     tree = Tree.of({source: city for source, (city, _) in chosen.items()}, root="region")
     contributions = statistics(chosen)
-    aggregation = run(tree, contributions, {source: protection for source, (_, protection) in chosen.items()})
+    aggregation = run(tree, contributions, {source: mechanism for source, (_, mechanism) in chosen.items()})
     assert aggregation.total == Statistic.total(contributions.values())
     assert set(chosen) <= set(aggregation.bytes_sent)
 
@@ -44,7 +45,7 @@ def test_total_is_the_plain_total(chosen):
 def test_bytes_are_signatures_keys_shares_and_vector():
     names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
     tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
-    aggregation = run(tree, statistics(names), {"a": "masked", "b": "masked", "c": "masked", "d": "clear"})
+    aggregation = run(tree, statistics(names), {"a": MASKED, "b": MASKED, "c": MASKED, "d": CLEAR})
     keys, shares, opened = 2 * 32, 32 + 2 * (2 * 36 + 16), 3 * 36
     masked, clear = 5 * 64 + keys + shares + vector + opened, 64 + vector
     assert aggregation.bytes_sent == {
@@ -61,9 +62,10 @@ def test_public_bounds_make_messages_narrow_on_every_level():
     rng = np.random.default_rng(0)
     values = {name: rng.integers(-500, 500, 3_200, endpoint=True).view(np.uint64) for name in cities}
     contributions = {name: Statistic("counts", (3_200,), vector) for name, vector in values.items()}
-    protections = dict.fromkeys(cities, "masked") | {f"c{place}": "masked" for place in range(4)}
-    narrow = aggregate(tree, contributions, protections, round_id="r", entropy=seeded_entropy(1), span=Span(-500, 500))
-    wide = run(tree, contributions, protections)
+    mechanisms = dict.fromkeys(cities, MASKED) | {f"c{place}": MASKED for place in range(4)}
+    groups = group(tree, mechanisms).groups
+    narrow = aggregate(groups, contributions, round_id="r", entropy=seeded_entropy(1), span=Span(-500, 500))
+    wide = run(tree, contributions, mechanisms)
     assert narrow.total == wide.total == Statistic.total(contributions.values())
     for name, bits in (("h00", 12), ("c0", 14)):
         vector = wide.bytes_sent[name] - narrow.bytes_sent[name]
@@ -74,35 +76,27 @@ def test_a_value_beyond_the_public_bounds_is_refused():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal, match="E-FIXED-RANGE"):
         aggregate(
-            tree,
+            group(tree, dict.fromkeys("abc", MASKED)).groups,
             statistics("abc"),
-            dict.fromkeys("abc", "masked"),
             round_id="r",
             entropy=seeded_entropy(1),
             span=Span(0, 1),
         )
 
 
-def test_notes_tell_what_was_lifted():
-    tree = Tree.of({"a": "n", "b": "s", "c": "e"}, root="region")
-    aggregation = run(tree, statistics("abc"), dict.fromkeys("abc", "masked"))
-    assert len(aggregation.notes) == 3
-    assert [group.tier for group in aggregation.groups] == ["region"]
-
-
 def test_updates_climb_too():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     update = Update(3)
     contributions = {name: update.statistic(np.full(3, float(place)), records=10) for place, name in enumerate("abc")}
-    total = run(tree, contributions, dict.fromkeys("abc", "masked")).total
+    total = run(tree, contributions, dict.fromkeys("abc", MASKED)).total
     np.testing.assert_array_equal(update.solve(total), np.ones(3))
 
 
 @pytest.mark.parametrize("names", ["ab", "abcd"])
-def test_contributions_must_be_those_of_the_tree(names):
+def test_contributions_must_be_those_of_the_groups(names):
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal) as caught:
-        run(tree, statistics(names), dict.fromkeys("abc", "clear"))
+        run(tree, statistics(names), dict.fromkeys("abc", CLEAR))
     assert caught.value.code == "E-TIER-SOURCES"
 
 
@@ -110,16 +104,16 @@ def test_mixed_forms_are_refused():
     tree = Tree.of(dict.fromkeys("ab", "north"), root="region")
     mixed = {"a": GRAM.sample(np.random.default_rng(0)), "b": Update(3).sample(np.random.default_rng(0))}
     with pytest.raises(Refusal) as caught:
-        run(tree, mixed, dict.fromkeys("ab", "clear"))
+        run(tree, mixed, dict.fromkeys("ab", CLEAR))
     assert caught.value.code == "E-STATISTIC-FORM"
 
 
-@pytest.mark.parametrize("protection", ["clear", "masked"])
-def test_a_total_beyond_the_range_is_refused(protection):
+@pytest.mark.parametrize("mechanism", [CLEAR, MASKED])
+def test_a_total_beyond_the_range_is_refused(mechanism):
     tree = Tree.of({"a": "n", "b": "n", "c": "n", "d": "s", "e": "s", "f": "s"}, root="region")
     large = Statistic("gram", (4,), np.full(GRAM.length, 2**61 - 1, dtype=np.uint64))
     with pytest.raises(Refusal) as caught:
-        run(tree, dict.fromkeys("abcdef", large), dict.fromkeys("abcdef", protection))
+        run(tree, dict.fromkeys("abcdef", large), dict.fromkeys("abcdef", mechanism))
     assert caught.value.code == "E-FIXED-RANGE"
 
 
@@ -127,5 +121,43 @@ def test_clear_and_masked_sums_of_one_city_cannot_wrap():
     tree = Tree.of(dict.fromkeys("abcd", "n"), root="region")
     large = Statistic("gram", (4,), np.full(GRAM.length, 2**61, dtype=np.uint64))
     with pytest.raises(Refusal) as caught:
-        run(tree, dict.fromkeys("abcd", large), {"a": "clear", "b": "masked", "c": "masked", "d": "masked"})
+        run(tree, dict.fromkeys("abcd", large), {"a": CLEAR, "b": MASKED, "c": MASKED, "d": MASKED})
     assert caught.value.code == "E-STATISTIC-OVERFLOW"
+
+
+def test_strands_stay_apart_and_their_noise_is_told():
+    """An oracle for the deviations: the noise found in many values of the sum, against what the part says."""
+    cities = {f"h{place:02d}": f"c{place // 4}" for place in range(16)}
+    tree, names = Tree.of(cities, root="region"), sorted(cities)
+    own, shared = Mechanism("masked", "sender", 1.0, 1e-6), Mechanism("masked", "group", 1.0, 1e-6)
+    central = {f"c{place}": Mechanism("clear", "sender", 1.0, 1e-6) for place in range(4)}
+    strands = {
+        "exact": dict.fromkeys(names[:4], MASKED),
+        "local": dict.fromkeys(names[4:8], own),
+        "shared": dict.fromkeys(names[8:12], shared),
+        "central": dict.fromkeys(names[12:], MASKED) | central,
+    }
+    groups = [one for strand, mechanisms in strands.items() for one in group(tree, mechanisms, strand=strand).groups]
+    rng = np.random.default_rng(3)
+    vectors = {name: rng.integers(-500, 500, 20_000, endpoint=True).view(np.uint64) for name in names}
+    said = {name: Statistic("counts", (20_000,), vector) for name, vector in vectors.items()}
+    joined = aggregate(groups, said, round_id="r", entropy=seeded_entropy(2), span=Span(-500, 500), l2=20.0)
+    assert {strand: part.sources for strand, part in joined.parts.items()} == {
+        strand: frozenset(mechanisms) - set(central) for strand, mechanisms in strands.items()
+    }
+    assert joined.parts["exact"].total == Statistic.total([said[name] for name in names[:4]])
+    for part in joined.parts.values():
+        plain = Statistic.total([said[name] for name in part.sources])
+        noise = (part.total.values - plain.values).view(np.int64)
+        assert noise.std() == pytest.approx(part.deviation, rel=0.03)
+        assert noise.min() + plain.values.view(np.int64).min() >= part.span.low
+    local, once = joined.parts["local"].deviation, joined.parts["central"].deviation
+    assert local == pytest.approx(2 * once)
+    assert once <= joined.parts["shared"].deviation < local
+    assert joined.total == Statistic.total([part.total for part in joined.parts.values()])
+
+
+def test_noise_without_a_sensitivity_is_refused():
+    tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
+    with pytest.raises(Refusal, match="E-NOISE-SENSITIVITY"):
+        run(tree, statistics("abc"), dict.fromkeys("abc", Mechanism("masked", "group", 1.0, 1e-6)))
