@@ -275,8 +275,8 @@ class Version:
     is_champion: bool
     r2_log: float
     r2_log_target_only: float
-    r2_log_all_equal: float
-    r2_log_pooled: float
+    r2_log_all_equal: float | None
+    r2_log_pooled: float | None
     mae: float
     currency: str
     mlflow_run: str

@@ -171,7 +171,7 @@ def test_a_city_that_cannot_be_opened_stands_red_and_is_planned_around(home: Hom
     assert "the tier 东城 is lost" in lost.said
     planned = entries(home, "plan")[-1]
     assert planned["lost"] == ["东城"]
-    east = [group for group in planned["plan"]["groups"] if "H00" in group["members"]]
+    east = [group for group in planned["plan"]["groups"] if "H00" in group["mechanisms"]]
     assert [group["tier"] for group in east] == ["楚源省"], "its hospitals speak to the region, masked"
     assert entries(home, "release")[-1]["sources"] == [f"H{k:02d}" for k in range(12)]
 
@@ -183,3 +183,24 @@ def test_a_region_that_cannot_be_opened_ends_the_run(home: Home, whole: Ran) -> 
     assert (lost.tasks["region.open_tier"], lost.tasks["join_rounds"]) == (["failed"], ["failed"])
     assert "E-JOIN-ROOT" in lost.said
     assert len(entries(home, "release")) == before
+
+
+def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(home: Home, whole: Ran) -> None:
+    file = home.project / "dbt_project" / "requirements" / "insurance_accounting.yml"
+    before, released = file.read_text(encoding="utf-8"), len(entries(home, "release"))
+    noisy = before.replace("statistic: region", "statistic: nobody").replace("sum: region", "sum: tier")
+    noisy = noisy.replace("aggregation: {release: 1, month: 2,", "aggregation: {release: 1, month: 1,")
+    try:
+        file.write_text(noisy, encoding="utf-8")
+        first, second = run(home), run(home)
+    finally:
+        file.write_text(before, encoding="utf-8")
+    assert first.state == "success", first.said[-4000:]
+    assert len(entries(home, "ledger")[-1]["debits"]) == 12
+    assert second.state == "failed"
+    assert second.tasks["plan_join"] == ["failed"]
+    assert set(second.tasks["join_rounds"]) == {"upstream_failed"}
+    assert "E-LEDGER-RUN" in second.said
+    assert "above the cap 1" in second.said
+    assert len(entries(home, "release")) == released + 1, "the second asked nobody"
+    assert verify(home).fault is None

@@ -25,7 +25,9 @@ _SEED = 20261130
 _EPSILON = 1.0
 _EPSILONS: Mapping[Size, tuple[float, ...]] = {"ci": (), "full": (0.5, 3.0, 8.0)}
 _SEEDS: Mapping[Size, int] = {"ci": 2, "full": 40}
-_FEWER: Mapping[Size, tuple[int, ...]] = {"ci": (), "full": (25, 50, 100, 200)}
+_BESIDE = 20
+"""Draws behind what stands beside the figure."""
+_FEWER: Mapping[Size, tuple[int, ...]] = {"ci": (), "full": (25, 50, 100)}
 _GOAL = 0.9
 _RESAMPLED = 2_000
 
@@ -35,7 +37,7 @@ Losses = Mapping[str, list[float]]
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     """Return A6 over the federations that are at hand, at other ε, and with fewer records."""
     kinds = at_hand(data)
-    found = {kind: _run(size, kind, data) for kind in kinds}
+    found = {kind: _run(kind, data, draws=_SEEDS[size]) for kind in kinds}
     tables = {kind: closed(losses) for kind, losses in found.items()}
     worst = min(kinds, key=lambda kind: tables[kind]["mixed"])
     strictest = max(max(table["strictest_ssp"], table["strictest_adassp"]) for table in tables.values())
@@ -52,7 +54,8 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
             },
             n=_SEEDS[size],
             note=f"{SOURCES} sources, dealt to five classes by chance in every draw; epsilon {_EPSILON:g} at delta "
-            f"{DELTA:g}; ratio of mean losses over the draws; worst of {', '.join(kinds)}",
+            f"{DELTA:g}; ratio of mean losses over the draws "
+            f"({_BESIDE} draws beside the figure); worst of {', '.join(kinds)}",
             also={
                 "worst": worst,
                 "closed": tables,
@@ -87,17 +90,17 @@ def spent(epsilon: float) -> dict[str, float | None]:
 
 
 def _run(
-    size: Size,
     kind: str,
     data: Path | None,
     *,
+    draws: int = _BESIDE,
     epsilon: float = _EPSILON,
     most: int | None = None,
     against: bool = False,
 ) -> Losses:
     """Return the losses of every way in every draw; ``against``: the largest hospitals demand noise."""
     losses: dict[str, list[float]] = defaultdict(list)
-    for seed in range(_SEEDS[size]):
+    for seed in range(draws):
         federation = drawn(kind, np.random.default_rng([_SEED, seed]), data, most=most)
         trial = Trial(federation.against() if against else federation, epsilon, seed)
         for way, loss in trial.losses().items():
@@ -116,17 +119,17 @@ def _interval(losses: Losses) -> list[float]:
 
 def _by_epsilon(size: Size, data: Path | None) -> dict[str, dict[str, dict[str, float]]]:
     return {
-        f"{epsilon:g}": {kind: closed(_run(size, kind, data, epsilon=epsilon)) for kind in at_hand(data)}
+        f"{epsilon:g}": {kind: closed(_run(kind, data, epsilon=epsilon)) for kind in at_hand(data)}
         for epsilon in _EPSILONS[size]
     }
 
 
 def _by_records(size: Size, data: Path | None) -> dict[str, dict[str, float]]:
     """Return the same of hospitals with fewer records, by records of each."""
-    return {str(most): closed(_run(size, "simulated", data, most=most)) for most in _FEWER[size]}
+    return {str(most): closed(_run("simulated", data, most=most)) for most in _FEWER[size]}
 
 
 def _largest(size: Size, data: Path | None) -> dict[str, dict[str, float]]:
     """Return the same where the largest hospitals demand noise, so that most records are under it."""
     kinds = at_hand(data) if size == "full" else ()
-    return {kind: closed(_run(size, kind, data, against=True)) for kind in kinds if kind != "simulated"}
+    return {kind: closed(_run(kind, data, against=True)) for kind in kinds if kind != "simulated"}

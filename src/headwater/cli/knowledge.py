@@ -347,6 +347,7 @@ def _tell_evolve(report: "EvolveReport") -> None:
         _out.print(table)
     labels = " ".join(shown(registered.version.label) for _, registered in report.versions)
     _out.print(f"versions 版本 {labels}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
+    _tell_left_out(report.refused)
     for language in ("zh", "en"):
         _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
 

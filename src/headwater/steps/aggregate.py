@@ -170,7 +170,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         scores=scores,
         joint=joint,
         protections=_protections(joint),
-        epsilon=_epsilon(home, found),
+        epsilon=_epsilon(home, joint),
         rounds=found.rounds,
         bytes_by_source=found.bytes_by_source,
         notes=() if open_ else (_HIDDEN,),
@@ -251,7 +251,7 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
 def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
     joint, task = found.joint, teacher.model.spec.task
     used, plan = _protections(joint), joint.plan
-    epsilon, head = _epsilon(home, found), audit.head(home)
+    epsilon, head = _epsilon(home, joint), audit.head(home)
     by_source = {line.source: line for line in joint.chosen}
     return Candidate(
         step="aggregate",
@@ -306,6 +306,6 @@ def _mechanisms(joint: Joint) -> dict[SourceId, str]:
     return {name: mechanism.label for group in groups for name, mechanism in group.mechanisms}
 
 
-def _epsilon(home: Home, found: Joined) -> dict[SourceId, float]:
-    plan = found.joint.plan
-    return books_of(home).costs(plan.exposures, times=len(found.rounds)) if plan else {}
+def _epsilon(home: Home, joint: Joint) -> dict[SourceId, float]:
+    """Return what the run cost each source: whoever answers with noise does so once, see ``join``."""
+    return books_of(home).costs(joint.plan.exposures) if joint.plan else {}

@@ -1,7 +1,7 @@
 """Evolve: replay the months, follow what every source is worth, and change the model exactly."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -9,12 +9,16 @@ import duckdb
 
 from headwater.adapters import evolution_report, features, knowledge, lake, mlflow
 from headwater.adapters.evolution_report import Line, Story, Told
+from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import equally, predict
-from headwater.errors import HeadwaterError, Message
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.evolution import Policy
+from headwater.federation import Source
+from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
+from headwater.steps.ledger import Books
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
 from headwater.steps.replay import History, State, follow
 from headwater.steps.value import ridge_of
@@ -34,6 +38,7 @@ class EvolveReport:
     ----------
     story : every source in every month, and the errors of the next month
     versions : those registered, with the month each belongs to
+    refused : sources whose requirement does not let the region see their own statistic, as a replay needs it
     champion : label of the version that serves afterwards
     report : folder with ``zh.html`` and ``en.html``
     """
@@ -42,6 +47,7 @@ class EvolveReport:
     task: str
     story: Story
     versions: tuple[tuple[date, Registered], ...]
+    refused: Mapping[SourceId, Message]
     champion: str | None
     report: Path
 
@@ -59,6 +65,7 @@ class EvolveReport:
             "rmse_static": self.story.mean_error("static"),
             "rmse_target_only": self.story.mean_error("target_only"),
             "versions": [registered.version.label for _, registered in self.versions],
+            "refused": {source: str(reason) for source, reason in self.refused.items()},
             "champion": self.champion,
             "report": str(self.report),
         }
@@ -80,7 +87,8 @@ def evolve(home: Home, *, run: Run, task: str = "stay_cost", min_stays: int = 10
         knowledge.prepare(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
-        history = History.ask(region, learner)
+        region, guarded, refused = _permitted(home, region)
+        history = History.ask(region, learner, guarded=guarded)
         # Neighbouring values share deliveries, so a span more must agree; and harm weighs more than a missed gain.
         policy = Policy(drop_after=history.span + 1, add_above=_WORTH_ADDING, add_after=history.span + 2)
         states = list(follow(history, seed=run.seed, policy=policy))
@@ -89,7 +97,39 @@ def evolve(home: Home, *, run: Run, task: str = "stay_cost", min_stays: int = 10
         report = evolution_report.write(home, story)
         knowledge.replace(connection, "evolution", key=run.key(task, region.name), rows=_rows(run, story))
     champion = mlflow.champion(home, registered_name(task, region.name))
-    return EvolveReport(run.name, task, story, versions, champion.label if champion else None, report)
+    return EvolveReport(run.name, task, story, versions, refused, champion.label if champion else None, report)
+
+
+def _permitted(home: Home, region: Region) -> tuple[Region, list[Source], dict[SourceId, Message]]:
+    """Return the region of those sources whose own statistic it may see, these under guard, and why not the others.
+
+    Nothing is debited: statistics without noise cost no ε, requirements alone say whether they may be seen.
+    """
+    books, refused = Books(home, "aggregation", "clear"), {}
+    for source in region.cities:
+        try:
+            books.permit(books.seen([source], NonPrivate()))
+        except Refusal as refusal:
+            refused[source] = refusal.reason
+    kept = tuple(source for source in region.sources if source.source_id not in refused)
+    if not kept:
+        raise _nobody(region.name, refused)
+    left = replace(
+        region,
+        sources=kept,
+        cities={source: city for source, city in region.cities.items() if source not in refused},
+        stays={source: count for source, count in region.stays.items() if source not in refused},
+    )
+    return left, books.guarded(kept, books.seen(left.cities, NonPrivate())), refused
+
+
+def _nobody(region: str, refused: Mapping[SourceId, Message]) -> Refusal:
+    why = next(iter(refused.values()), Message("没有来源。", "There are no sources."))
+    return Refusal(
+        "E-EVOLVE-SOURCES",
+        Message(f"“{region}”没有可逐月跟踪的来源。{why.zh}", f"No source of {region} can be followed. {why.en}"),
+        Message("请与来源商定要求，或改用汇聚。", "Agree with sources on their requirements, or aggregate alone."),
+    )
 
 
 def _register(

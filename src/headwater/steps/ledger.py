@@ -115,10 +115,10 @@ class Books:
         with opened(self.home) as connection, connection.transaction(force_rollback=True):
             ledger.reserve(connection, self._debits(seen, times), at=ledger.clock(connection))
 
-    def costs(self, seen: Seen, *, times: int = 1) -> dict[SourceId, float]:
-        """Return the ε that so many releases cost each source in which there is noise, whatever else it spent."""
+    def costs(self, seen: Seen) -> dict[SourceId, float]:
+        """Return the ε that one release costs each source in which there is noise, whatever else it spent."""
         return {
-            one.release.source: accounting.epsilon(NOTHING.plus(one.release.event, times), one.requirement.delta)
+            one.release.source: accounting.epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
             for one in self._debits(seen, 1)
         }
 

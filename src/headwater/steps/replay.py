@@ -15,7 +15,7 @@ from headwater.adapters.learners import Ridge
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.evolution import DETECTORS, Growth, Policy, Tick
 from headwater.evolution import replay as ticks
-from headwater.federation import InProcess, ask
+from headwater.federation import InProcess, Source, Transport, ask
 from headwater.statistics import Statistic
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
@@ -40,6 +40,7 @@ class History:
     said : month and source to the statistic; a source that delivered nothing is not there
     train, valid, unseen : the bureau's own statistic of each month; ``unseen`` is all that no model is trained on
     bytes_by_source : exchanged with each source over all months
+    transport : reaches them
     """
 
     region: Region
@@ -50,12 +51,18 @@ class History:
     valid: Mapping[date, Statistic]
     unseen: Mapping[date, Statistic]
     bytes_by_source: Mapping[SourceId, int]
+    transport: Transport
 
     @staticmethod
-    def ask(region: Region, learner: Ridge) -> "History":
-        """Ask every source about every month."""
+    def ask(region: Region, learner: Ridge, *, guarded: Sequence[Source] | None = None) -> "History":
+        """Ask every source about every month.
+
+        Parameters
+        ----------
+        guarded : the region's sources under their requirements; None: as they are
+        """
         months = _months(region)
-        transport, said = InProcess(region.sources), {}
+        transport, said = InProcess(region.sources if guarded is None else guarded), {}
         exchanged: Counter[SourceId] = Counter()
         for month in months:
             answers = ask(transport, learner.asked(months=(month,)))
@@ -64,7 +71,7 @@ class History:
         own, target = partial(_by_month, learner, months), region.target
         unseen = pa.concat_tables([target.valid, target.test])
         return History(
-            region, learner, months, said, own(target.train), own(target.valid), own(unseen), dict(exchanged)
+            region, learner, months, said, own(target.train), own(target.valid), own(unseen), dict(exchanged), transport
         )
 
     @property
@@ -108,9 +115,9 @@ class History:
 
     def refit(self, state: "State") -> Statistic:
         """Ask the members anew for the months that the model remembers, from their records in one go."""
-        transport, total = InProcess(self.region.sources), self.own(self.train, state.tick.month)
+        total = self.own(self.train, state.tick.month)
         for source in sorted(state.growth.members):
-            answers = ask(transport, self.learner.asked(months=state.memory[source]), sources=[source])
+            answers = ask(self.transport, self.learner.asked(months=state.memory[source]), sources=[source])
             total = total.merge(answers.statistics[source])
         return total
 

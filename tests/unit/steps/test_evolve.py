@@ -11,8 +11,10 @@ from headwater.adapters import features, lake, mlflow
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Refusal
 from headwater.evolution import Policy
+from headwater.federation import TableSource
 from headwater.steps import evolve as step
 from headwater.steps.evolve import evolve
+from headwater.steps.ledger import requirements
 from headwater.steps.replay import History, follow
 from headwater.steps.value import ridge_of
 
@@ -141,3 +143,24 @@ def test_too_few_months_are_refused(home):
 )
 def test_a_detectors_time_is_the_first_month_not_before_it(number, month):
     assert step._month(number) == month
+
+
+def test_who_does_not_let_its_statistic_be_seen_is_not_asked_and_named(home, monkeypatch):
+    (rule,) = [one for one in requirements(home) if "aggregation" in one.purposes]
+    names = {f"H{k:02d}" for k in range(1, 11)}
+    shy = dataclasses.replace(rule, name="shy", sources=frozenset({"H09"}), sees={**rule.sees, "statistic": "tier"})
+    rules = (dataclasses.replace(rule, sources=frozenset(names - {"H09"})), shy)
+    monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: rules)
+    asked, answer = set(), TableSource.answer
+
+    def watched(source, question):
+        asked.add(source.source_id)
+        return answer(source, question)
+
+    monkeypatch.setattr(TableSource, "answer", watched)
+    report = evolve(home, run=occasion("shy", region="静"), min_stays=50)
+    assert list(report.refused) == ["H09"]
+    assert "may not be seen by the region" in report.refused["H09"].en
+    assert "H09" not in asked
+    assert "H09" not in report.story.sources
+    assert report.to_dict()["refused"]
