@@ -27,6 +27,7 @@ _NOISE: Mapping[str, Message] = {
 def climb(route: Route, tier: str, region: str) -> Message:
     """Return how a source climbs.
 
+    >>> from headwater.aggregation.mechanism import Mechanism
     >>> climb(Route(Mechanism("masked"), Mechanism("clear")), "north", "east").en
     'under masks to north, in clear to east, without noise'
     """
