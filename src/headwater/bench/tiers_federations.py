@@ -128,7 +128,7 @@ _DRAWS: Mapping[str, Callable[[np.random.Generator, Path | None], Frames]] = {
 
 
 def _question(kind: str, own: pd.DataFrame) -> GramQuestion:
-    """Return the question: numbers standardised by the bureau's records, flags, which may be rare there, as they are."""
+    """Return the question: numbers standardised by the bureau's records; flags, which may be rare there, not."""
     means, spread = own.mean(numeric_only=True), own.std(ddof=0, numeric_only=True).clip(lower=0.1)
     numbers = (Numeric(name, float(means[name]), float(spread[name])) for name in _NUMERIC[kind])
     flags = (Numeric(name, 0.0, 1.0) for name in _FLAGS[kind])
