@@ -25,10 +25,14 @@ _LABEL = "label"
 _OWN = {"sih": 80, "simulated": 80, "heart_disease": 60}
 _HELD_OUT = {"sih": 4_000, "simulated": 4_000, "heart_disease": 100}
 _NUMERIC = {
-    "sih": ("age", "log_days", "intensive", "male", "elective", "surgical", "complex"),
-    "simulated": ("age", "log_days", "others", "operations", "level", "emergency", "male"),
-    "heart_disease": ("age", "trestbps", "chol", "thalach", "oldpeak", "sex", "fbs", "exang", "restecg")
-    + ("cp2", "cp3", "cp4"),
+    "sih": ("age", "log_days", "intensive"),
+    "simulated": ("age", "log_days", "others", "operations", "level"),
+    "heart_disease": ("age", "trestbps", "chol", "thalach", "oldpeak"),
+}
+_FLAGS = {
+    "sih": ("male", "elective", "surgical", "complex"),
+    "simulated": ("emergency", "male"),
+    "heart_disease": ("sex", "fbs", "exang", "restecg", "cp2", "cp3", "cp4"),
 }
 _CODES = {"sih": (Categorical("chapter", 8),), "simulated": (Categorical("chapter", 8),), "heart_disease": ()}
 _PIECES = {"cleveland": 6, "hungarian": 6, "va": 4, "switzerland": 4}
@@ -124,15 +128,16 @@ _DRAWS: Mapping[str, Callable[[np.random.Generator, Path | None], Frames]] = {
 
 
 def _question(kind: str, own: pd.DataFrame) -> GramQuestion:
-    spread = {name: float(own[name].std(ddof=0)) for name in (*_NUMERIC[kind], _LABEL)}
-    numeric = tuple(Numeric(name, float(own[name].mean()), max(spread[name], 0.1)) for name in _NUMERIC[kind])
-    return GramQuestion(
-        FeatureMap(numeric, _CODES[kind]), _LABEL, center=float(own[_LABEL].mean()), scale=spread[_LABEL]
-    )
+    """Return the question: numbers standardised by the bureau's records; flags, which may be rare there, not."""
+    means, spread = own.mean(numeric_only=True), own.std(ddof=0, numeric_only=True).clip(lower=0.1)
+    numbers = (Numeric(name, float(means[name]), float(spread[name])) for name in _NUMERIC[kind])
+    flags = (Numeric(name, 0.0, 1.0) for name in _FLAGS[kind])
+    recipe = FeatureMap((*numbers, *flags), _CODES[kind])
+    return GramQuestion(recipe, _LABEL, center=float(means[_LABEL]), scale=float(spread[_LABEL]))
 
 
 def _table(frame: pd.DataFrame, kind: str) -> pa.Table:
-    columns = [*_NUMERIC[kind], *(code.name for code in _CODES[kind]), _LABEL]
+    columns = [*_NUMERIC[kind], *_FLAGS[kind], *(code.name for code in _CODES[kind]), _LABEL]
     return pa.Table.from_pandas(frame[columns], preserve_index=False).replace_schema_metadata(None)
 
 

@@ -6,7 +6,7 @@ real masks and real noise.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ Losses = Mapping[str, list[float]]
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     """Return A6 over the federations that are at hand, at other ε, and with fewer records."""
     kinds = at_hand(data)
-    found = {kind: _run(kind, data, draws=_SEEDS[size]) for kind in kinds}
+    found = {kind: _of(_trials(kind, data, draws=_SEEDS[size]), _compared) for kind in kinds}
     tables = {kind: closed(losses) for kind, losses in found.items()}
     worst = min(kinds, key=lambda kind: tables[kind]["mixed"])
     strictest = max(max(table["strictest_ssp"], table["strictest_adassp"]) for table in tables.values())
@@ -89,7 +89,7 @@ def spent(epsilon: float) -> dict[str, float | None]:
     return found
 
 
-def _run(
+def _trials(
     kind: str,
     data: Path | None,
     *,
@@ -97,15 +97,24 @@ def _run(
     epsilon: float = _EPSILON,
     most: int | None = None,
     against: bool = False,
-) -> Losses:
-    """Return the losses of every way in every draw; ``against``: the largest hospitals demand noise."""
-    losses: dict[str, list[float]] = defaultdict(list)
+) -> Iterator[Trial]:
+    """Yield every draw; ``against``: the largest hospitals demand noise."""
     for seed in range(draws):
         federation = drawn(kind, np.random.default_rng([_SEED, seed]), data, most=most)
-        trial = Trial(federation.against() if against else federation, epsilon, seed)
-        for way, loss in trial.losses().items():
+        yield Trial(federation.against() if against else federation, epsilon, seed)
+
+
+def _of(trials: Iterable[Trial], ways: Callable[[Trial], Mapping[str, float]] = Trial.losses) -> Losses:
+    """Return the losses of every way in every draw."""
+    losses: dict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        for way, loss in ways(trial).items():
             losses[way].append(loss)
     return losses
+
+
+def _compared(trial: Trial) -> dict[str, float]:
+    return trial.losses() | trial.others()
 
 
 def _interval(losses: Losses) -> list[float]:
@@ -119,17 +128,17 @@ def _interval(losses: Losses) -> list[float]:
 
 def _by_epsilon(size: Size, data: Path | None) -> dict[str, dict[str, dict[str, float]]]:
     return {
-        f"{epsilon:g}": {kind: closed(_run(kind, data, epsilon=epsilon)) for kind in at_hand(data)}
+        f"{epsilon:g}": {kind: closed(_of(_trials(kind, data, epsilon=epsilon))) for kind in at_hand(data)}
         for epsilon in _EPSILONS[size]
     }
 
 
 def _by_records(size: Size, data: Path | None) -> dict[str, dict[str, float]]:
     """Return the same of hospitals with fewer records, by records of each."""
-    return {str(most): closed(_run("simulated", data, most=most)) for most in _FEWER[size]}
+    return {str(most): closed(_of(_trials("simulated", data, most=most))) for most in _FEWER[size]}
 
 
 def _largest(size: Size, data: Path | None) -> dict[str, dict[str, float]]:
     """Return the same where the largest hospitals demand noise, so that most records are under it."""
     kinds = at_hand(data) if size == "full" else ()
-    return {kind: closed(_run(kind, data, against=True)) for kind in kinds if kind != "simulated"}
+    return {kind: closed(_of(_trials(kind, data, against=True))) for kind in kinds if kind != "simulated"}

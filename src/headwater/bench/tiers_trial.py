@@ -32,31 +32,38 @@ class Trial:
     seed: int
 
     def losses(self) -> dict[str, float]:
-        """Return the mean squared error on records held out of every way of joining."""
-        sources = sorted(self.federation.sources)
-        dealt = classes(sources)
-        found = {"target": self._solved(self._own), "non_private": self._solved(self._pooled)}
-        found |= self._joined("mixed", dealt)
-        found |= self._joined("strictest", {"strict": sources})
-        found |= self._joined("shared", {"shared": sources})
-        for kind in CLASSES:
-            exact, noisy = self._groups({kind: dealt[kind]})
-            found[f"only_{kind}"] = self._loss(self._weighed(self._exact(exact), noisy).coefficients)
-        return found
-
-    def _joined(self, way: str, members: Mapping[str, Sequence[SourceId]]) -> dict[str, float]:
-        """Return losses of our model, of the exact parts alone, and of two common ways."""
-        exact, noisy = self._groups(members)
+        """Return the mean squared error on records held out of our ways of joining, and of both ends of the gap."""
+        exact, _ = self._groups(self._mixed)
         total = self._exact(exact)
+        found = {"target": self._solved(self._own), "non_private": self._solved(self._pooled)}
+        found["mixed_exact_parts"] = self._solved(total)
+        return found | {way: self._ours(members) for way, members in self._ways.items()}
+
+    def others(self) -> dict[str, float]:
+        """Return the same of two common ways to add noisy sums, and of ours with one class alone."""
+        found = {f"only_{kind}": self._ours({kind: self._mixed[kind]}) for kind in CLASSES}
         asked = BoundedQuestion.around(self._question, self._own, self.federation.own, ridge=_RIDGE)
         question = whole_labels(asked, self.federation.own)
-        parts = self._parts(question, noisy)
-        plain = {
-            f"{way}_{name}": self._loss(perturbed(question, total, parts, ridge=_RIDGE, raised=raised))
-            for name, raised in (("ssp", False), ("adassp", True))
-        }
-        ours = {way: self._loss(self._weighed(total, noisy).coefficients)}
-        return plain | ours | ({f"{way}_exact_parts": self._solved(total)} if exact else {})
+        for way, members in self._ways.items():
+            exact, noisy = self._groups(members)
+            total, parts = self._exact(exact), self._parts(question, noisy)
+            for name, raised in (("ssp", False), ("adassp", True)):
+                solved = perturbed(question, total, parts, ridge=_RIDGE, raised=raised)
+                found[f"{way}_{name}"] = self._loss(solved)
+        return found
+
+    @cached_property
+    def _mixed(self) -> dict[str, list[SourceId]]:
+        return classes(sorted(self.federation.sources))
+
+    @property
+    def _ways(self) -> Mapping[str, Mapping[str, Sequence[SourceId]]]:
+        sources = sorted(self.federation.sources)
+        return {"mixed": self._mixed, "strictest": {"strict": sources}, "shared": {"shared": sources}}
+
+    def _ours(self, members: Mapping[str, Sequence[SourceId]]) -> float:
+        exact, noisy = self._groups(members)
+        return self._loss(self._weighed(self._exact(exact), noisy).coefficients)
 
     def _groups(self, members: Mapping[str, Sequence[SourceId]]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
         named = tuple((kind, tuple(names)) for kind, names in members.items())
