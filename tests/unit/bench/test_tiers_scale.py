@@ -25,7 +25,6 @@ def test_a_twentieth_of_sources_and_cities_is_lost():
 def test_the_sum_is_exact_with_members_lost():
     figure = measured(COUNTRY, rounds=1)
     assert figure.also["exact"]
-    assert figure.holds
     assert figure.also["sources_in_the_sum"] < 192
     assert figure.also["masked_one_lost_megabytes"] < figure.also["masked_megabytes"] < figure.also["ckks_megabytes"]
     phases = [figure.also[f"masked_phase_{phase}_seconds"] for phase in range(5)]
