@@ -28,7 +28,9 @@ MATERIAL = 0.01
 """Harm below which nobody is left out, half of the 2 % that the joined model may lose; more where honest sources differ
 so much that as many of them shift the model further anyway."""
 AGREED = 0.5
-"""Standard errors by which the judging records must find the plain sum worse before anybody is left out."""
+"""Standard errors by which the judging records must find the plain sum worse before anybody is left out ..."""
+CLEAR, AGAINST = 3.0, -1.0
+"""... unless the harm is this many times what matters: then they must not find it better by more than one."""
 LEAST_SHIFT = 0.3
 """Standard deviations a record below which a source is not left out: labels that only scatter wider do no harm."""
 _SHRUNK = 5.0
@@ -95,7 +97,8 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
     is_sound = bool(used.all()) and not notes
     # A plain sum with a broken part in it is never joined, whatever it seems to do.
     harm, against = _compared(court, plain, other) if is_sound else (float("inf"), float("inf"))
-    keeps_all = harm <= max(MATERIAL, _usual_harm(evidence, best)) or against < AGREED
+    matters = max(MATERIAL, _usual_harm(evidence, best))
+    keeps_all = harm <= matters or against < (AGREED if harm <= CLEAR * matters else AGAINST)
     verdict = Verdict(
         joined=plain if keeps_all else other,
         weights=np.ones(len(revealed.sources)) if keeps_all else shares @ masks,
