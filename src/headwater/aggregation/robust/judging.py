@@ -132,7 +132,7 @@ def _residuals(court: Court, sums: tuple[Statistic, ...]) -> tuple[Vector, Vecto
     usual = np.diag(np.maximum(court.usual[:-1], _LEAST_SQUARE))
     shape = (own.xx + _SHRUNK * usual) / (own.n + _SHRUNK)
     shape = (shape + sum(each.xx / each.n for each in moments)) / (1 + len(moments))
-    factor = np.linalg.cholesky(shape)
+    factor = np.asarray(np.linalg.cholesky(shape), dtype=np.float64)
     residual = np.linalg.solve(factor, np.array([each.xy - each.xx @ line for each in moments]).T).T
     squares = np.array([gram.loss(total, line) for total in sums]) - court.noise
     counts = np.array([each.n for each in moments])
@@ -150,7 +150,7 @@ def _evidence(court: Court, masks: Masks, moments: tuple[Vector, Vector], sizes:
 def _usual_harm(evidence: Evidence, best: Explanation) -> float:
     """Return the expected harm of honest sources' differences, in units of the noise as harm is."""
     concentration = float(np.square(evidence.sizes).sum() / evidence.sizes.sum() ** 2)
-    return best.unequal * evidence.heard.shape[1] * concentration
+    return float(best.unequal * evidence.heard.shape[1] * concentration)
 
 
 def _compared(court: Court, plain: Statistic, other: Statistic) -> tuple[float, float]:
