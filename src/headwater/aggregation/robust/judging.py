@@ -28,7 +28,9 @@ MATERIAL = 0.01
 """Harm below which nobody is left out, half of the 2 % that the joined model may lose; more where honest sources differ
 so much that as many of them shift the model further anyway."""
 AGREED = 0.5
-"""Standard errors by which the judging records must find the plain sum worse before anybody is left out."""
+"""Standard errors by which the judging records must find the plain sum worse before anybody is left out ..."""
+CLEAR, AGAINST = 3.0, -1.0
+"""... unless the harm is this many times what matters: then they must not find it better by more than one."""
 LEAST_SHIFT = 0.3
 """Standard deviations a record below which a source is not left out: labels that only scatter wider do no harm."""
 _SHRUNK = 5.0
@@ -95,7 +97,8 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
     is_sound = bool(used.all()) and not notes
     # A plain sum with a broken part in it is never joined, whatever it seems to do.
     harm, against = _compared(court, plain, other) if is_sound else (float("inf"), float("inf"))
-    keeps_all = harm <= max(MATERIAL, _usual_harm(evidence, best)) or against < AGREED
+    matters = max(MATERIAL, _usual_harm(evidence, best))
+    keeps_all = harm <= matters or against < (AGREED if harm <= CLEAR * matters else AGAINST)
     verdict = Verdict(
         joined=plain if keeps_all else other,
         weights=np.ones(len(revealed.sources)) if keeps_all else shares @ masks,
@@ -129,7 +132,7 @@ def _residuals(court: Court, sums: tuple[Statistic, ...]) -> tuple[Vector, Vecto
     usual = np.diag(np.maximum(court.usual[:-1], _LEAST_SQUARE))
     shape = (own.xx + _SHRUNK * usual) / (own.n + _SHRUNK)
     shape = (shape + sum(each.xx / each.n for each in moments)) / (1 + len(moments))
-    factor = np.linalg.cholesky(shape)
+    factor = np.asarray(np.linalg.cholesky(shape), dtype=np.float64)
     residual = np.linalg.solve(factor, np.array([each.xy - each.xx @ line for each in moments]).T).T
     squares = np.array([gram.loss(total, line) for total in sums]) - court.noise
     counts = np.array([each.n for each in moments])
@@ -147,7 +150,7 @@ def _evidence(court: Court, masks: Masks, moments: tuple[Vector, Vector], sizes:
 def _usual_harm(evidence: Evidence, best: Explanation) -> float:
     """Return the expected harm of honest sources' differences, in units of the noise as harm is."""
     concentration = float(np.square(evidence.sizes).sum() / evidence.sizes.sum() ** 2)
-    return best.unequal * evidence.heard.shape[1] * concentration
+    return float(best.unequal * evidence.heard.shape[1] * concentration)
 
 
 def _compared(court: Court, plain: Statistic, other: Statistic) -> tuple[float, float]:

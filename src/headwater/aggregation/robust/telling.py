@@ -47,7 +47,9 @@ def found_in(
     notes: tuple[Message, ...],
 ) -> Robust:
     """Return the finding of every source that stands out, in its place; ``measured`` are harm, against and leverage."""
-    excluded, undecided, suspected = {}, {}, {}
+    excluded: dict[SourceId, Finding] = {}
+    undecided: dict[SourceId, Finding] = {}
+    suspected: dict[SourceId, Finding] = {}
     lonely = _lonely(cohorts)
     for place, source in enumerate(sources):
         chance, is_marked = float(verdict.chances[place]), bool(verdict.marked[place])
@@ -70,7 +72,8 @@ def nothing_usable(
     sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...], nothing: Statistic, exposed: float
 ) -> Robust:
     """Return that nobody is joined, as every sum breaks a bound; ``exposed`` is the leverage."""
-    verdict = Verdict(nothing, *(np.zeros(len(sources)),) * 4, keeps_all=False)
+    zeros = np.zeros(len(sources))
+    verdict = Verdict(nothing, zeros, zeros > 0, zeros, zeros, keeps_all=False)
     return found_in(sources, verdict, cohorts, (float("inf"), float("inf"), exposed), ())
 
 

@@ -77,6 +77,7 @@ def test_nobody_is_left_out_against_the_targets_own_records(drawn, rows, monkeyp
     said = _said(drawn, rows, "flipped")
     assert _judged(revealed_sums(said), drawn).left_out
     monkeypatch.setattr(judging, "AGREED", np.inf)
+    monkeypatch.setattr(judging, "AGAINST", np.inf)
     kept = _judged(revealed_sums(said), drawn)
     assert kept.left_out == ()
     assert kept.suspected
@@ -128,14 +129,20 @@ def test_who_alone_is_in_no_sum_within_the_bounds_is_named(drawn, rows):
     assert "bound" in found.excluded["h0004"].told.en
 
 
-def test_without_the_bounds_the_poison_wins(drawn, rows, monkeypatch):
-    said = _blinded(drawn, rows)
-    clean = _clean(drawn, said)
-    guarded = _loss(drawn, _judged(revealed_sums(said), drawn).joined)
+def test_without_the_bounds_two_liars_keep_everybodys_knowledge_out(drawn, rows, monkeypatch):
+    gram = drawn.target.question.family
+    liars = POISONED[:2]
+    said = _said(drawn, rows, "flipped", liars)
+    for place in liars:
+        said[place] = Statistic("gram", (gram.dim,), said[place].values * np.uint64(50))
+    honest = revealed_sums(said)
+    told = np.where(np.isin(np.arange(SOURCES), liars), honest.sizes / 50, honest.sizes)
+    revealed = Revealed(honest.sources, honest.masks, honest.sums, told, honest.partitions)
+    clean = _clean(drawn, said, liars)
+    guarded = _loss(drawn, _judged(revealed, drawn).joined)
     monkeypatch.setattr(judging, "beyond", lambda *args, **options: None)
-    blind = _loss(drawn, _judged(revealed_sums(said), drawn).joined)
-    assert guarded <= 1.04 * clean
-    assert blind > 1.1 * clean
+    assert guarded <= 1.03 * clean
+    assert _loss(drawn, _judged(revealed, drawn).joined) > 1.05 * clean
 
 
 def test_whoever_says_other_things_in_other_sums_is_noticed(drawn, rows):
