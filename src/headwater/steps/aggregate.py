@@ -249,30 +249,17 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
 
 
 def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
-    joint, task = found.joint, teacher.model.spec.task
-    used, plan = _protections(joint), joint.plan
-    epsilon, head = _epsilon(home, joint), audit.head(home)
-    by_source = {line.source: line for line in joint.chosen}
+    joint, used, head = found.joint, _protections(found.joint), audit.head(home)
+    epsilon, plan = _epsilon(home, joint), joint.plan
     return Candidate(
         step="aggregate",
         region=region,
         learner=teacher,
         parameters=found.parameters,
         scores=scores,
-        sources={
-            source: {
-                **{name: getattr(by_source[source], name) for name in ("value", "low", "high")},
-                "valuation": by_source[source].run,
-                "city": region.cities[source],
-                "stays": region.stays[source],
-                "bytes": found.bytes_by_source[source],
-                "mechanism": _mechanisms(joint)[source],
-                "epsilon": epsilon.get(source),
-            }
-            for source in used
-        },
+        sources=_listed(found, region, epsilon),
         protection=used,
-        parent=mlflow.latest(home, registered_name(task, region.name)),
+        parent=mlflow.latest(home, registered_name(joint.task, region.name)),
         facts={
             "protection_city": joint.wish.city,
             "protection_region": joint.wish.region,
@@ -292,6 +279,23 @@ def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scor
         },
         artifacts={"plan.json": plan.to_dict()} if plan else {},
     )
+
+
+def _listed(found: Joined, region: Region, epsilon: Mapping[SourceId, float]) -> dict[SourceId, Mapping[str, object]]:
+    """Return what is told of every source in the model."""
+    lines, mechanisms = {line.source: line for line in found.joint.chosen}, _mechanisms(found.joint)
+    return {
+        source: {
+            **{name: getattr(lines[source], name) for name in ("value", "low", "high")},
+            "valuation": lines[source].run,
+            "city": region.cities[source],
+            "stays": region.stays[source],
+            "bytes": found.bytes_by_source[source],
+            "mechanism": mechanisms[source],
+            "epsilon": epsilon.get(source),
+        }
+        for source in found.joint.sources
+    }
 
 
 def _protections(joint: Joint) -> dict[SourceId, str]:
