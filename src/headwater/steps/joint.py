@@ -264,7 +264,8 @@ def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint
     if not isinstance(teacher, Ridge) or not joint.cities:
         return joint
     try:
-        plan = _plan(home, joint)
+        # Noise is for those who require it: a wish for masks that cannot be met is refused, it spends nobody's privacy.
+        plan = _plan(home, replace(joint, wish=AS_REQUIRED))
         if plan is None or not plan.refused:
             return joint
     except Refusal as refusal:

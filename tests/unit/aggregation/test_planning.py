@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, plan
+from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, arranging, plan, planning
 from headwater.aggregation.expecting import joint_of
 from headwater.aggregation.exposure import exposures
 from headwater.aggregation.foresight import foresee
@@ -186,6 +186,17 @@ def test_the_sum_of_a_tier_with_one_source_is_that_sources_own():
     other = Supplier("x", "south", 100, INSURANCE)
     assert set(planned([alone, other]).refused) == {"h0"}
     assert not planned([alone, company, other]).refused
+
+
+def test_without_its_guards_a_plan_shows_what_may_not_be_seen(monkeypatch):
+    rule = requirement("tier", "region", "region", "clear")
+    many = [Supplier("h0", "north", 100, rule), Supplier("x", "south", 100, INSURANCE)]
+    monkeypatch.setattr(arranging, "objection", lambda *_, **__: None)
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        planned(many)
+    monkeypatch.setattr(planning, "_require_permitted", lambda *_: None)
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        permit(many, planned(many).exposures)
 
 
 def test_a_group_too_small_for_its_tier_is_not_lifted_with_its_exact_sum():
