@@ -22,7 +22,7 @@ __all__ = ["Run", "figures", "revealed_sums", "run"]
 _SEED = 20261130
 _SHARE = 0.2
 _POISONED: dict[Size, dict[tuple[str, int], int]] = {
-    "ci": {("made_up", 30): 2, ("made_up", 60): 1},
+    "ci": {("made_up", 30): 4, ("made_up", 60): 2},
     "full": {("made_up", 30): 4, ("made_up", 60): 2, ("made_up", 200): 1, ("sih", 30): 3, ("desynpuf", 30): 3},
 }
 _CLEAN: dict[Size, dict[tuple[str, int], int]] = {
