@@ -15,8 +15,8 @@ and why. Grouped, ungroupable and invalid stays sum to the stays, which the step
 **Writes / 写入**: `lake.grouping.stay`; asset `lake_grouping`
 
 **If it fails / 如果失败**: the log carries the refusal's code and names the plan or policy. Groups are replaced in one
-transaction, so nothing is half grouped: mend the file, see it with `headwater grouper list` or `headwater policy check`,
-and trigger again.
+transaction, so nothing is half grouped: mend the file, see it with `headwater grouper list` or
+`headwater policy check`, and trigger again.
 """
 
 from airflow.sdk import Param, dag, task

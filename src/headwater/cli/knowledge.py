@@ -1,7 +1,7 @@
 """``headwater value``, ``aggregate``, ``evolve``: what sources are worth, the model they make, and how both change."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -13,15 +13,16 @@ import typer
 from rich.console import Console
 
 from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
+from headwater.cli.frontier import tell_frontier
 from headwater.cli.shown import listing, shown
-from headwater.errors import HeadwaterError, Message
+from headwater.cli.told import MODELS, NAMED, head, left_out
+from headwater.errors import Message
 
 if TYPE_CHECKING:
     from headwater.adapters.knowledge import Run
     from headwater.steps.aggregate import AggregateReport
     from headwater.steps.evolve import EvolveReport
     from headwater.steps.frontier import FrontierReport
-    from headwater.steps.frontier_private import Private
     from headwater.steps.join import Round
     from headwater.steps.value import ValueReport
     from headwater.steps.valued import SourceValue
@@ -31,18 +32,6 @@ __all__ = ["Asked", "aggregate", "evolve", "occasions", "options", "value"]
 
 _out = Console()
 _T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport", "FrontierReport")
-_NAMED = 12
-"""Small hospitals that are named; the count tells of the others."""
-_MODELS = {
-    "ours": "this model 本模型",
-    "target_only": "bureau alone 仅医保局",
-    "all_equal": "all alike 各源等权",
-    "pooled": "pooled 合并原始数据",
-    "evolving": "evolving 演化模型",
-    "static": "never changed 不变模型",
-    "selected": "chosen 选用",
-    "all": "all 全部",
-}
 
 Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
 Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
@@ -192,11 +181,11 @@ def _measure(asked: Asked, out: Path | None) -> None:
         with bar(f"frontier 前沿 {occasion.region}") as advance:
             return step(home(), run=occasion, task=asked.task, folder=out, progress=advance)
 
-    _in_regions(asked, run, _tell_frontier)
+    _in_regions(asked, run, tell_frontier)
 
 
 def _tell_value(report: "ValueReport") -> None:
-    _head(report.region, report.task, (f"{report.month:%Y-%m}", *report.origins))
+    head(report.region, report.task, (f"{report.month:%Y-%m}", *report.origins))
     table = listing(
         "source 来源",
         "chosen 选用",
@@ -219,7 +208,7 @@ def _tell_value(report: "ValueReport") -> None:
         for finding in line.findings:
             _out.print(f"  [yellow]![/] {shown(finding.zh)}\n    {shown(finding.en)}", highlight=False)
     _tell_choice(report)
-    _tell_left_out(report.refused, report.small)
+    left_out(report.refused, report.small)
 
 
 def _doubted(report: "ValueReport") -> str:
@@ -249,7 +238,7 @@ def _tell_choice(report: "ValueReport") -> None:
         certificate.proof,
         f"{100 * selection.share:.1f} %" if isfinite(certificate.bound) else "? unknown 未知",
     )
-    gains = (f"{_MODELS[name]} {number:.4f}" for name, number in report.r2.items())
+    gains = (f"{MODELS[name]} {number:.4f}" for name, number in report.r2.items())
     _out.print(f"R² {' · '.join(gains)}", highlight=False)
     _out.print(
         f"spent 花费 {selection.cost:,.6g} / {report.budget.limit:,.6g} {shown(report.budget.unit)} · "
@@ -275,23 +264,11 @@ def _tell_choice(report: "ValueReport") -> None:
     )
 
 
-def _tell_left_out(
-    refused: "Mapping[SourceId, Message | HeadwaterError]", small: Mapping[str, int] | None = None
-) -> None:
-    for source, why in refused.items():
-        _out.print(f"[red]refused 未采用[/] {shown(source)}", highlight=False)
-        for text in (why,) if isinstance(why, Message) else (why.reason, why.remedy):
-            _out.print(f"    {shown(text.zh)}\n    [dim]{shown(text.en)}[/]", highlight=False)
-    if small:
-        named = " ".join(f"{shown(source)} {stays}" for source, stays in list(small.items())[:_NAMED])
-        _out.print(f"too few stays 人次过少 {len(small)}: {named}{' …' * (len(small) > _NAMED)}", highlight=False)
-
-
 def _tell_aggregate(report: "AggregateReport") -> None:
-    _head(report.region, report.task, report.origins)
+    head(report.region, report.task, report.origins)
     table = listing("model 模型", "R² ln(费用)", f"MAE {shown(report.currency)}", numbers=2)
     for name, scored in report.scores.items():
-        table.add_row(_MODELS.get(name, shown(name)), f"{scored.r2_log:.4f}", f"{scored.mae:,.2f}")
+        table.add_row(MODELS.get(name, shown(name)), f"{scored.r2_log:.4f}", f"{scored.mae:,.2f}")
     _out.print(table)
     champion = "[green]champion 现役[/]" if report.registered.is_champion else "not champion 未成为现役"
     _out.print(f"version 版本 {shown(report.registered.version.label)} · {champion}", highlight=False)
@@ -304,7 +281,7 @@ def _tell_aggregate(report: "AggregateReport") -> None:
     _tell_plan(report)
     for note in report.notes:
         _out.print(f"[yellow]![/] {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
-    _tell_left_out(report.refused)
+    left_out(report.refused)
 
 
 def _tell_round(one: "Round") -> None:
@@ -332,7 +309,7 @@ def _tell_plan(report: "AggregateReport") -> None:
     for group in plan.groups:
         _out.print(f"  {shown(group.tier)} ← {shown(group.protection)} × {len(group.members)}", highlight=False)
     for why, sources in alike.items():
-        named = f"{' '.join(sources[:_NAMED])}{' …' * (len(sources) > _NAMED)}"
+        named = f"{' '.join(sources[:NAMED])}{' …' * (len(sources) > NAMED)}"
         _out.print(f"  {shown(named)}\n    {shown(why.zh)}\n    [dim]{shown(why.en)}[/]", highlight=False)
     for tier in report.joint.lost:
         _out.print(f"[yellow]![/] lost 已失去 {shown(tier)}", highlight=False)
@@ -340,11 +317,11 @@ def _tell_plan(report: "AggregateReport") -> None:
 
 def _tell_evolve(report: "EvolveReport") -> None:
     story = report.story
-    _head(story.region, report.task, story.origins)
+    head(story.region, report.task, story.origins)
     _out.print(f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}", highlight=False)
     errors = listing("model 模型", "RMSE of the next month 下月误差", numbers=1)
     for name in ("evolving", "static", "target_only"):
-        errors.add_row(_MODELS[name], f"{story.mean_error(name):.4f}")
+        errors.add_row(MODELS[name], f"{story.mean_error(name):.4f}")
     _out.print(errors)
     if story.actions:
         table = listing("month 月份", "source 来源", "action 处置", "why 原因")
@@ -354,51 +331,9 @@ def _tell_evolve(report: "EvolveReport") -> None:
         _out.print(table)
     labels = " ".join(shown(registered.version.label) for _, registered in report.versions)
     _out.print(f"versions 版本 {labels}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
-    _tell_left_out(report.refused)
+    left_out(report.refused)
     for language in ("zh", "en"):
         _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
 
 
 _ACTIONS = {"drop": "[red]drop 移除[/]", "add": "[green]add 加入[/]"}
-
-
-def _tell_frontier(report: "FrontierReport") -> None:
-    _head(report.region, report.task, report.origins)
-    for model in report.models:
-        _out.print(
-            f"[bold]{shown(model.title.en)} {shown(model.title.zh)}[/] · ceiling 上限 {model.ceiling:.3f}",
-            highlight=False,
-        )
-        table = listing("way 做法", "bytes 字节", "own 可归属", "trained 训练", "agrees 一致", "worst 最差", numbers=5)
-        for point in model.points:
-            numbers = (f"{point.bytes:,}", f"{point.attributable:,}", f"{point.trainings:,}")
-            name = f"{shown(point.name.en)}\n[dim]{shown(point.name.zh)}[/]"
-            table.add_row(name, *numbers, f"{point.spearman:.3f}", f"{point.worst:.3f}")
-        _out.print(table)
-        _tell_left_out(model.refused)
-    if report.private:
-        _tell_private(report.private)
-    for note in report.notes:
-        _out.print(f"{shown(note.zh)}\n[dim]{shown(note.en)}[/]", highlight=False)
-    _out.print(f"{report.seconds:.0f} s", highlight=False)
-    for file in report.files:
-        _out.print(f"    {shown(str(file))}", highlight=False, soft_wrap=True)
-
-
-def _tell_private(cells: "Iterable[Private]") -> None:
-    found = {(cell.features, cell.records, cell.epsilon): cell.spearman for cell in cells}
-    epsilons = sorted({epsilon for _, _, epsilon in found})
-    headings = (f"ε {epsilon:g}" for epsilon in epsilons)
-    table = listing("features 特征", "records 每源记录", *headings, numbers=1 + len(epsilons))
-    for features, records in dict.fromkeys((features, records) for features, records, _ in sorted(found)):
-        agrees = (f"{found[features, records, epsilon]:.3f}" for epsilon in epsilons)
-        table.add_row(_FEATURES[features], f"{records:,}", *agrees)
-    _out.print("[bold]differential privacy 差分隐私[/] · δ = 1e-5", highlight=False)
-    _out.print(table)
-
-
-_FEATURES = {"all": "all 全部", "numbers": "numbers only 仅数值"}
-
-
-def _head(region: str, task: str, origins: Iterable[str]) -> None:
-    _out.print(f"[bold]{shown(region)}[/] · {shown(task)} · {shown(' '.join(origins))}", highlight=False)

@@ -10,7 +10,7 @@ import pytest
 from headwater.adapters import features, lake
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import learner
-from headwater.cli.knowledge import _tell_frontier
+from headwater.cli.frontier import tell_frontier
 from headwater.content import models
 from headwater.errors import Refusal
 from headwater.steps import ledger
@@ -237,7 +237,7 @@ def test_the_whole_step_draws_what_it_measured(home, make_region, put_mart, tmp_
     content = json.loads(json.dumps(report.to_dict(), ensure_ascii=False))
     assert content["models"][1]["points"][0]["name"]["zh"]
     assert content["private"] == []
-    _tell_frontier(report)
+    tell_frontier(report)
     said = capsys.readouterr().out
     for words in ("linear, all features", "线性，全部特征", "ceiling 上限", "zh.html", "本身不是隐私发布"):
         assert words in said
