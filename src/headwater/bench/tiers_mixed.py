@@ -24,7 +24,7 @@ __all__ = ["closed", "figures", "spent"]
 _SEED = 20261130
 _EPSILON = 1.0
 _EPSILONS: Mapping[Size, tuple[float, ...]] = {"ci": (), "full": (0.5, 3.0, 8.0)}
-_SEEDS: Mapping[Size, int] = {"ci": 2, "full": 40}
+_SEEDS: Mapping[Size, int] = {"ci": 6, "full": 40}
 _BESIDE = 20
 """Draws behind what stands beside the figure."""
 _FEWER: Mapping[Size, tuple[int, ...]] = {"ci": (), "full": (25, 50, 100)}
