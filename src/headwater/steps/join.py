@@ -244,6 +244,7 @@ def _plain(pact: Pact) -> dict[str, Any]:
         "protection": pact.protection,
         "digest": pact.digest.hex(),
         "keys": {name: key.hex() for name, key in pact.identities},
+        "holder": {"name": pact.holder.name, "key": pact.holder.digest.hex()} if pact.holder else None,
     }
 
 
