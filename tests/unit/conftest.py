@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from headwater.adapters import lake, postgres
+from headwater.adapters import audit, lake, postgres
 from headwater.adapters.home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -121,6 +121,17 @@ def region_home() -> Iterator[Home]:
     postgres.stop(home)
     shutil.rmtree(home.root)
     patch.undo()
+
+
+@pytest.fixture(scope="module")
+def first_day(region_home: Home) -> Home:
+    """Give it with ledger, revealed sums and audit log as on its first day, whatever tests of other files spent."""
+    with postgres.connect(region_home, autocommit=True) as connection:
+        # What refuses this in earnest are triggers, which a superuser can leave out.
+        connection.execute("set session_replication_role = replica")
+        connection.execute("truncate ops.privacy_entry, ops.privacy_balance, ops.revealed_sum, ops.audit")
+        connection.execute("update ops.audit_peaks set size = 0, hashes = '', signature = %s", (audit.NONE,))
+    return region_home
 
 
 def _without_ages(region: str) -> pa.Table:

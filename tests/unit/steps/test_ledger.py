@@ -36,8 +36,8 @@ def reserve(books: Books, sources: list[str], noise: float, **further: int) -> N
 
 
 @pytest.fixture(scope="module")
-def home(region_home):
-    return region_home
+def home(first_day):
+    return first_day
 
 
 @pytest.fixture(scope="module")
