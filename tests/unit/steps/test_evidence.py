@@ -1,0 +1,79 @@
+"""What whoever administers the database changes behind a joint run's back is refused, or told by a proof."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from headwater.adapters import postgres
+from headwater.errors import Refusal
+from headwater.steps import joint as steps
+from headwater.steps.join import join
+from headwater.steps.joint import plan_join, recall
+from tests.unit.steps.test_joint import (  # noqa: F401
+    CHOSEN,
+    NOISY,
+    asked,
+    entries,
+    home,
+    occasion,
+    require,
+    rule,
+    unrevealed,
+)
+
+
+@pytest.fixture
+def superuser(home):
+    """Give a connection for which the triggers that protect what is kept are out of the way."""
+    with postgres.connect(home, autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")
+        yield connection
+
+
+def test_a_plan_that_was_changed_in_the_database_is_not_played(home, require, asked, superuser):
+    require(rule("rewritten", NOISY))
+    planned = plan_join(home, run=occasion("rewritten"), task="stay_cost", model="stay_cost_ridge")
+    less = replace(planned, job=replace(planned.job, l2=planned.job.l2 / 100))
+    ((written,),) = superuser.execute("select body from ops.audit where number = %s", (planned.entry,)).fetchall()
+    body = json.loads(written)
+    body["job"]["l2"], body["digest"] = less.job.l2, steps._plan(home, less).digest
+    put = "update ops.audit set body = %s where number = %s"
+    superuser.execute(put, (json.dumps(body), planned.entry))
+    try:
+        for act in (recall, lambda home, entry: join(home, run=occasion("rewritten"), entry=entry)):
+            with pytest.raises(Refusal, match="E-AUDIT-CHANGED"):
+                act(home, planned.entry)
+    finally:
+        superuser.execute(put, (written, planned.entry))
+    assert not asked
+    assert recall(home, planned.entry).job == planned.job
+
+
+def test_noise_for_less_than_a_record_can_do_is_not_played_whoever_signed_it(home, require, monkeypatch):
+    require(rule("mismeasured", NOISY))
+    real = steps._noised
+
+    def less(*given):
+        joint = real(*given)
+        return replace(joint, job=replace(joint.job, l2=joint.job.l2 / 100))
+
+    monkeypatch.setattr(steps, "_noised", less)
+    planned = plan_join(home, run=occasion("mismeasured"), task="stay_cost", model="stay_cost_ridge")
+    with pytest.raises(Refusal, match="E-JOIN-MOVED"):
+        recall(home, planned.entry)
+
+
+def test_an_entry_that_is_no_plan_is_refused_with_its_number(home, require):
+    for number in (999_999, 0, len(entries(home)) + 1):
+        with pytest.raises(Refusal, match="E-JOIN-ENTRY") as refusal:
+            recall(home, number)
+        assert str(number) in refusal.value.reason.en
+    require(rule("entered", NOISY))
+    plan_join(home, run=occasion("entered"), task="stay_cost", model="stay_cost_ridge")
+    steps.books_of(home).reserve(
+        plan_join(home, run=occasion("debited"), task="stay_cost", model="stay_cost_ridge").plan.exposures
+    )
+    debited = 1 + [kind for kind, _ in entries(home)].index("ledger")
+    with pytest.raises(Refusal, match="E-JOIN-ENTRY"):
+        recall(home, debited)
