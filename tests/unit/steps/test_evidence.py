@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from headwater.adapters import postgres
+from headwater.adapters import lake, postgres
 from headwater.errors import Refusal
 from headwater.steps import joint as steps
-from headwater.steps.join import join
+from headwater.steps.aggregate import aggregate, conclude
+from headwater.steps.join import join, joined
 from headwater.steps.joint import plan_join, recall
 from tests.unit.steps.test_joint import (  # noqa: F401
     CHOSEN,
@@ -77,3 +78,24 @@ def test_an_entry_that_is_no_plan_is_refused_with_its_number(home, require):
     debited = 1 + [kind for kind, _ in entries(home)].index("ledger")
     with pytest.raises(Refusal, match="E-JOIN-ENTRY"):
         recall(home, debited)
+
+
+@pytest.mark.parametrize("change", ["parameters = list_transform(parameters, x -> 2 * x)", "rounds = '[]'", "entry = 1"])
+def test_what_was_joined_is_registered_only_as_it_was_bound(home, require, unrevealed, change):
+    require(rule(f"bound{len(change)}", NOISY))
+    run = occasion(f"bound {len(change)}")
+    planned = plan_join(home, run=run, task="stay_cost", model="stay_cost_ridge")
+    found = join(home, run=run, entry=planned.entry)
+    again = joined(home, run=run, task="stay_cost", model="stay_cost_ridge")
+    assert again.parameters.tolist() == found.parameters.tolist()
+    with lake.connect(home) as connection:
+        connection.execute(f"UPDATE lake.knowledge.joined SET {change} WHERE run = ?", [run.name])
+    with pytest.raises(Refusal, match="E-JOIN-OUTCOME"):
+        conclude(home, run=run, task="stay_cost", model="stay_cost_ridge")
+
+
+def test_the_version_is_of_the_parameters_that_were_bound(home, require):
+    require(rule("same", NOISY))
+    aggregate(home, run=occasion("same"))
+    (_, bound), (_, version) = entries(home, "joined")[-1], entries(home, "model_version")[-1]
+    assert bound["parameters"] == version["parameters"]

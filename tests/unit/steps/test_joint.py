@@ -119,7 +119,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["plan", "ledger", "release", "keys", "model_version"]
+    assert kinds == ["plan", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
