@@ -10,7 +10,7 @@ import psycopg
 
 from headwater.types import SourceId
 
-__all__ = ["Cohort", "add", "locked"]
+__all__ = ["Cohort", "add", "all_of", "locked"]
 
 Cohort: TypeAlias = tuple[SourceId, ...]
 """The members of one sum, by name."""
@@ -19,6 +19,11 @@ Cohort: TypeAlias = tuple[SourceId, ...]
 def locked(connection: psycopg.Connection) -> list[Cohort]:
     """Return every cohort ever revealed, and let nobody else add one until the transaction ends."""
     connection.execute("lock table ops.revealed_sum in share row exclusive mode")
+    return all_of(connection)
+
+
+def all_of(connection: psycopg.Connection) -> list[Cohort]:
+    """Return every cohort ever revealed, each in the order of its names."""
     rows = connection.execute("select sources from ops.revealed_sum order by cohort").fetchall()
     return [tuple(row[0]) for row in rows]
 

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from headwater.adapters import audit, postgres
+from headwater.adapters import revealed as sums
 from headwater.adapters.audit import Entry
 from headwater.adapters.home import Home
+from headwater.adapters.revealed import Cohort
 from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
 
@@ -71,6 +73,9 @@ def trusted(home: Home, connection: postgres.Connection, wanted: Callable[[Entry
 def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     """Compute every hash again and hold it against the signatures, and against a head that was kept elsewhere.
 
+    Of what the log tells, the sums that were revealed are looked up: if one of them were forgotten, the next might lay
+    a source open. Debits are looked up by ``ledger.prove``.
+
     Parameters
     ----------
     kept : exported before; only it can show that entries were cut off at the end, or all signed anew
@@ -78,10 +83,17 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
     found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
     """
-    log = _Log.all(home)
+    revealed: list[Entry] = []
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        log = _Log.read(home, connection, lambda one: revealed.append(one) if one.kind == "revealed" else None)
+        # Read after the log: both are written in one transaction, so that what the log tells is there.
+        known = set(sums.all_of(connection))
     first, fault = log.fault()
     if fault is None and kept is not None:
         first, fault = _against(kept, log.tree, log.public)
+    if fault is None:
+        fault = _forgotten(revealed, known)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
 
 
@@ -150,6 +162,19 @@ class _Log:
         """Return the head of all entries; nothing is signed here, as a new signature would vouch for a changed log."""
         self.sound()
         return self.head(len(self.tree))
+
+
+def _forgotten(revealed: list[Entry], known: set[Cohort]) -> Message | None:
+    """Return which revealed sum is not kept any more, None where all are."""
+    for entry in revealed:
+        for cohort in json.loads(entry.body)["cohorts"]:
+            if tuple(cohort) not in known:
+                names = ", ".join(cohort)
+                return Message(
+                    f"第 {entry.number} 条所记的已公开和数不再留存：{names}。",
+                    f"A sum that entry {entry.number} tells was revealed is not kept any more: {names}.",
+                )
+    return None
 
 
 def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message | None]:

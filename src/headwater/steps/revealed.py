@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headwater.adapters import ledger, revealed
+from headwater.adapters import audit, ledger, revealed
 from headwater.adapters.home import Home
 from headwater.adapters.revealed import Cohort
 from headwater.aggregation.grouping import Group
@@ -55,6 +55,8 @@ class Revealed:
             if not {frozenset(one) for one in cohorts} <= {frozenset(one) for one in before} and reached > LIMIT + 1e-9:
                 raise _exposed(source, reached, len(before), len(cohorts))
             revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection))
+            if new := sorted({tuple(sorted(one)) for one in cohorts} - set(before)):
+                audit.add(self.home, connection, "revealed", {"region": self.region, "cohorts": new})
 
 
 def hidden_cohorts(groups: Sequence[Group], rules: Mapping[SourceId, Requirement]) -> tuple[Cohort, ...]:

@@ -5,15 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from headwater.adapters import lake, postgres
+from headwater.adapters import lake, ledger, postgres
 from headwater.errors import Refusal
+from headwater.security.events import Gaussian
+from headwater.security.requirement import Release
 from headwater.steps import joint as steps
 from headwater.steps.aggregate import aggregate, conclude
+from headwater.steps.audit import verify
 from headwater.steps.join import join, joined
 from headwater.steps.joint import plan_join, recall
+from headwater.steps.ledger import prove
+from headwater.steps.revealed import Revealed
 from tests.unit.steps.test_joint import (  # noqa: F401
     CHOSEN,
     NOISY,
+    REGION,
     asked,
     entries,
     home,
@@ -99,3 +105,50 @@ def test_the_version_is_of_the_parameters_that_were_bound(home, require):
     aggregate(home, run=occasion("same"))
     (_, bound), (_, version) = entries(home, "joined")[-1], entries(home, "model_version")[-1]
     assert bound["parameters"] == version["parameters"]
+
+
+def test_a_ledger_that_was_emptied_is_found_by_its_proof(home, require, superuser):
+    require(rule("emptied", NOISY))
+    planned = plan_join(home, run=occasion("emptied"), task="stay_cost", model="stay_cost_ridge")
+    steps.books_of(home).reserve(planned.plan.exposures)
+    assert prove(home).holds
+    for table in ("entry", "balance"):
+        superuser.execute(f"create temp table kept_{table} as select * from ops.privacy_{table}")
+        superuser.execute(f"delete from ops.privacy_{table} where patients = 'emptied'")
+    try:
+        found = prove(home)
+        (fault,) = found.faults
+        assert f"{len(planned.sources)} entries that the audit log tells of are not in the ledger" in fault.en
+    finally:
+        for table in ("entry", "balance"):
+            superuser.execute(
+                f"insert into ops.privacy_{table} overriding system value "
+                f"select * from kept_{table} where patients = 'emptied'"
+            )
+    assert prove(home).holds
+
+
+def test_an_entry_of_the_ledger_that_nobody_audited_is_found(home, superuser):
+    release = Release("x/1", CHOSEN[0], "aggregation", Gaussian(30.0))
+    needs = replace(rule("unaudited", NOISY), mechanisms=frozenset({"clear", "gaussian"}))
+    with postgres.connect(home) as connection:
+        ledger.debit(connection, [ledger.Debit(release, needs)], at=ledger.clock(connection))
+    (fault,) = prove(home).faults
+    for table in ("entry", "balance"):
+        superuser.execute(f"delete from ops.privacy_{table} where patients = 'unaudited'")
+    assert prove(home).holds
+    assert fault.en == "1 entries of the ledger are unknown to the audit log."
+
+
+def test_a_revealed_sum_that_was_forgotten_is_found(home, superuser):
+    Revealed(home, REGION).record((("u1", "u2", "u3", "u4"), ("u8", "u7", "u6", "u5")))
+    Revealed(home, REGION).record((("u5", "u6", "u7", "u8"),))
+    assert [len(body["cohorts"]) for _, body in entries(home, "revealed")][-1:] == [2], "nothing new is entered twice"
+    assert verify(home).fault is None
+    superuser.execute("create temp table forgotten as select * from ops.revealed_sum where 'u5' = any (sources)")
+    superuser.execute("delete from ops.revealed_sum where 'u5' = any (sources)")
+    try:
+        assert "u5, u6, u7, u8" in verify(home).fault.en
+    finally:
+        superuser.execute("insert into ops.revealed_sum select * from forgotten")
+    assert verify(home).fault is None
