@@ -222,6 +222,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     joint = replace(joint, plan=_plan(home, joint))
     books, plan = books_of(home), joint.plan
     rules = books.rules(joint.sources)
+    books.state(rules.values())
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)
