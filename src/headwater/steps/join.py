@@ -179,7 +179,7 @@ class _Rounds:
         if (plan := self.joint.plan) is None:
             return
         cohorts = hidden_cohorts(plan.groups, self.books.rules(self.joint.sources))
-        Revealed(self.home, self.joint.region).record(cohorts)
+        Revealed(self.home, self.joint.region).record(*cohorts)
         self.books.reserve(plan.exposures, times=turns)
 
     def _round(self, question: Question | BoundedQuestion, left: int, *, is_noisy: bool) -> Aggregation | None:

@@ -220,7 +220,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)
-        Revealed(home, joint.region).permit(hidden_cohorts(plan.groups, rules))
+        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, rules))
     told = {
         **{name: getattr(joint, name) for name in ("run", "task", "model", "region", "snapshot", "cities", "records")},
         "wish": asdict(joint.wish),
