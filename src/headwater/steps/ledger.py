@@ -123,6 +123,15 @@ class Books:
             for one in self._debits(seen, 1)
         }
 
+    def spent(self) -> dict[SourceId, float]:
+        """Return the ε of all that was debited under this execution, by source, as the ledger has it."""
+        tallies: dict[SourceId, Tally] = {}
+        with opened(self.home) as connection:
+            for entry in ledger.entries(connection, under=f"{self.execution}/"):
+                tallies[entry.source_id] = tallies.get(entry.source_id, NOTHING).plus(from_json(entry.event))
+        rules = self.rules(tallies)
+        return {source: accounting.epsilon(tally, rules[source].delta) for source, tally in sorted(tallies.items())}
+
     def reserve(self, seen: Seen, *, times: int = 1) -> None:
         """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from headwater.adapters import ledger, revealed
 from headwater.adapters.home import Home
+from headwater.adapters.postgres import Connection
 from headwater.adapters.revealed import Cohort
 from headwater.aggregation.exposure import Sight, sights
 from headwater.aggregation.grouping import Group
@@ -50,6 +51,11 @@ class Revealed:
         """Refuse what ``record`` would refuse; nothing is kept."""
         self._keep(seen, together, for_good=False)
 
+    def admit(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...] = ()) -> None:
+        """Keep what was revealed otherwise than permitted, as somebody was lost on the way: it cannot be taken back."""
+        with opened(self.home) as connection, connection.transaction():
+            self._add(connection, seen, together)
+
     def _keep(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...], *, for_good: bool) -> None:
         if not seen and not together:
             return
@@ -59,9 +65,12 @@ class Revealed:
             # Tiers and region together saw all that the region saw; whom tiers may see need not hide from them.
             shy = {name for cohort in (*apart, *together) for name in cohort}
             _require_hidden([*before, *apart], [*seen, *together], shy)
-            at = ledger.clock(connection)
-            revealed.add(connection, seen, region=self.region, at=at)
-            revealed.add(connection, together, region=self.region, at=at, viewer="tier")
+            self._add(connection, seen, together)
+
+    def _add(self, connection: Connection, seen: tuple[Cohort, ...], together: tuple[Cohort, ...]) -> None:
+        at = ledger.clock(connection)
+        revealed.add(connection, seen, region=self.region, at=at)
+        revealed.add(connection, together, region=self.region, at=at, viewer="tier")
 
 
 def hidden_cohorts(
