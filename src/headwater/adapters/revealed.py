@@ -11,7 +11,7 @@ import psycopg
 from headwater.security.requirement import Viewer
 from headwater.types import SourceId
 
-__all__ = ["Cohort", "add", "locked"]
+__all__ = ["Cohort", "add", "all_of", "locked"]
 
 Cohort: TypeAlias = tuple[SourceId, ...]
 """The members of one sum, by name."""
@@ -20,10 +20,13 @@ Cohort: TypeAlias = tuple[SourceId, ...]
 def locked(connection: psycopg.Connection, *, viewer: Viewer = "region") -> list[Cohort]:
     """Return every cohort ever revealed to a viewer, and let nobody else add one until the transaction ends."""
     connection.execute("lock table ops.revealed_sum in share row exclusive mode")
-    rows = connection.execute(
-        "select sources from ops.revealed_sum where viewer = %s order by cohort", (viewer,)
-    ).fetchall()
-    return [tuple(row[0]) for row in rows]
+    return [cohort for who, cohort in all_of(connection) if who == viewer]
+
+
+def all_of(connection: psycopg.Connection) -> list[tuple[Viewer, Cohort]]:
+    """Return every cohort ever revealed, in the order of its names, each with its viewer."""
+    rows = connection.execute("select viewer, sources from ops.revealed_sum order by cohort").fetchall()
+    return [(row[0], tuple(row[1])) for row in rows]
 
 
 def add(

@@ -24,7 +24,7 @@ from headwater.federation import InProcess, Question, TableSource, ask
 from headwater.federation.bounded import BoundedQuestion
 from headwater.security.pact import Pact
 from headwater.statistics import Statistic
-from headwater.steps import audit
+from headwater.steps import audit, outcome
 from headwater.steps.joint import Joint, books_of, narrowed, recall, replan, teacher_of
 from headwater.steps.ledger import Books
 from headwater.steps.register import score
@@ -120,7 +120,8 @@ def join(home: Home, *, run: Run, entry: int, lost: Collection[str] = (), progre
         rounds = _Rounds(home, joint, teacher, region, books_of(home), progress)
         found = rounds.learn(seed=run.seed)
         key = run.key(joint.task, joint.region) | {"model": joint.model}
-        knowledge.replace(connection, "joined", key=key, rows=[_row(found, run)])
+        outcome.bind(home, row := _row(found, run), run=run.name)
+        knowledge.replace(connection, "joined", key=key, rows=[row])
     return found
 
 
@@ -128,6 +129,7 @@ def joined(home: Home, *, run: Run, task: str, model: str) -> Joined:
     """Return what a run joined, as it stands in the lake."""
     with lake.connect(home) as connection:
         row = knowledge.joined(connection, key=run.key(task, str(run.region)) | {"model": model})
+    outcome.hold(home, row, run=run.name)
     return Joined(
         recall(home, row.entry),
         np.asarray(row.parameters, dtype=np.float64),

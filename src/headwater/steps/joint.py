@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from headwater.adapters import audit as log
 from headwater.adapters import features, knowledge, lake, postgres
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
@@ -173,13 +172,19 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
 def recall(home: Home, entry: int) -> Joint:
     """Return a joint run as the audit log has it, under the requirements that hold now.
 
+    The whole log is held against its signatures before anything of the entry is believed.
+
     Raises
     ------
     Refusal
-        ``E-JOIN-MOVED`` if requirements changed so that they would give another plan
+        ``E-AUDIT-CHANGED`` if the log is not as it was signed, ``E-JOIN-ENTRY`` if no plan stands there,
+        ``E-JOIN-MOVED`` if the plan would now be another one, or noise be measured otherwise
     """
     with postgres.connect(home) as connection:
-        told = json.loads(log.at(connection, entry).body)
+        found = audit.trusted(home, connection, lambda one: one.number == entry and one.kind == "plan")
+    if not found:
+        raise _no_plan(entry)
+    told = json.loads(found[0].body)
     job = told["job"]
     joint = Joint(
         entry=entry,
@@ -198,7 +203,7 @@ def recall(home: Home, entry: int) -> Joint:
         dropped={source: Message(**why) for source, why in told.get("dropped", {}).items()},
     )
     joint = replace(joint, plan=_plan(home, joint))
-    if (joint.plan.digest if joint.plan else None) != told["digest"]:
+    if (joint.plan.digest if joint.plan else None) != told["digest"] or not _is_measured(home, joint):
         raise _moved(entry)
     return joint
 
@@ -298,9 +303,20 @@ def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint
         if refusal.code != "E-PLAN-NOBODY":
             raise
     own, asked = region.target.train, teacher.asked()
+    # Refused here rather than in the round: where nothing is left over, no bounded question can be asked.
     form = BoundedQuestion.around(asked, asked.of(own), own, ridge=teacher.model.spec.ridge).family
     span = Span(*form.bounds(max(joint.records.values())))
     return replace(joint, job=replace(joint.job, length=form.length, span=span, l2=form.l2))
+
+
+def _is_measured(home: Home, joint: Joint) -> bool:
+    """Whether noise is for what one record can do to the question that will be asked, and no value leaves the span."""
+    job, teacher = joint.job, teacher_of(home, task=joint.task, model=joint.model)
+    if job.span is None or not isinstance(teacher, Ridge):
+        return job.span is None and job.l2 is None
+    form = BoundedQuestion.form(teacher.asked())
+    low, high = form.bounds(max(joint.records.values(), default=0))
+    return (job.length, job.l2) == (form.length, form.l2) and job.span.low <= low and high <= job.span.high
 
 
 def _plain(job: Job) -> dict[str, Any]:
@@ -324,12 +340,21 @@ def _absent(home: Home, chosen: Sequence[Valued], region: Region, purpose: str) 
     return found
 
 
+def _no_plan(entry: int) -> Refusal:
+    return Refusal(
+        "E-JOIN-ENTRY",
+        Message(f"审计日志第 {entry} 条不是联合计划。", f"Entry {entry} of the audit log is no plan of a joint run."),
+        Message("用 headwater audit show 查看编号。", "See the numbers with headwater audit show."),
+    )
+
+
 def _moved(entry: int) -> Refusal:
     return Refusal(
         "E-JOIN-MOVED",
         Message(
-            f"审计日志第 {entry} 条的计划已不成立：此后来源要求有变。",
-            f"The plan of audit entry {entry} no longer stands: what sources require has changed since.",
+            f"审计日志第 {entry} 条的计划已不成立：此后来源要求、模型的特征或规划程序有变。",
+            f"The plan of audit entry {entry} no longer stands: since then, what sources require, the model's features "
+            "or the planner have changed.",
         ),
         Message("请重新触发，以重新规划。", "Trigger the run again, so that it is planned anew."),
     )

@@ -1,6 +1,7 @@
 """The privacy ledger of an installation: a run's releases are reserved, what is spent is shown, foreseen and proven."""
 
 import hashlib
+import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from headwater.security.requirement import Release, Requirement
 from headwater.security.requirement import Shown as Shows
 from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
+from headwater.steps.audit import trusted
 from headwater.types import SourceId
 
 __all__ = [
@@ -316,18 +318,20 @@ class Proof:
 
 
 def prove(home: Home) -> Proof:
-    """Compute every balance again from the entries, in one snapshot of the database, and compare."""
+    """Compute every balance again from the entries, and hold these against the audit log; of one snapshot."""
     counts: dict[Account, Counter[str]] = defaultdict(Counter)
-    faults, number, head = [], 0, hashlib.sha256()
+    faults, number, head, digests = list[Message](), 0, hashlib.sha256(), set[bytes]()
     with opened(home) as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         balances = ledger.balances(connection)
         for entry in ledger.entries(connection):
             number += 1
             head.update(entry.digest.encode())
+            digests.add(bytes.fromhex(entry.digest))
             faults += _faults(entry)
             for account in entry.accounts:
                 counts[account][entry.event] += 1
+        faults += _unaudited(home, connection, digests)
     told = {one.account: one for one in balances}
     for account in sorted(counts.keys() | told.keys()):
         one, tally = told.get(account), _composed(counts[account])
@@ -358,6 +362,32 @@ def _faults(entry: Entry) -> list[Message]:
     except HeadwaterError:
         return [Message(f"第 {entry.entry_id} 条的事件不认识。", f"The event of entry {entry.entry_id} is unknown.")]
     return []
+
+
+def _unaudited(home: Home, connection: postgres.Connection, digests: set[bytes]) -> list[Message]:
+    """Hold the digests of all entries against those that the audit log was told when they were debited."""
+    try:
+        log = trusted(home, connection, lambda one: one.kind == "ledger")
+    except Refusal as refusal:
+        return [refusal.reason]
+    told = {bytes.fromhex(one["sha256"]): one for entry in log for one in json.loads(entry.body)["debits"]}
+    faults = []
+    if gone := [one for digest, one in told.items() if digest not in digests]:
+        first = f"{gone[0]['source']} {gone[0]['release']}"
+        faults.append(
+            Message(
+                f"审计日志所记的 {len(gone)} 条明细已不在账中，首条：{first}。",
+                f"{len(gone)} entries that the audit log tells of are not in the ledger, the first: {first}.",
+            )
+        )
+    if strange := digests - told.keys():
+        faults.append(
+            Message(
+                f"账中有 {len(strange)} 条明细未记入审计日志。",
+                f"{len(strange)} entries of the ledger are unknown to the audit log.",
+            )
+        )
+    return faults
 
 
 def _differs(account: Account, zh: str, en: str) -> Message:

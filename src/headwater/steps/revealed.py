@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headwater.adapters import ledger, revealed
+from headwater.adapters import audit, ledger, revealed
 from headwater.adapters.home import Home
 from headwater.adapters.postgres import Connection
 from headwater.adapters.revealed import Cohort
@@ -68,9 +68,13 @@ class Revealed:
             self._add(connection, seen, together)
 
     def _add(self, connection: Connection, seen: tuple[Cohort, ...], together: tuple[Cohort, ...]) -> None:
-        at = ledger.clock(connection)
-        revealed.add(connection, seen, region=self.region, at=at)
-        revealed.add(connection, together, region=self.region, at=at, viewer="tier")
+        viewers: tuple[tuple[Viewer, tuple[Cohort, ...]], ...] = (("region", seen), ("tier", together))
+        for viewer, cohorts in viewers:
+            before = revealed.locked(connection, viewer=viewer)
+            revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection), viewer=viewer)
+            if new := sorted({tuple(sorted(one)) for one in cohorts} - set(before)):
+                told = {"region": self.region, "viewer": viewer, "cohorts": new}
+                audit.add(self.home, connection, "revealed", told)
 
 
 def hidden_cohorts(

@@ -26,6 +26,7 @@ from headwater.steps.wish import AS_REQUIRED, Wish
 REGION = "缺"
 CHOSEN = ("H02", "H03", "H04", "H05", "H06", "H08", "H09", "H10")
 NOISY = {"statistic": "nobody", "sum": "tier", "noisy": "region"}
+OPEN = {"statistic": "region", "sum": "region", "noisy": "region"}
 TIER = {"statistic": "tier", "sum": "region", "noisy": "region"}
 SUMS = {"statistic": "nobody", "sum": "region", "noisy": "region"}
 CAPS = Caps(1.0, 2.0, 16.0)
@@ -129,7 +130,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["plan", "ledger", "release", "keys", "model_version"]
+    assert kinds == ["plan", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
