@@ -24,7 +24,7 @@ from headwater.security.requirement import Caps, Release, Requirement
 from headwater.security.tally import NOTHING, Tally, tally_of
 from headwater.types import SourceId
 
-__all__ = ["Account", "Balance", "Debit", "Entry", "balances", "clock", "debit", "entries", "reserve"]
+__all__ = ["Account", "Balance", "Debit", "Entry", "balances", "clock", "debit", "entries", "patients", "reserve"]
 
 Key: TypeAlias = tuple[str, SourceId, str, str, str]
 
@@ -185,6 +185,16 @@ def balances(connection: psycopg.Connection, *, source: SourceId | None = None) 
         (source, source),
     ).fetchall()
     return [_balance(row) for row in rows]
+
+
+def patients(connection: psycopg.Connection, sources: Iterable[SourceId], *, purpose: str) -> dict[SourceId, str]:
+    """Return by source whose privacy its first debit for a purpose spent; one without debits is left out."""
+    rows = connection.execute(
+        "select distinct on (source_id) source_id, patients from ops.privacy_entry "
+        "where source_id = any(%s) and purpose = %s order by source_id, entry_id",
+        (list(sources), purpose),
+    )
+    return {str(source): str(group) for source, group in rows}
 
 
 def _settle(

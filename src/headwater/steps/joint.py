@@ -240,6 +240,11 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     """Make the plan, hold it against ledger and revealed sums, and enter it."""
     joint = replace(joint, plan=_plan(home, joint))
     books, plan = books_of(home), joint.plan
+<<<<<<< HEAD
+=======
+    rules = books.rules(joint.sources)
+    books.state(rules.values())
+>>>>>>> h-k
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)

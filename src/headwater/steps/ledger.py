@@ -22,6 +22,7 @@ from headwater.security.requirement import Release, Requirement
 from headwater.security.requirement import Shown as Shows
 from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
+from headwater.steps import required
 from headwater.steps.audit import trusted
 from headwater.types import SourceId
 
@@ -80,6 +81,7 @@ class Books:
     execution: str = field(default_factory=lambda: secrets.token_hex(16))
     _reserved: dict[SourceId, list[Event]] = field(default_factory=lambda: defaultdict(list))
     _count: int = 0
+    _stated: set[str] = field(default_factory=set)
 
     def terms(self, sources: Sequence[SourceId]) -> tuple[float, float]:
         """Return the largest ε and δ of a release that all sources allow; one without a requirement is refused."""
@@ -99,6 +101,7 @@ class Books:
     def guarded(self, sources: Sequence[Source], seen: Seen) -> list[Source]:
         """Return the sources, each of which answers only if its requirement permits all that will be seen of it."""
         rules = self.rules(source.source_id for source in sources)
+        self.state(rules.values())
         found = []
         for source in sources:
             name = source.source_id
@@ -106,6 +109,14 @@ class Books:
                 source = Guarded(source, rules[name], self._release(self.execution, name, exposure))
             found.append(source)
         return found
+
+    def state(self, rules: Iterable[Requirement]) -> None:
+        """Let the audit log have the text of requirements that are about to be used, where it has another or none."""
+        new = {rule.version: rule for rule in rules if rule.version not in self._stated}
+        if new:
+            with opened(self.home) as connection, connection.transaction():
+                required.enter(self.home, connection, new.values())
+            self._stated |= new.keys()
 
     def permit(self, seen: Seen) -> None:
         """Refuse what will be seen if one of the sources does not permit it."""
@@ -116,7 +127,7 @@ class Books:
     def afford(self, seen: Seen, *, times: int = 1) -> None:
         """Refuse with the numbers what ``reserve`` would refuse; nothing is debited."""
         with opened(self.home) as connection, connection.transaction(force_rollback=True):
-            ledger.reserve(connection, self._debits(seen, times), at=ledger.clock(connection))
+            self._settle(connection, self._debits(seen, times))
 
     def costs(self, seen: Seen) -> dict[SourceId, float]:
         """Return the ε that one release costs each source in which there is noise, whatever else it spent."""
@@ -160,10 +171,16 @@ class Books:
 
     def _enter(self, debits: Sequence[Debit]) -> None:
         """Debit all or none, and let the audit log tell of it in the same transaction."""
+        self.state(one.requirement for one in debits)
         with opened(self.home) as connection, connection.transaction():
-            entered = ledger.reserve(connection, debits, at=ledger.clock(connection))
+            entered = self._settle(connection, debits)
             told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
             audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
+
+    def _settle(self, connection: postgres.Connection, debits: Sequence[Debit]) -> tuple[Entry, ...]:
+        rules = {one.release.source: one.requirement for one in debits}
+        required.keep_patients(connection, rules, purpose=self.purpose)
+        return ledger.reserve(connection, debits, at=ledger.clock(connection))
 
     def _debits(self, seen: Seen, times: int) -> list[Debit]:
         rules, debits = self.rules(seen), []

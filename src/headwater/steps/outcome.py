@@ -43,10 +43,10 @@ def hold(home: Home, kept: Kept, *, run: str) -> None:
 
 
 def _told(kept: Kept, run: str) -> dict[str, Any]:
-    """Return what is bound; the parameters' digest is made as that of a ``model_version``, to be held against it."""
     return {
         "plan": kept.entry,
         "run": run,
+        # As in the entry of a ``model_version``, so that both can be held against each other.
         "parameters": hashlib.sha256(np.asarray(kept.parameters, dtype=np.float64).tobytes()).hexdigest(),
         "rounds": hashlib.sha256(kept.rounds.encode()).hexdigest(),
         "bytes": hashlib.sha256(kept.bytes.encode()).hexdigest(),

@@ -1,9 +1,12 @@
 """What whoever administers the database changes behind a joint run's back is refused, or told by a proof."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import pytest
+from tests.unit.steps import test_joint
+from tests.unit.steps.test_joint import CAPS, CHOSEN, NOISY, REGION, debits, entries, occasion, rule
 
 from headwater.adapters import lake, ledger, postgres
 from headwater.errors import Refusal
@@ -14,20 +17,11 @@ from headwater.steps.aggregate import aggregate, conclude
 from headwater.steps.audit import verify
 from headwater.steps.join import join, joined
 from headwater.steps.joint import plan_join, recall
-from headwater.steps.ledger import prove
+from headwater.steps.ledger import Books, prove
 from headwater.steps.revealed import Revealed
-from tests.unit.steps.test_joint import (  # noqa: F401
-    CHOSEN,
-    NOISY,
-    REGION,
-    asked,
-    entries,
-    home,
-    occasion,
-    require,
-    rule,
-    unrevealed,
-)
+from headwater.steps.wish import Wish
+
+home, require, asked, unrevealed = test_joint.home, test_joint.require, test_joint.asked, test_joint.unrevealed
 
 
 @pytest.fixture
@@ -86,7 +80,7 @@ def test_an_entry_that_is_no_plan_is_refused_with_its_number(home, require):
         recall(home, debited)
 
 
-@pytest.mark.parametrize("change", ["parameters = list_transform(parameters, x -> 2 * x)", "rounds = '[]'", "entry = 1"])
+@pytest.mark.parametrize("change", ["parameters = list_transform(parameters, x -> -x)", "rounds = '[]'", "entry = 1"])
 def test_what_was_joined_is_registered_only_as_it_was_bound(home, require, unrevealed, change):
     require(rule(f"bound{len(change)}", NOISY))
     run = occasion(f"bound {len(change)}")
@@ -152,3 +146,43 @@ def test_a_revealed_sum_that_was_forgotten_is_found(home, superuser):
     finally:
         superuser.execute("insert into ops.revealed_sum select * from forgotten")
     assert verify(home).fault is None
+
+
+def test_the_text_of_a_requirement_is_entered_when_it_is_used_first_and_when_it_changes(home, require):
+    def plan_under(needs):
+        require(needs)
+        before = len(entries(home, "requirement"))
+        plan_join(home, run=occasion("text"), task="stay_cost", model="stay_cost_ridge")
+        return [body for _, body in entries(home, "requirement")[before:]]
+
+    first, wider = rule("text", NOISY), replace(rule("text", NOISY), caps=replace(CAPS, lifetime=17.0))
+    for needs in (first, wider, first):
+        (told,) = plan_under(needs)
+        assert told["version"] == needs.version == hashlib.sha256(told["text"].encode()).hexdigest()[:16]
+        assert json.loads(told["text"])["caps"]["lifetime"] == needs.caps.lifetime
+        assert plan_under(needs) == []
+
+
+def test_other_patients_are_no_new_budget(home, monkeypatch):
+    books, noise = Books(home, "diagnosis", "clear"), Gaussian(30.0)
+    needs = replace(rule("moving", NOISY), purposes={"diagnosis": CAPS}, mechanisms=frozenset({"clear", "gaussian"}))
+    monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: (needs,))
+    books.reserve(books.seen(["H02"], noise))
+    others = replace(needs, patients="others")
+    monkeypatch.setattr("headwater.steps.ledger.requirements", lambda _: (others,))
+    for act in (books.reserve, books.afford):
+        with pytest.raises(Refusal, match="E-REQUIREMENT-PATIENTS") as refusal:
+            act(books.seen(["H02"], noise))
+    assert refusal.value.remedy.en == "Write patients: moving again."
+    assert len([one for one in debits(home, "moving") if one.source_id == "H02"]) == 1
+    assert not debits(home, "others")
+    # Another source has its own patients.
+    books.reserve(books.seen(["H03"], noise))
+    assert len(debits(home, "others")) == 1
+
+
+def test_a_wish_leaves_every_requirement_its_version(home, require):
+    require(rule("wished", {"statistic": "region", "sum": "region", "noisy": "region"}))
+    plan_join(home, run=occasion("wished"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked", "masked"))
+    (_, told) = entries(home, "plan")[-1]
+    assert told["plan"]["requirements"] == {source: one["version"] for source, one in told["requirements"].items()}

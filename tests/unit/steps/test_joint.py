@@ -71,7 +71,8 @@ def home(region_home):
 
 @pytest.fixture
 def require(monkeypatch):
-    """Give what makes sources require something else than the project says."""
+    """Give what makes sources require something else than the project says, each time of patients with a new budget."""
+    monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *given, **further: None)
 
     def use(*rules: Requirement) -> None:
         for place in ("headwater.steps.ledger.requirements", "headwater.steps.joint.requirements"):
@@ -130,7 +131,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["plan", "ledger", "release", "keys", "joined", "model_version"]
+    assert kinds == ["requirement", "plan", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
