@@ -13,6 +13,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.revealed import Cohort
 from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
+from headwater.security.requirement import Viewer
 
 __all__ = ["AuditReport", "checked", "enter", "head", "newest", "prove", "read_head", "trusted", "verify", "write_head"]
 
@@ -164,11 +165,12 @@ class _Log:
         return self.head(len(self.tree))
 
 
-def _forgotten(revealed: list[Entry], known: set[Cohort]) -> Message | None:
+def _forgotten(revealed: list[Entry], known: set[tuple[Viewer, Cohort]]) -> Message | None:
     """Return which revealed sum is not kept any more, None where all are."""
     for entry in revealed:
-        for cohort in json.loads(entry.body)["cohorts"]:
-            if tuple(cohort) not in known:
+        body = json.loads(entry.body)
+        for cohort in body["cohorts"]:
+            if (body["viewer"], tuple(cohort)) not in known:
                 names = ", ".join(cohort)
                 return Message(
                     f"第 {entry.number} 条所记的已公开和数不再留存：{names}。",

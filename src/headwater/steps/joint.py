@@ -11,6 +11,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, Ridge, learner
 from headwater.aggregation.costs import Costs
+from headwater.aggregation.dropping import ALONE, fewer
 from headwater.aggregation.foresight import Job
 from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.content import models
@@ -24,7 +25,7 @@ from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
-__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "plan_join", "recall", "replan", "teacher_of"]
+__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "narrowed", "plan_join", "recall", "replan", "teacher_of"]
 
 PURPOSE = "aggregation"
 """As requirements call it."""
@@ -44,6 +45,7 @@ class Joint:
     absent : the others, and why
     job : what was planned for
     lost : tiers that are not there
+    dropped : sources left out of what was planned with them, and why; the others speak as they would have
     plan : None where nobody is to be asked
     """
 
@@ -60,6 +62,7 @@ class Joint:
     absent: Mapping[SourceId, Message]
     job: Job
     lost: tuple[str, ...] = ()
+    dropped: Mapping[SourceId, Message] = field(default_factory=dict)
     plan: Plan | None = field(default=None, repr=False)
 
     @property
@@ -70,7 +73,7 @@ class Joint:
     @property
     def refused(self) -> dict[SourceId, Message]:
         """Chosen sources that will not be asked, and why."""
-        return {**self.absent, **(self.plan.refused if self.plan else {})}
+        return {**self.absent, **(self.plan.refused if self.plan else {}), **self.dropped}
 
     @property
     def tiers(self) -> dict[str, tuple[SourceId, ...]]:
@@ -197,6 +200,7 @@ def recall(home: Home, entry: int) -> Joint:
         absent={source: Message(**why) for source, why in told["absent"].items()},
         job=Job(job["region"], job["purpose"], job["length"], job["span"] and Span(*job["span"]), job["l2"]),
         lost=tuple(told["lost"]),
+        dropped={source: Message(**why) for source, why in told.get("dropped", {}).items()},
     )
     joint = replace(joint, plan=_plan(home, joint))
     if (joint.plan.digest if joint.plan else None) != told["digest"] or not _is_measured(home, joint):
@@ -217,16 +221,40 @@ def replan(home: Home, joint: Joint, *, lost: Collection[str] = (), silent: Mapp
     return _entered(home, again, turns=teacher_of(home, task=joint.task, model=joint.model).rounds)
 
 
+def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint:
+    """Leave sources out without planning again, and enter that as well: nobody is asked twice or otherwise.
+
+    For when others have been asked already. Whose companions are then too few is left out as well.
+    """
+    gone = {**joint.dropped, **why}
+    if joint.plan is None or fewer(joint.plan, why) is None:
+        gone = {**dict.fromkeys(joint.sources, ALONE), **gone}
+    again = replace(joint, dropped=gone)
+    again = replace(again, plan=_plan(home, again))
+    if again.plan is not None:
+        books_of(home).permit(again.plan.exposures)
+    return _told(home, again)
+
+
 def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     """Make the plan, hold it against ledger and revealed sums, and enter it."""
     joint = replace(joint, plan=_plan(home, joint))
     books, plan = books_of(home), joint.plan
+<<<<<<< HEAD
+=======
     rules = books.rules(joint.sources)
     books.state(rules.values())
+>>>>>>> h-k
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)
-        Revealed(home, joint.region).permit(hidden_cohorts(plan.groups, rules))
+        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, books.rules(joint.sources)))
+    return _told(home, joint)
+
+
+def _told(home: Home, joint: Joint) -> Joint:
+    """Enter the plan as it is."""
+    plan, rules = joint.plan, books_of(home).rules(joint.sources)
     told = {
         **{name: getattr(joint, name) for name in ("run", "task", "model", "region", "snapshot", "cities", "records")},
         "wish": asdict(joint.wish),
@@ -234,6 +262,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
         "absent": {source: asdict(why) for source, why in joint.absent.items()},
         "job": _plain(joint.job),
         "lost": list(joint.lost),
+        "dropped": {source: asdict(why) for source, why in joint.dropped.items()},
         "requirements": {source: {"name": rule.name, "version": rule.version} for source, rule in rules.items()},
         "digest": plan.digest if plan else None,
         "plan": plan.to_dict() if plan else None,
@@ -248,7 +277,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     purpose = joint.job.purpose
     rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
-    return plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    found = plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    return fewer(found, joint.dropped) if joint.dropped else found
 
 
 def _cities(region: Region) -> dict[SourceId, str]:

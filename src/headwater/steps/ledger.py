@@ -48,8 +48,9 @@ def opened(home: Home) -> postgres.Connection:
     """Connect so that every debit is on disk when it returns."""
     postgres.prepare_once(home)
     connection = postgres.connect(home, autocommit=True)
-    # An installation that was set up before there was such a table has none until it is prepared again.
-    if connection.execute("select to_regclass('ops.revealed_sum')").fetchone() == (None,):
+    # An installation that was set up before there was such a column has none until it is prepared again.
+    column = "table_schema = 'ops' and table_name = 'revealed_sum' and column_name = 'viewer'"
+    if connection.execute(f"select from information_schema.columns where {column}").fetchone() is None:
         postgres.prepare(home)
     return connection
 
@@ -134,6 +135,15 @@ class Books:
             one.release.source: accounting.epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
             for one in self._debits(seen, 1)
         }
+
+    def spent(self) -> dict[SourceId, float]:
+        """Return the ε of all that was debited under this execution, by source, as the ledger has it."""
+        tallies: dict[SourceId, Tally] = {}
+        with opened(self.home) as connection:
+            for entry in ledger.entries(connection, under=f"{self.execution}/"):
+                tallies[entry.source_id] = tallies.get(entry.source_id, NOTHING).plus(from_json(entry.event))
+        rules = self.rules(tallies)
+        return {source: accounting.epsilon(tally, rules[source].delta) for source, tally in sorted(tallies.items())}
 
     def reserve(self, seen: Seen, *, times: int = 1) -> None:
         """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.

@@ -21,7 +21,7 @@ def bind(home: Home, row: Mapping[str, Any], *, run: str) -> None:
 
     Parameters
     ----------
-    row : of ``knowledge.joined``: entry of the plan, parameters, rounds and bytes
+    row : of ``knowledge.joined``: entry of the plan, parameters, rounds, bytes and epsilon
     run : key of the occasion
     """
     audit.enter(home, "joined", _told(Kept(**{name: row[name] for name in Kept.__annotations__}), run))
@@ -50,6 +50,7 @@ def _told(kept: Kept, run: str) -> dict[str, Any]:
         "parameters": hashlib.sha256(np.asarray(kept.parameters, dtype=np.float64).tobytes()).hexdigest(),
         "rounds": hashlib.sha256(kept.rounds.encode()).hexdigest(),
         "bytes": hashlib.sha256(kept.bytes.encode()).hexdigest(),
+        "epsilon": hashlib.sha256(kept.epsilon.encode()).hexdigest(),
     }
 
 
