@@ -1,14 +1,25 @@
 """Why a source climbs as it does, in a sentence of each language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from headwater.aggregation.routes import Route
+from headwater.aggregation.foresight import Job
+from headwater.aggregation.routes import Route, objection
 from headwater.errors import Message
+from headwater.security.requirement import Requirement
+from headwater.types import SourceId
 
-__all__ = ["TOO_FEW", "because", "climb"]
+__all__ = ["ALONE", "NO_ROOM", "TOO_FEW", "against", "because", "climb"]
+
+ALONE = Message("不能汇聚；所允许的方式都需要更多同伴。", "Cannot join: whatever it permits takes more companions.")
+"""Why a source that permits something is refused."""
+
+NO_ROOM = Message(
+    "不能汇聚；其噪声或合计超出定点数的范围。", "Cannot join: its noise, or the sum, goes beyond the numbers of the grid."
+)
+"""The same, where it has companions."""
 
 TOO_FEW = Message("所允许的其他方式都需要更多同伴", "whatever else it permits takes more companions")
-"""Why a source that could climb otherwise does not."""
+"""Why a source that permits a way without noise takes none."""
 
 _TRAVEL: Mapping[str, Message] = {
     "clear": Message("明文", "in clear"),
@@ -45,3 +56,14 @@ def because(how: Message, why: Message | None) -> Message:
     if why is None:
         return Message(f"{how.zh}。", f"{how.en}.")
     return Message(f"{how.zh}；{why.zh}。", f"{how.en}: {why.en}.")
+
+
+def against(ways: Sequence[Route], requirement: Requirement, source: SourceId, job: Job) -> Message:
+    """Return what a requirement has against the last of some ways; too few companions where it permits any of them."""
+    why = TOO_FEW
+    for way in ways:
+        refusal = objection(way, requirement, source, job.purpose, alone=False)
+        if refusal is None:
+            return TOO_FEW
+        why = refusal.why
+    return why
