@@ -242,10 +242,11 @@ def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
     without = weighing.lost(arrangement, weighing.knots(arrangement).values())
     routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
     members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
-    speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
+    speaking = {
+        (cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier and route.tier
+    }
     for (tier, strand), mechanism in sorted(speaking.items(), key=lambda item: item[0]):
-        if tier and mechanism:
-            members[region, strand, mechanism.company].append((tier, mechanism))
+        members[region, strand, mechanism.company].append((tier, mechanism))
     for cell, route in _going(weighing, routes):
         here = cell.tier if route.tier and cell.tier else region
         members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]

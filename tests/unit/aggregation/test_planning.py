@@ -48,6 +48,7 @@ INSURANCE = requirement("region", "region", "region", "clear", "masked", *NOISES
 CLINICAL = requirement("nobody", "tier", "region", "masked", *NOISES, epsilon=0.5, delta=1e-7)
 CLINICAL_SHARES = requirement("nobody", "tier", "region", "masked", "skellam", epsilon=0.5, delta=1e-7)
 OWN_NOISE = requirement("nobody", "nobody", "region", "clear", "discrete_gaussian", epsilon=0.5, delta=1e-7)
+OWN_NOISE_OR_MASKS = replace(OWN_NOISE, mechanisms=OWN_NOISE.mechanisms | {"masked"})
 SILENT = requirement("nobody", "nobody", "region", "masked", "skellam", epsilon=0.5, delta=1e-7)
 SHUT = requirement("nobody", "nobody", "nobody", "clear", "masked", *NOISES)
 
@@ -182,6 +183,16 @@ def test_tiers_and_single_sources_add_shares_together():
     ]  # fmt: skip
 
 
+def test_a_tier_speaks_though_others_of_its_sources_pass_it_by():
+    """In one strand, one speaks to its tier and two to the region: the tier's sum is the third under masks."""
+    passing = requirement("nobody", "nobody", "region", "masked", "discrete_gaussian", epsilon=0.5, delta=1e-7)
+    two = [Supplier(f"x{n}", "north", 50, passing) for n in range(2)]
+    found = planned([Supplier("h", "north", 100, OWN_NOISE_OR_MASKS), *two])
+    assert {name for group in found.groups if group.tier == "east" for name in group.members} >= {"x0", "x1"}
+    for group in found.groups:
+        assert len(group.members) >= PROTECTIONS[group.protection].minimum
+
+
 def test_the_sum_of_a_tier_with_one_source_is_that_sources_own():
     """Its statistic may be seen by its tier, and a sum by the region: alone in its tier it is in no sum."""
     rule = requirement("tier", "region", "region", "clear")
@@ -278,6 +289,10 @@ def test_a_plan_shows_what_is_permitted_of_everybody_once_and_does_not_depend_on
     seen = exposures(found.groups, l2=JOB.l2, length=JOB.length)
     permit(many, seen)
     assert found.exposures == seen
+    for group in found.groups:
+        assert len(group.members) >= PROTECTIONS[group.protection].minimum
+    upwards = {group.tier for group in found.groups} - {JOB.region}
+    assert upwards == {name for group in found.groups for name in group.members} - {one.source for one in many}
     spoken = [name for group in found.groups for name in group.members if name in {one.source for one in many}]
     assert sorted(spoken) == sorted(found.reasons)
     assert sorted([*found.refused, *found.reasons]) == sorted(one.source for one in many)
