@@ -21,19 +21,20 @@ from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, MODEL, VALUATION, Ta
 
 SOME = "all_done_min_one_success"
 ONE_BY_ONE = {"max_active_tis_per_dagrun": 1, "multiple_outputs": False}
-WISHES = {"type": "string", "enum": ["required", "clear", "masked"]}
 
 PARAMS = {
     **KNOWLEDGE,
     "city_protection": Param(
         "required",
-        **WISHES,
+        type="string",
+        enum=["required", "clear", "masked"],
         title="医院到城市的保护 / Protection from hospital to city",
         description="来源不许的会被拒绝；masked：城市只见合计。/ masked: cities see sums alone.",
     ),
     "region_protection": Param(
         "required",
-        **WISHES,
+        type="string",
+        enum=["required", "masked"],
         title="城市到统筹区的保护 / Protection from city to region",
         description="masked：统筹区只见总和。/ masked: the region sees one sum of all.",
     ),

@@ -249,28 +249,14 @@ def test_a_network_learns_without_noise_only(home, require):
     assert refusal.value.code == "E-PLAN-NOBODY"
 
 
-@pytest.mark.parametrize(
-    ("wish", "code"),
-    [(Wish("clear"), "E-REQUIRE-VIEWER"), (Wish(region="clear"), "E-REQUIRE-VIEWER")],
-)
-def test_a_wish_widens_nothing(home, require, wish, code):
+def test_a_wish_widens_nothing(home, require):
     require(rule("narrow", NOISY))
-    with pytest.raises(Refusal) as refusal:
-        plan_join(home, run=occasion("wish"), task="stay_cost", model="stay_cost_ridge", wish=wish)
-    assert refusal.value.code == code
-
-
-def test_wishes_that_mean_nothing_are_refused():
-    for told, code in ((("rot13", "clear"), "E-WISH-UNKNOWN"), (("clear", "masked"), "E-WISH-CONTRARY")):
-        with pytest.raises(Refusal) as refusal:
-            Wish(*told)
-        assert refusal.value.code == code
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        plan_join(home, run=occasion("wish"), task="stay_cost", model="stay_cost_ridge", wish=Wish("clear"))
 
 
 def test_a_wish_for_masks_hides_every_hospital_from_its_city(home):
-    planned = plan_join(
-        home, run=occasion("masks"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked", "clear")
-    )
+    planned = plan_join(home, run=occasion("masks"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked"))
     assert {one.shown for seen in planned.plan.exposures.values() for one in seen} == {"sum"}
     for group in planned.plan.groups:
         assert group.protection == ("clear" if group.tier == REGION and "H02" not in group.members else "masked")
