@@ -24,7 +24,7 @@ from headwater.security.requirement import Caps, Release, Requirement
 from headwater.security.tally import NOTHING, Tally, tally_of
 from headwater.types import SourceId
 
-__all__ = ["Account", "Balance", "Debit", "Entry", "balances", "clock", "debit", "entries", "reserve"]
+__all__ = ["Account", "Balance", "Debit", "Entry", "balances", "clock", "debit", "entries", "patients", "reserve"]
 
 Key: TypeAlias = tuple[str, SourceId, str, str, str]
 
@@ -163,14 +163,17 @@ def debit(
         return _settle(connection, debits, at)
 
 
-def entries(connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None) -> Iterator[Entry]:
-    """Yield the entries in their order, a page at a time."""
+def entries(
+    connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None, under: str = ""
+) -> Iterator[Entry]:
+    """Yield the entries in their order, a page at a time; ``under`` is with what their release's identifier begins."""
     query = (
         f"select entry_id, {_CONTENT} from ops.privacy_entry "
-        "where entry_id > %s and (%s::text is null or source_id = %s) order by entry_id limit %s"
+        "where entry_id > %s and (%s::text is null or source_id = %s) and starts_with(release_id, %s) "
+        "order by entry_id limit %s"
     )
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        while found := cursor.execute(query, (after, source, source, _PAGE)).fetchall():
+        while found := cursor.execute(query, (after, source, source, under, _PAGE)).fetchall():
             yield from found
             after = found[-1].entry_id
 
@@ -182,6 +185,16 @@ def balances(connection: psycopg.Connection, *, source: SourceId | None = None) 
         (source, source),
     ).fetchall()
     return [_balance(row) for row in rows]
+
+
+def patients(connection: psycopg.Connection, sources: Iterable[SourceId], *, purpose: str) -> dict[SourceId, str]:
+    """Return by source whose privacy its first debit for a purpose spent; one without debits is left out."""
+    rows = connection.execute(
+        "select distinct on (source_id) source_id, patients from ops.privacy_entry "
+        "where source_id = any(%s) and purpose = %s order by source_id, entry_id",
+        (list(sources), purpose),
+    )
+    return {str(source): str(group) for source, group in rows}
 
 
 def _settle(
@@ -370,8 +383,8 @@ def _run_refused(refused: Sequence[HeadwaterError], asked: int) -> Refusal:
     return Refusal(
         "E-LEDGER-RUN",
         Message(
-            f"本次运行会超支，未启动：{asked} 次发布中 {len(refused)} 次不允许。首个：{refused[0].reason.zh}",
-            f"The run would overspend and is not started: {len(refused)} of {asked} releases are refused. "
+            f"会超支，均未记账、未放出：{asked} 次发布中 {len(refused)} 次不允许。首个：{refused[0].reason.zh}",
+            f"This would overspend; none of it is debited or released: {len(refused)} of {asked} releases are refused. "
             f"The first: {refused[0].reason.en}",
         ),
         refused[0].remedy,

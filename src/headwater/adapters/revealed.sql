@@ -5,6 +5,9 @@ create table if not exists ops.revealed_sum (
     sources text[] not null check (cardinality(sources) > 1),
     revealed_at timestamptz not null
 );
+-- Who saw it: the region; or tiers and region together, who know of more sources than the region may.
+alter table ops.revealed_sum
+add column if not exists viewer text not null default 'region' check (viewer in ('region', 'tier'));
 
 create or replace trigger never_changed before update or delete on ops.revealed_sum
 for each row execute function ops.refuse_change();

@@ -1,5 +1,6 @@
 """What of every source is seen where, as its message climbs: what requirements are held against and ledgers debit."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from headwater.security.events import Event, NonPrivate
 from headwater.security.requirement import Shown, Viewer
 from headwater.types import SourceId
 
-__all__ = ["Exposure", "exposures"]
+__all__ = ["Exposure", "Sight", "exposures", "sights"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,21 @@ class Exposure:
     shown: Shown
     protection: str
     event: Event
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A vector that whoever adds at one tier sees: one message, or the sum of a group whose members it cannot tell.
+
+    Parameters
+    ----------
+    viewer : the tier, or the region at the root
+    sources : those whose statistics stand in it without noise
+    """
+
+    tier: str
+    viewer: Viewer
+    sources: frozenset[SourceId]
 
 
 def exposures(groups: Sequence[Group], *, l2: float | None, length: int) -> dict[SourceId, tuple[Exposure, ...]]:
@@ -51,6 +67,30 @@ def exposures(groups: Sequence[Group], *, l2: float | None, length: int) -> dict
             found[source] = (*found.get(source, ()), exposure)
             here[source] = exposure.event
     return found
+
+
+def sights(groups: Sequence[Group]) -> tuple[Sight, ...]:
+    """Return every vector that is seen of a source without noise, lowest tier first.
+
+    A source with noise of its own in a sum with others is taken to be known there: they then hide among fewer.
+
+    Parameters
+    ----------
+    groups : lowest tiers first, as a plan gives them
+    """
+    below: dict[tuple[str, str], set[SourceId]] = defaultdict(set)
+    found = []
+    for group in groups:
+        said = [
+            frozenset(below.get((group.strand, name), {name}) if mechanism.noise == "nobody" else ())
+            for name, mechanism in group.mechanisms
+        ]
+        together = frozenset[SourceId]().union(*said)
+        below[group.strand, group.tier] |= together
+        viewer: Viewer = "region" if group.tier == groups[-1].tier else "tier"
+        seen = said if PROTECTIONS[group.protection].reveals == "each" else [together]
+        found += [Sight(group.tier, viewer, sources) for sources in seen if sources]
+    return tuple(found)
 
 
 def _seen(

@@ -86,7 +86,12 @@ class BoundedQuestion:
     @property
     def family(self) -> BoundedSquares:
         """The layout of the answer, its ``l2``, ``length`` and ``bounds``."""
-        return BoundedSquares(len(self.known) + 1, _RADIUS)
+        return BoundedQuestion.form(self.question)
+
+    @staticmethod
+    def form(question: GramQuestion) -> BoundedSquares:
+        """Return the layout of every answer to a bounded question about the same features, whatever is known."""
+        return BoundedSquares(question.family.dim + 1, _RADIUS)
 
     @property
     def nbytes(self) -> int:

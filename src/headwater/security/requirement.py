@@ -93,6 +93,7 @@ class Requirement:
     caps : over all purposes and tiers
     purposes : what it may be used for, each with its own caps within the others
     mechanisms : kinds of noise and protections that may be used
+    narrowed_from : version of what the source requires, where this is only how somebody wished it narrower
     """
 
     name: str
@@ -104,15 +105,22 @@ class Requirement:
     caps: Caps
     purposes: Mapping[str, Caps]
     mechanisms: frozenset[str]
+    narrowed_from: str = ""
 
     @cached_property
     def version(self) -> str:
-        """The digest of what is required: titles and the order of keys do not count."""
+        """The digest of the source's own words, which a wish does not change: SHA-256 of ``text``, 16 digits of it."""
+        return self.narrowed_from or hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def text(self) -> str:
+        """What is required as canonical JSON: titles and the order of keys do not count."""
         said = asdict(self)
-        said.pop("title")
+        for silent in ("title", "narrowed_from"):
+            said.pop(silent)
         said["sources"] = None if self.sources is None else sorted(self.sources)
         said["mechanisms"] = sorted(self.mechanisms)
-        return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+        return json.dumps(said, sort_keys=True, ensure_ascii=False)
 
     def covers(self, source: SourceId) -> bool:
         """Whether it is the requirement of this source."""

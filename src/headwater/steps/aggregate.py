@@ -18,7 +18,7 @@ from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
 from headwater.steps import audit
 from headwater.steps.join import Joined, Progress, Round, join, joined
-from headwater.steps.joint import PURPOSE, Joint, books_of, plan_join, teacher_of
+from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.ledger import Books
 from headwater.steps.open_tier import open_tier
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
@@ -48,7 +48,7 @@ class AggregateReport:
         place, which no real federation has
     joint : the plan, as it was in the end
     protections : of every source in the model, how its answers left it
-    epsilon : what the whole run cost each source in whose answers there is noise
+    epsilon : what the ledger was debited for each source in whose answers there is noise, lost or not
     rounds : what every round took and gave
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     notes : what is otherwise than usual
@@ -170,7 +170,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         scores=scores,
         joint=joint,
         protections=_protections(joint),
-        epsilon=_epsilon(home, joint),
+        epsilon=found.epsilon,
         rounds=found.rounds,
         bytes_by_source=found.bytes_by_source,
         notes=() if open_ else (_HIDDEN,),
@@ -250,14 +250,14 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
 
 def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
     joint, used, head = found.joint, _protections(found.joint), audit.head(home)
-    epsilon, plan = _epsilon(home, joint), joint.plan
+    epsilon, plan = found.epsilon, joint.plan
     return Candidate(
         step="aggregate",
         region=region,
         learner=teacher,
         parameters=found.parameters,
         scores=scores,
-        sources=_listed(found, region, epsilon),
+        sources=_listed(found, region),
         protection=used,
         parent=mlflow.latest(home, registered_name(joint.task, region.name)),
         facts={
@@ -281,7 +281,7 @@ def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scor
     )
 
 
-def _listed(found: Joined, region: Region, epsilon: Mapping[SourceId, float]) -> dict[SourceId, Mapping[str, object]]:
+def _listed(found: Joined, region: Region) -> dict[SourceId, Mapping[str, object]]:
     """Return what is told of every source in the model."""
     lines, mechanisms = {line.source: line for line in found.joint.chosen}, _mechanisms(found.joint)
     return {
@@ -292,7 +292,7 @@ def _listed(found: Joined, region: Region, epsilon: Mapping[SourceId, float]) ->
             "stays": region.stays[source],
             "bytes": found.bytes_by_source[source],
             "mechanism": mechanisms[source],
-            "epsilon": epsilon.get(source),
+            "epsilon": found.epsilon.get(source),
         }
         for source in found.joint.sources
     }
@@ -308,8 +308,3 @@ def _protections(joint: Joint) -> dict[SourceId, str]:
 def _mechanisms(joint: Joint) -> dict[SourceId, str]:
     groups = joint.plan.groups if joint.plan else ()
     return {name: mechanism.label for group in groups for name, mechanism in group.mechanisms}
-
-
-def _epsilon(home: Home, joint: Joint) -> dict[SourceId, float]:
-    """Return what the run cost each source: whoever answers with noise does so once, see ``join``."""
-    return books_of(home).costs(joint.plan.exposures) if joint.plan else {}

@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from headwater.adapters import audit, postgres
+from headwater.adapters import revealed as sums
 from headwater.adapters.audit import Entry
 from headwater.adapters.home import Home
+from headwater.adapters.revealed import Cohort
 from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
+from headwater.security.requirement import Viewer
 
-__all__ = ["AuditReport", "checked", "enter", "head", "newest", "prove", "read_head", "verify", "write_head"]
+__all__ = ["AuditReport", "checked", "enter", "head", "newest", "prove", "read_head", "trusted", "verify", "write_head"]
 
 _HEX = {"root": 32, "key": 32, "signature": 64}
 _RESTORE = Message("请从备份恢复日志，并查明原因。", "Restore the log from a backup, and find out why.")
@@ -53,8 +56,26 @@ def newest(home: Home, *, limit: int) -> list[Entry]:
         return audit.newest(connection, limit)
 
 
+def trusted(home: Home, connection: postgres.Connection, wanted: Callable[[Entry], bool]) -> list[Entry]:
+    """Return the wanted entries, after the whole log, as the connection sees it, was held against its signatures.
+
+    Cost: two hashes for every entry of the log, as a signature covers all before it.
+
+    Raises
+    ------
+    Refusal
+        ``E-AUDIT-CHANGED`` when the log is not as it was signed
+    """
+    found: list[Entry] = []
+    _Log.read(home, connection, lambda entry: found.append(entry) if wanted(entry) else None).sound()
+    return found
+
+
 def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     """Compute every hash again and hold it against the signatures, and against a head that was kept elsewhere.
+
+    Of what the log tells, the sums that were revealed are looked up: if one of them were forgotten, the next might lay
+    a source open. Debits are looked up by ``ledger.prove``.
 
     Parameters
     ----------
@@ -63,10 +84,17 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
     found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
     """
-    log = _Log.read(home)
+    revealed: list[Entry] = []
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        log = _Log.read(home, connection, lambda one: revealed.append(one) if one.kind == "revealed" else None)
+        # Read after the log: both are written in one transaction, so that what the log tells is there.
+        known = set(sums.all_of(connection))
     first, fault = log.fault()
     if fault is None and kept is not None:
         first, fault = _against(kept, log.tree, log.public)
+    if fault is None:
+        fault = _forgotten(revealed, known)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
 
 
@@ -86,18 +114,24 @@ class _Log:
     public: bytes
 
     @staticmethod
-    def read(home: Home) -> "_Log":
+    def all(home: Home) -> "_Log":
+        postgres.prepare(home)
+        with postgres.connect(home) as connection:
+            return _Log.read(home, connection)
+
+    @staticmethod
+    def read(home: Home, connection: postgres.Connection, told: Callable[[Entry], None] = lambda entry: None) -> "_Log":
+        """Hash the entries; ``told`` is given each of them, which proves nothing before the log is ``sound``."""
         leaves: list[bytes] = []
         signatures: list[bytes] = []
         gap, before = None, audit.NONE
-        postgres.prepare(home)
-        with postgres.connect(home) as connection:
-            for entry in audit.entries(connection):
-                if entry.number != len(leaves) + 1:
-                    gap = len(leaves) + 1
-                    break
-                leaves.append(leaf(entry.content(before)))
-                signatures.append(before := entry.signature)
+        for entry in audit.entries(connection):
+            if entry.number != len(leaves) + 1:
+                gap = len(leaves) + 1
+                break
+            leaves.append(leaf(entry.content(before)))
+            signatures.append(before := entry.signature)
+            told(entry)
         return _Log(Tree(leaves), signatures, gap, audit.key(home).public_key().public_bytes_raw())
 
     def head(self, size: int) -> Head:
@@ -119,12 +153,30 @@ class _Log:
             return self.gap, Message(f"缺少第 {self.gap} 条。", f"Entry {self.gap} is missing.")
         return None, None
 
-    def newest(self) -> Head:
-        """Return the head of all entries; nothing is signed here, as a new signature would vouch for a changed log."""
+    def sound(self) -> None:
+        """Refuse a log that is not as it was signed."""
         _, fault = self.fault()
         if fault is not None:
             raise Refusal("E-AUDIT-CHANGED", fault, _RESTORE)
+
+    def newest(self) -> Head:
+        """Return the head of all entries; nothing is signed here, as a new signature would vouch for a changed log."""
+        self.sound()
         return self.head(len(self.tree))
+
+
+def _forgotten(revealed: list[Entry], known: set[tuple[Viewer, Cohort]]) -> Message | None:
+    """Return which revealed sum is not kept any more, None where all are."""
+    for entry in revealed:
+        body = json.loads(entry.body)
+        for cohort in body["cohorts"]:
+            if (body["viewer"], tuple(cohort)) not in known:
+                names = ", ".join(cohort)
+                return Message(
+                    f"第 {entry.number} 条所记的已公开和数不再留存：{names}。",
+                    f"A sum that entry {entry.number} tells was revealed is not kept any more: {names}.",
+                )
+    return None
 
 
 def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message | None]:
@@ -155,7 +207,7 @@ def head(home: Home) -> Head:
     Refusal
         ``E-AUDIT-CHANGED`` when the log is not as it was signed
     """
-    log = _Log.read(home)
+    log = _Log.all(home)
     return log.newest() if len(log.tree) else sign(Peaks(), audit.key(home))
 
 
@@ -188,7 +240,7 @@ def prove(home: Home, number: int) -> tuple[Proof, bytes]:
     Refusal
         ``E-AUDIT-NUMBER`` when there is no such entry, ``E-AUDIT-CHANGED`` when the log is not as it was signed
     """
-    log = _Log.read(home)
+    log = _Log.all(home)
     size = len(log.tree)
     if not 0 < number <= size:
         raise _no_entry(number, size)

@@ -14,6 +14,7 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, Ridge, predict
+from headwater.adapters.revealed import Cohort
 from headwater.aggregation import Aggregation, Group
 from headwater.aggregation import aggregate as climb
 from headwater.aggregation.grouping import parted
@@ -23,8 +24,8 @@ from headwater.federation import InProcess, Question, TableSource, ask
 from headwater.federation.bounded import BoundedQuestion
 from headwater.security.pact import Pact
 from headwater.statistics import Statistic
-from headwater.steps import audit
-from headwater.steps.joint import Joint, books_of, recall, replan, teacher_of
+from headwater.steps import audit, outcome
+from headwater.steps.joint import Joint, books_of, narrowed, recall, replan, teacher_of
 from headwater.steps.ledger import Books
 from headwater.steps.register import score
 from headwater.steps.revealed import Revealed, hidden_cohorts
@@ -33,6 +34,8 @@ from headwater.types import SourceId, Vector
 __all__ = ["Joined", "Round", "join", "joined"]
 
 _LOG = logging.getLogger("headwater")
+_LEAST = 0.01
+"""What a record under noise must count for beside an exact one, to be asked for."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,14 @@ class Joined:
     joint : as it was in the end, without who was lost
     parameters : of the model
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
+    epsilon : what was debited for each source in whose answers there is noise
     """
 
     joint: Joint
     parameters: Vector
     rounds: tuple[Round, ...]
     bytes_by_source: Mapping[SourceId, int]
+    epsilon: Mapping[SourceId, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the small facts as JSON-safe values."""
@@ -91,9 +96,10 @@ def _logged(one: Round) -> None:
 def join(home: Home, *, run: Run, entry: int, lost: Collection[str] = (), progress: Progress = _logged) -> Joined:
     """Play all rounds of a joint run.
 
-    Whoever is asked is debited before, for every round; a source that does not answer, and a tier that is lost, are
-    planned around, which is entered in the audit log and debited anew. Executed again, it pays again, for its noise
-    is new. What came of it stands in ``knowledge.joined``.
+    Once all of a round have answered, and before anything leaves them, noise is debited and kept which sums will be
+    revealed. A tier that is lost, and a source that does not answer, are planned around while no sum was revealed; from
+    then on whoever does not answer is left out, and the others are asked as planned. Both are entered in the audit log.
+    Executed again, it pays again, for its noise is new. What came of it stands in ``knowledge.joined``.
 
     Parameters
     ----------
@@ -114,7 +120,8 @@ def join(home: Home, *, run: Run, entry: int, lost: Collection[str] = (), progre
         rounds = _Rounds(home, joint, teacher, region, books_of(home), progress)
         found = rounds.learn(seed=run.seed)
         key = run.key(joint.task, joint.region) | {"model": joint.model}
-        knowledge.replace(connection, "joined", key=key, rows=[_row(found, run)])
+        outcome.bind(home, row := _row(found, run), run=run.name)
+        knowledge.replace(connection, "joined", key=key, rows=[row])
     return found
 
 
@@ -122,11 +129,13 @@ def joined(home: Home, *, run: Run, task: str, model: str) -> Joined:
     """Return what a run joined, as it stands in the lake."""
     with lake.connect(home) as connection:
         row = knowledge.joined(connection, key=run.key(task, str(run.region)) | {"model": model})
+    outcome.hold(home, row, run=run.name)
     return Joined(
         recall(home, row.entry),
         np.asarray(row.parameters, dtype=np.float64),
         tuple(Round(**one) for one in json.loads(row.rounds)),
         json.loads(row.bytes),
+        json.loads(row.epsilon),
     )
 
 
@@ -147,26 +156,29 @@ class _Rounds:
         """Play all rounds, the bureau's own records joining in each; then the one of those who answer with noise."""
         own = TableSource("target", self.region.target.train, self.teacher.train)
         parameters = self.teacher.start(self.region.target.train, seed=seed)
-        self._pay(self.teacher.rounds)
+        self._permit()
         for turn in range(self.teacher.rounds):
             question = self.teacher.question(parameters, seed=seed + turn)
             total = own.answer(question)
-            theirs = self._round(question, self.teacher.rounds - turn, is_noisy=False)
+            theirs = self._round(question, is_noisy=False)
             total = total.merge(theirs.total) if theirs else total
             parameters = self.teacher.solve(total)
             self._tell(theirs, parameters)
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
-            parameters = self._corrected(self.teacher, total)
-        return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source)
+            parameters = self._corrected(self.teacher, total, parameters)
+        return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source, self.books.spent())
 
-    def _corrected(self, teacher: Ridge, total: Statistic) -> Vector:
+    def _corrected(self, teacher: Ridge, total: Statistic, exact: Vector) -> Vector:
         """Return the solution of the exact ``total``, corrected by what others say beyond it with noise."""
         own, ridge = self.region.target.train, teacher.model.spec.ridge
         question = BoundedQuestion.around(teacher.asked(), total, own, ridge=ridge)
-        theirs = self._round(question, 1, is_noisy=True)
-        parts, expected = theirs.parts if theirs else {}, Expected.of(question, own)
+        expected = Expected.of(question, own)
+        self._spare(expected)
+        theirs = self._round(question, is_noisy=True)
+        if theirs is None:
+            return exact
         records = self.joint.records
-        found = weighed(question, total, parts, expected=expected, records=records, ridge=ridge).coefficients
+        found = weighed(question, total, theirs.parts, expected=expected, records=records, ridge=ridge).coefficients
         self._tell(theirs, found)
         return found
 
@@ -174,37 +186,64 @@ class _Rounds:
         """Return the groups of the plan whose sums are, or are not, noisy."""
         return parted(self.joint.plan.groups)[is_noisy] if self.joint.plan else ()
 
-    def _pay(self, turns: int) -> None:
-        """Debit all rounds to come, and keep which sums will be revealed, before anybody is asked."""
-        if (plan := self.joint.plan) is None:
-            return
-        cohorts = hidden_cohorts(plan.groups, self.books.rules(self.joint.sources))
-        Revealed(self.home, self.joint.region).record(cohorts)
-        self.books.reserve(plan.exposures, times=turns)
+    def _spare(self, expected: Expected) -> None:
+        """Leave out strands whose noise leaves next to nothing of them, before anybody pays for it."""
+        why: dict[SourceId, Message] = {}
+        groups = self._groups(is_noisy=True)
+        for strand in sorted({group.strand for group in groups}):
+            inside = _sources([group for group in groups if group.strand == strand])
+            records = sum(self.joint.records[source] for source in inside)
+            deviation = self.joint.plan.expected.deviations[strand] if self.joint.plan else 0.0
+            worth = expected.worth(records, deviation=deviation)
+            if worth < _LEAST:
+                why.update(dict.fromkeys(inside, _worthless(worth)))
+        if why:
+            _LOG.warning("不值得加噪询问 / not worth asking with noise: %s", ", ".join(sorted(why)))
+            self.joint = narrowed(self.home, self.joint, why)
 
-    def _round(self, question: Question | BoundedQuestion, left: int, *, is_noisy: bool) -> Aggregation | None:
+    def _permit(self) -> None:
+        """Refuse what another run has made too much since it was planned, before anybody is asked."""
+        if (plan := self.joint.plan) is not None:
+            self.books.afford(plan.exposures)
+            Revealed(self.home, self.joint.region).permit(*self._hidden(plan.groups))
+
+    def _pay(self, groups: tuple[Group, ...]) -> None:
+        """Debit what is about to be released, and keep which sums will be revealed."""
+        Revealed(self.home, self.joint.region).record(*self._hidden(groups))
+        plan, sources = self.joint.plan, _sources(groups)
+        self.books.reserve({source: plan.exposures[source] for source in sorted(sources)} if plan else {})
+
+    def _hidden(self, groups: tuple[Group, ...]) -> tuple[tuple[Cohort, ...], tuple[Cohort, ...]]:
+        return hidden_cohorts(groups, self.books.rules(_sources(groups)))
+
+    def _round(self, question: Question | BoundedQuestion, *, is_noisy: bool) -> Aggregation | None:
         """Return the sum of the answers, as far up as the plan says; None where nobody is left to be asked."""
-        answers = self._answers(question, left, is_noisy=is_noisy)
+        answers = self._answers(question, is_noisy=is_noisy)
         if not answers:
             return None
-        round_id = f"{self.books.execution}/{len(self.told) + 1}"
+        groups, round_id = self._groups(is_noisy=is_noisy), f"{self.books.execution}/{len(self.told) + 1}"
+        self._pay(groups)
         self._enter("release", round_id, sources=sorted(answers))
         summed = climb(
-            self._groups(is_noisy=is_noisy),
+            groups,
             answers,
             round_id=round_id,
             entropy=secrets.token_bytes,
             span=self.joint.job.span if is_noisy else None,
             l2=self.joint.job.l2,
         )
-        self._enter("keys", round_id, pacts=[_plain(pact) for pact in summed.pacts])
+        lost = {source: error.reason for source, error in summed.lost.items()}
+        self._enter("keys", round_id, pacts=[_plain(pact) for pact in summed.pacts], lost=sorted(lost))
         for source in answers:
             told = question.nbytes + summed.bytes_sent[source] + summed.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + told
+        if lost:
+            self.joint = narrowed(self.home, self.joint, lost)
+            Revealed(self.home, self.joint.region).admit(*self._hidden(self._groups(is_noisy=is_noisy)))
         return summed
 
-    def _answers(self, question: Question | BoundedQuestion, left: int, *, is_noisy: bool) -> dict[SourceId, Statistic]:
-        """Return the answers of all in the groups, which are made anew as often as somebody does not answer."""
+    def _answers(self, question: Question | BoundedQuestion, *, is_noisy: bool) -> dict[SourceId, Statistic]:
+        """Return the answers of all in the groups; whoever does not answer is planned around, or left out."""
         while names := _sources(self._groups(is_noisy=is_noisy)) & set(self.joint.sources):
             theirs = [source for source in self.region.sources if source.source_id in names]
             seen = self.joint.plan.exposures if self.joint.plan else {}
@@ -215,8 +254,11 @@ class _Rounds:
             for source, why in silent.items():
                 _LOG.warning("来源“%s”未回答 / source %s did not answer: %s", source, source, why)
                 self.bytes_by_source.pop(source, None)
-            self.joint = replan(self.home, self.joint, silent=silent)
-            self._pay(left)
+            # Planned again, others might be asked twice, or as they were not asked when it was their turn.
+            if is_noisy or self.told:
+                self.joint = narrowed(self.home, self.joint, silent)
+            else:
+                self.joint = replan(self.home, self.joint, silent=silent)
         return {}
 
     def _tell(self, summed: Aggregation | None, parameters: Vector) -> None:
@@ -230,6 +272,13 @@ class _Rounds:
 
     def _enter(self, kind: str, round_id: str, **told: Any) -> None:
         audit.enter(self.home, kind, {"plan": self.joint.entry, "round": round_id, **told})
+
+
+def _worthless(worth: float) -> Message:
+    return Message(
+        f"所需噪声使其每条记录只抵 {worth:.1%}，未询问、未记账。",
+        f"With the noise that it takes, a record of it would count {worth:.1%}: not asked, nothing debited.",
+    )
 
 
 def _sources(groups: Collection[Group]) -> set[str]:
@@ -266,4 +315,5 @@ def _row(found: Joined, run: Run) -> Mapping[str, object]:
         "parameters": found.parameters.tolist(),
         "rounds": json.dumps([asdict(one) for one in found.rounds]),
         "bytes": json.dumps(dict(found.bytes_by_source)),
+        "epsilon": json.dumps(dict(found.epsilon)),
     }

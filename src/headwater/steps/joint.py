@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from headwater.adapters import audit as log
 from headwater.adapters import features, knowledge, lake, postgres
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, Ridge, learner
 from headwater.aggregation.costs import Costs
+from headwater.aggregation.dropping import ALONE, fewer
 from headwater.aggregation.foresight import Job
 from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.content import models
@@ -25,7 +25,7 @@ from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
-__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "plan_join", "recall", "replan", "teacher_of"]
+__all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "narrowed", "plan_join", "recall", "replan", "teacher_of"]
 
 PURPOSE = "aggregation"
 """As requirements call it."""
@@ -45,6 +45,7 @@ class Joint:
     absent : the others, and why
     job : what was planned for
     lost : tiers that are not there
+    dropped : sources left out of what was planned with them, and why; the others speak as they would have
     plan : None where nobody is to be asked
     """
 
@@ -61,6 +62,7 @@ class Joint:
     absent: Mapping[SourceId, Message]
     job: Job
     lost: tuple[str, ...] = ()
+    dropped: Mapping[SourceId, Message] = field(default_factory=dict)
     plan: Plan | None = field(default=None, repr=False)
 
     @property
@@ -71,7 +73,7 @@ class Joint:
     @property
     def refused(self) -> dict[SourceId, Message]:
         """Chosen sources that will not be asked, and why."""
-        return {**self.absent, **(self.plan.refused if self.plan else {})}
+        return {**self.absent, **(self.plan.refused if self.plan else {}), **self.dropped}
 
     @property
     def tiers(self) -> dict[str, tuple[SourceId, ...]]:
@@ -170,13 +172,19 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
 def recall(home: Home, entry: int) -> Joint:
     """Return a joint run as the audit log has it, under the requirements that hold now.
 
+    The whole log is held against its signatures before anything of the entry is believed.
+
     Raises
     ------
     Refusal
-        ``E-JOIN-MOVED`` if requirements changed so that they would give another plan
+        ``E-AUDIT-CHANGED`` if the log is not as it was signed, ``E-JOIN-ENTRY`` if no plan stands there,
+        ``E-JOIN-MOVED`` if the plan would now be another one, or noise be measured otherwise
     """
     with postgres.connect(home) as connection:
-        told = json.loads(log.at(connection, entry).body)
+        found = audit.trusted(home, connection, lambda one: one.number == entry and one.kind == "plan")
+    if not found:
+        raise _no_plan(entry)
+    told = json.loads(found[0].body)
     job = told["job"]
     joint = Joint(
         entry=entry,
@@ -192,9 +200,10 @@ def recall(home: Home, entry: int) -> Joint:
         absent={source: Message(**why) for source, why in told["absent"].items()},
         job=Job(job["region"], job["purpose"], job["length"], job["span"] and Span(*job["span"]), job["l2"]),
         lost=tuple(told["lost"]),
+        dropped={source: Message(**why) for source, why in told.get("dropped", {}).items()},
     )
     joint = replace(joint, plan=_plan(home, joint))
-    if (joint.plan.digest if joint.plan else None) != told["digest"]:
+    if (joint.plan.digest if joint.plan else None) != told["digest"] or not _is_measured(home, joint):
         raise _moved(entry)
     return joint
 
@@ -212,15 +221,40 @@ def replan(home: Home, joint: Joint, *, lost: Collection[str] = (), silent: Mapp
     return _entered(home, again, turns=teacher_of(home, task=joint.task, model=joint.model).rounds)
 
 
+def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint:
+    """Leave sources out without planning again, and enter that as well: nobody is asked twice or otherwise.
+
+    For when others have been asked already. Whose companions are then too few is left out as well.
+    """
+    gone = {**joint.dropped, **why}
+    if joint.plan is None or fewer(joint.plan, why) is None:
+        gone = {**dict.fromkeys(joint.sources, ALONE), **gone}
+    again = replace(joint, dropped=gone)
+    again = replace(again, plan=_plan(home, again))
+    if again.plan is not None:
+        books_of(home).permit(again.plan.exposures)
+    return _told(home, again)
+
+
 def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     """Make the plan, hold it against ledger and revealed sums, and enter it."""
     joint = replace(joint, plan=_plan(home, joint))
     books, plan = books_of(home), joint.plan
+<<<<<<< HEAD
+=======
     rules = books.rules(joint.sources)
+    books.state(rules.values())
+>>>>>>> h-k
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)
-        Revealed(home, joint.region).permit(hidden_cohorts(plan.groups, rules))
+        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, books.rules(joint.sources)))
+    return _told(home, joint)
+
+
+def _told(home: Home, joint: Joint) -> Joint:
+    """Enter the plan as it is."""
+    plan, rules = joint.plan, books_of(home).rules(joint.sources)
     told = {
         **{name: getattr(joint, name) for name in ("run", "task", "model", "region", "snapshot", "cities", "records")},
         "wish": asdict(joint.wish),
@@ -228,6 +262,7 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
         "absent": {source: asdict(why) for source, why in joint.absent.items()},
         "job": _plain(joint.job),
         "lost": list(joint.lost),
+        "dropped": {source: asdict(why) for source, why in joint.dropped.items()},
         "requirements": {source: {"name": rule.name, "version": rule.version} for source, rule in rules.items()},
         "digest": plan.digest if plan else None,
         "plan": plan.to_dict() if plan else None,
@@ -242,7 +277,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     purpose = joint.job.purpose
     rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
-    return plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    found = plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    return fewer(found, joint.dropped) if joint.dropped else found
 
 
 def _cities(region: Region) -> dict[SourceId, str]:
@@ -272,9 +308,20 @@ def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint
         if refusal.code != "E-PLAN-NOBODY":
             raise
     own, asked = region.target.train, teacher.asked()
+    # Refused here rather than in the round: where nothing is left over, no bounded question can be asked.
     form = BoundedQuestion.around(asked, asked.of(own), own, ridge=teacher.model.spec.ridge).family
     span = Span(*form.bounds(max(joint.records.values())))
     return replace(joint, job=replace(joint.job, length=form.length, span=span, l2=form.l2))
+
+
+def _is_measured(home: Home, joint: Joint) -> bool:
+    """Whether noise is for what one record can do to the question that will be asked, and no value leaves the span."""
+    job, teacher = joint.job, teacher_of(home, task=joint.task, model=joint.model)
+    if job.span is None or not isinstance(teacher, Ridge):
+        return job.span is None and job.l2 is None
+    form = BoundedQuestion.form(teacher.asked())
+    low, high = form.bounds(max(joint.records.values(), default=0))
+    return (job.length, job.l2) == (form.length, form.l2) and job.span.low <= low and high <= job.span.high
 
 
 def _plain(job: Job) -> dict[str, Any]:
@@ -298,12 +345,21 @@ def _absent(home: Home, chosen: Sequence[Valued], region: Region, purpose: str) 
     return found
 
 
+def _no_plan(entry: int) -> Refusal:
+    return Refusal(
+        "E-JOIN-ENTRY",
+        Message(f"审计日志第 {entry} 条不是联合计划。", f"Entry {entry} of the audit log is no plan of a joint run."),
+        Message("用 headwater audit show 查看编号。", "See the numbers with headwater audit show."),
+    )
+
+
 def _moved(entry: int) -> Refusal:
     return Refusal(
         "E-JOIN-MOVED",
         Message(
-            f"审计日志第 {entry} 条的计划已不成立：此后来源要求有变。",
-            f"The plan of audit entry {entry} no longer stands: what sources require has changed since.",
+            f"审计日志第 {entry} 条的计划已不成立：此后来源要求、模型的特征或规划程序有变。",
+            f"The plan of audit entry {entry} no longer stands: since then, what sources require, the model's features "
+            "or the planner have changed.",
         ),
         Message("请重新触发，以重新规划。", "Trigger the run again, so that it is planned anew."),
     )

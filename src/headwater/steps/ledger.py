@@ -1,6 +1,7 @@
 """The privacy ledger of an installation: a run's releases are reserved, what is spent is shown, foreseen and proven."""
 
 import hashlib
+import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from headwater.security.requirement import Release, Requirement
 from headwater.security.requirement import Shown as Shows
 from headwater.security.tally import NOTHING, Tally
 from headwater.statistics.gaussian import noise_for
+from headwater.steps import required
+from headwater.steps.audit import trusted
 from headwater.types import SourceId
 
 __all__ = [
@@ -45,8 +48,9 @@ def opened(home: Home) -> postgres.Connection:
     """Connect so that every debit is on disk when it returns."""
     postgres.prepare_once(home)
     connection = postgres.connect(home, autocommit=True)
-    # An installation that was set up before there was such a table has none until it is prepared again.
-    if connection.execute("select to_regclass('ops.revealed_sum')").fetchone() == (None,):
+    # An installation that was set up before there was such a column has none until it is prepared again.
+    column = "table_schema = 'ops' and table_name = 'revealed_sum' and column_name = 'viewer'"
+    if connection.execute(f"select from information_schema.columns where {column}").fetchone() is None:
         postgres.prepare(home)
     return connection
 
@@ -77,6 +81,7 @@ class Books:
     execution: str = field(default_factory=lambda: secrets.token_hex(16))
     _reserved: dict[SourceId, list[Event]] = field(default_factory=lambda: defaultdict(list))
     _count: int = 0
+    _stated: set[str] = field(default_factory=set)
 
     def terms(self, sources: Sequence[SourceId]) -> tuple[float, float]:
         """Return the largest ε and δ of a release that all sources allow; one without a requirement is refused."""
@@ -96,6 +101,7 @@ class Books:
     def guarded(self, sources: Sequence[Source], seen: Seen) -> list[Source]:
         """Return the sources, each of which answers only if its requirement permits all that will be seen of it."""
         rules = self.rules(source.source_id for source in sources)
+        self.state(rules.values())
         found = []
         for source in sources:
             name = source.source_id
@@ -103,6 +109,14 @@ class Books:
                 source = Guarded(source, rules[name], self._release(self.execution, name, exposure))
             found.append(source)
         return found
+
+    def state(self, rules: Iterable[Requirement]) -> None:
+        """Let the audit log have the text of requirements that are about to be used, where it has another or none."""
+        new = {rule.version: rule for rule in rules if rule.version not in self._stated}
+        if new:
+            with opened(self.home) as connection, connection.transaction():
+                required.enter(self.home, connection, new.values())
+            self._stated |= new.keys()
 
     def permit(self, seen: Seen) -> None:
         """Refuse what will be seen if one of the sources does not permit it."""
@@ -113,7 +127,7 @@ class Books:
     def afford(self, seen: Seen, *, times: int = 1) -> None:
         """Refuse with the numbers what ``reserve`` would refuse; nothing is debited."""
         with opened(self.home) as connection, connection.transaction(force_rollback=True):
-            ledger.reserve(connection, self._debits(seen, times), at=ledger.clock(connection))
+            self._settle(connection, self._debits(seen, times))
 
     def costs(self, seen: Seen) -> dict[SourceId, float]:
         """Return the ε that one release costs each source in which there is noise, whatever else it spent."""
@@ -121,6 +135,15 @@ class Books:
             one.release.source: accounting.epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
             for one in self._debits(seen, 1)
         }
+
+    def spent(self) -> dict[SourceId, float]:
+        """Return the ε of all that was debited under this execution, by source, as the ledger has it."""
+        tallies: dict[SourceId, Tally] = {}
+        with opened(self.home) as connection:
+            for entry in ledger.entries(connection, under=f"{self.execution}/"):
+                tallies[entry.source_id] = tallies.get(entry.source_id, NOTHING).plus(from_json(entry.event))
+        rules = self.rules(tallies)
+        return {source: accounting.epsilon(tally, rules[source].delta) for source, tally in sorted(tallies.items())}
 
     def reserve(self, seen: Seen, *, times: int = 1) -> None:
         """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.
@@ -148,10 +171,16 @@ class Books:
 
     def _enter(self, debits: Sequence[Debit]) -> None:
         """Debit all or none, and let the audit log tell of it in the same transaction."""
+        self.state(one.requirement for one in debits)
         with opened(self.home) as connection, connection.transaction():
-            entered = ledger.reserve(connection, debits, at=ledger.clock(connection))
+            entered = self._settle(connection, debits)
             told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
             audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
+
+    def _settle(self, connection: postgres.Connection, debits: Sequence[Debit]) -> tuple[Entry, ...]:
+        rules = {one.release.source: one.requirement for one in debits}
+        required.keep_patients(connection, rules, purpose=self.purpose)
+        return ledger.reserve(connection, debits, at=ledger.clock(connection))
 
     def _debits(self, seen: Seen, times: int) -> list[Debit]:
         rules, debits = self.rules(seen), []
@@ -306,18 +335,20 @@ class Proof:
 
 
 def prove(home: Home) -> Proof:
-    """Compute every balance again from the entries, in one snapshot of the database, and compare."""
+    """Compute every balance again from the entries, and hold these against the audit log; of one snapshot."""
     counts: dict[Account, Counter[str]] = defaultdict(Counter)
-    faults, number, head = [], 0, hashlib.sha256()
+    faults, number, head, digests = list[Message](), 0, hashlib.sha256(), set[bytes]()
     with opened(home) as connection, connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         balances = ledger.balances(connection)
         for entry in ledger.entries(connection):
             number += 1
             head.update(entry.digest.encode())
+            digests.add(bytes.fromhex(entry.digest))
             faults += _faults(entry)
             for account in entry.accounts:
                 counts[account][entry.event] += 1
+        faults += _unaudited(home, connection, digests)
     told = {one.account: one for one in balances}
     for account in sorted(counts.keys() | told.keys()):
         one, tally = told.get(account), _composed(counts[account])
@@ -348,6 +379,32 @@ def _faults(entry: Entry) -> list[Message]:
     except HeadwaterError:
         return [Message(f"第 {entry.entry_id} 条的事件不认识。", f"The event of entry {entry.entry_id} is unknown.")]
     return []
+
+
+def _unaudited(home: Home, connection: postgres.Connection, digests: set[bytes]) -> list[Message]:
+    """Hold the digests of all entries against those that the audit log was told when they were debited."""
+    try:
+        log = trusted(home, connection, lambda one: one.kind == "ledger")
+    except Refusal as refusal:
+        return [refusal.reason]
+    told = {bytes.fromhex(one["sha256"]): one for entry in log for one in json.loads(entry.body)["debits"]}
+    faults = []
+    if gone := [one for digest, one in told.items() if digest not in digests]:
+        first = f"{gone[0]['source']} {gone[0]['release']}"
+        faults.append(
+            Message(
+                f"审计日志所记的 {len(gone)} 条明细已不在账中，首条：{first}。",
+                f"{len(gone)} entries that the audit log tells of are not in the ledger, the first: {first}.",
+            )
+        )
+    if strange := digests - told.keys():
+        faults.append(
+            Message(
+                f"账中有 {len(strange)} 条明细未记入审计日志。",
+                f"{len(strange)} entries of the ledger are unknown to the audit log.",
+            )
+        )
+    return faults
 
 
 def _differs(account: Account, zh: str, en: str) -> Message:

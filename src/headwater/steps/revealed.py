@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headwater.adapters import ledger, revealed
+from headwater.adapters import audit, ledger, revealed
 from headwater.adapters.home import Home
+from headwater.adapters.postgres import Connection
 from headwater.adapters.revealed import Cohort
+from headwater.aggregation.exposure import Sight, sights
 from headwater.aggregation.grouping import Group
 from headwater.errors import Message, Refusal
 from headwater.federation.division import LIMIT, leverage
-from headwater.security import PROTECTIONS
-from headwater.security.requirement import Requirement
+from headwater.security.requirement import VIEWERS, Requirement, Viewer
 from headwater.steps.ledger import opened
 from headwater.types import SourceId
 
@@ -31,60 +32,94 @@ class Revealed:
     home: Home
     region: str
 
-    def record(self, cohorts: tuple[Cohort, ...]) -> None:
-        """Keep cohorts that are about to be revealed, all or none; committed before anybody is asked.
+    def record(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...] = ()) -> None:
+        """Keep cohorts that are about to be revealed, all or none; committed before anything leaves a source.
+
+        Parameters
+        ----------
+        seen : by the region
+        together : by tiers and the region, as ``hidden_cohorts`` gives them
 
         Raises
         ------
         Refusal
             ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``
         """
-        self._keep(cohorts, for_good=True)
+        self._keep(seen, together, for_good=True)
 
-    def permit(self, cohorts: tuple[Cohort, ...]) -> None:
+    def permit(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...] = ()) -> None:
         """Refuse what ``record`` would refuse; nothing is kept."""
-        self._keep(cohorts, for_good=False)
+        self._keep(seen, together, for_good=False)
 
-    def _keep(self, cohorts: tuple[Cohort, ...], *, for_good: bool) -> None:
-        if not cohorts:
+    def admit(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...] = ()) -> None:
+        """Keep what was revealed otherwise than permitted, as somebody was lost on the way: it cannot be taken back."""
+        with opened(self.home) as connection, connection.transaction():
+            self._add(connection, seen, together)
+
+    def _keep(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...], *, for_good: bool) -> None:
+        if not seen and not together:
             return
         with opened(self.home) as connection, connection.transaction(force_rollback=not for_good):
-            before = revealed.locked(connection)
-            source, reached = _most([*before, *cohorts])
-            # What was revealed before reveals nothing new, whatever it came to.
-            if not {frozenset(one) for one in cohorts} <= {frozenset(one) for one in before} and reached > LIMIT + 1e-9:
-                raise _exposed(source, reached, len(before), len(cohorts))
-            revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection))
+            before, apart = revealed.locked(connection), revealed.locked(connection, viewer="tier")
+            _require_hidden(before, seen, {name for cohort in (*before, *seen) for name in cohort})
+            # Tiers and region together saw all that the region saw; whom tiers may see need not hide from them.
+            shy = {name for cohort in (*apart, *together) for name in cohort}
+            _require_hidden([*before, *apart], [*seen, *together], shy)
+            self._add(connection, seen, together)
+
+    def _add(self, connection: Connection, seen: tuple[Cohort, ...], together: tuple[Cohort, ...]) -> None:
+        viewers: tuple[tuple[Viewer, tuple[Cohort, ...]], ...] = (("region", seen), ("tier", together))
+        for viewer, cohorts in viewers:
+            before = revealed.locked(connection, viewer=viewer)
+            revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection), viewer=viewer)
+            if new := sorted({tuple(sorted(one)) for one in cohorts} - set(before)):
+                told = {"region": self.region, "viewer": viewer, "cohorts": new}
+                audit.add(self.home, connection, "revealed", told)
 
 
-def hidden_cohorts(groups: Sequence[Group], rules: Mapping[SourceId, Requirement]) -> tuple[Cohort, ...]:
-    """Return the members of every sum without noise that groups will reveal, as far as sums must hide them.
+def hidden_cohorts(
+    groups: Sequence[Group], rules: Mapping[SourceId, Requirement]
+) -> tuple[tuple[Cohort, ...], tuple[Cohort, ...]]:
+    """Return the members of every sum without noise that groups reveal, as far as it must hide them.
 
-    Whose own statistic the region may see anyway is left out, as if it were known: the others then hide among fewer.
+    First of those that the region sees, without the sources whose own statistic it may see anyway; then of those that
+    anybody sees, without the sources whose own statistic tiers may see. Whoever is left out is as good as known there:
+    the others then hide among fewer.
     """
-    below: dict[tuple[str, str], set[SourceId]] = {}
-    found: dict[Cohort, None] = {}
-    for group in groups:
-        inside: set[SourceId] = set()
-        for name, mechanism in group.mechanisms:
-            if mechanism.noise == "nobody":
-                inside |= below.get((group.strand, name), {name})
-        below.setdefault((group.strand, group.tier), set()).update(inside)
-        hidden = tuple(sorted(source for source in inside if rules[source].sees["statistic"] != "region"))
-        if hidden and PROTECTIONS[group.protection].reveals == "sum":
-            found[hidden] = None
-    return tuple(found)
+    seen: dict[Cohort, None] = {}
+    together: dict[Cohort, None] = {}
+    for sight in sights(groups):
+        if sight.viewer == "region":
+            seen[_hidden(sight, rules, "region")] = None
+        together[_hidden(sight, rules, "tier")] = None
+    return tuple(filter(None, seen)), tuple(filter(None, together))
 
 
-def _most(cohorts: list[Cohort]) -> tuple[SourceId, float]:
-    """Return the source that all the sums together come closest to, and its leverage."""
+def _hidden(sight: Sight, rules: Mapping[SourceId, Requirement], viewer: Viewer) -> Cohort:
+    """Return those in it whose own statistic such a viewer may not see."""
+    circle = VIEWERS.index(viewer)
+    return tuple(sorted(name for name in sight.sources if VIEWERS.index(rules[name].sees["statistic"]) < circle))
+
+
+def _require_hidden(before: Sequence[Cohort], more: Sequence[Cohort], names: set[SourceId]) -> None:
+    """Refuse more cohorts if one of the names would no longer be hidden."""
+    if {frozenset(one) for one in more} <= {frozenset(one) for one in before}:
+        # What was revealed before reveals nothing new, whatever it came to.
+        return
+    reached = {source: found for source, found in _leverages([*before, *more]).items() if source in names}
+    source = max(reached, key=reached.__getitem__, default=None)
+    if source is not None and reached[source] > LIMIT + 1e-9:
+        raise _exposed(source, reached[source], len(before), len(more))
+
+
+def _leverages(cohorts: Sequence[Cohort]) -> dict[SourceId, float]:
+    """Return how close all the sums together come to each source."""
     names = sorted({name for cohort in cohorts for name in cohort})
     places = {name: place for place, name in enumerate(names)}
     masks = np.zeros((len(cohorts), len(names)), dtype=np.bool_)
     for mask, cohort in zip(masks, cohorts, strict=True):
         mask[[places[name] for name in cohort]] = True
-    found = leverage(masks)
-    return names[int(found.argmax())], float(found.max())
+    return dict(zip(names, leverage(masks).tolist(), strict=True))
 
 
 def _exposed(source: SourceId, reached: float, before: int, more: int) -> Refusal:

@@ -43,7 +43,9 @@ class Wish:
             raise _contrary()
 
     def narrowed(self, rules: Mapping[SourceId, Requirement], *, purpose: str) -> dict[SourceId, Requirement]:
-        """Return the requirements with the wish in them; one that forbids what is wished is refused in its own words.
+        """Return the requirements with the wish in them, each under the version that its source wrote.
+
+        One that forbids what is wished is refused in its own words.
 
         Raises
         ------
@@ -54,7 +56,7 @@ class Wish:
             for viewer, shown, protection in self._asked():
                 release = Release("", source, purpose, NonPrivate(), tier=viewer, shown=shown, protection=protection)
                 rule.permit(release)
-        return {source: self._within(rule) for source, rule in rules.items()}
+        return {source: replace(self._within(rule), narrowed_from=rule.version) for source, rule in rules.items()}
 
     def _asked(self) -> list[tuple[Viewer, Shows, str]]:
         """Return what is wished to be seen by whom, and how it travels."""

@@ -21,11 +21,13 @@ from headwater.steps.joint import plan_join, recall
 from headwater.steps.ledger import requirements
 from headwater.steps.open_tier import open_tier
 from headwater.steps.revealed import Revealed, hidden_cohorts
-from headwater.steps.wish import Wish
+from headwater.steps.wish import AS_REQUIRED, Wish
 
 REGION = "缺"
 CHOSEN = ("H02", "H03", "H04", "H05", "H06", "H08", "H09", "H10")
 NOISY = {"statistic": "nobody", "sum": "tier", "noisy": "region"}
+OPEN = {"statistic": "region", "sum": "region", "noisy": "region"}
+TIER = {"statistic": "tier", "sum": "region", "noisy": "region"}
 SUMS = {"statistic": "nobody", "sum": "region", "noisy": "region"}
 CAPS = Caps(1.0, 2.0, 16.0)
 
@@ -69,7 +71,8 @@ def home(region_home):
 
 @pytest.fixture
 def require(monkeypatch):
-    """Give what makes sources require something else than the project says."""
+    """Give what makes sources require something else than the project says, each time of patients with a new budget."""
+    monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *given, **further: None)
 
     def use(*rules: Requirement) -> None:
         for place in ("headwater.steps.ledger.requirements", "headwater.steps.joint.requirements"):
@@ -82,7 +85,16 @@ def require(monkeypatch):
 def unrevealed(monkeypatch):
     """Let sums be revealed that, with those of other tests, tell a source: what is not looked at here."""
     for name in ("record", "permit"):
-        monkeypatch.setattr(Revealed, name, lambda self, cohorts: None)
+        monkeypatch.setattr(Revealed, name, lambda self, *cohorts: None)
+
+
+@pytest.fixture
+def forgotten(home):
+    """Forget the sums of other tests."""
+    with postgres.connect(home, autocommit=True) as connection:
+        connection.execute("alter table ops.revealed_sum disable trigger user")
+        connection.execute("delete from ops.revealed_sum")
+        connection.execute("alter table ops.revealed_sum enable trigger user")
 
 
 @pytest.fixture
@@ -119,7 +131,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["plan", "ledger", "release", "keys", "model_version"]
+    assert kinds == ["requirement", "plan", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
@@ -193,14 +205,19 @@ def test_a_source_that_does_not_answer_is_planned_around_and_named(home, require
     assert "H07" in second["absent"]
 
 
-def test_sums_that_would_lay_a_source_open_are_refused_before_anybody_is_asked(home, require, asked):
-    require(rule("hidden", SUMS))
-    aggregate(home, run=occasion("all"))
-    aggregate(home, run=occasion("the same"))
+@pytest.mark.parametrize(
+    ("sees", "wish"), [(SUMS, AS_REQUIRED), (TIER, Wish("clear", "clear"))], ids=["masked", "a tier's sum in clear"]
+)
+def test_sums_that_would_lay_a_source_open_are_refused_before_anybody_is_asked(
+    home, require, asked, forgotten, sees, wish
+):
+    require(rule("hidden", sees))
+    aggregate(home, run=occasion("all"), wish=wish)
+    aggregate(home, run=occasion("the same"), wish=wish)
     choose(home, CHOSEN[:-1], minute=4)
     del asked[:]
     with pytest.raises(Refusal) as refusal:
-        aggregate(home, run=occasion("one less"))
+        aggregate(home, run=occasion("one less"), wish=wish)
     choose(home, CHOSEN, minute=5)
     assert refusal.value.code == "E-COHORT-REVEALED"
     assert not asked
@@ -210,14 +227,13 @@ def test_who_may_be_seen_alone_need_not_hide_and_who_adds_noise_has_paid(home, r
     require(rule("free", {"statistic": "region", "sum": "region", "noisy": "region"}))
     planned = plan_join(home, run=occasion("free"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked"))
     rules = dict.fromkeys(CHOSEN, rule("free", {"statistic": "region", "sum": "region", "noisy": "region"}))
-    assert hidden_cohorts(planned.plan.groups, rules) == ()
+    assert hidden_cohorts(planned.plan.groups, rules) == ((), ())
     hiding = dict.fromkeys(CHOSEN, rule("hidden", SUMS))
-    cohorts = hidden_cohorts(planned.plan.groups, hiding)
+    cohorts, _ = hidden_cohorts(planned.plan.groups, hiding)
     assert {source for cohort in cohorts for source in cohort} == set(CHOSEN)
     half = {s: (hiding if s < "H06" else rules)[s] for s in CHOSEN}
-    assert {s for cohort in hidden_cohorts(planned.plan.groups, half) for s in cohort} == {
-        s for s in CHOSEN if s < "H06"
-    }
+    for cohorts in hidden_cohorts(planned.plan.groups, half):
+        assert {s for cohort in cohorts for s in cohort} == {s for s in CHOSEN if s < "H06"}
 
 
 def test_a_requirement_that_changes_after_the_plan_ends_the_run(home, require, asked):
