@@ -274,8 +274,5 @@ def test_a_wish_widens_nothing(home, require):
 def test_a_wish_for_masks_hides_every_hospital_from_its_city(home):
     planned = plan_join(home, run=occasion("masks"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked"))
     assert {one.shown for seen in planned.plan.exposures.values() for one in seen} == {"sum"}
-    for group in planned.plan.groups:
-        assert group.protection == ("clear" if group.tier == REGION and "H02" not in group.members else "masked")
-    assert np.isfinite(planned.plan.expected.seconds)
-    assert {one.name for one in steps.books_of(home).rules(CHOSEN).values()} == {"insurance_accounting"}
-    assert replace(requirements(home)[0], name="x").version != requirements(home)[0].version
+    leaving = {group.protection for group in planned.plan.groups if set(group.members) & set(CHOSEN)}
+    assert leaving == {"masked"}
