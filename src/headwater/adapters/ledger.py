@@ -163,17 +163,14 @@ def debit(
         return _settle(connection, debits, at)
 
 
-def entries(
-    connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None, under: str = ""
-) -> Iterator[Entry]:
-    """Yield the entries in their order, a page at a time; ``under`` is with what their release's identifier begins."""
+def entries(connection: psycopg.Connection, *, after: int = 0, source: SourceId | None = None) -> Iterator[Entry]:
+    """Yield the entries in their order, a page at a time."""
     query = (
         f"select entry_id, {_CONTENT} from ops.privacy_entry "
-        "where entry_id > %s and (%s::text is null or source_id = %s) and starts_with(release_id, %s) "
-        "order by entry_id limit %s"
+        "where entry_id > %s and (%s::text is null or source_id = %s) order by entry_id limit %s"
     )
     with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        while found := cursor.execute(query, (after, source, source, under, _PAGE)).fetchall():
+        while found := cursor.execute(query, (after, source, source, _PAGE)).fetchall():
             yield from found
             after = found[-1].entry_id
 

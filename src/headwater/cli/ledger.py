@@ -56,7 +56,7 @@ def forecast(
     as_json: Json = False,
 ) -> None:
     """Say how many more releases of the usual kind fit. / 预计还可发布多少次."""
-    from headwater.steps.ledger import forecast as run
+    from headwater.steps.forecast import forecast as run
 
     with refusing():
         report = run(home(), source=source, epsilon=epsilon)

@@ -240,15 +240,12 @@ def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
     """Make the plan, hold it against ledger and revealed sums, and enter it."""
     joint = replace(joint, plan=_plan(home, joint))
     books, plan = books_of(home), joint.plan
-<<<<<<< HEAD
-=======
     rules = books.rules(joint.sources)
     books.state(rules.values())
->>>>>>> h-k
     if plan is not None:
         books.permit(plan.exposures)
         books.afford(plan.exposures, times=turns)
-        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, books.rules(joint.sources)))
+        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, rules))
     return _told(home, joint)
 
 

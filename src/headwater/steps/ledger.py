@@ -1,4 +1,4 @@
-"""The privacy ledger of an installation: a run's releases are reserved, what is spent is shown, foreseen and proven."""
+"""The privacy ledger of an installation: a run's releases are reserved, what is spent is shown and proven."""
 
 import hashlib
 import json
@@ -16,24 +16,20 @@ from headwater.content.requirements import read_requirements, requirement_for
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Source
 from headwater.security import PROTECTIONS
-from headwater.security.events import Event, Gaussian, from_json, to_json
+from headwater.security.events import Event, Gaussian, from_json
 from headwater.security.guarded import Guarded
 from headwater.security.requirement import Release, Requirement
 from headwater.security.requirement import Shown as Shows
 from headwater.security.tally import NOTHING, Tally
-from headwater.statistics.gaussian import noise_for
 from headwater.steps import required
 from headwater.steps.audit import trusted
 from headwater.types import SourceId
 
 __all__ = [
     "Books",
-    "Forecast",
-    "Foreseen",
     "Proof",
     "Seen",
     "Shown",
-    "forecast",
     "opened",
     "prove",
     "requirements",
@@ -82,6 +78,7 @@ class Books:
     _reserved: dict[SourceId, list[Event]] = field(default_factory=lambda: defaultdict(list))
     _count: int = 0
     _stated: set[str] = field(default_factory=set)
+    _spent: dict[SourceId, Tally] = field(default_factory=dict)
 
     def terms(self, sources: Sequence[SourceId]) -> tuple[float, float]:
         """Return the largest ε and δ of a release that all sources allow; one without a requirement is refused."""
@@ -137,13 +134,9 @@ class Books:
         }
 
     def spent(self) -> dict[SourceId, float]:
-        """Return the ε of all that was debited under this execution, by source, as the ledger has it."""
-        tallies: dict[SourceId, Tally] = {}
-        with opened(self.home) as connection:
-            for entry in ledger.entries(connection, under=f"{self.execution}/"):
-                tallies[entry.source_id] = tallies.get(entry.source_id, NOTHING).plus(from_json(entry.event))
-        rules = self.rules(tallies)
-        return {source: accounting.epsilon(tally, rules[source].delta) for source, tally in sorted(tallies.items())}
+        """Return the ε of all that was debited under this execution, by source."""
+        rules = self.rules(self._spent)
+        return {s: accounting.epsilon(tally, rules[s].delta) for s, tally in sorted(self._spent.items())}
 
     def reserve(self, seen: Seen, *, times: int = 1) -> None:
         """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.
@@ -176,6 +169,9 @@ class Books:
             entered = self._settle(connection, debits)
             told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in entered]
             audit.add(self.home, connection, "ledger", {"purpose": self.purpose, "debits": told})
+        for one in debits:
+            name = one.release.source
+            self._spent[name] = self._spent.get(name, NOTHING).plus(one.release.event)
 
     def _settle(self, connection: postgres.Connection, debits: Sequence[Debit]) -> tuple[Entry, ...]:
         rules = {one.release.source: one.requirement for one in debits}
@@ -233,80 +229,6 @@ def show(home: Home, *, source: SourceId | None = None, month: str | None = None
         periods = {month or f"{ledger.clock(connection):%Y-%m}", "lifetime"}
         found = ledger.balances(connection, source=source)
     return Shown(tuple(one for one in found if one.account.period in periods and one.releases))
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """How often one source can still answer for one purpose.
-
-    Parameters
-    ----------
-    event : the usual one, as JSON
-    epsilon : what it costs alone
-    month, lifetime : how many more fit
-    """
-
-    source_id: SourceId
-    purpose: str
-    event: str
-    epsilon: float
-    month: int
-    lifetime: int
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """How many more releases fit, by source and purpose."""
-
-    lines: tuple[Foreseen, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"forecast": [asdict(line) for line in self.lines]}
-
-
-def forecast(home: Home, *, source: SourceId | None = None, epsilon: float | None = None) -> Forecast:
-    """Return how many more releases of the usual kind fit under the caps that hold now.
-
-    Parameters
-    ----------
-    epsilon : take a Gaussian release of this ε at the requirement's δ instead of each account's most frequent event
-    """
-    known = requirements(home)
-    with opened(home) as connection:
-        month = f"{ledger.clock(connection):%Y-%m}"
-        tallies = {one.account: one.tally for one in ledger.balances(connection, source=source)}
-        usual: dict[tuple[SourceId, str], Counter[str]] = defaultdict(Counter)
-        for entry in ledger.entries(connection, source=source):
-            usual[entry.source_id, entry.purpose][entry.event] += 1
-    lines = []
-    for (name, purpose), events in sorted(usual.items()):
-        try:
-            rule = requirement_for(known, name, purpose)
-        except Refusal:
-            # What a source has withdrawn since then it will not answer again.
-            continue
-        most = max(events.items(), key=lambda item: (item[1], item[0]))[0]
-        event = Gaussian(noise_for(epsilon, rule.delta)) if epsilon else from_json(most)
-        lines.append(_foreseen(tallies, rule, (name, purpose, month), event))
-    return Forecast(tuple(lines))
-
-
-def _foreseen(
-    tallies: dict[Account, Tally], rule: Requirement, of: tuple[SourceId, str, str], event: Event
-) -> Foreseen:
-    source, purpose, month = of
-    fitting = {}
-    for period in (month, "lifetime"):
-        counts = []
-        for name, caps in (("", rule.caps), (purpose, rule.purposes[purpose])):
-            tally = tallies.get(Account(rule.patients, source, "", name, period), NOTHING)
-            cap = caps.lifetime if period == "lifetime" else caps.month
-            counts.append(accounting.fits(tally, event, delta=rule.delta, cap=cap))
-        fitting[period] = min(counts)
-    ever = fitting["lifetime"]
-    alone = accounting.epsilon(NOTHING.plus(event), rule.delta)
-    return Foreseen(source, purpose, to_json(event), alone, min(fitting[month], ever), ever)
 
 
 @dataclass(frozen=True)

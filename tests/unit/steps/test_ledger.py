@@ -19,7 +19,8 @@ from headwater.security.events import DiscreteGaussian, Gaussian, NonPrivate, Sk
 from headwater.statistics.gaussian import noise_for
 from headwater.steps.audit import verify
 from headwater.steps.choose import PRIVATE
-from headwater.steps.ledger import Books, forecast, prove, requirements, show
+from headwater.steps.forecast import forecast
+from headwater.steps.ledger import Books, prove, requirements, show
 from headwater.steps.value import value
 from headwater.valuation import Budget
 
