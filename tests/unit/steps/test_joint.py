@@ -1,11 +1,9 @@
 """Joint runs under requirements: noise that is paid for, sums that are hidden, sources that do not answer."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from headwater.adapters import audit, knowledge, lake, ledger, mlflow, postgres
@@ -18,7 +16,6 @@ from headwater.steps.aggregate import aggregate
 from headwater.steps.audit import verify
 from headwater.steps.join import join
 from headwater.steps.joint import plan_join, recall
-from headwater.steps.ledger import requirements
 from headwater.steps.open_tier import open_tier
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
