@@ -203,7 +203,7 @@ def test_a_source_that_does_not_answer_is_planned_around_and_named(home, require
 
 
 @pytest.mark.parametrize(
-    ("sees", "wish"), [(SUMS, AS_REQUIRED), (TIER, Wish("clear", "clear"))], ids=["masked", "a tier's sum in clear"]
+    ("sees", "wish"), [(SUMS, AS_REQUIRED), (TIER, Wish("clear"))], ids=["masked", "a tier's sum in clear"]
 )
 def test_sums_that_would_lay_a_source_open_are_refused_before_anybody_is_asked(
     home, require, asked, forgotten, sees, wish
