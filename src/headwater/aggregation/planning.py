@@ -14,13 +14,13 @@ from typing import Any
 
 from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
 from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.expecting import Expected, epsilon_of, expect
+from headwater.aggregation.expecting import Toll, epsilon_of, expect
 from headwater.aggregation.exposure import Exposure, exposures
 from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import ALONE, NO_ROOM, against, because, climb
+from headwater.aggregation.reasoning import NO_COMPANY, NO_ROOM, against, because, climb
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
@@ -58,14 +58,14 @@ class Plan:
     reasons : of every other source, how it climbs and why so
     epsilon : what a round costs each of those at its requirement's δ; ∞ for a sum without noise
     exposures : who sees what of them, each permitted by their requirements
-    suppliers, links, costs, lost : from what it was made, so that it can be made again without a tier
+    suppliers, links, costs, lost : from what it was made, so that fewer can be planned for alike
     """
 
     job: Job
     groups: tuple[Group, ...]
     refused: Mapping[SourceId, Message]
     reasons: Mapping[SourceId, Message]
-    expected: Expected
+    expected: Toll
     epsilon: Mapping[SourceId, float]
     exposures: Mapping[SourceId, tuple[Exposure, ...]]
     suppliers: tuple[Supplier, ...] = field(repr=False)
@@ -87,10 +87,6 @@ class Plan:
         for name, tier in above.items():
             inside[tier].append(name)
         return Tree(_tier(self.job.region, inside))
-
-    def without(self, tier: str) -> "Plan":
-        """Return the plan of the same sources when a tier is lost: they speak to the region, as they permit."""
-        return plan(self.suppliers, self.links, self.costs, job=self.job, lost=self.lost | {tier})
 
     @cached_property
     def digest(self) -> str:
@@ -312,7 +308,7 @@ def _refused(
 ) -> dict[SourceId, Message]:
     """Return why each source is refused that is: nothing is permitted, or what is cannot be had."""
     lost = weighing.lost(arrangement, weighing.knots(arrangement).values())
-    why = {at: NO_ROOM if at in weighing.unplayable else ALONE for at in lost}
+    why = {at: NO_ROOM if at in weighing.unplayable else NO_COMPANY for at in lost}
     return dict(sorted({**hopeless, **{one: why[at] for at in lost for one in weighing.cells[at].sources}}.items()))
 
 

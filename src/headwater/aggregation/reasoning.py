@@ -9,9 +9,11 @@ from headwater.errors import Message
 from headwater.security.requirement import Requirement
 from headwater.types import SourceId
 
-__all__ = ["ALONE", "NO_ROOM", "TOO_FEW", "against", "because", "climb", "leaving", "strand_named"]
+__all__ = ["NO_COMPANY", "NO_ROOM", "TOO_FEW", "against", "because", "climb", "leaving", "strand_named"]
 
-ALONE = Message("不能汇聚；所允许的方式都需要更多同伴。", "Cannot join: whatever it permits takes more companions.")
+NO_COMPANY = Message(
+    "不能汇聚；所允许的方式都需要更多同伴。", "Cannot join: whatever it permits takes more companions."
+)
 """Why a source that permits something is refused."""
 
 NO_ROOM = Message(
