@@ -6,7 +6,7 @@ cell. Routes of different cells meet in groups, so cells are not judged one by o
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -121,6 +121,24 @@ class Weighing:
     away: frozenset[str] = frozenset()
     _knots: dict[Choices, Knot] = field(default_factory=dict)
     _scores: dict[Arrangement, Score] = field(default_factory=dict)
+
+    def sparing(self) -> "Weighing":
+        """Return it without noise for whoever can be joined without: that others need noise is no reason to add any."""
+        exact = self._offering([tuple(route for route in cell.options if route.claim is None) for cell in self.cells])
+        found = arrange(exact)
+        lost = exact.lost(found, exact.knots(found).values())
+        noisy = [tuple(route for route in cell.options if route.claim is not None) for cell in self.cells]
+        return self._offering([noisy[at] if at in lost else cell.options for at, cell in enumerate(exact.cells)])
+
+    def _offering(self, options: Sequence[tuple[Route, ...]]) -> "Weighing":
+        """Return it with other options, by cell."""
+        cells = [replace(cell, options=some) for cell, some in zip(self.cells, options, strict=True)]
+        return Weighing(cells, self.job, self.costs, self.links, self.away)
+
+    @property
+    def unplayable(self) -> frozenset[int]:
+        """The places of cells that some strand had room for in names, but not in bits."""
+        return frozenset(at for choices, knot in self._knots.items() if knot.seen is None for at, _ in choices)
 
     def score(self, arrangement: Arrangement) -> Score:
         """Return how good it is."""
