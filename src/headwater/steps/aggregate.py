@@ -35,6 +35,10 @@ _HIDDEN = Message(
     "有来源不许统筹区看到其统计量：不计算“全部来源等权”与“集中数据”两项参照。",
     "Some sources keep their own statistic from the region: all alike and pooled, as references, are not computed.",
 )
+_WISHED = Message(
+    "已要求只见合计：不计算“全部来源等权”与“集中数据”两项参照。",
+    "Sums alone were wished to be seen: all alike and pooled, as references, are not computed.",
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class AggregateReport:
     Parameters
     ----------
     scores : on the bureau's held-out stays: ``ours``; ``target_only``, the bureau's records alone; and where every
-        valued source permits it, ``all_equal``, all of them counted the same, and ``pooled``, all their records in one
-        place, which no real federation has
+        valued source permits it and nobody wished for masks, ``all_equal``, all of them counted the same, and
+        ``pooled``, all their records in one place, which no real federation has
     joint : the plan, as it was in the end
     protections : of every source in the model, how its answers left it
     epsilon : what the ledger was debited for each source in whose answers there is noise, lost or not
@@ -154,8 +158,10 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
             connection, teacher, snapshot=joint.snapshot, region=joint.region, only=valued | set(joint.sources)
         )
         everyone = sorted(valued & set(region.cities))
-        open_ = _are_open(home, everyone)
-        parameters = {"ours": found.parameters} | _beside(teacher, region, everyone if open_ else [], seed=run.seed)
+        books = Books(home, PURPOSE, "clear")
+        hidden = _hidden(books, joint, everyone)
+        beside = [] if hidden else _shown(books, joint, region, everyone)
+        parameters = {"ours": found.parameters} | _beside(teacher, region, beside, seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
         candidate = _candidate(home, found, teacher, region, scores)
@@ -173,7 +179,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         epsilon=found.epsilon,
         rounds=found.rounds,
         bytes_by_source=found.bytes_by_source,
-        notes=() if open_ else (_HIDDEN,),
+        notes=(hidden,) if hidden else (),
         registered=registered,
     )
 
@@ -190,27 +196,38 @@ def _unopened(home: Home, joint: Joint) -> list[str]:
     return lost
 
 
-def _are_open(home: Home, sources: Sequence[SourceId]) -> bool:
-    """Return whether all sources let the region see their own statistic, as references need it."""
-    books = Books(home, PURPOSE, "clear")
+def _hidden(books: Books, joint: Joint, sources: Sequence[SourceId]) -> Message | None:
+    """Return why the region may not look at every source's own statistic, as references do; None where it may."""
+    if "masked" in (joint.wish.city, joint.wish.region):
+        return _WISHED
     try:
         books.permit(books.seen(sources, NonPrivate()))
     except Refusal:
-        return False
-    return True
+        return _HIDDEN
+    return None
 
 
-def _beside(teacher: Learner, region: Region, everyone: Sequence[SourceId], *, seed: int) -> dict[str, Vector]:
-    """Return the parameters of the models that ours is shown beside."""
-    learn = partial(_learn, teacher, region, seed=seed)
+def _shown(books: Books, joint: Joint, region: Region, names: Sequence[SourceId]) -> list[Source]:
+    """Return the sources under their requirements, after the audit log was told that they will be asked beside."""
+    if not names:
+        return []
+    told = {"plan": joint.entry, "round": f"{books.execution}/references", "sources": list(names)}
+    audit.enter(books.home, "release", told)
+    asked = [source for source in region.sources if source.source_id in set(names)]
+    return books.guarded(asked, books.seen(names, NonPrivate()))
+
+
+def _beside(teacher: Learner, region: Region, sources: Sequence[Source], *, seed: int) -> dict[str, Vector]:
+    """Return the parameters of the models that ours is shown beside, of ``sources`` where there are any."""
+    learn, everyone = partial(_learn, teacher, region, seed=seed), sorted(source.source_id for source in sources)
     alone = {"target_only": learn([], [], _plainly)}
     if not everyone:
         return alone
     whole = partial(learn, [region.pooled], ["pooled"], _wholly)
     if teacher.is_exact:
         # One statistic of very many records may leave the range of the encoding; the sum of the sources' is the same.
-        whole = partial(learn, region.sources, everyone, _plainly)
-    return {**alone, "all_equal": learn(region.sources, everyone, _equally), "pooled": whole()}
+        whole = partial(learn, sources, everyone, _plainly)
+    return {**alone, "all_equal": learn(sources, everyone, _equally), "pooled": whole()}
 
 
 def _learn(

@@ -11,6 +11,7 @@ from tests.unit.steps.test_joint import CAPS, CHOSEN, NOISY, REGION, debits, ent
 from headwater.adapters import lake, ledger, postgres
 from headwater.errors import Refusal
 from headwater.security.events import Gaussian
+from headwater.security.guarded import Guarded
 from headwater.security.requirement import Release
 from headwater.steps import joint as steps
 from headwater.steps.aggregate import aggregate, conclude
@@ -186,3 +187,36 @@ def test_a_wish_leaves_every_requirement_its_version(home, require):
     plan_join(home, run=occasion("wished"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked", "masked"))
     (_, told) = entries(home, "plan")[-1]
     assert told["plan"]["requirements"] == {source: one["version"] for source, one in told["requirements"].items()}
+
+
+OPEN = {"statistic": "region", "sum": "region", "noisy": "region"}
+
+
+@pytest.mark.parametrize("wish", [Wish("masked"), Wish("masked", "masked"), Wish("masked", "clear")])
+def test_references_ask_nobody_where_masks_were_wished(home, require, asked, unrevealed, wish):
+    require(rule("veiled", OPEN))
+    report = aggregate(home, run=occasion(f"veiled {wish.region}"), wish=wish)
+    assert set(report.scores) == {"ours", "target_only"}
+    assert "Sums alone were wished" in report.notes[0].en
+    assert set(asked) == {"target", *CHOSEN}
+    assert sum(name != "target" for name in asked) == len(CHOSEN), "each was asked once, by the round"
+
+
+def test_references_stand_in_the_audit_log_and_are_asked_under_requirements(home, require, monkeypatch):
+    require(rule("bare", OPEN))
+    guarded = []
+    real = Guarded.answer
+    monkeypatch.setattr(Guarded, "answer", lambda self, question: guarded.append(self.release) or real(self, question))
+    before = len(entries(home, "release"))
+    report = aggregate(home, run=occasion("bare"))
+    assert set(report.scores) == {"ours", "target_only", "all_equal", "pooled"}
+    played, beside = [body for _, body in entries(home, "release")[before:]]
+    valued = [f"H{place:02d}" for place in range(2, 11)]
+    assert (played["plan"], beside["plan"]) == (report.joint.entry, report.joint.entry)
+    assert (played["sources"], beside["sources"]) == (list(CHOSEN), valued)
+    assert beside["round"].endswith("/references")
+    # For each of two references, after the round.
+    last = guarded[-2 * len(valued) :]
+    assert [one.source for one in last] == 2 * valued
+    assert {(one.tier, one.shown, one.protection) for one in last} == {("region", "statistic", "clear")}
+    assert {one.release_id for one in last} == {beside["round"].removesuffix("/references")}

@@ -117,7 +117,7 @@ def debits(home, patients: str) -> list[ledger.Entry]:
         return [entry for entry in ledger.entries(connection) if entry.patients == patients]
 
 
-def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(home, require):
+def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(home, require, forgotten):
     require(rule("noisy", NOISY))
     before = len(entries(home))
     report = aggregate(home, run=occasion("noisy"))
@@ -128,7 +128,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["requirement", "plan", "ledger", "release", "keys", "joined", "model_version"]
+    assert kinds == ["requirement", "plan", "revealed", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
