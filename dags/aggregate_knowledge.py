@@ -21,19 +21,20 @@ from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, MODEL, VALUATION, Ta
 
 SOME = "all_done_min_one_success"
 ONE_BY_ONE = {"max_active_tis_per_dagrun": 1, "multiple_outputs": False}
-WISHES = {"type": "string", "enum": ["required", "clear", "masked"]}
 
 PARAMS = {
     **KNOWLEDGE,
     "city_protection": Param(
         "required",
-        **WISHES,
+        type="string",
+        enum=["required", "clear", "masked"],
         title="医院到城市的保护 / Protection from hospital to city",
         description="来源不许的会被拒绝；masked：城市只见合计。/ masked: cities see sums alone.",
     ),
     "region_protection": Param(
         "required",
-        **WISHES,
+        type="string",
+        enum=["required", "masked"],
         title="城市到统筹区的保护 / Protection from city to region",
         description="masked：统筹区只见总和。/ masked: the region sees one sum of all.",
     ),
@@ -77,12 +78,12 @@ def root(plans: list[dict]) -> list[list[dict]]:
 
 
 def opened(tiers: list[dict]) -> list[dict]:
-    """Open tiers one after the other."""
+    """Open tiers one after the other; red where none could be."""
     from headwater.adapters.home import Home
-    from headwater.steps.open_tier import open_tier
+    from headwater.steps.open_tier import open_tiers
 
     show(tier=" · ".join(one["tier"] for one in tiers))
-    return [announce(open_tier(Home.from_environment(), **one)) for one in tiers]
+    return [announce(one) for one in open_tiers(Home.from_environment(), tiers)]
 
 
 @dag(
@@ -104,11 +105,9 @@ def aggregate_knowledge() -> None:
         from headwater.adapters.home import Home
         from headwater.steps.regions import regions
 
-        return (
-            [params["region"]]
-            if params["region"]
-            else announce(regions(Home.from_environment(), task=params["task"]))["usable"]
-        )
+        if params["region"]:
+            return [params["region"]]
+        return announce(regions(Home.from_environment(), task=params["task"]))["usable"]
 
     @task(task_display_name="规划 · Plan", map_index_template="{{ region }}", **ONE_BY_ONE)
     def plan_join(region: str, params: dict | None = None) -> dict:

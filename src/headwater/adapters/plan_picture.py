@@ -10,23 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from headwater.aggregation import Mechanism, Plan, Tier
-from headwater.errors import Message
+from headwater.aggregation.reasoning import leaving
 
 __all__ = ["draw"]
 
 _FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
 _COLOURS = {"clear": "#8a6d00", "masked": "#1f5fa8", "ckks": "#7b3fa0"}
 _STYLES = {"nobody": "-", "sender": "--", "group": ":"}
-_TRAVEL = {
-    "clear": Message("明文", "in clear"),
-    "masked": Message("掩码", "under masks"),
-    "ckks": Message("加密", "encrypted"),
-}
-_NOISE = {
-    "nobody": Message("", ""),
-    "sender": Message("，发送方加噪", ", noise of the sender"),
-    "group": Message("，分摊噪声", ", shared noise"),
-}
 _ASIDE = 0.35
 _NAMED = 60
 """Sources up to which each is named."""
@@ -118,8 +108,5 @@ def _nodes(axes: Any, plan: Plan, places: Mapping[str, tuple[float, float]], *, 
 
 
 def _said(mechanism: Mechanism, *, chinese: bool) -> str:
-    travel = _TRAVEL.get(mechanism.protection, Message(mechanism.protection, mechanism.protection))
-    noise = _NOISE[mechanism.noise]
-    cost = "" if mechanism.noise == "nobody" else f" (ε {mechanism.epsilon:g})"
-    en = f"{travel.en}{noise.en}{cost}"
-    return f"{travel.zh}{noise.zh} {en}" if chinese else en
+    how = leaving(mechanism)
+    return f"{how.zh} {how.en}" if chinese else how.en

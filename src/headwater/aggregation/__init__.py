@@ -2,7 +2,7 @@
 
 from headwater.aggregation.costs import Costs, Link
 from headwater.aggregation.foresight import Job
-from headwater.aggregation.grouping import Group, Grouping, group
+from headwater.aggregation.grouping import Group, group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
 from headwater.aggregation.planning import Plan, Supplier, plan
 from headwater.aggregation.tiers import Aggregation, Fold, Part, aggregate
@@ -14,7 +14,6 @@ __all__ = [
     "Costs",
     "Fold",
     "Group",
-    "Grouping",
     "Job",
     "Link",
     "MASKED",

@@ -6,13 +6,13 @@ cell. Routes of different cells meet in groups, so cells are not judged one by o
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeAlias
 
 from headwater.aggregation.costs import Costs, Link
 from headwater.aggregation.fanning import Fan, Fanning
-from headwater.aggregation.foresight import Crowd, Foreseen, Job, Joint, Walk, foresee
+from headwater.aggregation.foresight import Crowd, Foreseen, Gathering, Job, Walk, foresee
 from headwater.aggregation.mechanism import Mechanism
 from headwater.aggregation.routes import Route, bears_sum, objection
 from headwater.errors import Refusal
@@ -99,7 +99,7 @@ class Knot:
     seen : None where it cannot be played: noise beyond the grid, or sums beyond 64 bits
     """
 
-    joints: tuple[Joint, ...]
+    gatherings: tuple[Gathering, ...]
     seen: Foreseen | None
     lost: frozenset[int]
 
@@ -121,6 +121,24 @@ class Weighing:
     away: frozenset[str] = frozenset()
     _knots: dict[Choices, Knot] = field(default_factory=dict)
     _scores: dict[Arrangement, Score] = field(default_factory=dict)
+
+    def sparing(self) -> "Weighing":
+        """Return it without noise for whoever can be joined without: that others need noise is no reason to add any."""
+        exact = self._offering([tuple(route for route in cell.options if route.claim is None) for cell in self.cells])
+        found = arrange(exact)
+        lost = exact.lost(found, exact.knots(found).values())
+        noisy = [tuple(route for route in cell.options if route.claim is not None) for cell in self.cells]
+        return self._offering([noisy[at] if at in lost else cell.options for at, cell in enumerate(exact.cells)])
+
+    def _offering(self, options: Sequence[tuple[Route, ...]]) -> "Weighing":
+        """Return it with other options, by cell."""
+        cells = [replace(cell, options=some) for cell, some in zip(self.cells, options, strict=True)]
+        return Weighing(cells, self.job, self.costs, self.links, self.away)
+
+    @property
+    def unplayable(self) -> frozenset[int]:
+        """The places of cells that some strand had room for in names, but not in bits."""
+        return frozenset(at for choices, knot in self._knots.items() if knot.seen is None for at, _ in choices)
 
     def score(self, arrangement: Arrangement) -> Score:
         """Return how good it is."""
@@ -167,10 +185,10 @@ class Weighing:
 
     def _knot(self, strand: str, choices: Choices) -> Knot:
         if choices not in self._knots:
-            joints, lost = self._strand(strand, [(at, self.cells[at].options[option]) for at, option in choices])
+            gatherings, lost = self._strand(strand, [(at, self.cells[at].options[option]) for at, option in choices])
             try:
-                seen = foresee(joints, job=self.job, costs=self.costs)
-                knot = Knot(tuple(joints), seen, frozenset(lost))
+                seen = foresee(gatherings, job=self.job, costs=self.costs)
+                knot = Knot(tuple(gatherings), seen, frozenset(lost))
             except Refusal:
                 knot = Knot((), None, frozenset(place for place, _ in choices))
             self._knots[choices] = knot
@@ -184,22 +202,22 @@ class Weighing:
         for strand, knot in knots.items():
             inside = {place: route for place, route in routes.items() if route.strand == strand}
             walk = Walk(self.job, self.costs)
-            for joint in knot.joints:
-                company, made = joint.crowds[0].mechanism.company, [joint]
+            for gathering in knot.gatherings:
+                company, made = gathering.crowds[0].mechanism.company, [gathering]
                 if company.noise != "group":
-                    fanning = Fanning(partial(self._upwards, joint, inside), self.away)
-                    found[joint.tier, strand, company], made = fanning.best(walk, joint)
+                    fanning = Fanning(partial(self._upwards, gathering, inside), self.away)
+                    found[gathering.tier, strand, company], made = fanning.best(walk, gathering)
                 for one in made:
                     walk.play(one)
         return found
 
-    def _upwards(self, joint: Joint, routes: Mapping[int, Route]) -> list[Mechanism]:
+    def _upwards(self, gathering: Gathering, routes: Mapping[int, Route]) -> list[Mechanism]:
         """Return how nodes under a tier may speak to it: as everybody permits whose statistic is in the sum."""
-        viewer: Viewer = "region" if joint.tier == self.job.region else "tier"
+        viewer: Viewer = "region" if gathering.tier == self.job.region else "tier"
         asked = [
             (route.noise if viewer == "region" else route.source.noise, self.cells[place])
             for place, route in routes.items()
-            if viewer == "region" or self.cells[place].tier == joint.tier
+            if viewer == "region" or self.cells[place].tier == gathering.tier
         ]
         return [
             mechanism
@@ -210,45 +228,45 @@ class Weighing:
             )
         ]
 
-    def _strand(self, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Joint], set[int]]:
+    def _strand(self, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Gathering], set[int]]:
         """Return the groups of a strand, and the places of cells that would stand in none."""
         tiers: dict[str, list[tuple[int, Route]]] = defaultdict(list)
         for place, route in routes:
             tiers[self._goes(place, route)].append((place, route))
         direct, top, root = tiers.pop(self.job.region, []), routes[0][1].top, self.job.region
-        joints: list[Joint] = []
+        gatherings: list[Gathering] = []
         lost: set[int] = set()
         crowds = []
         for tier, inside in sorted(tiers.items()):
             made, without = self._tier(tier, strand, inside)
-            joints += made
+            gatherings += made
             lost |= without
             crowds += [Crowd(tier, inside[0][1].top, 1, self._link(tier))] if made else []
         crowds += [self.cells[place].crowd(route.source) for place, route in direct]
         if not _enough(crowds, top):
             return [], {place for place, _ in routes}
-        return [*joints, Joint(root, strand, tuple(crowds), self._link(root))], lost
+        return [*gatherings, Gathering(root, strand, tuple(crowds), self._link(root))], lost
 
-    def _tier(self, tier: str, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Joint], set[int]]:
+    def _tier(self, tier: str, strand: str, routes: Sequence[tuple[int, Route]]) -> tuple[list[Gathering], set[int]]:
         """Return the groups of a strand in one tier, and the places of cells that stand in none."""
         companies: dict[Mechanism, list[tuple[int, Route]]] = defaultdict(list)
         for place, route in routes:
             companies[route.source.company].append((place, route))
-        joints: list[Joint] = []
+        gatherings: list[Gathering] = []
         lost: set[int] = set()
         for company, inside in sorted(companies.items()):
             crowds = tuple(self.cells[place].crowd(route.source) for place, route in inside)
             if _enough(crowds, company):
-                joints.append(Joint(tier, strand, crowds, self._link(tier)))
+                gatherings.append(Gathering(tier, strand, crowds, self._link(tier)))
             else:
                 lost |= {place for place, _ in inside}
-        if sum(joint.members for joint in joints) == 1:
+        if sum(gathering.members for gathering in gatherings) == 1:
             place, route = next(one for one in routes if one[0] not in lost)
             if objection(
                 route, self.cells[place].requirement, self.cells[place].sources[0], self.job.purpose, alone=True
             ):
                 return [], {place for place, _ in routes}
-        return joints, lost
+        return gatherings, lost
 
     def _goes(self, place: int, route: Route) -> str:
         """Return the node that a cell's sources speak to."""

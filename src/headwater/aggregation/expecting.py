@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.foresight import Crowd, Job, Joint, drawn, foresee
+from headwater.aggregation.foresight import Crowd, Gathering, Job, drawn, foresee
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
 from headwater.security.divergence import epsilon_at, gaussian, skellam
 from headwater.security.events import DiscreteGaussian, Event, Skellam
 from headwater.types import SourceId
 
-__all__ = ["Expected", "epsilon_of", "expect", "joint_of"]
+__all__ = ["Toll", "epsilon_of", "expect", "gathering_of"]
 
 
 @dataclass(frozen=True)
-class Expected:
+class Toll:
     """What a round in which nobody is lost will take.
 
     Parameters
@@ -39,9 +39,11 @@ class Expected:
 
 def expect(
     groups: Sequence[Group], records: Mapping[SourceId, int], *, job: Job, costs: Costs, links: Mapping[str, Link]
-) -> Expected:
+) -> Toll:
     """Return what the groups will take; ``records`` of every source in them."""
-    seen = foresee([joint_of(group, records, costs, links) for group in groups], job=job, costs=costs, measure=drawn)
+    seen = foresee(
+        [gathering_of(group, records, costs, links) for group in groups], job=job, costs=costs, measure=drawn
+    )
     sent: Counter[str] = Counter()
     told: Counter[str] = Counter()
     computing: dict[str, float] = defaultdict(float)
@@ -51,7 +53,7 @@ def expect(
             sent[name] += bill.sent
             told[name] += bill.told
             computing[name] += bill.member
-    return Expected(
+    return Toll(
         dict(sorted(sent.items())),
         dict(sorted(told.items())),
         dict(sorted(computing.items())),
@@ -61,7 +63,7 @@ def expect(
     )
 
 
-def joint_of(group: Group, records: Mapping[SourceId, int], costs: Costs, links: Mapping[str, Link]) -> Joint:
+def gathering_of(group: Group, records: Mapping[SourceId, int], costs: Costs, links: Mapping[str, Link]) -> Gathering:
     """Return a group with members that are alike counted; ``records`` of every source."""
     alike: dict[tuple[str | None, Mechanism, Link], list[int]] = defaultdict(list)
     for name, mechanism in group.mechanisms:
@@ -71,7 +73,7 @@ def joint_of(group: Group, records: Mapping[SourceId, int], costs: Costs, links:
         Crowd(kind, mechanism, len(inside), link, sum(inside) / len(inside))
         for (kind, mechanism, link), inside in alike.items()
     )
-    return Joint(group.tier, group.strand, crowds, links.get(group.tier, costs.link))
+    return Gathering(group.tier, group.strand, crowds, links.get(group.tier, costs.link))
 
 
 def epsilon_of(event: Event, delta: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from headwater.aggregation.foresight import Crowd, Joint, Walk
+from headwater.aggregation.foresight import Crowd, Gathering, Walk
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
 from headwater.security import PROTECTIONS
@@ -20,7 +20,7 @@ _SIZES = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
 """Members of one node that are tried."""
 _DEEPEST = 3
 
-_Found: TypeAlias = "tuple[tuple[float, float], tuple[Fan, ...], list[list[Joint]]]"
+_Found: TypeAlias = "tuple[tuple[float, float], tuple[Fan, ...], list[list[Gathering]]]"
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Fanning:
     upwards: Callable[[], Sequence[Mechanism]]
     lost: Collection[str] = field(default=frozenset())
 
-    def best(self, walk: Walk, joint: Joint) -> tuple[tuple[Fan, ...], list[Joint]]:
+    def best(self, walk: Walk, gathering: Gathering) -> tuple[tuple[Fan, ...], list[Gathering]]:
         """Return the levels of least excess and price, lowest first, and the groups that they make."""
-        _, fans, levels = self._best(walk, joint, 1)
+        _, fans, levels = self._best(walk, gathering, 1)
         return fans, [one for level in levels for one in level]
 
-    def _best(self, walk: Walk, joint: Joint, depth: int) -> _Found:
-        found: _Found = (_weighed(walk, [[joint]]), (), [[joint]])
-        if depth > _DEEPEST or not _pays(walk, joint):
+    def _best(self, walk: Walk, gathering: Gathering, depth: int) -> _Found:
+        found: _Found = (_weighed(walk, [[gathering]]), (), [[gathering]])
+        if depth > _DEEPEST or not _pays(walk, gathering):
             return found
-        for fan in self._fans(joint, depth):
-            lower, upper = divided(joint, fan)
+        for fan in self._fans(gathering, depth):
+            lower, upper = divided(gathering, fan)
             under = walk.copy()
             for one in lower:
                 under.play(one)
@@ -70,14 +70,14 @@ class Fanning:
                 found = (score, (fan, *fans), [lower, *above])
         return found
 
-    def _fans(self, joint: Joint, depth: int) -> Iterator[Fan]:
-        minimum, upwards = PROTECTIONS[joint.protection].minimum, self.upwards()
-        for count in dict.fromkeys(-(-joint.members // size) for size in _SIZES):
-            names = [f"{joint.tier}/{depth}.{place + 1:03d}" for place in range(count)]
+    def _fans(self, gathering: Gathering, depth: int) -> Iterator[Fan]:
+        minimum, upwards = PROTECTIONS[gathering.protection].minimum, self.upwards()
+        for count in dict.fromkeys(-(-gathering.members // size) for size in _SIZES):
+            names = [f"{gathering.tier}/{depth}.{place + 1:03d}" for place in range(count)]
             there = tuple(name for name in names if name not in self.lost)
             for mechanism in upwards:
                 fewest = max(2, PROTECTIONS[mechanism.protection].minimum)
-                if len(there) >= fewest and joint.members // len(there) >= max(2, minimum):
+                if len(there) >= fewest and gathering.members // len(there) >= max(2, minimum):
                     yield Fan(there, mechanism)
 
 
@@ -88,16 +88,17 @@ def shares(members: int, nodes: int) -> list[slice]:
     return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def divided(joint: Joint, fan: Fan) -> tuple[list[Joint], Joint]:
+def divided(gathering: Gathering, fan: Fan) -> tuple[list[Gathering], Gathering]:
     """Return the groups of the nodes, alike ones as one, and the group that is left above them."""
     alike: dict[tuple[Crowd, ...], list[str]] = {}
-    for name, part in zip(fan.names, shares(joint.members, len(fan.names)), strict=True):
-        alike.setdefault(_cut(joint.crowds, part), []).append(name)
+    for name, part in zip(fan.names, shares(gathering.members, len(fan.names)), strict=True):
+        alike.setdefault(_cut(gathering.crowds, part), []).append(name)
     lower = [
-        replace(joint, tier=names[0], crowds=crowds, times=joint.times * len(names)) for crowds, names in alike.items()
+        replace(gathering, tier=names[0], crowds=crowds, times=gathering.times * len(names))
+        for crowds, names in alike.items()
     ]
-    above = tuple(Crowd(names[0], fan.mechanism, len(names), joint.link) for names in alike.values())
-    return lower, replace(joint, crowds=above)
+    above = tuple(Crowd(names[0], fan.mechanism, len(names), gathering.link) for names in alike.values())
+    return lower, replace(gathering, crowds=above)
 
 
 def fanned(group: Group, fans: Sequence[Fan]) -> list[Group]:
@@ -124,22 +125,22 @@ def _cut(crowds: Sequence[Crowd], part: slice) -> tuple[Crowd, ...]:
     return tuple(found)
 
 
-def _pays(walk: Walk, joint: Joint) -> bool:
+def _pays(walk: Walk, gathering: Gathering) -> bool:
     """Whether a level could: what a round costs beside its waiting must be more than to wait once more."""
-    bill, costs = walk.copy().play(joint), walk.costs
+    bill, costs = walk.copy().play(gathering), walk.costs
     waiting = bill.seconds - bill.working
-    most = costs.price(bill.working, bill.sent * joint.members)
-    return bill.sent * joint.members > costs.node_bytes or most > costs.second * waiting
+    most = costs.price(bill.working, bill.sent * gathering.members)
+    return bill.sent * gathering.members > costs.node_bytes or most > costs.second * waiting
 
 
-def _weighed(walk: Walk, levels: Sequence[Sequence[Joint]]) -> tuple[float, float]:
+def _weighed(walk: Walk, levels: Sequence[Sequence[Gathering]]) -> tuple[float, float]:
     """Return by what the busiest node takes in too much, and the price; levels wait for each other."""
     here = walk.copy()
     seconds, most, sent = 0.0, 0, 0
     for level in levels:
-        bills = [(here.play(joint), joint) for joint in level]
+        bills = [(here.play(gathering), gathering) for gathering in level]
         seconds += max(bill.seconds for bill, _ in bills)
-        most = max(most, *(bill.sent * joint.members for bill, joint in bills))
-        sent += sum(bill.sent * joint.members * joint.times for bill, joint in bills)
+        most = max(most, *(bill.sent * gathering.members for bill, gathering in bills))
+        sent += sum(bill.sent * gathering.members * gathering.times for bill, gathering in bills)
     excess = max(0.0, most / walk.costs.node_bytes - 1)
     return excess, walk.costs.price(seconds, sent, sights=here.sights - walk.sights)

@@ -17,7 +17,7 @@ from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.pact import Span
 from headwater.security.shared_noise import SharedNoise
 
-__all__ = ["Crowd", "Foreseen", "Job", "Joint", "Measure", "State", "Walk", "drawn", "foresee", "sized"]
+__all__ = ["Crowd", "Foreseen", "Gathering", "Job", "Measure", "State", "Walk", "drawn", "foresee", "sized"]
 
 _REACH = 9.6, 40
 """Of a table of noise, about: so many standard deviations and steps (``security/noise.py``)."""
@@ -89,7 +89,7 @@ class Crowd:
 
     Parameters
     ----------
-    kind : of tiers, the name under which a joint below stands; None for sources
+    kind : of tiers, the name under which a gathering below stands; None for sources
     records : of each source, on average
     """
 
@@ -101,7 +101,7 @@ class Crowd:
 
 
 @dataclass(frozen=True)
-class Joint:
+class Gathering:
     """One group, or ``times`` groups that are alike; ``link`` is its tier's."""
 
     tier: str
@@ -127,7 +127,7 @@ class Foreseen:
 
     Parameters
     ----------
-    bills : of every joint, in order
+    bills : of every gathering, in order
     strands : what the region has in the end
     busy : seconds of every tier's rounds, one after another
     below : the tiers that it waits for
@@ -222,29 +222,29 @@ class Walk:
         """Return a walk from here on that leaves this one as it is, and counts anew."""
         return Walk(self.job, self.costs, self.measure, dict(self.spoken), sights=self.sights)
 
-    def play(self, joint: Joint) -> Bill:
+    def play(self, gathering: Gathering) -> Bill:
         """Return what the group takes."""
-        inside = [(crowd, self._said(crowd, joint)) for crowd in joint.crowds]
-        links = [crowd.link for crowd in joint.crowds]
+        inside = [(crowd, self._said(crowd, gathering)) for crowd in gathering.crowds]
+        links = [crowd.link for crowd in gathering.crowds]
         slowest = Link(min(link.bytes_per_second for link in links), max(link.seconds for link in links))
         bill = self.costs.bill(
-            joint.protection,
-            members=joint.members,
+            gathering.protection,
+            members=gathering.members,
             length=self.job.length,
             span=_bounds([state for _, state in inside]),
-            links=(slowest, joint.link),
+            links=(slowest, gathering.link),
         )
-        if PROTECTIONS[joint.protection].reveals == "each":
+        if PROTECTIONS[gathering.protection].reveals == "each":
             bare = sum(crowd.count for crowd, state in inside if state.inside == 1 and not state.variance)
-            self.sights += bare * joint.times
-        self.busy[joint.tier] += bill.seconds
-        if joint.crowds[0].mechanism.noise == "group":
-            self.most_whole = max(self.most_whole, bill.sent * joint.members)
-        self.bytes_sent += bill.sent * joint.members * joint.times
+            self.sights += bare * gathering.times
+        self.busy[gathering.tier] += bill.seconds
+        if gathering.crowds[0].mechanism.noise == "group":
+            self.most_whole = max(self.most_whole, bill.sent * gathering.members)
+        self.bytes_sent += bill.sent * gathering.members * gathering.times
         self.bills.append(bill)
-        self.below[joint.tier] |= {crowd.kind for crowd in joint.crowds if crowd.kind}
-        joined, before = _joined(inside), self.spoken.get((joint.strand, joint.tier))
-        self.spoken[joint.strand, joint.tier] = before.plus(joined) if before else joined
+        self.below[gathering.tier] |= {crowd.kind for crowd in gathering.crowds if crowd.kind}
+        joined, before = _joined(inside), self.spoken.get((gathering.strand, gathering.tier))
+        self.spoken[gathering.strand, gathering.tier] = before.plus(joined) if before else joined
         return bill
 
     def seen(self) -> Foreseen:
@@ -254,17 +254,17 @@ class Walk:
             tuple(self.bills), strands, self.busy, self.below, self.most_whole, self.bytes_sent, self.sights
         )
 
-    def _said(self, crowd: Crowd, joint: Joint) -> State:
+    def _said(self, crowd: Crowd, gathering: Gathering) -> State:
         """Return what one of the crowd says, its noise included."""
-        state = self.spoken[joint.strand, crowd.kind] if crowd.kind else State(self.job.span, 0.0, 1, crowd.records)
+        state = self.spoken[gathering.strand, crowd.kind] if crowd.kind else State(self.job.span, 0.0, 1, crowd.records)
         if crowd.mechanism.noise == "nobody":
             return state
-        deviation, reach = self.measure(crowd.mechanism, joint.members, self.job)
+        deviation, reach = self.measure(crowd.mechanism, gathering.members, self.job)
         span = state.span and Span(state.span.low - reach, state.span.high + reach)
         return replace(state, span=span, variance=state.variance + deviation**2)
 
 
-def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure = sized) -> Foreseen:
+def foresee(gatherings: Sequence[Gathering], *, job: Job, costs: Costs, measure: Measure = sized) -> Foreseen:
     """Return what the groups give, lowest tiers first, if nobody is lost.
 
     Parameters
@@ -272,8 +272,8 @@ def foresee(joints: Sequence[Joint], *, job: Job, costs: Costs, measure: Measure
     measure : how large the noise of one member is: ``sized``, or ``drawn`` for bytes that are exact
     """
     walk = Walk(job, costs, measure)
-    for joint in joints:
-        walk.play(joint)
+    for gathering in gatherings:
+        walk.play(gathering)
     return walk.seen()
 
 

@@ -1,8 +1,10 @@
-"""Who adds with whom: the groups of every tier, planned before anything is sent.
+"""Who adds with whom: groups of members, and how they are formed where every mechanism is given.
 
-At each tier the members of a strand are grouped by mechanism. A group smaller than its protection needs is lifted: its
-members join the group of the tier above. If the topmost group is still too small, the smallest group of the same
-mechanism below is lifted as well, until it is large enough or there is none left.
+``plan`` chooses mechanisms as requirements permit, forms its groups from them and lifts none. ``group`` is for whoever
+names the mechanisms himself, as measurements of protections do, of data of which nothing is required: at each tier the
+members of a strand are grouped by mechanism. A group smaller than its protection needs is lifted: its members join the
+group of the tier above, where others see their sum. If the topmost group is still too small, the smallest group of the
+same mechanism below is lifted as well, until it is large enough or there is none left.
 """
 
 from collections import defaultdict
@@ -15,7 +17,7 @@ from headwater.errors import Message, Refusal
 from headwater.security.protection import PROTECTIONS
 from headwater.types import SourceId
 
-__all__ = ["Group", "Grouping", "group", "parted"]
+__all__ = ["Group", "group", "parted"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,6 @@ class Group:
         return self.mechanisms[0][1].protection
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """All groups, lowest tiers first, and what was done otherwise than the tree says."""
-
-    groups: tuple[Group, ...]
-    notes: tuple[Message, ...]
-
-
 @dataclass
 class _Pass:
     """One walk over the tree with some groups lifted by force."""
@@ -60,7 +54,6 @@ class _Pass:
     forced: set[tuple[str, Mechanism]]
     sources: frozenset[SourceId]
     groups: list[Group] = field(default_factory=list)
-    notes: list[Message] = field(default_factory=list)
 
     def climb(self, tier: Tier) -> dict[Mechanism, list[str]]:
         """Plan everything at and below ``tier``; return the members that it lifts, by what they have in common."""
@@ -82,16 +75,16 @@ class _Pass:
                 self.groups.append(Group(tier, named, self.strand))
             else:
                 lifted[company] = members
-                self.notes.append(_lifted(tier, company.protection, members))
         return lifted
 
 
-def group(tree: Tree, mechanisms: Mapping[str, Mechanism], *, strand: str = "") -> Grouping:
-    """Plan the groups of one strand: of those sources that have a mechanism; a group that stays too small is refused.
+def group(tree: Tree, mechanisms: Mapping[str, Mechanism], *, strand: str = "") -> tuple[Group, ...]:
+    """Return the groups of one strand, lowest tiers first; a group that stays too small is refused.
 
     Parameters
     ----------
-    mechanisms : how each source's message leaves it, and each tier's; a tier without one sends its sum in clear
+    mechanisms : how each source's message leaves it, and each tier's; a tier without one sends its sum in clear, a
+        source without one is not in it
     """
     if not set(tree.sources) & set(mechanisms):
         raise _unprotected(list(tree.sources))
@@ -100,7 +93,7 @@ def group(tree: Tree, mechanisms: Mapping[str, Mechanism], *, strand: str = "") 
         walk = _Pass(mechanisms, strand, forced, frozenset(tree.sources))
         lifted = walk.climb(tree.root)
         if not lifted:
-            return Grouping(tuple(walk.groups), tuple(walk.notes))
+            return tuple(walk.groups)
         company = min(lifted)
         below = [g for g in walk.groups if g.mechanisms[0][1].company == company and g.tier != tree.root.name]
         if not below:
@@ -114,14 +107,6 @@ def parted(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...
     noisy = {one.strand for one in groups if any(mechanism.noise != "nobody" for _, mechanism in one.mechanisms)}
     exact = tuple(group for group in groups if group.strand not in noisy)
     return exact, tuple(group for group in groups if group.strand in noisy)
-
-
-def _lifted(tier: str, protection: str, members: list[str]) -> Message:
-    names = "、".join(sorted(members)), ", ".join(sorted(members))
-    return Message(
-        f"“{tier}”不单独合并 {names[0]}（{protection}）：成员并入上一级。",
-        f"{tier} does not combine {names[1]} ({protection}): they join the tier above.",
-    )
 
 
 def _unprotected(sources: list[str]) -> Refusal:

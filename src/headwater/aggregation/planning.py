@@ -6,7 +6,7 @@ Deterministic: the same suppliers, links and costs give the same plan, in whatev
 import hashlib
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,13 +14,13 @@ from typing import Any
 
 from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
 from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.expecting import Expected, epsilon_of, expect
+from headwater.aggregation.expecting import Toll, epsilon_of, expect
 from headwater.aggregation.exposure import Exposure, exposures
 from headwater.aggregation.fanning import fanned
 from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import TOO_FEW, because, climb
+from headwater.aggregation.reasoning import NO_COMPANY, NO_ROOM, against, because, climb
 from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
@@ -58,14 +58,14 @@ class Plan:
     reasons : of every other source, how it climbs and why so
     epsilon : what a round costs each of those at its requirement's δ; ∞ for a sum without noise
     exposures : who sees what of them, each permitted by their requirements
-    suppliers, links, costs, lost : from what it was made, so that it can be made again without a tier
+    suppliers, links, costs, lost : from what it was made, so that fewer can be planned for alike
     """
 
     job: Job
     groups: tuple[Group, ...]
     refused: Mapping[SourceId, Message]
     reasons: Mapping[SourceId, Message]
-    expected: Expected
+    expected: Toll
     epsilon: Mapping[SourceId, float]
     exposures: Mapping[SourceId, tuple[Exposure, ...]]
     suppliers: tuple[Supplier, ...] = field(repr=False)
@@ -87,10 +87,6 @@ class Plan:
         for name, tier in above.items():
             inside[tier].append(name)
         return Tree(_tier(self.job.region, inside))
-
-    def without(self, tier: str) -> "Plan":
-        """Return the plan of the same sources when a tier is lost: they speak to the region, as they permit."""
-        return plan(self.suppliers, self.links, self.costs, job=self.job, lost=self.lost | {tier})
 
     @cached_property
     def digest(self) -> str:
@@ -138,6 +134,8 @@ def plan(
 ) -> Plan:
     """Return the plan that keeps most sources, with least noise, at the least price.
 
+    Whoever can be joined without noise is: sources that cannot find companions among themselves alone.
+
     Parameters
     ----------
     suppliers : each source once
@@ -153,7 +151,8 @@ def plan(
     _require_names(ordered, job.region)
     banned: frozenset[Mechanism] = frozenset()
     while True:
-        weighing, hopeless = _weighing(ordered, away, banned, (links, costs, job))
+        offered, hopeless = _weighing(ordered, away, banned, (links, costs, job))
+        weighing = offered.sparing()
         arrangement = arrange(weighing)
         groups = _groups(weighing, arrangement)
         beyond = _undrawable(groups, job)
@@ -161,7 +160,7 @@ def plan(
             break
         banned |= beyond
     if not groups:
-        raise _nobody(job.purpose, hopeless)
+        raise _nobody(job.purpose, _refused(weighing, arrangement, hopeless))
     return _plan(weighing, arrangement, groups, hopeless, (ordered, away))
 
 
@@ -185,7 +184,7 @@ def _weighing(
         if ways[says]:
             inside[says[1] or "", ways[says]].append(one)
         else:
-            hopeless[one.source] = _why_not(one, lost, job)
+            hopeless[one.source] = _why_not(one, lost, job, banned)
     cells = [
         Cell(
             tier or None,
@@ -223,16 +222,13 @@ def _permitted(
     ]
 
 
-def _why_not(one: Supplier, lost: frozenset[str], job: Job) -> Message:
-    """Return why nothing is permitted: what stands against the route that shows least."""
+def _why_not(one: Supplier, lost: frozenset[str], job: Job, banned: frozenset[Mechanism]) -> Message:
+    """Return why nothing is permitted: what stands against the route that shows least, or the grid."""
     own = claim_of(one.requirement, job.purpose) or Claim(1.0, 1e-6)
-    found = [
-        refusal
-        for route in routes(own, [own], travel=["masked"])
-        if (route.tier is None or _tier_of(one, lost)) and (job.l2 or route.claim is None)
-        if (refusal := objection(route, one.requirement, one.source, job.purpose, alone=False))
-    ]
-    why = found[-1].why if found else TOO_FEW
+    if banned and _permitted(one, frozenset({own}), lost, frozenset(), job):
+        return NO_ROOM
+    ways = [way for way in routes(own, [own], travel=["masked"]) if (job.l2 or way.claim is None)]
+    why = against([way for way in ways if way.tier is None or _tier_of(one, lost)], one.requirement, one.source, job)
     return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
 
 
@@ -242,10 +238,11 @@ def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
     without = weighing.lost(arrangement, weighing.knots(arrangement).values())
     routes = {at: route for at, route in enumerate(weighing.routes(arrangement)) if route and at not in without}
     members: dict[tuple[str, str, Mechanism], list[tuple[str, Mechanism]]] = defaultdict(list)
-    speaking = {(cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier}
+    speaking = {
+        (cell.tier, route.strand): route.tier for cell, route in _going(weighing, routes) if cell.tier and route.tier
+    }
     for (tier, strand), mechanism in sorted(speaking.items(), key=lambda item: item[0]):
-        if tier and mechanism:
-            members[region, strand, mechanism.company].append((tier, mechanism))
+        members[region, strand, mechanism.company].append((tier, mechanism))
     for cell, route in _going(weighing, routes):
         here = cell.tier if route.tier and cell.tier else region
         members[here, route.strand, route.source.company] += [(source, route.source) for source in cell.sources]
@@ -282,19 +279,19 @@ def _plan(
     (ordered, lost), job = given, weighing.job
     seen = exposures(groups, l2=job.l2, length=job.length)
     _require_permitted(seen, ordered, job)
-    refused, reasons = dict(hopeless), {}
-    for cell, route in zip(weighing.cells, weighing.routes(arrangement), strict=True):
-        for source in cell.sources:
-            if route and source in seen:
-                reasons[source] = _reason(weighing, cell, route, source)
-            else:
-                refused[source] = because(Message("不能汇聚", "Cannot join"), TOO_FEW)
+    rules = {one.source: one.requirement for one in ordered}
+    reasons = {
+        source: _reason(rules[source], cell.tier, route, source, job)
+        for cell, route in zip(weighing.cells, weighing.routes(arrangement), strict=True)
+        for source in cell.sources
+        if route and source in seen
+    }
     records = {one.source: one.records for one in ordered}
     deltas = {one.source: one.requirement.delta for one in ordered}
     return Plan(
         job=job,
         groups=groups,
-        refused=dict(sorted(refused.items())),
+        refused=_refused(weighing, arrangement, hopeless),
         reasons=dict(sorted(reasons.items())),
         expected=expect(groups, records, job=job, costs=weighing.costs, links=weighing.links),
         epsilon={source: epsilon_of(many[-1].event, deltas[source]) for source, many in sorted(seen.items())},
@@ -306,14 +303,22 @@ def _plan(
     )
 
 
-def _reason(weighing: Weighing, cell: Cell, route: Route, source: SourceId) -> Message:
-    """Return how a source climbs, and what stands against climbing without noise."""
-    how = climb(route, cell.tier or "", weighing.job.region)
+def _refused(
+    weighing: Weighing, arrangement: Arrangement, hopeless: Mapping[SourceId, Message]
+) -> dict[SourceId, Message]:
+    """Return why each source is refused that is: nothing is permitted, or what is cannot be had."""
+    lost = weighing.lost(arrangement, weighing.knots(arrangement).values())
+    why = {at: NO_ROOM if at in weighing.unplayable else NO_COMPANY for at in lost}
+    return dict(sorted({**hopeless, **{one: why[at] for at in lost for one in weighing.cells[at].sources}}.items()))
+
+
+def _reason(requirement: Requirement, tier: str | None, route: Route, source: SourceId, job: Job) -> Message:
+    """Return how a source climbs, and what stands against every way without noise."""
+    how = climb(route, tier or "", job.region)
     if route.kind == "exact":
         return because(how, None)
-    exact = Route(Mechanism("masked"), Mechanism("masked")) if cell.tier else Route(Mechanism("masked"))
-    against = objection(exact, cell.requirement, source, weighing.job.purpose, alone=False)
-    return because(how, against.why if against else TOO_FEW)
+    ways = [way for way in routes(Claim(1.0, 1e-6), (), travel=job.travel) if way.claim is None]
+    return because(how, against([way for way in ways if way.tier is None or tier], requirement, source, job))
 
 
 def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
@@ -370,10 +375,12 @@ def _require_names(ordered: Sequence[Supplier], region: str) -> None:
         Tree(Tier(region, tuple(one.source for one in ordered), tuple(Tier(city) for city in cities)))
 
 
-def _nobody(purpose: str, hopeless: Mapping[SourceId, Message]) -> Refusal:
-    why = next(iter(hopeless.values()), Message("没有来源", "there is none"))
+def _nobody(purpose: str, refused: Mapping[SourceId, Message]) -> Refusal:
+    counts = Counter(refused.values()).most_common()
+    zh = "".join(f"{count} 个来源：{why.zh}" for why, count in counts) or "没有来源。"
+    en = " ".join(f"{count} sources: {why.en}" for why, count in counts) or "There is none."
     return Refusal(
         "E-PLAN-NOBODY",
-        Message(f"没有来源允许用于“{purpose}”：{why.zh}", f"No source permits anything for {purpose!r}: {why.en}"),
-        Message("请与来源商定其要求。", "Agree on requirements with the sources."),
+        Message(f"没有来源可用于“{purpose}”。{zh}", f"No source can be joined for {purpose!r}. {en}"),
+        Message("请增加来源，或与来源商定其要求。", "Add sources, or agree on requirements with them."),
     )

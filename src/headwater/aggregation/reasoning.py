@@ -1,14 +1,29 @@
-"""Why a source climbs as it does, in a sentence of each language."""
+"""How statistics climb and why they do so, in words of each language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from headwater.aggregation.routes import Route
+from headwater.aggregation.foresight import Job
+from headwater.aggregation.mechanism import Mechanism
+from headwater.aggregation.routes import Route, objection
 from headwater.errors import Message
+from headwater.security.requirement import Requirement
+from headwater.types import SourceId
 
-__all__ = ["TOO_FEW", "because", "climb"]
+__all__ = ["NO_COMPANY", "NO_ROOM", "TOO_FEW", "against", "because", "climb", "leaving", "strand_named"]
+
+NO_COMPANY = Message(
+    "不能汇聚；所允许的方式都需要更多同伴。", "Cannot join: whatever it permits takes more companions."
+)
+"""Why a source that permits something is refused."""
+
+NO_ROOM = Message(
+    "不能汇聚；其噪声或合计超出定点数的范围。",
+    "Cannot join: its noise, or the sum, is beyond the numbers of the grid.",
+)
+"""The same, where it has companions."""
 
 TOO_FEW = Message("所允许的其他方式都需要更多同伴", "whatever else it permits takes more companions")
-"""Why a source that could climb otherwise does not."""
+"""Why a source that permits a way without noise takes none."""
 
 _TRAVEL: Mapping[str, Message] = {
     "clear": Message("明文", "in clear"),
@@ -23,6 +38,35 @@ _NOISE: Mapping[str, Message] = {
     "central": Message("由其层级加噪", "with noise of its tier's"),
 }
 
+_ADDED: Mapping[str, Message] = {
+    "nobody": Message("", ""),
+    "sender": Message("，发送方加噪", ", noise of the sender"),
+    "group": Message("，分摊噪声", ", shared noise"),
+}
+
+
+def leaving(mechanism: Mechanism) -> Message:
+    """Return how a message leaves its sender.
+
+    >>> leaving(Mechanism("masked", "group", 1.0, 1e-6)).en
+    'under masks, shared noise (ε 1, δ 1e-06)'
+    """
+    travel, added = _travel(mechanism.protection), _ADDED[mechanism.noise]
+    cost = "" if mechanism.noise == "nobody" else f" (ε {mechanism.epsilon:g}, δ {mechanism.delta:g})"
+    return Message(f"{travel.zh}{added.zh}{cost}", f"{travel.en}{added.en}{cost}")
+
+
+def strand_named(strand: str) -> Message:
+    """Return what the name of a plan's strand means.
+
+    >>> strand_named("pooled 0.5 1e-07 masked").en, strand_named("exact clear").en
+    ('with noise shared once in the region (ε 0.5, δ 1e-07), under masks', 'without noise, in clear')
+    """
+    kind, *claim, protection = strand.split()
+    noise, travel = _NOISE[kind], _travel(protection)
+    cost = f" (ε {claim[0]}, δ {claim[1]})" if claim else ""
+    return Message(f"{noise.zh}{cost}，{travel.zh}", f"{noise.en}{cost}, {travel.en}")
+
 
 def climb(route: Route, tier: str, region: str) -> Message:
     """Return how a source climbs.
@@ -32,7 +76,7 @@ def climb(route: Route, tier: str, region: str) -> Message:
     'under masks to north, in clear to east, without noise'
     """
     steps = [(route.source, tier if route.tier else region), *([(route.tier, region)] if route.tier else [])]
-    travels = [(_TRAVEL.get(one.protection, Message(one.protection, one.protection)), to) for one, to in steps]
+    travels = [(_travel(one.protection), to) for one, to in steps]
     noise, claim = _NOISE[route.kind], route.claim
     cost = f" (ε {claim.epsilon:g}, δ {claim.delta:g})" if claim else ""
     zh = "，".join(f"{travel.zh}送至 {to}" for travel, to in travels)
@@ -45,3 +89,18 @@ def because(how: Message, why: Message | None) -> Message:
     if why is None:
         return Message(f"{how.zh}。", f"{how.en}.")
     return Message(f"{how.zh}；{why.zh}。", f"{how.en}: {why.en}.")
+
+
+def against(ways: Sequence[Route], requirement: Requirement, source: SourceId, job: Job) -> Message:
+    """Return what a requirement has against the last of some ways; too few companions where it permits any of them."""
+    why = TOO_FEW
+    for way in ways:
+        refusal = objection(way, requirement, source, job.purpose, alone=False)
+        if refusal is None:
+            return TOO_FEW
+        why = refusal.why
+    return why
+
+
+def _travel(protection: str) -> Message:
+    return _TRAVEL.get(protection, Message(protection, protection))

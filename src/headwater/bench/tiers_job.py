@@ -59,7 +59,7 @@ class Region:
             upward |= {city.name: _UPWARD[turn % len(_UPWARD)] for city in province.tiers}
         exact = {source: mechanism for source, mechanism in mine.items() if mechanism != _LOCAL}
         local = {source: mechanism for source, mechanism in mine.items() if mechanism == _LOCAL}
-        return group(tree, exact | upward, strand="exact").groups + group(tree, local, strand="local").groups
+        return group(tree, exact | upward, strand="exact") + group(tree, local, strand="local")
 
     def contributions(self) -> dict[SourceId, Statistic]:
         """Return a vector a source, all different: windows of one, so that a thousand fit into little memory."""
@@ -88,7 +88,7 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 def measured(region: Region) -> Figure:
     """Run the job of a region, in clear and as its sources demand."""
     said = region.contributions()
-    clear = _run(group(region.tree, dict.fromkeys(said, CLEAR)).groups, said)
+    clear = _run(group(region.tree, dict.fromkeys(said, CLEAR)), said)
     mixed = _run(region.groups(), said)
     exact, local = mixed.joined.parts["exact"], mixed.joined.parts["local"]
     wrong = int(np.not_equal(exact.total.values, _plain(said, exact.sources)).sum())

@@ -222,7 +222,7 @@ def _provinces(country: Country) -> tuple[dict[str, Part], dict[str, float]]:
     parts, sent = {}, {"sources": 0, "cities": 0}
     for tree in country.trees():
         names = [*tree.sources, *(tier.name for tier in tree.root.tiers)]
-        groups = group(tree, dict.fromkeys(names, UNDER_MASKS)).groups
+        groups = group(tree, dict.fromkeys(names, UNDER_MASKS))
         fold = Fold(tree.root.name, secrets.token_bytes, _SPAN, carry=losing(lost))
         joined = fold.of(groups, {source: said[source] for source in tree.sources})
         parts[tree.root.name] = joined.parts[""]

@@ -28,13 +28,22 @@ if TYPE_CHECKING:
     from headwater.steps.valued import SourceValue
     from headwater.types import SourceId
 
-__all__ = ["Asked", "aggregate", "evolve", "occasions", "options", "value"]
+__all__ = ["UNPROTECTED", "Asked", "Protect", "aggregate", "evolve", "occasions", "options", "value"]
 
 _out = Console()
 _T = TypeVar("_T", "ValueReport", "AggregateReport", "EvolveReport", "FrontierReport")
 
 Task = Annotated[str, typer.Option(help="The learning task. / 学习任务")]
 Region = Annotated[str | None, typer.Option(help="Only this region; default: each that has enough sources. / 统筹区")]
+
+Protect = Annotated[
+    tuple[str, str],
+    typer.Option(
+        help="Hospital to city: required, clear or masked; city to region: required or masked. / 两级保护方式"
+    ),
+]
+UNPROTECTED = ("required", "required")
+"""Beyond what sources require."""
 
 
 @dataclass(frozen=True)
@@ -117,18 +126,17 @@ def value(
 def aggregate(
     *,
     model: Annotated[str, typer.Option(help="stay_cost_ridge or stay_cost_network. / 模型")] = "stay_cost_ridge",
-    protect: Annotated[
-        tuple[str, str],
-        typer.Option(help="Hospital to city, city to region: required, clear or masked. / 两级保护方式"),
-    ] = ("required", "required"),
+    protect: Protect = UNPROTECTED,
     asked: Asked,
 ) -> None:
     """Join the chosen sources tier by tier, each as it requires. / 众源层次汇聚."""
     from headwater.steps.aggregate import aggregate as step
     from headwater.steps.wish import Wish
 
-    def run(occasion: "Run") -> "AggregateReport":
+    with refusing():
         wish = Wish(*protect)  # type: ignore[arg-type]
+
+    def run(occasion: "Run") -> "AggregateReport":
         progress = _tell_round if not asked.as_json else _untold
         return step(home(), run=occasion, task=asked.task, model=model, wish=wish, progress=progress)
 
@@ -294,6 +302,8 @@ def _untold(one: "Round") -> None:
 
 def _tell_plan(report: "AggregateReport") -> None:
     """Tell what was planned and why; sources that climb alike for the same reason are told together."""
+    from headwater.aggregation.reasoning import leaving
+
     plan = report.joint.plan
     if plan is None:
         return
@@ -307,7 +317,9 @@ def _tell_plan(report: "AggregateReport") -> None:
         highlight=False,
     )
     for group in plan.groups:
-        _out.print(f"  {shown(group.tier)} ← {shown(group.protection)} × {len(group.members)}", highlight=False)
+        how = leaving(group.mechanisms[0][1].company)
+        text = f"{group.tier} ← {len(group.members)}: {how.zh} {how.en}"
+        _out.print(f"  {shown(text)}", highlight=False)
     for why, sources in alike.items():
         named = f"{' '.join(sources[:NAMED])}{' …' * (len(sources) > NAMED)}"
         _out.print(f"  {shown(named)}\n    {shown(why.zh)}\n    [dim]{shown(why.en)}[/]", highlight=False)

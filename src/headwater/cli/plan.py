@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from headwater.cli.command import home, print_json, refusing
-from headwater.cli.knowledge import Asked, occasions, options
+from headwater.cli.knowledge import UNPROTECTED, Asked, Protect, occasions, options
 from headwater.cli.shown import listing, shown
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["plan"]
 
 _out = Console()
-_TRAVEL = {"clear": "clear 明文", "masked": "masked 掩码", "ckks": "encrypted 加密"}
-_NOISE = {"nobody": "", "sender": " + own noise 自加噪", "group": " + shared noise 分摊噪声"}
 
 
 @options
@@ -29,16 +27,20 @@ def plan(
     purpose: Annotated[str, typer.Option(help="As requirements call it. / 用途")] = "aggregation",
     explain: Annotated[bool, typer.Option("--explain", help="Every edge, and why. / 逐边说明理由")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw it into this PNG. / 绘制为 PNG")] = None,
+    protect: Protect = UNPROTECTED,
     asked: Asked,
 ) -> None:
     """Plan how the chosen sources would be joined; nothing is asked or spent. / 规划众源汇聚."""
     from headwater.steps.plan import plan as step
+    from headwater.steps.wish import Wish
 
     with refusing():
+        wish = Wish(*protect)  # type: ignore[arg-type]
         runs = list(occasions(asked))
         for run in runs:
             file = _of_region(picture, str(run.region)) if picture and len(runs) > 1 else picture
-            report = step(home(), run=run, task=asked.task, model=model, purpose=purpose, picture=file)
+            report = step(home(), run=run, task=asked.task, model=model, purpose=purpose, wish=wish)
+            report = report.drawn(file) if file else report
             if asked.as_json:
                 print_json(report.to_dict())
             else:
@@ -69,12 +71,15 @@ def _tell(report: "PlanReport", *, explain: bool) -> None:
 
 def _tell_strands(found: "Plan") -> None:
     """Show what the region would get, and what it takes."""
+    from headwater.aggregation.reasoning import strand_named
+
     table = listing("Strand 股", "Sources 来源", "Noise 噪声标准差", numbers=2)
     strands: dict[str, set[str]] = {strand: set() for strand in found.expected.deviations}
     for group in found.groups:
         strands[group.strand] |= set(group.members) & set(found.reasons)
     for strand, deviation in found.expected.deviations.items():
-        table.add_row(strand, str(len(strands[strand])), f"{deviation:,.1f}")
+        name = strand_named(strand)
+        table.add_row(f"{name.zh}\n{name.en}", str(len(strands[strand])), f"{deviation:,.1f}")
     _out.print(table)
     expected = found.expected
     sent = sum(expected.bytes_sent.values())
@@ -89,15 +94,15 @@ def _tell_strands(found: "Plan") -> None:
 def _tell_edges(found: "Plan") -> None:
     """Show who speaks to whom by which mechanism."""
     from headwater.aggregation.explaining import edges, named
+    from headwater.aggregation.reasoning import leaving
 
     tier = None
     for edge in edges(found):
         if edge.tier != tier:
             tier = edge.tier
             _out.print(f"{'  ' * edge.depth}[bold]{shown(tier)}[/]")
-        one = edge.mechanism
-        cost = "" if one.noise == "nobody" else f" (ε {one.epsilon:g}, δ {one.delta:g})"
-        text = f"← {named(edge.names)}: {_TRAVEL.get(one.protection, one.protection)}{_NOISE[one.noise]}{cost}"
+        how = leaving(edge.mechanism)
+        text = f"← {named(edge.names)}: {how.zh} {how.en}"
         _out.print(Padding(shown(text), (0, 0, 0, 2 * edge.depth + 2)))
 
 

@@ -3,7 +3,8 @@
 Every member adds Skellam noise to its vector before the protection takes it. Sums of Skellam noises are Skellam noises,
 so what survivors' shares amount to is known exactly. A share is so large that the fewest survivors with whom a round
 ends, less those who collude (a colluder knows its own share), reach the variance that the privacy takes. When more
-survive there is more noise than it takes; ``event`` tells what there is, and it is debited.
+survive there is more noise than it takes; ``event`` tells what there is. Whoever pays before a sum is told pays for the
+fewest survivors, the worst that can come.
 
 A protection that ends with fewer survivors than planned must not carry it: masks end a round at their quorum, and the
 numbers here are theirs. ``event`` refuses anything less, before a sum is told.
@@ -75,7 +76,7 @@ class SharedNoise:
         return self.deviation / math.sqrt(self.fewest - self.colluding)
 
     def event(self, survivors: int) -> Skellam:
-        """Return what a ledger debits for a sum of so many survivors; fewer than planned are refused."""
+        """Return what a sum of so many survivors gives away; fewer than planned are refused."""
         if survivors < self.fewest:
             raise Refusal(
                 "E-NOISE-SHORT",

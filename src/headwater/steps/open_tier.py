@@ -1,6 +1,7 @@
-"""Open one tier of a joint run: whether its sources are there, still permit what was planned, and can afford it."""
+"""Open tiers of a joint run: whether its sources are there, still permit what was planned, and can afford it."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.steps.joint import Joint, books_of, recall, teacher_of
 from headwater.types import SourceId
 
-__all__ = ["Opened", "open_tier"]
+__all__ = ["Opened", "open_tier", "open_tiers"]
 
 _LOG = logging.getLogger("headwater")
 
@@ -72,6 +73,31 @@ def open_tier(home: Home, *, entry: int, tier: str) -> Opened:
         epsilon = max(books.costs(seen).values(), default=0.0)
     said = tuple((group.protection, len(group.members)) for group in groups)
     return Opened(joint.region, tier, found, said, epsilon)
+
+
+def open_tiers(home: Home, tiers: Iterable[Mapping[str, Any]]) -> list[Opened]:
+    """Open tiers one after the other and return those that could be: one that cannot costs the others nothing.
+
+    Parameters
+    ----------
+    tiers : ``entry`` of the plan in the audit log and name of the ``tier``, as ``bundles`` has them
+
+    Raises
+    ------
+    Refusal
+        what was refused last, where none could be opened
+    """
+    found: list[Opened] = []
+    failed = None
+    for one in tiers:
+        try:
+            found.append(open_tier(home, **one))
+        except HeadwaterError as error:
+            _LOG.warning("层级“%s”未能打开 / tier %s could not be opened: %s", one["tier"], one["tier"], error)
+            failed = error
+    if failed and not found:
+        raise failed
+    return found
 
 
 def _there(home: Home, joint: Joint, sources: tuple[SourceId, ...]) -> dict[SourceId, int]:

@@ -1,6 +1,6 @@
 """Plan: how the sources that the newest valuation chose would be joined, and why; nothing is asked or spent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from headwater.adapters.knowledge import Run
 from headwater.aggregation import Plan
 from headwater.errors import Message
 from headwater.steps.joint import PURPOSE, foreseen
+from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
 __all__ = ["PlanReport", "plan"]
@@ -23,7 +24,7 @@ class PlanReport:
     ----------
     plan : None where nobody is to be asked
     refused : chosen sources that would not be asked, and why
-    picture : where it was drawn
+    picture : where it was drawn, if it was
     """
 
     task: str
@@ -31,7 +32,14 @@ class PlanReport:
     purpose: str
     plan: Plan | None
     refused: dict[SourceId, Message]
-    picture: Path | None
+    picture: Path | None = None
+
+    def drawn(self, picture: Path) -> "PlanReport":
+        """Draw the plan into a PNG; where nobody is to be asked there is nothing to draw."""
+        if self.plan is None:
+            return self
+        plan_picture.draw(picture, self.plan)
+        return replace(self, picture=picture)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-safe values."""
@@ -53,20 +61,14 @@ def plan(
     task: str = "stay_cost",
     model: str = "stay_cost_ridge",
     purpose: str = PURPOSE,
-    picture: Path | None = None,
+    wish: Wish = AS_REQUIRED,
 ) -> PlanReport:
     """Plan how the chosen sources of a region would be joined for a purpose.
-
-    Parameters
-    ----------
-    picture : PNG to be drawn
 
     Raises
     ------
     Refusal
         what ``foreseen`` refuses
     """
-    joint = foreseen(home, run=run, task=task, model=model, purpose=purpose)
-    if picture and joint.plan:
-        plan_picture.draw(picture, joint.plan)
-    return PlanReport(task, joint.region, purpose, joint.plan, joint.refused, picture if joint.plan else None)
+    joint = foreseen(home, run=run, task=task, model=model, wish=wish, purpose=purpose)
+    return PlanReport(task, joint.region, purpose, joint.plan, joint.refused)

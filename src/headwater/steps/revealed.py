@@ -19,6 +19,9 @@ from headwater.types import SourceId
 
 __all__ = ["Revealed", "hidden_cohorts"]
 
+_NAMED = 12
+"""How many sources a refusal names."""
+
 
 @dataclass(frozen=True)
 class Revealed:
@@ -109,7 +112,7 @@ def _require_hidden(before: Sequence[Cohort], more: Sequence[Cohort], names: set
     reached = {source: found for source, found in _leverages([*before, *more]).items() if source in names}
     source = max(reached, key=reached.__getitem__, default=None)
     if source is not None and reached[source] > LIMIT + 1e-9:
-        raise _exposed(source, reached[source], len(before), len(more))
+        raise _exposed(source, reached[source], before, more)
 
 
 def _leverages(cohorts: Sequence[Cohort]) -> dict[SourceId, float]:
@@ -122,17 +125,35 @@ def _leverages(cohorts: Sequence[Cohort]) -> dict[SourceId, float]:
     return dict(zip(names, leverage(masks).tolist(), strict=True))
 
 
-def _exposed(source: SourceId, reached: float, before: int, more: int) -> Refusal:
+def _exposed(source: SourceId, reached: float, before: Sequence[Cohort], more: Sequence[Cohort]) -> Refusal:
     return Refusal(
         "E-COHORT-REVEALED",
         Message(
-            f"以往已公开 {before} 个和数；再公开 {more} 个，来源“{source}”的杠杆值将达 {reached:.3f}，超过上限 "
-            f"{LIMIT:g}。不同月份按同一批记录计。",
-            f"{before} sums were revealed before; with {more} more the leverage of source {source} would reach "
-            f"{reached:.3f}, above {LIMIT:g}. All months count as the same records.",
+            f"以往已公开 {len(before)} 个和数；再公开 {len(more)} 个，来源“{source}”的杠杆值将达 {reached:.3f}，"
+            f"超过上限 {LIMIT:g}。不同月份按同一批记录计。",
+            f"{len(before)} sums were revealed before; with {len(more)} more the leverage of source {source} would "
+            f"reach {reached:.3f}, above {LIMIT:g}. All months count as the same records.",
         ),
-        Message(
-            "请对与以往完全相同的一组来源求和，或改用 private_sums（加噪并记账）。",
-            "Ask the very same sources as before, or use private_sums, whose noise is paid for in the ledger.",
-        ),
+        _remedy(before, more),
     )
+
+
+def _remedy(before: Sequence[Cohort], more: Sequence[Cohort]) -> Message:
+    """Return who is to be added or left out, that every new sum may be the one of those before that it is nearest."""
+    missing: set[SourceId] = set()
+    for cohort in map(set, more):
+        missing |= min(map(set, before), key=lambda one: (len(one ^ cohort), sorted(one)), default=cohort)
+    asked, known = ({name for cohort in cohorts for name in cohort} for cohorts in (more, before))
+    missing, beyond = missing - asked, asked - known
+    zh = [f"加上 {_named(missing)}"] * bool(missing) + [f"去掉 {_named(beyond)}"] * bool(beyond)
+    en = [f"add {_named(missing)}"] * bool(missing) + [f"leave out {_named(beyond)}"] * bool(beyond)
+    return Message(
+        f"请对与以往完全相同的一组来源求和：{'，'.join(zh) or '分组须与以往相同'}；"
+        "或改为加噪并记账（估值：private_sums；汇聚：由来源在要求中规定）。",
+        f"Ask for sums of the very same sources as before: {', '.join(en) or 'in the same groups'}; or ask "
+        "with noise, which is paid for in the ledger (value: private_sums; aggregate: as requirements say).",
+    )
+
+
+def _named(sources: set[SourceId]) -> str:
+    return ", ".join(sorted(sources)[:_NAMED]) + " …" * (len(sources) > _NAMED)

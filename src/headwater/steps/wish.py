@@ -5,20 +5,24 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from headwater.errors import Message, Refusal
+from headwater.security import PROTECTIONS
 from headwater.security.events import NonPrivate
 from headwater.security.requirement import Release, Requirement, Viewer
 from headwater.security.requirement import Shown as Shows
 from headwater.types import SourceId
 
-__all__ = ["AS_REQUIRED", "Travel", "Wish"]
+__all__ = ["AS_REQUIRED", "InCity", "InRegion", "Wish"]
 
-Travel: TypeAlias = Literal["required", "clear", "masked"]
-"""``required``: whatever requirements permit that is cheapest."""
+InCity: TypeAlias = Literal["required", "clear", "masked"]
+InRegion: TypeAlias = Literal["required", "masked"]
+"""``required``: whatever requirements permit that is cheapest, which for the sum of a city is in clear."""
 
 
 @dataclass(frozen=True)
 class Wish:
     """How statistics are to travel. A wish narrows what a plan may choose from; it never widens a requirement.
+
+    Nor does it spend privacy: who may be seen openly, and finds no companions for masks, adds no noise instead.
 
     Parameters
     ----------
@@ -27,13 +31,14 @@ class Wish:
         masked
     """
 
-    city: Travel = "required"
-    region: Travel = "required"
+    city: InCity = "required"
+    region: InRegion = "required"
 
     def __post_init__(self) -> None:
-        for name, told in (("city", self.city), ("region", self.region)):
-            if told not in get_args(Travel):
-                raise _unknown(name, told)
+        places = Message("医院到城市", "from hospital to city"), Message("城市到统筹区", "from city to region")
+        for where, told, kind in zip(places, (self.city, self.region), (InCity, InRegion), strict=True):
+            if told not in get_args(kind):
+                raise _unknown(where, told, ", ".join(get_args(kind)))
         if (self.city, self.region) == ("clear", "masked"):
             raise _contrary()
 
@@ -58,31 +63,30 @@ class Wish:
         found: list[tuple[Viewer, Shows, str]] = []
         if self.city == "clear":
             found.append(("tier", "statistic", "clear"))
-        if self.region == "clear":
-            found.append(("region", "sum", "clear"))
         if "masked" in (self.city, self.region):
             found.append(("tier", "sum", "masked"))
         return found
 
     def _within(self, rule: Requirement) -> Requirement:
-        if self.region == "masked":
-            return replace(rule, mechanisms=rule.mechanisms - {"clear", "ckks"})
-        if self.city == "masked":
-            return replace(rule, sees={**rule.sees, "statistic": "nobody"}, mechanisms=rule.mechanisms - {"ckks"})
         if self.city == "clear":
-            return replace(rule, mechanisms=rule.mechanisms - {"masked", "ckks"})
-        return rule
+            return replace(rule, mechanisms=rule.mechanisms - {"masked"})
+        if "masked" not in (self.city, self.region):
+            return rule
+        is_open = rule.sees["statistic"] == "region" and "clear" in rule.mechanisms
+        used = rule.mechanisms & set(PROTECTIONS) if is_open else rule.mechanisms
+        if self.region == "masked":
+            return replace(rule, mechanisms=used - {"clear"})
+        return replace(rule, sees={**rule.sees, "statistic": "nobody"}, mechanisms=used)
 
 
 AS_REQUIRED = Wish()
 """The default: whatever is cheapest of what all sources permit."""
 
 
-def _unknown(where: str, told: str) -> Refusal:
-    known = ", ".join(get_args(Travel))
+def _unknown(where: Message, told: str, known: str) -> Refusal:
     return Refusal(
         "E-WISH-UNKNOWN",
-        Message(f"不认识的保护方式“{told}”（{where}）。", f"There is no protection {told!r} to wish for ({where})."),
+        Message(f"{where.zh}没有可选的保护方式“{told}”。", f"There is no protection {told!r} to wish for {where.en}."),
         Message(f"可选：{known}。", f"Known: {known}."),
     )
 

@@ -57,7 +57,7 @@ def test_a_tree_of_all_protections_with_local_noise_is_exact_but_for_the_noise()
     sent = {**said, "h00": Statistic(said["h00"].kind, said["h00"].shape, noised)}
     tree = Tree.of(cities, root="region")
     above = dict.fromkeys(("c0", "c1", "c2", "c3"), "ckks")
-    groups = group(tree, {name: Mechanism(protection) for name, protection in (travels | above).items()}).groups
+    groups = group(tree, {name: Mechanism(protection) for name, protection in (travels | above).items()})
     total = aggregate(groups, sent, round_id="r", entropy=rng.bytes).total
     assert (total.values - (noised - said["h00"].values) == Statistic.total(said.values()).values).all()
     assert (noised != said["h00"].values).any()

@@ -8,7 +8,7 @@ TREE = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="r
 
 
 def seen(mechanisms):
-    found = exposures(group(TREE, mechanisms).groups, l2=5.0, length=10)
+    found = exposures(group(TREE, mechanisms), l2=5.0, length=10)
     return {source: [(one.tier, one.viewer, one.shown, one.event) for one in many] for source, many in found.items()}
 
 

@@ -90,7 +90,7 @@ def test_members_of_a_lost_node_go_to_the_others():
     job, costs = Job("east", "aggregation", 320, BITS16), Costs(link=Link(1e4, 0.0))
     found = planned(40, job, "masked", costs=costs)
     node = found.groups[0].tier
-    left = found.without(node)
+    left = planned(40, job, "masked", costs=costs, lost=[node])
     assert not left.refused
     assert node not in {tier.name for tier in left.tree.root.walk()}
     assert {tier.name for tier in left.tree.root.walk()} < {tier.name for tier in found.tree.root.walk()}
@@ -105,7 +105,7 @@ def test_members_are_shared_out_evenly():
 def test_masked_groups_in_one_tree_are_foreseen_by_the_walk_that_aggregates():
     tree = Tree.of({f"h{n}": f"c{n // 3}" for n in range(9)}, root="east")
     mechanisms = dict.fromkeys(tree.sources, Mechanism("masked")) | {f"c{n}": Mechanism("masked") for n in range(3)}
-    groups = group(tree, mechanisms).groups
+    groups = group(tree, mechanisms)
     said = {name: Statistic("counts", (64,), np.full(64, 7, dtype=np.uint64)) for name in tree.sources}
     joined = aggregate(groups, said, round_id="r", entropy=seeded_entropy(3), span=BITS16)
     lower = traffic("masked", members=3, length=64, span=BITS16)

@@ -26,7 +26,7 @@ def statistics(names, *, seed=0) -> dict[str, Statistic]:
 
 
 def run(tree, contributions, mechanisms, *, seed=0):
-    groups = group(tree, mechanisms).groups
+    groups = group(tree, mechanisms)
     return aggregate(groups, contributions, round_id="round-1", entropy=seeded_entropy(seed))
 
 
@@ -69,7 +69,7 @@ def test_public_bounds_make_messages_narrow_on_every_level():
     values = {name: rng.integers(-500, 500, 3_200, endpoint=True).view(np.uint64) for name in cities}
     contributions = {name: Statistic("counts", (3_200,), vector) for name, vector in values.items()}
     mechanisms = dict.fromkeys(cities, MASKED) | {f"c{place}": MASKED for place in range(4)}
-    groups = group(tree, mechanisms).groups
+    groups = group(tree, mechanisms)
     narrow = aggregate(groups, contributions, round_id="r", entropy=seeded_entropy(1), span=Span(-500, 500))
     wide = run(tree, contributions, mechanisms)
     assert narrow.total == wide.total == Statistic.total(contributions.values())
@@ -82,7 +82,7 @@ def test_a_value_beyond_the_public_bounds_is_refused():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal, match="E-FIXED-RANGE"):
         aggregate(
-            group(tree, dict.fromkeys("abc", MASKED)).groups,
+            group(tree, dict.fromkeys("abc", MASKED)),
             statistics("abc"),
             round_id="r",
             entropy=seeded_entropy(1),
@@ -143,7 +143,7 @@ def test_strands_stay_apart_and_their_noise_is_told():
         "shared": dict.fromkeys(names[8:12], shared),
         "central": dict.fromkeys(names[12:], MASKED) | central,
     }
-    groups = [one for strand, mechanisms in strands.items() for one in group(tree, mechanisms, strand=strand).groups]
+    groups = [one for strand, mechanisms in strands.items() for one in group(tree, mechanisms, strand=strand)]
     rng = np.random.default_rng(3)
     vectors = {name: rng.integers(-500, 500, 20_000, endpoint=True).view(np.uint64) for name in names}
     said = {name: Statistic("counts", (20_000,), vector) for name, vector in vectors.items()}
@@ -206,9 +206,9 @@ def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
     tree = three_tiers(mechanisms, 4)
     mechanisms |= {f"c{turn}": data.draw(st.sampled_from([CLEAR, MASKED])) for turn in range(2)}
     try:
-        groups = group(tree, mechanisms).groups
+        groups = group(tree, mechanisms)
     except Refusal:
-        groups = group(tree, {name: m for name, m in mechanisms.items() if name in names}).groups
+        groups = group(tree, {name: m for name, m in mechanisms.items() if name in names})
     tiers = [one.tier for one in groups if one.tier != "region"]
     lost = data.draw(st.dictionaries(st.sampled_from(names), st.integers(0, 4), max_size=len(names) // 3))
     lost |= data.draw(st.dictionaries(st.sampled_from(tiers or names), st.integers(0, 4), max_size=1))
@@ -231,7 +231,7 @@ def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
 def test_a_group_that_ends_is_named_and_the_others_go_on():
     cities = {f"h{place}": f"c{place // 4}" for place in range(12)}
     tree, said = Tree.of(cities, root="region"), statistics(cities)
-    groups = group(tree, dict.fromkeys(cities, MASKED)).groups
+    groups = group(tree, dict.fromkeys(cities, MASKED))
     joined = Fold("r", seeded_entropy(1), carry=losing({"h0": 3, "h1": 4, "c2": 0})).of(groups, said)
     assert joined.parts[""].sources == {"h4", "h5", "h6", "h7"}
     assert joined.total == Statistic.total([said[name] for name in joined.parts[""].sources])
@@ -245,7 +245,7 @@ def test_a_silent_tier_does_not_lower_what_its_peers_agreed_on():
     """Nine tiers, five of them silent: four are enough for a group of four, and too few for one of nine."""
     cities = {f"h{place:02d}": f"c{place // 4}" for place in range(36)}
     tree = Tree.of(cities, root="region")
-    groups = group(tree, dict.fromkeys([*cities, *cities.values()], MASKED)).groups
+    groups = group(tree, dict.fromkeys([*cities, *cities.values()], MASKED))
     ended = {name: 2 for name, city in cities.items() if city >= "c4"}
     with pytest.raises(Refusal, match="E-TIER-EMPTY"):
         Fold("r", seeded_entropy(1), carry=losing(ended)).of(groups, statistics(cities))
@@ -254,7 +254,7 @@ def test_a_silent_tier_does_not_lower_what_its_peers_agreed_on():
 def test_noise_is_told_for_the_survivors():
     names = [f"h{place}" for place in range(9)]
     shared = Mechanism("masked", "group", 1.0, 1e-6)
-    groups = group(Tree.of(dict.fromkeys(names, "n"), root="region"), dict.fromkeys(names, shared)).groups
+    groups = group(Tree.of(dict.fromkeys(names, "n"), root="region"), dict.fromkeys(names, shared))
     zeros = Statistic("counts", (20_000,), np.zeros(20_000, dtype=np.uint64))
     fold = Fold("r", seeded_entropy(1), Span(0, 9), 20.0, losing({"h1": 2, "h2": 1, "h3": 4}))
     joined = fold.of(groups, dict.fromkeys(names, zeros))

@@ -44,7 +44,7 @@ def solved(parts, total=TOTAL, asked=ASKED):
 def noisy(mechanism, seed=0):
     answers = {name: ASKED.of(one) for name, one in TABLES.items()}
     span = Span(*ASKED.family.bounds(400))
-    groups = group(TREE, dict.fromkeys(NAMES, mechanism), strand="noisy").groups
+    groups = group(TREE, dict.fromkeys(NAMES, mechanism), strand="noisy")
     entropy = seeded_entropy(seed)
     return aggregate(groups, answers, round_id="r", entropy=entropy, span=span, l2=ASKED.family.l2).parts
 
@@ -60,7 +60,7 @@ def error(coefficients):
 @pytest.mark.parametrize("mechanism", [CLEAR, MASKED])
 def test_parts_without_noise_give_the_pooled_solution_bit_for_bit(mechanism):
     answers = {name: QUESTION.of(one) for name, one in TABLES.items()}
-    groups = group(TREE, dict.fromkeys(NAMES, mechanism)).groups
+    groups = group(TREE, dict.fromkeys(NAMES, mechanism))
     total = TOTAL.merge(aggregate(groups, answers, round_id="r", entropy=seeded_entropy(1)).total)
     asked = BoundedQuestion.around(QUESTION, total, OWN, ridge=RIDGE)
     assert np.array_equal(solved({}, total, asked).coefficients, pooled())

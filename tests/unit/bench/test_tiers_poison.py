@@ -6,7 +6,7 @@ import pytest
 from headwater.bench import tiers_poison
 from headwater.bench.poison_attacks import ATTACKS, spoken
 from headwater.bench.poison_federations import FAMILIES
-from headwater.bench.tiers_poison import run
+from headwater.bench.tiers_poison import Run, run
 
 
 def test_a_fifth_is_poisoned_and_ways_to_join_are_held_against_the_honest_sum():
@@ -14,7 +14,8 @@ def test_a_fifth_is_poisoned_and_ways_to_join_are_held_against_the_honest_sum():
     assert found.losses["plain"] > 1.2
     assert found.losses["robust"] < 1.02
     assert found.losses["cohort_median"] > found.losses["robust"]
-    assert found.left_out - found.left_out_wrongly + found.missed == 6
+    assert found.missed == 0
+    assert found.left_out_wrongly <= 1
     assert found.leverage <= 0.5
 
 
@@ -35,12 +36,24 @@ def test_every_attack_changes_the_poisoned_alone_and_stays_a_statistic_of_record
         gram.check(one)
 
 
-def test_the_figure_says_what_does_not_hold(monkeypatch):
+@pytest.mark.parametrize(
+    ("robust", "excluded", "leverage", "holds"),
+    [(1.02, 0, 0.5, True), (1.021, 0, 0.5, False), (1.0, 1, 0.5, False), (1.0, 0, 0.51, False)],
+)
+def test_the_figure_says_what_does_not_hold(monkeypatch, robust, excluded, leverage, holds):
+    """The worst attack counts, whoever is left out of a clean round, and the highest leverage of any round."""
+
+    def made(family, sources, attack, seed, data):
+        clean, worst = attack == "none", attack == sorted(ATTACKS)[-1]
+        losses = {"robust": robust if worst else 1.0, "plain": 2.0, "cohort_median": 1.5}
+        out = excluded if clean else 0
+        return Run(family, sources, attack, losses, 0, 0, out, out, 0, leverage if worst else 0.1, 0.0)
+
+    monkeypatch.setattr(tiers_poison, "run", made)
     monkeypatch.setattr(tiers_poison, "_POISONED", {"ci": {("made_up", 10): 1}})
     monkeypatch.setattr(tiers_poison, "_CLEAN", {"ci": {("made_up", 10): 2}})
     figure = tiers_poison.figures("ci", None)["A7"]
-    also = figure.also
-    assert figure.value == max(row["robust"] for row in also["attacks"])
-    assert figure.holds == (figure.value <= 1.02 and also["honest_excluded"] <= 0.01)
-    assert set(figure.baseline) >= {"plain", "krum_in_clear", "cohort_median"}
-    assert {row["attack"] for row in also["attacks"]} == set(ATTACKS)
+    assert (figure.value, figure.holds) == (robust, holds)
+    assert figure.baseline == {"plain": 2.0, "cohort_median": 1.5}
+    assert figure.also["honest_excluded"] == excluded / 10
+    assert {row["attack"] for row in figure.also["attacks"]} == set(ATTACKS)

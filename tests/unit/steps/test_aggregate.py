@@ -19,7 +19,7 @@ from headwater.steps.aggregate import aggregate
 from headwater.steps.value import value
 from headwater.steps.wish import Wish
 
-CLEAR, MASKED = Wish("clear", "clear"), Wish("masked", "clear")
+CLEAR, MASKED = Wish("clear"), Wish("masked")
 GOOD = ["H07", "H08", "H09", "H10"]
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from headwater.aggregation.exposure import exposures
+from headwater.aggregation.exposure import exposures, sights
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
 from headwater.errors import Message, Refusal
 from headwater.security.requirement import Caps, Requirement
+from headwater.steps import revealed as steps
 from headwater.steps.revealed import Revealed, hidden_cohorts
 
 CAPS = Caps(1.0, 2.0, 16.0)
@@ -57,6 +58,15 @@ def test_two_sums_in_clear_that_differ_by_one_source_are_refused(books):
     books.record(*hidden_cohorts(in_clear("a", "b", "c", "d"), TIER))
     with pytest.raises(Refusal, match="source d"):
         books.record(*hidden_cohorts(in_clear("a", "b", "c"), TIER))
+
+
+def test_were_sums_in_clear_not_kept_two_would_show_one_source_and_nothing_refuse_them(books, monkeypatch):
+    both = [in_clear("a", "b", "c", "d"), in_clear("a", "b", "c")]
+    shown = [set(cohort) for groups in both for cohort in hidden_cohorts(groups, TIER)[0]]
+    assert shown[0] - shown[1] == {"d"}
+    monkeypatch.setattr(steps, "sights", lambda groups: [one for one in sights(groups) if one.viewer != "region"])
+    for groups in both:
+        books.record(*hidden_cohorts(groups, TIER))
 
 
 def mixed(*clear: str) -> tuple[Group, ...]:

@@ -1,11 +1,9 @@
 """Joint runs under requirements: noise that is paid for, sums that are hidden, sources that do not answer."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from headwater.adapters import audit, knowledge, lake, ledger, mlflow, postgres
@@ -18,7 +16,6 @@ from headwater.steps.aggregate import aggregate
 from headwater.steps.audit import verify
 from headwater.steps.join import join
 from headwater.steps.joint import plan_join, recall
-from headwater.steps.ledger import requirements
 from headwater.steps.open_tier import open_tier
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
@@ -120,7 +117,7 @@ def debits(home, patients: str) -> list[ledger.Entry]:
         return [entry for entry in ledger.entries(connection) if entry.patients == patients]
 
 
-def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(home, require):
+def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(home, require, forgotten):
     require(rule("noisy", NOISY))
     before = len(entries(home))
     report = aggregate(home, run=occasion("noisy"))
@@ -131,7 +128,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["requirement", "plan", "ledger", "release", "keys", "joined", "model_version"]
+    assert kinds == ["requirement", "plan", "revealed", "ledger", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
@@ -206,7 +203,7 @@ def test_a_source_that_does_not_answer_is_planned_around_and_named(home, require
 
 
 @pytest.mark.parametrize(
-    ("sees", "wish"), [(SUMS, AS_REQUIRED), (TIER, Wish("clear", "clear"))], ids=["masked", "a tier's sum in clear"]
+    ("sees", "wish"), [(SUMS, AS_REQUIRED), (TIER, Wish("clear"))], ids=["masked", "a tier's sum in clear"]
 )
 def test_sums_that_would_lay_a_source_open_are_refused_before_anybody_is_asked(
     home, require, asked, forgotten, sees, wish
@@ -265,31 +262,14 @@ def test_a_network_learns_without_noise_only(home, require):
     assert refusal.value.code == "E-PLAN-NOBODY"
 
 
-@pytest.mark.parametrize(
-    ("wish", "code"),
-    [(Wish("clear"), "E-REQUIRE-VIEWER"), (Wish(region="clear"), "E-REQUIRE-VIEWER")],
-)
-def test_a_wish_widens_nothing(home, require, wish, code):
+def test_a_wish_widens_nothing(home, require):
     require(rule("narrow", NOISY))
-    with pytest.raises(Refusal) as refusal:
-        plan_join(home, run=occasion("wish"), task="stay_cost", model="stay_cost_ridge", wish=wish)
-    assert refusal.value.code == code
-
-
-def test_wishes_that_mean_nothing_are_refused():
-    for told, code in ((("rot13", "clear"), "E-WISH-UNKNOWN"), (("clear", "masked"), "E-WISH-CONTRARY")):
-        with pytest.raises(Refusal) as refusal:
-            Wish(*told)
-        assert refusal.value.code == code
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        plan_join(home, run=occasion("wish"), task="stay_cost", model="stay_cost_ridge", wish=Wish("clear"))
 
 
 def test_a_wish_for_masks_hides_every_hospital_from_its_city(home):
-    planned = plan_join(
-        home, run=occasion("masks"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked", "clear")
-    )
+    planned = plan_join(home, run=occasion("masks"), task="stay_cost", model="stay_cost_ridge", wish=Wish("masked"))
     assert {one.shown for seen in planned.plan.exposures.values() for one in seen} == {"sum"}
-    for group in planned.plan.groups:
-        assert group.protection == ("clear" if group.tier == REGION and "H02" not in group.members else "masked")
-    assert np.isfinite(planned.plan.expected.seconds)
-    assert {one.name for one in steps.books_of(home).rules(CHOSEN).values()} == {"insurance_accounting"}
-    assert replace(requirements(home)[0], name="x").version != requirements(home)[0].version
+    leaving = {group.protection for group in planned.plan.groups if set(group.members) & set(CHOSEN)}
+    assert leaving == {"masked"}

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headwater.adapters.knowledge import Run
+from headwater.cli import knowledge
 from headwater.cli import plan as command
 from headwater.cli.main import app
 from headwater.steps.joint import plan_join, recall
@@ -67,6 +68,24 @@ def test_every_edge_and_reason_is_explained_in_both_languages_within_eighty_colu
 
 def _width(line):
     return sum(2 if "\u2e80" <= mark <= "\uffef" else 1 for mark in line.rstrip())
+
+
+def test_a_wish_is_planned_for_as_it_is_joined_for(home, told):
+    shown = json.loads(told("--protect", "masked", "masked", "--json").stdout)
+    assert {mechanism[0] for group in shown["plan"]["groups"] for mechanism in group["mechanisms"].values()} == {
+        "masked"
+    }
+
+
+def test_an_unknown_wish_is_refused_before_anything_is_opened(monkeypatch):
+    monkeypatch.setattr(command, "home", lambda: pytest.fail("opened"))
+    monkeypatch.setattr(knowledge, "home", lambda: pytest.fail("opened"))
+    for name in ("plan", "aggregate"):
+        refused = CliRunner().invoke(app, [name, "--protect", "required", "clear"])
+        assert refused.exit_code == 2
+        assert "E-WISH-UNKNOWN" in refused.output
+        assert "城市到统筹区" in refused.output
+        assert "from city to region" in refused.output
 
 
 def test_a_picture_is_drawn(told, tmp_path):

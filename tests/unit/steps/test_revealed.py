@@ -55,13 +55,14 @@ def test_five_seeds_and_five_months_reveal_nothing_that_the_first_did_not(home):
 def test_when_a_hospital_leaves_or_comes_its_sums_are_refused_with_the_numbers_and_nobody_is_asked(home):
     asked(NAMES, seed=1, month=1, recorded=Revealed(home, "r").record)
     before = kept(home)
-    for names in (NAMES[1:], (*NAMES, "new")):
+    for names, mended in ((NAMES[1:], f"add {NAMES[0]};"), ((*NAMES, "new"), "leave out new;")):
         with pytest.raises(Refusal) as refusal:
             asked(names, seed=1, month=2, recorded=Revealed(home, "r").record)
         assert refusal.value.code == "E-COHORT-REVEALED"
         for told in (refusal.value.reason.zh, refusal.value.reason.en):
             assert str(len(before)) in told
             assert "0.5" in told
+        assert mended in refusal.value.remedy.en
         assert "private_sums" in refusal.value.remedy.en
         assert kept(home) == before
     # Who was asked before may be asked again.
