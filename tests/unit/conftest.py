@@ -105,7 +105,7 @@ def put_mart() -> Callable[[Home, pa.Table], int]:
 def region_home() -> Iterator[Home]:
     """Give an installation with a server, lake and MLflow of its own, whose mart has a region for every room of tests.
 
-    ``值``, ``汇`` and ``演`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three months;
+    ``值``, ``汇``, ``演`` and ``划`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three months;
     ``静`` is never valued.
     """
     patch = pytest.MonkeyPatch()
@@ -114,7 +114,7 @@ def region_home() -> Iterator[Home]:
     # The server's own user must reach its folder, which pytest's private temporary folders do not allow.
     home = Home(root=Path(tempfile.mkdtemp(prefix="headwater-unit-")), project=PROJECT).create()
     postgres.prepare(home)
-    regions = [region_table(region=name) for name in "值汇演坏静"]
+    regions = [region_table(region=name) for name in "值汇演坏静划"]
     write_mart(home, pa.concat_tables([*regions, _without_ages("缺"), region_table(region="短", months=3)]))
     yield home
     postgres.start(home)

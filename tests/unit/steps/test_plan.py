@@ -14,7 +14,7 @@ from headwater.steps.joint import plan_join, recall
 from headwater.steps.plan import plan
 from headwater.steps.value import value
 
-REGION = "汇"
+REGION = "划"
 
 
 def occasion(name):
