@@ -105,8 +105,8 @@ def put_mart() -> Callable[[Home, pa.Table], int]:
 def region_home() -> Iterator[Home]:
     """Give an installation with a server, lake and MLflow of its own, whose mart has a region for every room of tests.
 
-    ``值``, ``汇``, ``演`` and ``划`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three months;
-    ``静`` is never valued.
+    ``值``, ``汇``, ``演`` and ``划`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three
+    months; ``静`` is never valued.
     """
     patch = pytest.MonkeyPatch()
     for variable in (postgres.DSN_VARIABLE, "MLFLOW_TRACKING_URI"):
