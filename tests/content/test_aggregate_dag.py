@@ -145,7 +145,7 @@ def test_every_round_is_told(whole: Ran) -> None:
 def test_plan_release_keys_and_version_are_in_the_audit_log_in_this_order(home: Home, whole: Ran) -> None:
     with postgres.connect(home) as connection:
         kinds = [entry.kind for entry in audit.entries(connection)]
-    assert kinds[:4] == ["plan", "release", "keys", "model_version"]
+    assert kinds[:6] == ["requirement", "plan", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 

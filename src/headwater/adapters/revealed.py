@@ -47,5 +47,5 @@ def add(
 
 
 def _digest(cohort: Cohort, viewer: Viewer) -> str:
-    said = sorted(cohort) if viewer == "region" else [viewer, sorted(cohort)]
+    said: list[object] = [*sorted(cohort)] if viewer == "region" else [viewer, sorted(cohort)]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
