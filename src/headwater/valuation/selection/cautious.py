@@ -77,8 +77,10 @@ class CautiousUtility:
         else:
             freed = self.noise * inverse @ self.spread @ inverse
             outer = np.hstack([freed, np.zeros((len(freed), 1))])
-        flat = self.systems.reshape(len(self.systems), -1)
-        return np.asarray(flat[1:] @ outer.ravel() / self.variance, dtype=np.float64)
+        # XᵀX is symmetric: reading one half of it for every source takes half the time.
+        rows, columns = _halves(len(away))
+        twice = np.where((rows == columns) | (columns == len(away)), 0.0, outer[columns % len(away), rows])
+        return np.asarray(self._half @ (outer[rows, columns] + twice) / self.variance, dtype=np.float64)
 
     def among(self, places: Places) -> "CautiousUtility":
         """Return the game of some of the sources alone."""
@@ -89,6 +91,11 @@ class CautiousUtility:
     def ceiling(self) -> float:
         """No coalition gains more: the risk of the target alone."""
         return float(self._risk(self.systems[:1])[0]) / self.variance
+
+    @cached_property
+    def _half(self) -> Vector:
+        """The upper half of every source's system, its last column included."""
+        return np.ascontiguousarray(self.systems[1:, *_halves(self.systems.shape[1])])
 
     def _sum(self, weights: Vector) -> Vector:
         members = np.flatnonzero(weights)
@@ -106,6 +113,12 @@ class CautiousUtility:
         away = np.einsum("mde,me->md", inverse, systems[:, :, -1]) - self.centre
         plain = np.sum((away @ self.spread) * away, axis=1)
         return np.asarray(np.maximum(plain, self.noise * np.einsum("mde,ed->m", inverse, self.spread)))
+
+
+def _halves(dim: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return rows and columns of the upper half of a (dim, dim + 1) system."""
+    rows, columns = np.triu_indices(dim, m=dim + 1)
+    return rows, columns
 
 
 def cautious(game: GramUtility) -> CautiousUtility:
@@ -155,7 +168,9 @@ def _alike(sources: Vector, centre: Vector, squares: Vector, noise: float) -> np
     gradient = moments - squared @ centre
     size = squares.shape[0]
     ridge = _JITTER * np.trace(squared, axis1=1, axis2=2)[:, None, None] * np.eye(size) + _JITTER * np.eye(size)
-    spread = squared + squared @ np.linalg.inv(squares + ridge[0]) @ squared + ridge
+    # One product of all sources' rows is faster than one a source.
+    turned = (squared.reshape(-1, size) @ np.linalg.inv(squares + ridge[0])).reshape(squared.shape)
+    spread = squared + turned @ squared + ridge
     scaled = np.linalg.solve(spread, gradient[:, :, None])[:, :, 0]
     surprise = np.einsum("nd,nd->n", gradient, scaled) / noise
     # A source of fewer records than features says as much as it has records.
