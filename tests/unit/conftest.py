@@ -108,6 +108,16 @@ def region_home() -> Iterator[Home]:
     ``值``, ``汇`` and ``演`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three months;
     ``静`` is never valued.
     """
+    yield from _installed()
+
+
+@pytest.fixture(scope="module")
+def own_region_home() -> Iterator[Home]:
+    """Give the same to one file alone: what others debit and reveal there would count for its sources."""
+    yield from _installed()
+
+
+def _installed() -> Iterator[Home]:
     patch = pytest.MonkeyPatch()
     for variable in (postgres.DSN_VARIABLE, "MLFLOW_TRACKING_URI"):
         patch.delenv(variable, raising=False)
