@@ -189,7 +189,11 @@ def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
     file = home.project / "dbt_project" / "requirements" / "insurance_accounting.yml"
     before, released = file.read_text(encoding="utf-8"), len(entries(home, "release"))
     noisy = before.replace("statistic: region", "statistic: nobody").replace("sum: region", "sum: tier")
-    noisy = noisy.replace("aggregation: {release: 1, month: 2,", "aggregation: {release: 1, month: 1,")
+    # With less the noise would leave next to nothing of so few stays, and nobody would be asked.
+    noisy = noisy.replace(
+        "epsilon: {release: 1, month: 3, lifetime: 24}", "epsilon: {release: 8, month: 24, lifetime: 24}"
+    )
+    noisy = noisy.replace("aggregation: {release: 1, month: 2,", "aggregation: {release: 8, month: 8,")
     try:
         file.write_text(noisy, encoding="utf-8")
         first, second = run(home), run(home)
@@ -201,6 +205,6 @@ def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
     assert second.tasks["plan_join"] == ["failed"]
     assert set(second.tasks["join_rounds"]) == {"upstream_failed"}
     assert "E-LEDGER-RUN" in second.said
-    assert "above the cap 1" in second.said
+    assert "above the cap 8" in second.said
     assert len(entries(home, "release")) == released + 1, "the second asked nobody"
     assert verify(home).fault is None
