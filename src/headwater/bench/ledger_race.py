@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import psycopg
 
-from headwater.adapters import ledger, postgres
+from headwater.adapters import audit, ledger, postgres
 from headwater.adapters.accounting import fits
 from headwater.adapters.home import Home
 from headwater.adapters.ledger import Debit
@@ -140,10 +140,13 @@ def _work(home: Home, scale: _Scale, name: str, runs: int) -> None:
                 Debit(Release(f"{name}/{place}", f"s{one}", purpose, _EVENT, protection="masked"), RULE)
                 for one in chosen
             ]
-            found = ledger.debit(connection, debits, at=_AT)
+            with connection.transaction():
+                found = ledger.debit(connection, debits, at=_AT)
+                released = [one for one in found if isinstance(one, ledger.Entry)]
+                told = [{"release": one.release_id, "source": one.source_id, "sha256": one.digest} for one in released]
+                audit.add(home, connection, "ledger", {"purpose": purpose, "debits": told})
             if place == dies:
                 os.kill(os.getpid(), signal.SIGKILL)
-            released = [one for one in found if isinstance(one, ledger.Entry)]
             log.writelines(f"{one.release_id} {one.source_id}\n" for one in released)
             log.flush()
 
