@@ -102,7 +102,7 @@ def put_mart() -> Callable[[Home, pa.Table], int]:
 
 
 @pytest.fixture(scope="session")
-def region_home() -> Iterator[Home]:
+def installation() -> Iterator[Home]:
     """Give an installation with a server, lake and MLflow of its own, whose mart has a region for every room of tests.
 
     ``值``, ``汇``, ``演`` and ``划`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three
@@ -124,14 +124,14 @@ def region_home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def first_day(region_home: Home) -> Home:
+def region_home(installation: Home) -> Home:
     """Give it with ledger, revealed sums and audit log as on its first day, whatever tests of other files spent."""
-    with postgres.connect(region_home, autocommit=True) as connection:
+    with postgres.connect(installation, autocommit=True) as connection:
         # What refuses this in earnest are triggers, which a superuser can leave out.
         connection.execute("set session_replication_role = replica")
         connection.execute("truncate ops.privacy_entry, ops.privacy_balance, ops.revealed_sum, ops.audit")
         connection.execute("update ops.audit_peaks set size = 0, hashes = '', signature = %s", (audit.NONE,))
-    return region_home
+    return installation
 
 
 def _without_ages(region: str) -> pa.Table:

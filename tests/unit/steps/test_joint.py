@@ -61,9 +61,9 @@ def choose(home, sources, *, minute: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(first_day):
-    choose(first_day, CHOSEN, minute=1)
-    return first_day
+def home(region_home):
+    choose(region_home, CHOSEN, minute=1)
+    return region_home
 
 
 @pytest.fixture

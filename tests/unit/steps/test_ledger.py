@@ -37,8 +37,8 @@ def reserve(books: Books, sources: list[str], noise: float, **further: int) -> N
 
 
 @pytest.fixture(scope="module")
-def home(first_day):
-    return first_day
+def home(region_home):
+    return region_home
 
 
 @pytest.fixture(scope="module")
