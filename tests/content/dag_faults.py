@@ -14,7 +14,7 @@ from headwater.steps import open_tier
 
 FAULTS = json.loads(os.environ["TEST_FAULTS"])
 SAID = Message("不在", "not there")
-describe, opens = TableSource.describe, open_tier.open_tier
+describe, opens = TableSource.describe, open_tier._opened
 
 
 def described(source: TableSource) -> Description:
@@ -23,13 +23,13 @@ def described(source: TableSource) -> Description:
     return describe(source)
 
 
-def opened(home, *, entry: int, tier: str):
+def opened(home, joint, there, tier: str):
     if tier == FAULTS["broken"]:
         raise SourceFault("E-TEST", SAID, SAID)
-    return opens(home, entry=entry, tier=tier)
+    return opens(home, joint, there, tier)
 
 
 TableSource.describe = described
-open_tier.open_tier = opened
+open_tier._opened = opened
 airflow.DEFAULTS["retries"] = 0
 dag_run.main(*sys.argv[1:])

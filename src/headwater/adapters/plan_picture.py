@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.aggregation import Mechanism, Plan, Tier
-from headwater.aggregation.reasoning import leaving
+from headwater.aggregation.planning.reasoning import leaving
 
 __all__ = ["draw"]
 

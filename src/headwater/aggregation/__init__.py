@@ -1,10 +1,10 @@
 """Join many sources tier by tier, each by its own mechanism."""
 
-from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.foresight import Job
 from headwater.aggregation.grouping import Group, group
 from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
-from headwater.aggregation.planning import Plan, Supplier, plan
+from headwater.aggregation.planning.costs import Costs, Link
+from headwater.aggregation.planning.foresight import Job
+from headwater.aggregation.planning.planner import Plan, Supplier, plan
 from headwater.aggregation.tiers import Aggregation, Fold, Part, aggregate
 from headwater.aggregation.topology import Tier, Tree
 

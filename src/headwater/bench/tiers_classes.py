@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from headwater.aggregation.costs import Costs
-from headwater.aggregation.foresight import Job
-from headwater.aggregation.planning import Plan, Supplier, plan
+from headwater.aggregation.planning.costs import Costs
+from headwater.aggregation.planning.foresight import Job
+from headwater.aggregation.planning.planner import Plan, Supplier, plan
 from headwater.errors import Message
 from headwater.security.requirement import Caps, Requirement, Shown, Viewer
 from headwater.statistics.bounded import BoundedSquares

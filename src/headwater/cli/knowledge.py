@@ -302,7 +302,7 @@ def _untold(one: "Round") -> None:
 
 def _tell_plan(report: "AggregateReport") -> None:
     """Tell what was planned and why; sources that climb alike for the same reason are told together."""
-    from headwater.aggregation.reasoning import leaving
+    from headwater.aggregation.planning.reasoning import leaving
 
     plan = report.joint.plan
     if plan is None:

@@ -71,7 +71,7 @@ def _tell(report: "PlanReport", *, explain: bool) -> None:
 
 def _tell_strands(found: "Plan") -> None:
     """Show what the region would get, and what it takes."""
-    from headwater.aggregation.reasoning import strand_named
+    from headwater.aggregation.planning.reasoning import strand_named
 
     table = listing("Strand 股", "Sources 来源", "Noise 噪声标准差", numbers=2)
     strands: dict[str, set[str]] = {strand: set() for strand in found.expected.deviations}
@@ -93,8 +93,8 @@ def _tell_strands(found: "Plan") -> None:
 
 def _tell_edges(found: "Plan") -> None:
     """Show who speaks to whom by which mechanism."""
-    from headwater.aggregation.explaining import edges, named
-    from headwater.aggregation.reasoning import leaving
+    from headwater.aggregation.planning.explaining import edges, named
+    from headwater.aggregation.planning.reasoning import leaving
 
     tier = None
     for edge in edges(found):
@@ -108,7 +108,7 @@ def _tell_edges(found: "Plan") -> None:
 
 def _tell_whys(found: "Plan") -> None:
     """Show why."""
-    from headwater.aggregation.explaining import named, whys
+    from headwater.aggregation.planning.explaining import named, whys
 
     for why in whys(found):
         colour = "green" if why.joins else "yellow"

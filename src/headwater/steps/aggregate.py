@@ -1,6 +1,5 @@
 """Aggregate: join the chosen sources tier by tier, each as it requires, into one model version."""
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +11,7 @@ from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, equally, predict
-from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.errors import Message, Refusal
 from headwater.federation import Answers, InProcess, Question, Source, TableSource, ask
 from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
@@ -20,7 +19,7 @@ from headwater.steps import audit
 from headwater.steps.join import Joined, Progress, Round, join, joined
 from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.ledger import Books
-from headwater.steps.open_tier import open_tier
+from headwater.steps.open_tier import open_tiers
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
@@ -30,7 +29,6 @@ __all__ = ["AggregateReport", "aggregate", "conclude"]
 Combine: TypeAlias = Callable[[Question, Answers], Statistic | None]
 """From the answers of a round to their sum; None if there are none."""
 
-_LOG = logging.getLogger("headwater")
 _HIDDEN = Message(
     "有来源不许统筹区看到其统计量：不计算“全部来源等权”与“集中数据”两项参照。",
     "Some sources keep their own statistic from the region: all alike and pooled, as references, are not computed.",
@@ -139,10 +137,11 @@ def aggregate(
     Raises
     ------
     Refusal
-        what ``plan_join``, ``join`` and ``conclude`` refuse
+        what ``plan_join``, ``open_tiers``, ``join`` and ``conclude`` refuse
     """
     joint = plan_join(home, run=run, task=task, model=model, wish=wish)
-    named, lost = replace(run, region=joint.region), _unopened(home, joint)
+    opened = {one.tier for one in open_tiers(home, [{"entry": joint.entry, "tier": tier} for tier in joint.tiers])}
+    named, lost = replace(run, region=joint.region), [tier for tier in joint.tiers if tier not in opened]
     told = {} if progress is None else {"progress": progress}
     join(home, run=named, entry=joint.entry, lost=lost, **told)
     return conclude(home, run=named, task=task, model=model)
@@ -182,18 +181,6 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         notes=(hidden,) if hidden else (),
         registered=registered,
     )
-
-
-def _unopened(home: Home, joint: Joint) -> list[str]:
-    """Open every tier, and return those that cannot be."""
-    lost = []
-    for tier in joint.tiers:
-        try:
-            open_tier(home, entry=joint.entry, tier=tier)
-        except HeadwaterError as error:
-            _LOG.warning("层级“%s”未能打开 / the tier %s could not be opened: %s", tier, tier, error)
-            lost.append(tier)
-    return lost
 
 
 def _hidden(books: Books, joint: Joint, sources: Sequence[SourceId]) -> Message | None:

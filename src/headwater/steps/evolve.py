@@ -18,6 +18,7 @@ from headwater.evolution import Policy
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
+from headwater.steps.joint import PURPOSE
 from headwater.steps.ledger import Books
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
 from headwater.steps.replay import History, State, follow
@@ -105,7 +106,7 @@ def _permitted(home: Home, region: Region) -> tuple[Region, list[Source], dict[S
 
     Nothing is debited: statistics without noise cost no ε, requirements alone say whether they may be seen.
     """
-    books, refused = Books(home, "aggregation", "clear"), {}
+    books, refused = Books(home, PURPOSE, "clear"), {}
     for source in region.cities:
         try:
             books.permit(books.seen([source], NonPrivate()))

@@ -10,10 +10,10 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, Ridge, learner
-from headwater.aggregation.costs import Costs
-from headwater.aggregation.dropping import ALONE, fewer
-from headwater.aggregation.foresight import Job
-from headwater.aggregation.planning import Plan, Supplier, plan
+from headwater.aggregation.planning.costs import Costs
+from headwater.aggregation.planning.dropping import ALONE, fewer
+from headwater.aggregation.planning.foresight import Job
+from headwater.aggregation.planning.planner import Plan, Supplier, plan
 from headwater.content import models
 from headwater.content.requirements import requirement_for
 from headwater.errors import Message, Refusal
@@ -127,8 +127,7 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
     Refusal
         ``E-LEDGER-RUN``, ``E-COHORT-REVEALED``, and what ``foreseen`` refuses
     """
-    joint = foreseen(home, run=run, task=task, model=model, wish=wish)
-    return _entered(home, joint, turns=teacher_of(home, task=task, model=model).rounds)
+    return _entered(home, foreseen(home, run=run, task=task, model=model, wish=wish))
 
 
 def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQUIRED, purpose: str = PURPOSE) -> Joint:
@@ -218,7 +217,7 @@ def replan(home: Home, joint: Joint, *, lost: Collection[str] = (), silent: Mapp
         records={source: joint.records[source] for source in left},
         absent={**joint.absent, **silent},
     )
-    return _entered(home, again, turns=teacher_of(home, task=joint.task, model=joint.model).rounds)
+    return _entered(home, replace(again, plan=_plan(home, again)))
 
 
 def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint:
@@ -236,15 +235,14 @@ def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint
     return _told(home, again)
 
 
-def _entered(home: Home, joint: Joint, *, turns: int) -> Joint:
-    """Make the plan, hold it against ledger and revealed sums, and enter it."""
-    joint = replace(joint, plan=_plan(home, joint))
+def _entered(home: Home, joint: Joint) -> Joint:
+    """Hold the plan against ledger and revealed sums, and enter it."""
     books, plan = books_of(home), joint.plan
     rules = books.rules(joint.sources)
     books.state(rules.values())
     if plan is not None:
         books.permit(plan.exposures)
-        books.afford(plan.exposures, times=turns)
+        books.afford(plan.exposures)
         Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, rules))
     return _told(home, joint)
 

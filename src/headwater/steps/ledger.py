@@ -121,16 +121,16 @@ class Books:
             for exposure in seen[name]:
                 rule.permit(self._release(self.execution, name, exposure))
 
-    def afford(self, seen: Seen, *, times: int = 1) -> None:
+    def afford(self, seen: Seen) -> None:
         """Refuse with the numbers what ``reserve`` would refuse; nothing is debited."""
         with opened(self.home) as connection, connection.transaction(force_rollback=True):
-            self._settle(connection, self._debits(seen, times))
+            self._settle(connection, self._debits(seen))
 
     def costs(self, seen: Seen) -> dict[SourceId, float]:
         """Return the ε that one release costs each source in which there is noise, whatever else it spent."""
         return {
             one.release.source: accounting.epsilon(NOTHING.plus(one.release.event), one.requirement.delta)
-            for one in self._debits(seen, 1)
+            for one in self._debits(seen)
         }
 
     def spent(self) -> dict[SourceId, float]:
@@ -138,16 +138,12 @@ class Books:
         rules = self.rules(self._spent)
         return {s: accounting.epsilon(tally, rules[s].delta) for s, tally in sorted(self._spent.items())}
 
-    def reserve(self, seen: Seen, *, times: int = 1) -> None:
+    def reserve(self, seen: Seen) -> None:
         """Debit what is last seen of every source before the run starts, or refuse the run with the numbers.
 
         Nothing is debited where there is no noise: requirements alone say whether that may be seen.
-
-        Parameters
-        ----------
-        times : how often all of it will be released, each time with fresh noise
         """
-        debits = self._debits(seen, times)
+        debits = self._debits(seen)
         if not debits:
             return
         self._enter(debits)
@@ -160,7 +156,7 @@ class Books:
         if event in self._reserved[source]:
             self._reserved[source].remove(event)
             return
-        self._enter(self._debits(self.seen([source], event), 1))
+        self._enter(self._debits(self.seen([source], event)))
 
     def _enter(self, debits: Sequence[Debit]) -> None:
         """Debit all or none, and let the audit log tell of it in the same transaction."""
@@ -178,15 +174,13 @@ class Books:
         required.keep_patients(connection, rules, purpose=self.purpose)
         return ledger.reserve(connection, debits, at=ledger.clock(connection))
 
-    def _debits(self, seen: Seen, times: int) -> list[Debit]:
-        rules, debits = self.rules(seen), []
-        for _ in range(times):
-            self._count += 1
-            for source, exposures in seen.items():
-                release = self._release(f"{self.execution}/{self._count}", source, exposures[-1])
-                if release.is_noisy:
-                    debits.append(Debit(release, rules[source]))
-        return debits
+    def _debits(self, seen: Seen) -> list[Debit]:
+        """Return what one release of what is last seen of every source costs, of those in which there is noise."""
+        rules = self.rules(seen)
+        self._count += 1
+        name = f"{self.execution}/{self._count}"
+        releases = [self._release(name, source, exposures[-1]) for source, exposures in seen.items()]
+        return [Debit(release, rules[release.source]) for release in releases if release.is_noisy]
 
     def _release(self, release_id: str, source: SourceId, seen: Exposure) -> Release:
         return Release(

@@ -11,7 +11,7 @@ from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.steps.joint import Joint, books_of, recall, teacher_of
 from headwater.types import SourceId
 
-__all__ = ["Opened", "open_tier", "open_tiers"]
+__all__ = ["Opened", "open_tiers"]
 
 _LOG = logging.getLogger("headwater")
 
@@ -44,25 +44,63 @@ class Opened:
         }
 
 
-def open_tier(home: Home, *, entry: int, tier: str) -> Opened:
-    """Look whether a tier can do its part; nothing is asked of records, and nothing is spent.
+def open_tiers(home: Home, tiers: Iterable[Mapping[str, Any]]) -> list[Opened]:
+    """Look which tiers can do their part, and return those: one that cannot costs the others nothing.
+
+    Nothing is asked of records, and nothing is spent. A plan is recalled, and the mart read, once for all its tiers.
 
     Parameters
     ----------
-    entry : of the plan in the audit log
+    tiers : ``entry`` of the plan in the audit log and name of the ``tier``, as ``bundles`` has them
 
     Raises
     ------
     Refusal
-        ``E-TIER-UNKNOWN``, ``E-TIER-SILENT`` where none of its sources is there, ``E-LEDGER-RUN``, and what a
-        requirement says that no longer permits what was planned
+        what was refused last, where none could be opened: ``E-TIER-UNKNOWN``, ``E-TIER-SILENT`` where none of its
+        sources is there, ``E-LEDGER-RUN``, what a requirement says that no longer permits what was planned, and what
+        ``recall`` refuses
     """
+    found: list[Opened] = []
+    asked = [(int(one["entry"]), str(one["tier"])) for one in tiers]
+    ready: dict[int, tuple[Joint, dict[SourceId, int]]] = {}
+    failed = None
+    for entry, tier in asked:
+        try:
+            if entry not in ready:
+                ready[entry] = _ready(home, entry, [name for other, name in asked if other == entry])
+            found.append(_opened(home, *ready[entry], tier))
+        except HeadwaterError as error:
+            _LOG.warning("层级“%s”未能打开 / tier %s could not be opened: %s", tier, tier, error)
+            failed = error
+    if failed and not found:
+        raise failed
+    return found
+
+
+def _ready(home: Home, entry: int, tiers: Iterable[str]) -> tuple[Joint, dict[SourceId, int]]:
+    """Return the joint run, and of the sources of its tiers those that describe themselves, with their records."""
     joint = recall(home, entry)
+    sources = {source for tier in tiers for source in joint.tiers.get(tier, ())}
+    if not sources:
+        return joint, {}
+    teacher = teacher_of(home, task=joint.task, model=joint.model)
+    with lake.connect(home) as connection:
+        region = features.read(connection, teacher, snapshot=joint.snapshot, region=joint.region, only=sources)
+    there = {}
+    for source in region.sources:
+        try:
+            there[source.source_id] = source.describe().records
+        except HeadwaterError as error:
+            _LOG.warning("来源“%s”不在 / source %s is not there: %s", source.source_id, source.source_id, error)
+    return joint, there
+
+
+def _opened(home: Home, joint: Joint, there: Mapping[SourceId, int], tier: str) -> Opened:
+    """Open one tier, or refuse."""
     if tier not in joint.tiers:
         raise _unknown(tier, joint)
-    theirs = joint.tiers[tier]
-    found = _there(home, joint, theirs)
-    if theirs and not found:
+    found = {source: there[source] for source in joint.tiers[tier] if source in there}
+    if joint.tiers[tier] and not found:
         raise _silent(tier)
     groups = [group for group in (joint.plan.groups if joint.plan else ()) if group.tier == tier]
     epsilon = 0.0
@@ -73,47 +111,6 @@ def open_tier(home: Home, *, entry: int, tier: str) -> Opened:
         epsilon = max(books.costs(seen).values(), default=0.0)
     said = tuple((group.protection, len(group.members)) for group in groups)
     return Opened(joint.region, tier, found, said, epsilon)
-
-
-def open_tiers(home: Home, tiers: Iterable[Mapping[str, Any]]) -> list[Opened]:
-    """Open tiers one after the other and return those that could be: one that cannot costs the others nothing.
-
-    Parameters
-    ----------
-    tiers : ``entry`` of the plan in the audit log and name of the ``tier``, as ``bundles`` has them
-
-    Raises
-    ------
-    Refusal
-        what was refused last, where none could be opened
-    """
-    found: list[Opened] = []
-    failed = None
-    for one in tiers:
-        try:
-            found.append(open_tier(home, **one))
-        except HeadwaterError as error:
-            _LOG.warning("层级“%s”未能打开 / tier %s could not be opened: %s", one["tier"], one["tier"], error)
-            failed = error
-    if failed and not found:
-        raise failed
-    return found
-
-
-def _there(home: Home, joint: Joint, sources: tuple[SourceId, ...]) -> dict[SourceId, int]:
-    """Return those of the sources that describe themselves, with their numbers of records."""
-    if not sources:
-        return {}
-    teacher = teacher_of(home, task=joint.task, model=joint.model)
-    with lake.connect(home) as connection:
-        region = features.read(connection, teacher, snapshot=joint.snapshot, region=joint.region, only=sources)
-    found = {}
-    for source in region.sources:
-        try:
-            found[source.source_id] = source.describe().records
-        except HeadwaterError as error:
-            _LOG.warning("来源“%s”不在 / source %s is not there: %s", source.source_id, source.source_id, error)
-    return found
 
 
 def _unknown(tier: str, joint: Joint) -> Refusal:

@@ -16,7 +16,7 @@ from headwater.steps.aggregate import aggregate
 from headwater.steps.audit import verify
 from headwater.steps.join import join
 from headwater.steps.joint import plan_join, recall
-from headwater.steps.open_tier import open_tier
+from headwater.steps.open_tier import open_tiers
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 
@@ -242,7 +242,7 @@ def test_a_requirement_that_changes_after_the_plan_ends_the_run(home, require, a
     assert recall(home, planned.entry).plan == planned.plan
     require(rule("after", SUMS))
     for act in (
-        lambda: open_tier(home, entry=planned.entry, tier=REGION),
+        lambda: open_tiers(home, [{"entry": planned.entry, "tier": REGION}]),
         lambda: join(home, run=occasion("moved"), entry=planned.entry),
     ):
         with pytest.raises(Refusal) as refusal:

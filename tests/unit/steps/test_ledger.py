@@ -32,8 +32,8 @@ def occasion(name: str) -> Run:
     return Run(name, datetime(2026, 1, 5, 8, 0, tzinfo=UTC), 3, "值")
 
 
-def reserve(books: Books, sources: list[str], noise: float, **further: int) -> None:
-    books.reserve(books.seen(sources, Gaussian(noise)), **further)
+def reserve(books: Books, sources: list[str], noise: float) -> None:
+    books.reserve(books.seen(sources, Gaussian(noise)))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_what_was_reserved_is_used_up_once_and_then_debited_anew(home, report):
     assert prove(home).entries == before + 1
 
 
-def test_any_event_of_any_source_is_reserved_as_often_as_it_will_be_released(home, report):
+def test_any_event_of_any_source_is_reserved_and_what_has_no_noise_costs_nothing(home, report):
     books, skellam = Books(home, "aggregation"), Skellam(900.0, 1.0, 1.0)
     seen = {
         "H05": [
@@ -141,14 +141,15 @@ def test_any_event_of_any_source_is_reserved_as_often_as_it_will_be_released(hom
         "H06": [Exposure("region", "region", "statistic", "clear", NonPrivate())],
     }
     before = prove(home).entries
-    books.afford(seen, times=3)
+    books.afford(seen)
     assert prove(home).entries == before
-    books.reserve(seen, times=3)
+    books.reserve(seen)
+    books.reserve(seen)
     assert prove(home).holds
     with postgres.connect(home) as connection:
         added = [one for one in ledger.entries(connection) if one.purpose == "aggregation" and one.source_id == "H05"]
         assert not [one for one in ledger.entries(connection, source="H06") if one.purpose == "aggregation"]
-    assert [(one.tier, one.protection, one.event) for one in added] == [("region", "clear", to_json(skellam))] * 3
+    assert [(one.tier, one.protection, one.event) for one in added] == [("region", "clear", to_json(skellam))] * 2
 
 
 def test_what_cannot_be_afforded_is_told_with_the_numbers_before_anything_is_debited(home, report):
@@ -156,9 +157,9 @@ def test_what_cannot_be_afforded_is_told_with_the_numbers_before_anything_is_deb
     before = prove(home).entries
     for ask in (books.afford, books.reserve):
         with pytest.raises(Refusal) as refusal:
-            ask(books.seen(["H07"], Gaussian(NOISE)), times=10)
+            ask(books.seen(["H07", "H08"], Gaussian(NOISE / 4)))
         assert refusal.value.code == "E-LEDGER-RUN"
-        assert "above the cap 2" in refusal.value.reason.en
+        assert "above the cap 1" in refusal.value.reason.en
     assert prove(home).entries == before
 
 

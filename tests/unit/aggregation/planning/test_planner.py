@@ -10,12 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, arranging, plan, planning
-from headwater.aggregation.expecting import gathering_of
+from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, plan
 from headwater.aggregation.exposure import exposures
-from headwater.aggregation.foresight import foresee
 from headwater.aggregation.grouping import parted
-from headwater.aggregation.routes import claim_of, objection, routes
+from headwater.aggregation.planning import arranging
+from headwater.aggregation.planning import planner as planning
+from headwater.aggregation.planning.expecting import gathering_of
+from headwater.aggregation.planning.foresight import foresee
+from headwater.aggregation.planning.routes import claim_of, objection, routes
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS, Span

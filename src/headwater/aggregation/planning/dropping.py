@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from headwater.aggregation.expecting import epsilon_of, expect
 from headwater.aggregation.exposure import exposures
 from headwater.aggregation.grouping import Group
-from headwater.aggregation.planning import Plan
+from headwater.aggregation.planning.expecting import epsilon_of, expect
+from headwater.aggregation.planning.planner import Plan
 from headwater.errors import Message
 from headwater.security.protection import PROTECTIONS
 from headwater.types import SourceId

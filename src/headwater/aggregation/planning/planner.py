@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from headwater.aggregation.arranging import Arrangement, Cell, Weighing, arrange
-from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.expecting import Toll, epsilon_of, expect
 from headwater.aggregation.exposure import Exposure, exposures
-from headwater.aggregation.fanning import fanned
-from headwater.aggregation.foresight import Job, drawn
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.reasoning import NO_COMPANY, NO_ROOM, against, because, climb
-from headwater.aggregation.routes import Claim, Route, claim_of, objection, routes
+from headwater.aggregation.planning.arranging import Arrangement, Cell, Weighing, arrange
+from headwater.aggregation.planning.costs import Costs, Link
+from headwater.aggregation.planning.expecting import Toll, epsilon_of, expect
+from headwater.aggregation.planning.fanning import fanned
+from headwater.aggregation.planning.foresight import Job, drawn
+from headwater.aggregation.planning.reasoning import NO_COMPANY, NO_ROOM, against, because, climb
+from headwater.aggregation.planning.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
 from headwater.security.events import to_json

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from headwater.aggregation.foresight import Crowd, Gathering, Walk
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
+from headwater.aggregation.planning.foresight import Crowd, Gathering, Walk
 from headwater.security import PROTECTIONS
 
 __all__ = ["Fan", "Fanning", "fanned", "shares"]

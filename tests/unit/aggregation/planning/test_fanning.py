@@ -7,8 +7,8 @@ import pytest
 
 import headwater.adapters.tenseal  # noqa: F401  (registers ckks)
 from headwater.aggregation import Costs, Job, Link, Mechanism, Supplier, Tree, aggregate, group, plan
-from headwater.aggregation.fanning import shares
-from headwater.aggregation.traffic import traffic
+from headwater.aggregation.planning.fanning import shares
+from headwater.aggregation.planning.traffic import traffic
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS, Span, play

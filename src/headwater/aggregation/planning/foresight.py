@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeAlias
 
-from headwater.aggregation.costs import Bill, Costs, Link
 from headwater.aggregation.mechanism import Mechanism
+from headwater.aggregation.planning.costs import Bill, Costs, Link
 from headwater.security import PROTECTIONS
 from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.pact import Span
 from headwater.security.shared_noise import SharedNoise
 
-__all__ = ["Crowd", "Foreseen", "Gathering", "Job", "Measure", "State", "Walk", "drawn", "foresee", "sized"]
+__all__ = ["Crowd", "Gathering", "Job", "Measure", "Outlook", "State", "Walk", "drawn", "foresee", "sized"]
 
 _REACH = 9.6, 40
 """Of a table of noise, about: so many standard deviations and steps (``security/noise.py``)."""
@@ -122,7 +122,7 @@ class Gathering:
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class Outlook:
     """What comes of it.
 
     Parameters
@@ -145,7 +145,7 @@ class Foreseen:
     sights: int
 
     @staticmethod
-    def total(parts: "Sequence[Foreseen]") -> "Foreseen":
+    def total(parts: "Sequence[Outlook]") -> "Outlook":
         """Return strands that were foreseen one by one together."""
         busy: dict[str, float] = defaultdict(float)
         below: dict[str, frozenset[str]] = defaultdict(frozenset)
@@ -158,7 +158,7 @@ class Foreseen:
         bills = tuple(bill for part in parts for bill in part.bills)
         sent, sights = sum(part.bytes_sent for part in parts), sum(part.sights for part in parts)
         whole = max((part.most_whole for part in parts), default=0)
-        return Foreseen(bills, strands, busy, below, whole, sent, sights)
+        return Outlook(bills, strands, busy, below, whole, sent, sights)
 
     def seconds(self, tier: str) -> float:
         """Return when a tier has its sums: it waits for those below."""
@@ -247,12 +247,10 @@ class Walk:
         self.spoken[gathering.strand, gathering.tier] = before.plus(joined) if before else joined
         return bill
 
-    def seen(self) -> Foreseen:
+    def seen(self) -> Outlook:
         """Return what came of it."""
         strands = {strand: state for (strand, tier), state in self.spoken.items() if tier == self.job.region}
-        return Foreseen(
-            tuple(self.bills), strands, self.busy, self.below, self.most_whole, self.bytes_sent, self.sights
-        )
+        return Outlook(tuple(self.bills), strands, self.busy, self.below, self.most_whole, self.bytes_sent, self.sights)
 
     def _said(self, crowd: Crowd, gathering: Gathering) -> State:
         """Return what one of the crowd says, its noise included."""
@@ -264,7 +262,7 @@ class Walk:
         return replace(state, span=span, variance=state.variance + deviation**2)
 
 
-def foresee(gatherings: Sequence[Gathering], *, job: Job, costs: Costs, measure: Measure = sized) -> Foreseen:
+def foresee(gatherings: Sequence[Gathering], *, job: Job, costs: Costs, measure: Measure = sized) -> Outlook:
     """Return what the groups give, lowest tiers first, if nobody is lost.
 
     Parameters

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeAlias
 
-from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.fanning import Fan, Fanning
-from headwater.aggregation.foresight import Crowd, Foreseen, Gathering, Job, Walk, foresee
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.routes import Route, bears_sum, objection
+from headwater.aggregation.planning.costs import Costs, Link
+from headwater.aggregation.planning.fanning import Fan, Fanning
+from headwater.aggregation.planning.foresight import Crowd, Gathering, Job, Outlook, Walk, foresee
+from headwater.aggregation.planning.routes import Route, bears_sum, objection
 from headwater.errors import Refusal
 from headwater.security import PROTECTIONS
 from headwater.security.requirement import Requirement, Viewer
@@ -80,7 +80,7 @@ class Score:
     refused : sources
     excess : by what a node takes in more than it is meant to, over what it is meant to, where its group cannot be
         divided (``fanning``)
-    noise : records that noise takes away (``Foreseen.weight``), of all that there are
+    noise : records that noise takes away (``Outlook.weight``), of all that there are
     price : of seconds and bytes
     """
 
@@ -100,7 +100,7 @@ class Knot:
     """
 
     gatherings: tuple[Gathering, ...]
-    seen: Foreseen | None
+    seen: Outlook | None
     lost: frozenset[int]
 
 
@@ -151,7 +151,7 @@ class Weighing:
         lost = self.lost(arrangement, knots.values())
         refused = sum(len(self.cells[place].sources) for place in lost)
         records = sum(cell.records for cell in self.cells)
-        seen = Foreseen.total([knot.seen for knot in knots.values() if knot.seen])
+        seen = Outlook.total([knot.seen for knot in knots.values() if knot.seen])
         excess = max(0.0, seen.most_whole / self.costs.node_bytes - 1)
         past = sum(
             len(cell.sources)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.planning import Plan
+from headwater.aggregation.planning.planner import Plan
 from headwater.errors import Message
 
 __all__ = ["Edge", "Why", "edges", "named", "whys"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headwater.aggregation.traffic import neighbours, traffic, units
+from headwater.aggregation.planning.traffic import neighbours, traffic, units
 from headwater.security.pact import Span
 
 __all__ = ["Bill", "Costs", "Link", "RATES", "Rate"]

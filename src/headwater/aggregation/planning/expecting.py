@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headwater.aggregation.costs import Costs, Link
-from headwater.aggregation.foresight import Crowd, Gathering, Job, drawn, foresee
 from headwater.aggregation.grouping import Group
 from headwater.aggregation.mechanism import Mechanism
+from headwater.aggregation.planning.costs import Costs, Link
+from headwater.aggregation.planning.foresight import Crowd, Gathering, Job, drawn, foresee
 from headwater.security.divergence import epsilon_at, gaussian, skellam
 from headwater.security.events import DiscreteGaussian, Event, Skellam
 from headwater.types import SourceId
@@ -26,7 +26,7 @@ class Toll:
     computing : seconds of one core, by source and tier
     seconds : until the region has its sum, lines included
     deviations : standard deviation of the noise in every value, in steps of the grid, by strand
-    weight : of how many records without noise the sums are worth (``Foreseen.weight``)
+    weight : of how many records without noise the sums are worth (``Outlook.weight``)
     """
 
     bytes_sent: Mapping[str, int]

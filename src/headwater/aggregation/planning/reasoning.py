@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from headwater.aggregation.foresight import Job
 from headwater.aggregation.mechanism import Mechanism
-from headwater.aggregation.routes import Route, objection
+from headwater.aggregation.planning.foresight import Job
+from headwater.aggregation.planning.routes import Route, objection
 from headwater.errors import Message
 from headwater.security.requirement import Requirement
 from headwater.types import SourceId

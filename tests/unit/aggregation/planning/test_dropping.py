@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.aggregation.test_planning import CLINICAL_SHARES, INSURANCE, JOB, Supplier, permit, planned, suppliers
+from tests.unit.aggregation.planning.test_planner import (
+    CLINICAL_SHARES,
+    INSURANCE,
+    JOB,
+    Supplier,
+    permit,
+    planned,
+    suppliers,
+)
 
 from headwater.aggregation import Job, aggregate
-from headwater.aggregation.dropping import ALONE, fewer
 from headwater.aggregation.grouping import parted
+from headwater.aggregation.planning.dropping import ALONE, fewer
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Message, Refusal
 from headwater.security import PROTECTIONS

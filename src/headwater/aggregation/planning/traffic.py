@@ -51,7 +51,7 @@ def traffic(protection: str, *, members: int, length: int, span: Span | None) ->
     raise Refusal(
         "E-TRAFFIC-UNKNOWN",
         Message(f"不知“{protection}”的通信量。", f"Nobody told how many bytes {protection!r} takes."),
-        Message("请在 aggregation/traffic.py 中写明。", "Say so in aggregation/traffic.py."),
+        Message("请在 aggregation/planning/traffic.py 中写明。", "Say so in aggregation/planning/traffic.py."),
     )
 
 

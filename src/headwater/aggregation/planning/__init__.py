@@ -1,0 +1,1 @@
+"""Who joins whom by which mechanism, held against what every source requires, and what it will take."""
