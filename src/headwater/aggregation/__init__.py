@@ -1,7 +1,7 @@
 """Join many sources tier by tier, each by its own mechanism."""
 
 from headwater.aggregation.grouping import Group, group
-from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
+from headwater.aggregation.mechanism import IN_CLEAR, UNDER_MASKS, Mechanism
 from headwater.aggregation.planning.costs import Costs, Link
 from headwater.aggregation.planning.foresight import Job
 from headwater.aggregation.planning.planner import Plan, Supplier, plan
@@ -10,19 +10,19 @@ from headwater.aggregation.topology import Tier, Tree
 
 __all__ = [
     "Aggregation",
-    "CLEAR",
     "Costs",
     "Fold",
     "Group",
+    "IN_CLEAR",
     "Job",
     "Link",
-    "MASKED",
     "Mechanism",
     "Part",
     "Plan",
     "Supplier",
     "Tier",
     "Tree",
+    "UNDER_MASKS",
     "aggregate",
     "group",
     "plan",

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headwater.aggregation.mechanism import CLEAR, Mechanism
+from headwater.aggregation.mechanism import IN_CLEAR, Mechanism
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
 from headwater.security.protection import PROTECTIONS
@@ -64,14 +64,14 @@ class _Pass:
         speaking = {planned.tier for planned in self.groups}
         for member in (*tier.sources, *(child.name for child in tier.tiers if child.name in speaking)):
             if member not in self.sources or member in self.mechanisms:
-                waiting[self.mechanisms.get(member, CLEAR).company].append(member)
+                waiting[self.mechanisms.get(member, IN_CLEAR).company].append(member)
         return self._settle(tier.name, waiting)
 
     def _settle(self, tier: str, waiting: Mapping[Mechanism, list[str]]) -> dict[Mechanism, list[str]]:
         lifted = {}
         for company, members in sorted(waiting.items()):
             if len(members) >= PROTECTIONS[company.protection].minimum and (tier, company) not in self.forced:
-                named = tuple((member, self.mechanisms.get(member, CLEAR)) for member in sorted(members))
+                named = tuple((member, self.mechanisms.get(member, IN_CLEAR)) for member in sorted(members))
                 self.groups.append(Group(tier, named, self.strand))
             else:
                 lifted[company] = members

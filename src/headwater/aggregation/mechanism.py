@@ -10,7 +10,7 @@ from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.protection import PROTECTIONS
 from headwater.security.shared_noise import SharedNoise
 
-__all__ = ["CLEAR", "MASKED", "Adder", "Mechanism"]
+__all__ = ["IN_CLEAR", "UNDER_MASKS", "Adder", "Mechanism"]
 
 Adder: TypeAlias = Literal["nobody", "sender", "group"]
 """Who adds noise: nobody; the sender, alone; all members of its group, a share each."""
@@ -77,8 +77,8 @@ class Mechanism:
         return noise.event if noise else None
 
 
-CLEAR = Mechanism("clear")
-MASKED = Mechanism("masked")
+IN_CLEAR = Mechanism("clear")
+UNDER_MASKS = Mechanism("masked")
 
 
 def _unclaimed(noise: str, epsilon: float) -> Refusal:

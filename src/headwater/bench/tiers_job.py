@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import headwater.adapters.tenseal  # noqa: F401  # registers its protection
-from headwater.aggregation import CLEAR, MASKED, Aggregation, Group, Mechanism, Tier, Tree, aggregate, group
+from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Aggregation, Group, Mechanism, Tier, Tree, aggregate, group
 from headwater.bench.figures import Figure, Size
 from headwater.bench.memory import memory, peak_forgotten
 from headwater.security import Span
@@ -20,10 +20,10 @@ __all__ = ["Region", "figures", "measured"]
 
 _CKKS = Mechanism("ckks")
 _LOCAL = Mechanism("masked", "sender", 1.0, 1e-6)
-_CITY = {"clear": (CLEAR, 5), "masked": (MASKED, 10), "ckks": (_CKKS, 5), "local": (_LOCAL, 5)}
+_CITY = {"clear": (IN_CLEAR, 5), "masked": (UNDER_MASKS, 10), "ckks": (_CKKS, 5), "local": (_LOCAL, 5)}
 """How many sources of a city demand what."""
 
-_UPWARD = (MASKED, _CKKS, CLEAR)
+_UPWARD = (UNDER_MASKS, _CKKS, IN_CLEAR)
 """How cities speak to their province, by province in turn; provinces speak to the region under masks."""
 
 _SPAN = Span(0, 2**16 - 1)
@@ -54,7 +54,7 @@ class Region:
         """Return the groups: exact sources in one strand, those with noise of their own in another."""
         tree = self.tree
         mine = {source: _CITY[_kind(source)][0] for source in tree.sources}
-        upward = {province.name: MASKED for province in tree.root.tiers}
+        upward = {province.name: UNDER_MASKS for province in tree.root.tiers}
         for turn, province in enumerate(tree.root.tiers):
             upward |= {city.name: _UPWARD[turn % len(_UPWARD)] for city in province.tiers}
         exact = {source: mechanism for source, mechanism in mine.items() if mechanism != _LOCAL}
@@ -88,7 +88,7 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 def measured(region: Region) -> Figure:
     """Run the job of a region, in clear and as its sources demand."""
     said = region.contributions()
-    clear = _run(group(region.tree, dict.fromkeys(said, CLEAR)), said)
+    clear = _run(group(region.tree, dict.fromkeys(said, IN_CLEAR)), said)
     mixed = _run(region.groups(), said)
     exact, local = mixed.joined.parts["exact"], mixed.joined.parts["local"]
     wrong = int(np.not_equal(exact.total.values, _plain(said, exact.sources)).sum())

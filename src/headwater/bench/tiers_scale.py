@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from headwater.adapters.tenseal import CKKS
-from headwater.aggregation import MASKED as UNDER_MASKS
-from headwater.aggregation import Fold, Part, Tier, Tree, group
+from headwater.aggregation import UNDER_MASKS, Fold, Part, Tier, Tree, group
 from headwater.bench.figures import Figure, Size
 from headwater.bench.memory import memory, peak_forgotten
 from headwater.checks.losing import losing

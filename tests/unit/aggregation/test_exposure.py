@@ -1,6 +1,6 @@
 """Who sees what of a source follows from the groups, and a requirement can be held against it."""
 
-from headwater.aggregation import CLEAR, MASKED, Mechanism, Tree, group
+from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Mechanism, Tree, group
 from headwater.aggregation.exposure import exposures
 from headwater.security.events import DiscreteGaussian, NonPrivate, Skellam
 
@@ -13,7 +13,7 @@ def seen(mechanisms):
 
 
 def test_a_lone_source_in_a_clear_city_is_seen_by_the_region_too():
-    shown = seen(dict.fromkeys("abc", MASKED) | {"d": CLEAR})
+    shown = seen(dict.fromkeys("abc", UNDER_MASKS) | {"d": IN_CLEAR})
     assert shown["a"] == [("north", "tier", "sum", NonPrivate()), ("region", "region", "sum", NonPrivate())]
     assert shown["d"] == [("south", "tier", "statistic", NonPrivate()), ("region", "region", "statistic", NonPrivate())]
 
@@ -21,8 +21,8 @@ def test_a_lone_source_in_a_clear_city_is_seen_by_the_region_too():
 def test_noise_of_a_city_protects_against_the_region_and_not_against_the_city():
     noisy = Mechanism("clear", "sender", 0.5, 1e-7)
     (tier, _), (_, region) = (
-        seen(dict.fromkeys("abc", MASKED) | {"d": CLEAR, "north": noisy})["a"],
-        seen(dict.fromkeys("abc", MASKED) | {"d": CLEAR, "north": noisy})["b"],
+        seen(dict.fromkeys("abc", UNDER_MASKS) | {"d": IN_CLEAR, "north": noisy})["a"],
+        seen(dict.fromkeys("abc", UNDER_MASKS) | {"d": IN_CLEAR, "north": noisy})["b"],
     )
     assert tier == ("north", "tier", "sum", NonPrivate())
     assert region[:3] == ("region", "region", "sum")

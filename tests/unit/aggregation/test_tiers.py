@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headwater.adapters.tenseal  # noqa: F401  # registers its protection
-from headwater.aggregation import CLEAR, MASKED, Fold, Mechanism, Tier, Tree, aggregate, group
+from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Fold, Mechanism, Tier, Tree, aggregate, group
 from headwater.checks.losing import losing
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
@@ -32,10 +32,10 @@ def run(tree, contributions, mechanisms, *, seed=0):
 
 places = st.dictionaries(
     st.integers(0, 30).map(lambda n: f"h{n:02d}"),
-    st.tuples(st.sampled_from(["n", "s", "e"]), st.sampled_from([CLEAR, MASKED])),
+    st.tuples(st.sampled_from(["n", "s", "e"]), st.sampled_from([IN_CLEAR, UNDER_MASKS])),
     min_size=3,
     max_size=12,
-).filter(lambda p: [mechanism for _, mechanism in p.values()].count(MASKED) not in (1, 2))
+).filter(lambda p: [mechanism for _, mechanism in p.values()].count(UNDER_MASKS) not in (1, 2))
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -51,7 +51,7 @@ def test_total_is_the_plain_total(chosen):
 def test_bytes_are_signatures_keys_shares_and_vector():
     names, vector = ["a", "b", "c", "d"], 8 * GRAM.length
     tree = Tree.of({"a": "north", "b": "north", "c": "north", "d": "south"}, root="region")
-    aggregation = run(tree, statistics(names), {"a": MASKED, "b": MASKED, "c": MASKED, "d": CLEAR})
+    aggregation = run(tree, statistics(names), {"a": UNDER_MASKS, "b": UNDER_MASKS, "c": UNDER_MASKS, "d": IN_CLEAR})
     keys, shares, opened = 2 * 32, 32 + 3 * 2 * (36 + 16), 32 + 3 * 16
     masked, clear = 5 * 64 + keys + shares + vector + opened, 64 + vector
     assert aggregation.bytes_sent == {
@@ -68,7 +68,7 @@ def test_public_bounds_make_messages_narrow_on_every_level():
     rng = np.random.default_rng(0)
     values = {name: rng.integers(-500, 500, 3_200, endpoint=True).view(np.uint64) for name in cities}
     contributions = {name: Statistic("counts", (3_200,), vector) for name, vector in values.items()}
-    mechanisms = dict.fromkeys(cities, MASKED) | {f"c{place}": MASKED for place in range(4)}
+    mechanisms = dict.fromkeys(cities, UNDER_MASKS) | {f"c{place}": UNDER_MASKS for place in range(4)}
     groups = group(tree, mechanisms)
     narrow = aggregate(groups, contributions, round_id="r", entropy=seeded_entropy(1), span=Span(-500, 500))
     wide = run(tree, contributions, mechanisms)
@@ -82,7 +82,7 @@ def test_a_value_beyond_the_public_bounds_is_refused():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal, match="E-FIXED-RANGE"):
         aggregate(
-            group(tree, dict.fromkeys("abc", MASKED)),
+            group(tree, dict.fromkeys("abc", UNDER_MASKS)),
             statistics("abc"),
             round_id="r",
             entropy=seeded_entropy(1),
@@ -94,7 +94,7 @@ def test_updates_climb_too():
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     update = Update(3)
     contributions = {name: update.statistic(np.full(3, float(place)), records=10) for place, name in enumerate("abc")}
-    total = run(tree, contributions, dict.fromkeys("abc", MASKED)).total
+    total = run(tree, contributions, dict.fromkeys("abc", UNDER_MASKS)).total
     np.testing.assert_array_equal(update.solve(total), np.ones(3))
 
 
@@ -102,7 +102,7 @@ def test_updates_climb_too():
 def test_contributions_must_be_those_of_the_groups(names):
     tree = Tree.of(dict.fromkeys("abc", "north"), root="region")
     with pytest.raises(Refusal) as caught:
-        run(tree, statistics(names), dict.fromkeys("abc", CLEAR))
+        run(tree, statistics(names), dict.fromkeys("abc", IN_CLEAR))
     assert caught.value.code == "E-TIER-SOURCES"
 
 
@@ -110,11 +110,11 @@ def test_mixed_forms_are_refused():
     tree = Tree.of(dict.fromkeys("ab", "north"), root="region")
     mixed = {"a": GRAM.sample(np.random.default_rng(0)), "b": Update(3).sample(np.random.default_rng(0))}
     with pytest.raises(Refusal) as caught:
-        run(tree, mixed, dict.fromkeys("ab", CLEAR))
+        run(tree, mixed, dict.fromkeys("ab", IN_CLEAR))
     assert caught.value.code == "E-STATISTIC-FORM"
 
 
-@pytest.mark.parametrize("mechanism", [CLEAR, MASKED])
+@pytest.mark.parametrize("mechanism", [IN_CLEAR, UNDER_MASKS])
 def test_a_total_beyond_the_range_is_refused(mechanism):
     tree = Tree.of({"a": "n", "b": "n", "c": "n", "d": "s", "e": "s", "f": "s"}, root="region")
     large = Statistic("gram", (4,), np.full(GRAM.length, 2**61 - 1, dtype=np.uint64))
@@ -127,7 +127,7 @@ def test_clear_and_masked_sums_of_one_city_cannot_wrap():
     tree = Tree.of(dict.fromkeys("abcd", "n"), root="region")
     large = Statistic("gram", (4,), np.full(GRAM.length, 2**61, dtype=np.uint64))
     with pytest.raises(Refusal) as caught:
-        run(tree, dict.fromkeys("abcd", large), {"a": CLEAR, "b": MASKED, "c": MASKED, "d": MASKED})
+        run(tree, dict.fromkeys("abcd", large), {"a": IN_CLEAR, "b": UNDER_MASKS, "c": UNDER_MASKS, "d": UNDER_MASKS})
     assert caught.value.code == "E-STATISTIC-OVERFLOW"
 
 
@@ -138,10 +138,10 @@ def test_strands_stay_apart_and_their_noise_is_told():
     own, shared = Mechanism("masked", "sender", 1.0, 1e-6), Mechanism("masked", "group", 1.0, 1e-6)
     central = {f"c{place}": Mechanism("clear", "sender", 1.0, 1e-6) for place in range(4)}
     strands = {
-        "exact": dict.fromkeys(names[:4], MASKED),
+        "exact": dict.fromkeys(names[:4], UNDER_MASKS),
         "local": dict.fromkeys(names[4:8], own),
         "shared": dict.fromkeys(names[8:12], shared),
-        "central": dict.fromkeys(names[12:], MASKED) | central,
+        "central": dict.fromkeys(names[12:], UNDER_MASKS) | central,
     }
     groups = [one for strand, mechanisms in strands.items() for one in group(tree, mechanisms, strand=strand)]
     rng = np.random.default_rng(3)
@@ -200,11 +200,11 @@ def three_tiers(mechanisms, fan_out):
 @given(st.data())
 def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
     names = [f"h{place:02d}" for place in range(data.draw(st.integers(12, 24)))]
-    kinds = st.sampled_from([CLEAR, MASKED, MASKED, CKKS])
+    kinds = st.sampled_from([IN_CLEAR, UNDER_MASKS, UNDER_MASKS, CKKS])
     mechanisms = {name: data.draw(kinds) for name in names}
-    mechanisms |= dict.fromkeys(names[:4], MASKED) | dict.fromkeys(names[4:8], CKKS)
+    mechanisms |= dict.fromkeys(names[:4], UNDER_MASKS) | dict.fromkeys(names[4:8], CKKS)
     tree = three_tiers(mechanisms, 4)
-    mechanisms |= {f"c{turn}": data.draw(st.sampled_from([CLEAR, MASKED])) for turn in range(2)}
+    mechanisms |= {f"c{turn}": data.draw(st.sampled_from([IN_CLEAR, UNDER_MASKS])) for turn in range(2)}
     try:
         groups = group(tree, mechanisms)
     except Refusal:
@@ -231,7 +231,7 @@ def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
 def test_a_group_that_ends_is_named_and_the_others_go_on():
     cities = {f"h{place}": f"c{place // 4}" for place in range(12)}
     tree, said = Tree.of(cities, root="region"), statistics(cities)
-    groups = group(tree, dict.fromkeys(cities, MASKED))
+    groups = group(tree, dict.fromkeys(cities, UNDER_MASKS))
     joined = Fold("r", seeded_entropy(1), carry=losing({"h0": 3, "h1": 4, "c2": 0})).of(groups, said)
     assert joined.parts[""].sources == {"h4", "h5", "h6", "h7"}
     assert joined.total == Statistic.total([said[name] for name in joined.parts[""].sources])
@@ -245,7 +245,7 @@ def test_a_silent_tier_does_not_lower_what_its_peers_agreed_on():
     """Nine tiers, five of them silent: four are enough for a group of four, and too few for one of nine."""
     cities = {f"h{place:02d}": f"c{place // 4}" for place in range(36)}
     tree = Tree.of(cities, root="region")
-    groups = group(tree, dict.fromkeys([*cities, *cities.values()], MASKED))
+    groups = group(tree, dict.fromkeys([*cities, *cities.values()], UNDER_MASKS))
     ended = {name: 2 for name, city in cities.items() if city >= "c4"}
     with pytest.raises(Refusal, match="E-TIER-EMPTY"):
         Fold("r", seeded_entropy(1), carry=losing(ended)).of(groups, statistics(cities))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.aggregation import CLEAR, MASKED, Mechanism, Part, Tree, aggregate, group
+from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Mechanism, Part, Tree, aggregate, group
 from headwater.aggregation.weighing import Expected, weighed
 from headwater.checks.protections import seeded_entropy
 from headwater.federation import GramQuestion
@@ -57,7 +57,7 @@ def error(coefficients):
     return float(np.linalg.norm(coefficients - pooled()))
 
 
-@pytest.mark.parametrize("mechanism", [CLEAR, MASKED])
+@pytest.mark.parametrize("mechanism", [IN_CLEAR, UNDER_MASKS])
 def test_parts_without_noise_give_the_pooled_solution_bit_for_bit(mechanism):
     answers = {name: QUESTION.of(one) for name, one in TABLES.items()}
     groups = group(TREE, dict.fromkeys(NAMES, mechanism))

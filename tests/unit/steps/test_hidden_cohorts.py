@@ -4,7 +4,7 @@ import pytest
 
 from headwater.aggregation.exposure import exposures, sights
 from headwater.aggregation.grouping import Group
-from headwater.aggregation.mechanism import CLEAR, MASKED, Mechanism
+from headwater.aggregation.mechanism import IN_CLEAR, UNDER_MASKS, Mechanism
 from headwater.errors import Message, Refusal
 from headwater.security.requirement import Caps, Requirement
 from headwater.steps import revealed as steps
@@ -43,7 +43,7 @@ def books(home):
 
 def in_clear(*names: str) -> tuple[Group, ...]:
     """Return groups by which a city hears its sources one by one and tells the region their sum."""
-    return Group("N", members(CLEAR, *names)), Group("R", (("N", CLEAR),))
+    return Group("N", members(IN_CLEAR, *names)), Group("R", (("N", IN_CLEAR),))
 
 
 TIER = rules(a="tier", b="tier", c="tier", d="tier")
@@ -71,9 +71,9 @@ def test_were_sums_in_clear_not_kept_two_would_show_one_source_and_nothing_refus
 
 def mixed(*clear: str) -> tuple[Group, ...]:
     return (
-        Group("N", members(CLEAR, *clear)),
-        Group("N", members(MASKED, "m1", "m2", "m3")),
-        Group("R", (("N", CLEAR),)),
+        Group("N", members(IN_CLEAR, *clear)),
+        Group("N", members(UNDER_MASKS, "m1", "m2", "m3")),
+        Group("R", (("N", IN_CLEAR),)),
     )
 
 
@@ -95,11 +95,11 @@ def test_who_stands_with_nobody_but_the_open_hides_behind_nobody(books):
 def test_a_tier_and_the_region_together_do_not_find_whom_neither_finds(books):
     # The city hears m1 + m2 + m3, the region m1 + m2 + m3 + x in another month: what x says no tier may see.
     who = rules(m1="nobody", m2="nobody", m3="nobody", x="nobody")
-    below = Group("N", members(MASKED, "m1", "m2", "m3")), Group("R", (("N", NOISY),))
+    below = Group("N", members(UNDER_MASKS, "m1", "m2", "m3")), Group("R", (("N", NOISY),))
     assert hidden_cohorts(below, who) == ((), (("m1", "m2", "m3"),))
     books.record(*hidden_cohorts(below, who))
     with pytest.raises(Refusal, match="source x"):
-        books.permit(*hidden_cohorts((Group("R", members(MASKED, "m1", "m2", "m3", "x")),), who))
+        books.permit(*hidden_cohorts((Group("R", members(UNDER_MASKS, "m1", "m2", "m3", "x")),), who))
 
 
 def test_every_exposure_without_noise_is_a_sight_of_the_same_viewer():
@@ -112,5 +112,5 @@ def test_every_exposure_without_noise_is_a_sight_of_the_same_viewer():
 
 
 def test_noise_hides_its_own_source_and_nobody_else():
-    groups = (Group("R", (("a", Mechanism("masked", "sender", 1.0, 1e-6)), *members(MASKED, "b", "c"))),)
+    groups = (Group("R", (("a", Mechanism("masked", "sender", 1.0, 1e-6)), *members(UNDER_MASKS, "b", "c"))),)
     assert hidden_cohorts(groups, TIER)[0] == (("b", "c"),)
