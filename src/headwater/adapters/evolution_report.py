@@ -30,7 +30,7 @@ class Line:
     ----------
     value : in R² on ln(cost); None when it delivered nothing
     state : ``member``, ``trial`` or ``absent``
-    action : ``keep``, ``drop``, ``add`` or ``wait``
+    action : as in ``headwater.evolution.Action``
     reason : why
     onset, size : of a change that was noticed in this month
     """
@@ -92,8 +92,8 @@ class Story:
 
     @property
     def actions(self) -> tuple[Line, ...]:
-        """The lines in which a source was dropped or added."""
-        return tuple(line for line in self.lines if line.action in ("drop", "add"))
+        """The lines in which something was done with a source."""
+        return tuple(line for line in self.lines if line.action not in ("keep", "wait"))
 
     @property
     def changes(self) -> tuple[Line, ...]:
@@ -156,10 +156,15 @@ _STATES = {
     "absent": Message("缺席", "absent"),
 }
 _ACTIONS = {
-    "keep": Message("保留", "keep"),
-    "drop": Message("移除", "drop"),
-    "add": Message("加入", "add"),
-    "wait": Message("观察", "wait"),
+    "keep": Message("不变", "keep"),
+    "wait": Message("待预算", "wait for budget"),
+    "probation": Message("察看", "probation"),
+    "demote": Message("降级", "demote"),
+    "remove": Message("移除", "remove"),
+    "trial": Message("试用", "trial"),
+    "promote": Message("加入", "promote"),
+    "refresh": Message("更新", "refresh"),
+    "recall": Message("召回", "recall"),
 }
 
 
@@ -201,7 +206,7 @@ def panel(
 
 def _source_panel(story: Story, source: str) -> Panel:
     lines = story.of(source)
-    marks = [(k, line.value, line.action) for k, line in enumerate(lines) if line.action in ("drop", "add")]
+    marks = [(k, line.value, line.action) for k, line in enumerate(lines) if line in story.actions]
     marks += [(k, line.value, "change") for k, line in enumerate(lines) if line.onset is not None]
     present = [(place, value, kind) for place, value, kind in marks if value is not None]
     return panel({source: [line.value for line in lines]}, zero=True, marks=present)

@@ -1,20 +1,29 @@
 """Follow the sources: notice that a value changed, decide, and change the model exactly."""
 
+from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Glr
 from headwater.evolution.growth import Certificate, Growth
-from headwater.evolution.policy import Decision, Policy
+from headwater.evolution.policy import Decision, Evidence, Plan, Policy
+from headwater.evolution.standing import COUNTED, Action, Standing
 from headwater.evolution.stream import Tick, month_number, replay
 
 __all__ = [
+    "Action",
+    "Budgets",
+    "COUNTED",
     "Certificate",
     "Change",
+    "Cost",
     "DETECTORS",
     "Decision",
     "Detector",
+    "Evidence",
     "Glr",
     "Growth",
+    "Plan",
     "Policy",
+    "Standing",
     "Tick",
     "month_number",
     "replay",

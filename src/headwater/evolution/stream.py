@@ -6,7 +6,8 @@ from datetime import date
 from typing import TypeAlias
 
 from headwater.evolution.detector import Change, Detector
-from headwater.evolution.policy import Decision, Policy
+from headwater.evolution.policy import Decision, Evidence, Policy
+from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
 __all__ = ["Tick", "Values", "month_number", "replay"]
@@ -52,11 +53,11 @@ def replay(
     active : members at the start; every other source that ``value`` names is on trial
     detector : makes a new detector for each source
     """
-    members = frozenset(active)
+    standings: dict[SourceId, Standing] = dict.fromkeys(active, "member")
     detectors: dict[SourceId, Detector] = {}
     histories: dict[SourceId, list[float | None]] = {}
     for month in months:
-        values = value(month, members)
+        values = value(month, _members(standings))
         changes: dict[SourceId, Change] = {}
         decisions: dict[SourceId, Decision] = {}
         for source, worth in sorted(values.items()):
@@ -66,12 +67,11 @@ def replay(
             change = detectors[source].update(month_number(month), worth)
             if change is not None:
                 changes[source] = change
-            decisions[source] = policy.decide(histories[source], active=source in members, change=change)
-        members = _next_members(members, decisions)
-        yield Tick(month, values, changes, decisions, members)
+            evidence = Evidence(tuple(histories[source]), change)
+            decisions[source] = policy.decide(evidence, standings.get(source, "trial"))
+        standings |= {source: made.unapproved or made.standing for source, made in decisions.items()}
+        yield Tick(month, values, changes, decisions, _members(standings))
 
 
-def _next_members(members: frozenset[SourceId], decisions: Mapping[SourceId, Decision]) -> frozenset[SourceId]:
-    dropped = {source for source, decision in decisions.items() if decision.action == "drop"}
-    added = {source for source, decision in decisions.items() if decision.action == "add"}
-    return (members - dropped) | added
+def _members(standings: Mapping[SourceId, Standing]) -> frozenset[SourceId]:
+    return frozenset(source for source, standing in standings.items() if standing in COUNTED)

@@ -91,7 +91,7 @@ def evolve(home: Home, *, run: Run, task: str = "stay_cost", min_stays: int = 10
         region, guarded, refused = _permitted(home, region)
         history = History.ask(region, learner, guarded=guarded)
         # Neighbouring values share deliveries, so a span more must agree; and harm weighs more than a missed gain.
-        policy = Policy(drop_after=history.span + 1, add_above=_WORTH_ADDING, add_after=history.span + 2)
+        policy = Policy(use=_WORTH_ADDING, demote_after=history.span + 1, promote_after=history.span + 2)
         states = list(follow(history, seed=run.seed, policy=policy))
         versions = _register(home, connection, history, states, run=run)
         story = _story(history, states, versions, run)
