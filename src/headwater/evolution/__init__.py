@@ -2,11 +2,12 @@
 
 from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Glr
-from headwater.evolution.growth import Certificate, Growth
+from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Policy
 from headwater.evolution.stream import Tick, month_number, replay
 
 __all__ = [
+    "BASE",
     "Certificate",
     "Change",
     "DETECTORS",
