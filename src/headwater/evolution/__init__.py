@@ -3,13 +3,14 @@
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Glr
-from headwater.evolution.growth import Certificate, Growth
+from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
 from headwater.evolution.standing import COUNTED, Action, Standing
-from headwater.evolution.stream import Tick, month_number, replay
+from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
 
 __all__ = [
     "Action",
+    "BASE",
     "Budgets",
     "COUNTED",
     "Certificate",
@@ -23,8 +24,10 @@ __all__ = [
     "Growth",
     "Plan",
     "Policy",
+    "Reading",
     "Standing",
     "Tick",
+    "Watch",
     "month_number",
     "replay",
 ]

@@ -164,10 +164,6 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
     month, region = state.tick.month, history.region
     members = sorted(state.growth.members)
     values = {source: state.tick.values.get(source) for source in members}
-    certificates = [
-        {"action": c.action, "source": c.source, "before": c.before, "after": c.after, "rebuilt": c.rebuilt}
-        for c in state.growth.certificates
-    ]
     return Candidate(
         step="evolve",
         region=region,
@@ -186,7 +182,7 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
         month=month,
         parent=parent,
         facts={name: str(getattr(history, name)) for name in ("window", "span", "memory")},
-        artifacts={"certificates.json": {"certificates": certificates}},
+        growth=state.growth,
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from headwater.adapters.features import Region
 from headwater.adapters.learners import Ridge
-from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.errors import Message, Refusal
 from headwater.evolution import DETECTORS, Growth, Policy, Tick
 from headwater.evolution import replay as ticks
 from headwater.federation import InProcess, Source, Transport, ask
@@ -213,12 +213,7 @@ def _grown(history: History, growth: Growth | None, tick: Tick, memory: Mapping[
             growth = growth.add(source, statistic)
         elif growth.members[source] != statistic:
             growth = growth.refresh(source, statistic)
-    if not all(certificate.holds for certificate in growth.certificates):
-        raise HeadwaterError(
-            "E-EVOLVE-INEXACT",
-            Message(f"{tick.month:%Y-%m} 的增减不精确。", f"A step in {tick.month:%Y-%m} was not exact."),
-            Message("请保留数据并报告此问题。", "Keep the data and report this."),
-        )
+    growth.proven()
     return growth
 
 
