@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Protocol
 
 from headwater.errors import Message
@@ -107,6 +108,7 @@ def replay(
     watch: Watch,
     standings: Mapping[SourceId, Standing],
     past: Sequence[Tick] = (),
+    approved: Mapping[date, Mapping[SourceId, Standing]] = MappingProxyType({}),
 ) -> Iterator[Tick]:
     """Yield one tick a month; one call over many months gives what a call for each does, given the ticks before.
 
@@ -114,8 +116,9 @@ def replay(
     ----------
     months : first days, in order, behind those of ``past``
     read : asks all sources in a month but those that rest
-    standings : at the start, or after the last tick of ``past``, where a person may have changed them
+    standings : at the start, or after the last tick of ``past``
     past : all ticks so far; detectors are fed from their values, and nothing is decided about them anew
+    approved : standings that people agreed to after a month, by month and source
     """
     sources: dict[SourceId, _Source] = {}
     resting: frozenset[SourceId] = frozenset()
@@ -137,7 +140,7 @@ def replay(
             for name, source in sources.items()
         }
         plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings)
-        standing |= plan.standings
+        standing |= plan.standings | dict(approved.get(month, {}))
         presences = {source: sources[source].presence for source in readings}
         values = {source: reading.value for source, reading in readings.items()}
         tick = Tick(month, values, changes, presences, plan, dict(standing))
