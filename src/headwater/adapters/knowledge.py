@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +12,7 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace"]
+__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace", "rewrite", "rows"]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -129,6 +130,53 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "reason_en": "VARCHAR",
         "change_onset": "DATE",
         "change_size": "DOUBLE",
+        "change_confidence": "DOUBLE",
+        "standing": "VARCHAR",
+        "unapproved": "VARCHAR",
+        "asked_next": "BOOLEAN",
+        "since": "DOUBLE",
+        "regime": "BIGINT",
+        "remembered": "DATE[]",
+    },
+    "evolution_month": {
+        **_KEY,
+        "month": "DATE",
+        "weight": "BIGINT",
+        "members": "VARCHAR[]",
+        "steps": "BIGINT",
+        "asked": "BIGINT",
+        "bytes": "BIGINT",
+        "rmse_evolving": "DOUBLE",
+        "rmse_static": "DOUBLE",
+        "rmse_target_only": "DOUBLE",
+        "epsilon_next": "DOUBLE",
+        "bytes_next": "DOUBLE",
+        "labour": "DOUBLE",
+        "epsilon_budget": "DOUBLE",
+        "bytes_budget": "DOUBLE",
+        "labour_budget": "DOUBLE",
+        "version": "VARCHAR",
+        "is_champion": "BOOLEAN",
+    },
+    "heard": {
+        "task": "VARCHAR",
+        "region": "VARCHAR",
+        "source": "VARCHAR",
+        "month": "DATE",
+        "months": "DATE[]",
+        "question": "VARCHAR",
+        "fingerprint": "VARCHAR",
+        "bytes": "BIGINT",
+        "statistic": "BLOB",
+    },
+    "approval": {
+        **_KEY,
+        "month": "DATE",
+        "source": "VARCHAR",
+        "standing": "VARCHAR",
+        "choice": "VARCHAR",
+        "person": "VARCHAR",
+        "why": "VARCHAR",
     },
 }
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
@@ -136,7 +184,11 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
 of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` by source, as JSON. Rows of before there
-were months have none."""
+were months have none. ``evolution`` has a row a month and source: ``state`` is its presence, or ``resting`` if it was
+not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves. ``evolution_month`` has
+what concerns the model: errors in the month of models that ended before it, and what a period spent of its budgets,
+infinite ones NULL. ``heard`` keeps what sources said, so that it is not asked again. ``approval`` has what people
+decided about a month's removals."""
 
 
 @dataclass(frozen=True)
@@ -212,21 +264,51 @@ def replace(
     rows: Sequence[Mapping[str, object]],
 ) -> None:
     """Put ``rows``, each completed by ``key``, in the place of all rows that have this key, in one transaction."""
-    columns = TABLES[table]
-    content = pa.table({name: [{**row, **key}.get(name) for row in rows] for name in columns})
-    connection.register("knowledge_rows", content)
-    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
     same = " AND ".join(f"{name} = ?" for name in key)
-    connection.execute("BEGIN")
-    try:
+    with lake.transaction(connection):
         connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
+        _insert(connection, table, [{**row, **key} for row in rows])
+
+
+def rewrite(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, tuple[date, Sequence[Mapping[str, object]]]],
+    *,
+    key: Mapping[str, object],
+) -> None:
+    """Let each table's rows with this key go on from a month with other ones, all tables in one transaction.
+
+    Parameters
+    ----------
+    tables : name → the first month whose rows go, and the rows, each completed by ``key``, that take their place
+    """
+    same = " AND ".join(f"{name} = ?" for name in key)
+    with lake.transaction(connection):
+        for table, (since, rows) in tables.items():
+            gone = [*key.values(), since]
+            connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same} AND month >= ?", gone)
+            if rows:
+                _insert(connection, table, [{**row, **key} for row in rows])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    columns = TABLES[table]
+    connection.register("knowledge_rows", pa.table({name: [row.get(name) for row in rows] for name in columns}))
+    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
+    try:
         connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT {listed} FROM knowledge_rows")
-        connection.execute("COMMIT")
-    except duckdb.Error:
-        connection.execute("ROLLBACK")
-        raise
     finally:
         connection.unregister("knowledge_rows")
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object], order: str = "month, source"
+) -> list[dict[str, Any]]:
+    """Return the rows of a table with this key, one dictionary each."""
+    same = " AND ".join(f"{name} = ?" for name in key)
+    query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY {order}"
+    found: list[dict[str, Any]] = connection.execute(query, list(key.values())).to_arrow_table().to_pylist()
+    return found
 
 
 def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:
