@@ -118,6 +118,58 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "mae_pooled": "DOUBLE",
         "mlflow_run": "VARCHAR",
         "mlflow_model": "VARCHAR",
+        "seed": "BIGINT",
+        "entry": "BIGINT",
+        "exact": "VARCHAR",
+        "body": "VARCHAR",
+        "is_held": "BOOLEAN",
+        "withdrawn": "BIGINT",
+    },
+    "member": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "source": "VARCHAR",
+        "city": "VARCHAR",
+        "value": "DOUBLE",
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+        "valuation": "VARCHAR",
+        "protection": "VARCHAR",
+        "mechanism": "VARCHAR",
+        "epsilon": "DOUBLE",
+        "months": "VARCHAR[]",
+    },
+    "champion": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "before": "BIGINT",
+        "why": "VARCHAR",
+        "opponent": "VARCHAR",
+        "metric": "VARCHAR",
+        "rows": "BIGINT",
+        "difference": "DOUBLE",
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+    },
+    "withdrawal": {
+        **_KEY,
+        "source": "VARCHAR",
+        "person": "VARCHAR",
+        "stays": "VARCHAR[]",
+        "members": "VARCHAR[]",
+        "entry": "BIGINT",
+    },
+    "prediction": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "digest": "VARCHAR",
+        "stay_id": "VARCHAR",
+        "source": "VARCHAR",
+        "log_cost": "DOUBLE",
+        "cost": "DOUBLE",
     },
     "evolution": {
         **_KEY,
@@ -184,11 +236,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
 of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` by source, as JSON. Rows of before there
-were months have none. ``evolution`` has a row a month and source: ``state`` is its presence, or ``resting`` if it was
-not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves. ``evolution_month`` has
-what concerns the model: errors in the month of models that ended before it, and what a period spent of its budgets,
-infinite ones NULL. ``heard`` keeps what sources said, so that it is not asked again. ``approval`` has what people
-decided about a month's removals."""
+were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
+another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
+a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
+bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
+``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution`` has a
+row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that afterwards,
+``unapproved`` one that holds until a person approves. ``evolution_month`` has what concerns the model: errors in the
+month of models that ended before it, and what a period spent of its budgets, infinite ones NULL. ``heard`` keeps what
+sources said, so that it is not asked again. ``approval`` has what people decided about a month's proposals."""
 
 
 @dataclass(frozen=True)

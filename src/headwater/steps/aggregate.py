@@ -163,7 +163,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         parameters = {"ours": found.parameters} | _beside(teacher, region, beside, seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
-        candidate = _candidate(home, found, teacher, region, scores)
+        candidate = _candidate(home, found, teacher, region, scores, alone=parameters["target_only"])
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(
         run=run.name,
@@ -252,7 +252,9 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
     return _plainly(question, answers)
 
 
-def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
+def _candidate(
+    home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score], *, alone: Vector
+) -> Candidate:
     joint, used, head = found.joint, _protections(found.joint), audit.head(home)
     epsilon, plan = found.epsilon, joint.plan
     return Candidate(
@@ -260,6 +262,7 @@ def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scor
         region=region,
         learner=teacher,
         parameters=found.parameters,
+        alone=alone,
         scores=scores,
         sources=_listed(found, region),
         protection=used,

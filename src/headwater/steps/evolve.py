@@ -169,6 +169,7 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
         region=region,
         learner=history.learner,
         parameters=state.coefficients["evolving"],
+        alone=state.coefficients["target_only"],
         scores=_scores(history, state),
         sources={
             source: {
@@ -183,6 +184,7 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
         parent=parent,
         facts={name: str(getattr(history, name)) for name in ("window", "span", "memory")},
         growth=state.growth,
+        months=state.memory,
     )
 
 

@@ -1,0 +1,50 @@
+"""Champion: which version serves, since when and why; every change stands in the audit log before it is made."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import duckdb
+
+from headwater.adapters import knowledge, mlflow
+from headwater.adapters.home import Home
+from headwater.adapters.knowledge import Run
+from headwater.steps import audit
+from headwater.steps.comparison import Comparison
+
+__all__ = ["Change", "Why", "serve"]
+
+Why: TypeAlias = Literal["better", "withdrawal", "promoted", "rollback"]
+"""``better``: registered and better than what served; ``withdrawal``: it takes the place of a version that may serve no
+more, whatever it scores; ``promoted`` and ``rollback``: by a person."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A version comes to serve.
+
+    Parameters
+    ----------
+    before : the version that it relieves, None where none served
+    comparison : what was compared, None for a rollback
+    """
+
+    task: str
+    region: str
+    version: mlflow.Version
+    before: mlflow.Version | None
+    why: Why
+    comparison: Comparison | None
+    snapshot: int
+
+
+def serve(home: Home, connection: duckdb.DuckDBPyConnection, change: Change, *, run: Run) -> int:
+    """Let the version serve from now on and return the number of the audit log's entry that tells of it."""
+    version, before = change.version, change.before
+    compared = change.comparison.to_dict() if change.comparison else {}
+    told = {"name": version.name, "version": version.number, "before": before.number if before else None}
+    entry = audit.enter(home, "champion", {**told, "why": change.why, "run": run.name, "compared": compared})
+    key = run.key(change.task, change.region) | {"name": version.name, "version": version.number}
+    row = {**compared, **told, "why": change.why, "as_of": run.as_of, "snapshot": change.snapshot}
+    knowledge.replace(connection, "champion", key=key, rows=[row])
+    mlflow.promote(home, version)
+    return entry
