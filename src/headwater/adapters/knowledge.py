@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +11,7 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace", "rewrite", "rows"]
+__all__ = ["TABLES", "Kept", "Run", "Valued", "insert", "joined", "latest_valuation", "prepare", "replace"]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -190,46 +189,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "regime": "BIGINT",
         "remembered": "DATE[]",
     },
-    "evolution_month": {
-        **_KEY,
-        "month": "DATE",
-        "weight": "BIGINT",
-        "members": "VARCHAR[]",
-        "steps": "BIGINT",
-        "asked": "BIGINT",
-        "bytes": "BIGINT",
-        "rmse_evolving": "DOUBLE",
-        "rmse_static": "DOUBLE",
-        "rmse_target_only": "DOUBLE",
-        "epsilon_next": "DOUBLE",
-        "bytes_next": "DOUBLE",
-        "labour": "DOUBLE",
-        "epsilon_budget": "DOUBLE",
-        "bytes_budget": "DOUBLE",
-        "labour_budget": "DOUBLE",
-        "version": "VARCHAR",
-        "is_champion": "BOOLEAN",
-    },
-    "heard": {
-        "task": "VARCHAR",
-        "region": "VARCHAR",
-        "source": "VARCHAR",
-        "month": "DATE",
-        "months": "DATE[]",
-        "question": "VARCHAR",
-        "fingerprint": "VARCHAR",
-        "bytes": "BIGINT",
-        "statistic": "BLOB",
-    },
-    "approval": {
-        **_KEY,
-        "month": "DATE",
-        "source": "VARCHAR",
-        "standing": "VARCHAR",
-        "choice": "VARCHAR",
-        "person": "VARCHAR",
-        "why": "VARCHAR",
-    },
 }
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
 ``is_champion`` as it was then. A valuation knows the stays up to and including ``month``; ``low`` and ``high`` are what
@@ -242,9 +201,7 @@ a source, a person's token or single stays, and ``members``, those of whom recor
 bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
 ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution`` has a
 row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that afterwards,
-``unapproved`` one that holds until a person approves. ``evolution_month`` has what concerns the model: errors in the
-month of models that ended before it, and what a period spent of its budgets, infinite ones NULL. ``heard`` keeps what
-sources said, so that it is not asked again. ``approval`` has what people decided about a month's proposals."""
+``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold (``evolved``)."""
 
 
 @dataclass(frozen=True)
@@ -323,48 +280,24 @@ def replace(
     same = " AND ".join(f"{name} = ?" for name in key)
     with lake.transaction(connection):
         connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
-        _insert(connection, table, [{**row, **key} for row in rows])
+        insert(connection, table, [{**row, **key} for row in rows])
 
 
-def rewrite(
+def insert(
     connection: duckdb.DuckDBPyConnection,
-    tables: Mapping[str, tuple[date, Sequence[Mapping[str, object]]]],
+    table: str,
+    rows: Sequence[Mapping[str, object]],
     *,
-    key: Mapping[str, object],
+    columns: Mapping[str, str] | None = None,
 ) -> None:
-    """Let each table's rows with this key go on from a month with other ones, all tables in one transaction.
-
-    Parameters
-    ----------
-    tables : name → the first month whose rows go, and the rows, each completed by ``key``, that take their place
-    """
-    same = " AND ".join(f"{name} = ?" for name in key)
-    with lake.transaction(connection):
-        for table, (since, rows) in tables.items():
-            gone = [*key.values(), since]
-            connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same} AND month >= ?", gone)
-            if rows:
-                _insert(connection, table, [{**row, **key} for row in rows])
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    columns = TABLES[table]
+    """Append rows to a table, whose columns are by default those in ``TABLES``; what a row lacks is NULL."""
+    columns = TABLES[table] if columns is None else columns
     connection.register("knowledge_rows", pa.table({name: [row.get(name) for row in rows] for name in columns}))
     listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
     try:
         connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT {listed} FROM knowledge_rows")
     finally:
         connection.unregister("knowledge_rows")
-
-
-def rows(
-    connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object], order: str = "month, source"
-) -> list[dict[str, Any]]:
-    """Return the rows of a table with this key, one dictionary each."""
-    same = " AND ".join(f"{name} = ?" for name in key)
-    query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY {order}"
-    found: list[dict[str, Any]] = connection.execute(query, list(key.values())).to_arrow_table().to_pylist()
-    return found
 
 
 def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:

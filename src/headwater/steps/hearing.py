@@ -125,16 +125,16 @@ class Hearing:
         told = {at for block in self.blocks.get(source, {}).values() for at in block.months}
         return tuple(sorted(at for at in self.holdings.counts[source] if at <= month and at not in told))
 
-    def mend(self) -> tuple[Block, ...]:
-        """Ask anew for every block whose records have changed since, and return the new answers."""
+    def mend(self) -> list[date]:
+        """Ask anew for every answer whose records have changed since, and return the months of those answers."""
         mended = []
         for source, blocks in self.blocks.items():
             for heard, block in list(blocks.items()):
                 if self.holdings.fingerprint(source, block.months) != block.fingerprint:
                     del blocks[heard]
-                    found = self.hear(source, heard, months=block.months)
-                    mended += [found] if found else []
-        return tuple(mended)
+                    self.hear(source, heard, months=block.months)
+                    mended.append(heard)
+        return mended
 
     def until(self, source: SourceId, month: date) -> tuple[date, ...]:
         """Return the months up to ``month`` in which the source answered."""

@@ -50,6 +50,7 @@ class State:
     before : members while the month was valued
     growth : the statistic behind the model, with the certificate of every step
     steps : how many of its certificates this month added
+    bytes : exchanged with all sources in this month
     coefficients : of the evolving model, of one that never changed, and of the bureau's records alone
     errors : in this month, of such models that ended before it: root mean squared errors of ln(cost)
     """
@@ -58,6 +59,7 @@ class State:
     before: frozenset[SourceId]
     growth: Growth
     steps: int
+    bytes: int
     coefficients: Mapping[str, Vector]
     errors: Mapping[str, float] = field(default_factory=dict)
 
@@ -102,10 +104,12 @@ def follow(
         before, memory = _opened(history, seed, months[0], seen)
         standings = dict.fromkeys(before, "member")
     told = [stand.tick for stand in past]
+    exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
         memory = _remembered(history.hearing, memory, tick)
-        state = _next(history, state, tick, memory, before=before)
-        before = tick.active
+        asked = history.hearing.bytes_by_source.total()
+        state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
+        before, exchanged = tick.active, asked
         yield state
 
 
@@ -187,7 +191,7 @@ def _next(
         "target_only": history.learner.solve(own),
     }
     errors = _errors(history, state, tick.month)
-    return State(Stand(tick, memory, weight), before, grown, steps, models, errors)
+    return State(Stand(tick, memory, weight), before, grown, steps, 0, models, errors)
 
 
 def _said(
@@ -248,7 +252,7 @@ def _resumed(history: History, past: Sequence[Stand]) -> State:
     }
     # Answers that are no more, as their records went, are forgotten.
     memory = {s: tuple(at for at in held if at in blocks.get(s, {})) for s, held in last.memory.items()}
-    return State(replace(last, memory=memory), last.tick.active, growth, 0, models)
+    return State(replace(last, memory=memory), last.tick.active, growth, 0, 0, models)
 
 
 def _built(history: History, stand: Stand) -> Growth:
