@@ -9,6 +9,7 @@ from headwater.adapters.home import Home
 from headwater.adapters.page import page
 from headwater.adapters.report import LANGUAGES, ORIGINS, Language, own_folder_name
 from headwater.errors import Message
+from headwater.evolution import ACTIONS, Action
 
 __all__ = ["Line", "Panel", "Story", "Told", "folder", "panel", "render", "write"]
 
@@ -39,7 +40,7 @@ class Line:
     source: str
     value: float | None
     state: str
-    action: str
+    action: Action
     reason: Message
     onset: date | None = None
     size: float | None = None
@@ -145,7 +146,7 @@ def render(story: Story, language: Language) -> str:
         errors=_error_panel(story),
         models=MODELS,
         states=_STATES,
-        actions=_ACTIONS,
+        actions=ACTIONS,
         origins=[ORIGINS[origin] for origin in story.origins],
     )
 
@@ -154,17 +155,6 @@ _STATES = {
     "member": Message("在用", "member"),
     "trial": Message("观察", "on trial"),
     "absent": Message("缺席", "absent"),
-}
-_ACTIONS = {
-    "keep": Message("不变", "keep"),
-    "wait": Message("待预算", "wait for budget"),
-    "probation": Message("察看", "probation"),
-    "demote": Message("降级", "demote"),
-    "remove": Message("移除", "remove"),
-    "trial": Message("试用", "trial"),
-    "promote": Message("加入", "promote"),
-    "refresh": Message("更新", "refresh"),
-    "recall": Message("召回", "recall"),
 }
 
 

@@ -328,6 +328,8 @@ def _tell_plan(report: "AggregateReport") -> None:
 
 
 def _tell_evolve(report: "EvolveReport") -> None:
+    from headwater.evolution import ACTIONS
+
     story = report.story
     head(story.region, report.task, story.origins)
     _out.print(f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}", highlight=False)
@@ -339,7 +341,8 @@ def _tell_evolve(report: "EvolveReport") -> None:
         table = listing("month 月份", "source 来源", "action 处置", "why 原因")
         for line in story.actions:
             why = f"{shown(line.reason.zh)}\n[dim]{shown(line.reason.en)}[/]"
-            table.add_row(f"{line.month:%Y-%m}", shown(line.source), _ACTIONS[line.action], why)
+            action = ACTIONS[line.action]
+            table.add_row(f"{line.month:%Y-%m}", shown(line.source), f"{action.en} {action.zh}", why)
         _out.print(table)
     labels = " ".join(shown(registered.version.label) for _, registered in report.versions)
     _out.print(f"versions 版本 {labels}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
@@ -348,4 +351,3 @@ def _tell_evolve(report: "EvolveReport") -> None:
         _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
 
 
-_ACTIONS = {"drop": "[red]drop 移除[/]", "add": "[green]add 加入[/]"}

@@ -5,10 +5,11 @@ from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Glr
 from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
-from headwater.evolution.standing import COUNTED, Action, Standing
+from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
 
 __all__ = [
+    "ACTIONS",
     "Action",
     "BASE",
     "Budgets",

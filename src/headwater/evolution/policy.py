@@ -265,7 +265,7 @@ _CLOSED_GOES = Message(
 
 
 def _urgency(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, float, SourceId]:
-    return ACTIONS.index(made.action), -(evidence.observed or (0.0,))[-1], source
+    return list(ACTIONS).index(made.action), -(evidence.observed or (0.0,))[-1], source
 
 
 _TURNS: tuple[Standing, ...] = ("member", "probation", "trial", "demoted", "removed")

@@ -1,6 +1,9 @@
 """Where a source stands with the model, and what may be done with it."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
+
+from headwater.errors import Message
 
 __all__ = ["ACTIONS", "Action", "COUNTED", "Standing"]
 
@@ -22,15 +25,15 @@ Action: TypeAlias = Literal["keep", "wait", "probation", "demote", "remove", "tr
 ``recall``: an earlier regime of it is back, so what it said under ``Decision.regime`` counts (again) in the model.
 """
 
-ACTIONS: tuple[Action, ...] = (
-    "recall",
-    "promote",
-    "refresh",
-    "trial",
-    "remove",
-    "demote",
-    "probation",
-    "wait",
-    "keep",
-)
-"""All actions, in the order in which they are served from a budget."""
+ACTIONS: Mapping[Action, Message] = {
+    "recall": Message("召回", "recall"),
+    "promote": Message("加入", "promote"),
+    "refresh": Message("更新", "refresh"),
+    "trial": Message("试用", "trial"),
+    "remove": Message("移除", "remove"),
+    "demote": Message("降级", "demote"),
+    "probation": Message("察看", "probation"),
+    "wait": Message("待预算", "wait for budget"),
+    "keep": Message("不变", "keep"),
+}
+"""All actions and what people call them, in the order in which they are served from a budget."""

@@ -50,7 +50,7 @@ def states(history):
 
 
 def test_the_source_that_turned_bad_is_dropped_soon_after_and_no_good_one_is(report):
-    drops = {line.source: line.month for line in report.story.actions if line.action == "drop"}
+    drops = {line.source: line.month for line in report.story.actions if line.action == "demote"}
     assert TURN < drops["H05"] <= date(2024, 12, 1)
     assert not {"H06", "H07", "H08", "H09", "H10"} & set(drops)
     last = report.story.versions[-1]
