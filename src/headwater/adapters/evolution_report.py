@@ -88,8 +88,8 @@ class Line:
 
     @property
     def is_told(self) -> bool:
-        """Whether something was done."""
-        return self.action not in ("keep", "wait")
+        """Whether something was done; what waits for a person was not."""
+        return self.action not in ("keep", "wait") and self.unapproved is None
 
 
 @dataclass(frozen=True)
