@@ -43,6 +43,7 @@ _SCHEMA = "\n".join(
         "audit.sql",
         "ledger.sql",
         "revealed.sql",
+        "inbox.sql",
     )
 )
 
