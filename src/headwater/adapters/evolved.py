@@ -89,8 +89,9 @@ def rewrite(
 
 
 def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Return the rows of a table with this key by month, one dictionary each."""
+    """Return the rows of a table with this key by month and source, one dictionary each."""
+    order = "month, source" if "source" in TABLES[table] else "month"
     same = " AND ".join(f"{name} = ?" for name in key)
-    query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY month"
+    query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY {order}"
     found: list[dict[str, Any]] = connection.execute(query, list(key.values())).to_arrow_table().to_pylist()
     return found
