@@ -66,6 +66,7 @@ class History:
     hearing : asks, and keeps what was said
     train, valid, unseen : the bureau's own records; no model is trained on what is ``unseen``
     fewest : records below which a hospital is no source yet
+    opening : months in which half of the sources delivered before the first can be judged, that one included
     """
 
     region: Region
@@ -76,6 +77,7 @@ class History:
     valid: Own
     unseen: Own
     fewest: int
+    opening: int = FEWEST_MONTHS
 
     @staticmethod
     def of(
@@ -109,8 +111,8 @@ class History:
 
     @property
     def followed(self) -> tuple[date, ...]:
-        """The months that have a tick: in which half of the sources delivered, from the fourth such month on."""
-        return tuple(month for month in self.months if self._is_delivered(month))[FEWEST_MONTHS - 1 :]
+        """The months that have a tick: in which half of the sources delivered, when the opening is over."""
+        return tuple(month for month in self.months if self._is_delivered(month))[self.opening - 1 :]
 
     def window(self, month: date) -> int:
         """Return the months of its own records by which the bureau values what is delivered in ``month``."""
@@ -129,8 +131,8 @@ class History:
         raise Refusal(
             "E-EVOLVE-SHORT",
             Message(
-                f"“{name}”只有 {found} 个月的数据，至少需要 {FEWEST_MONTHS} 个半数来源有送达的月份。",
-                f"{name} has {found} months of data; {FEWEST_MONTHS} must have half of the sources' deliveries.",
+                f"“{name}”只有 {found} 个月的数据，至少需要 {self.opening} 个半数来源有送达的月份。",
+                f"{name} has {found} months of data; {self.opening} must have half of the sources' deliveries.",
             ),
             Message("请先接入更多月份。", "Land more months first."),
         )
