@@ -21,8 +21,9 @@ from headwater.evolution.bank import Bank, Judge
 from headwater.evolution.calibration import Threshold
 from headwater.evolution.detectors.bayesian import BayesianJudge
 from headwater.evolution.detectors.glr import GlrJudge
+from headwater.evolution.detectors.pooled import Tiers
 
-__all__ = ["Trial", "fitted", "main", "simulated"]
+__all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
 _STREAMS, _STEPS, _ABSENT = 120, 2000, 0.5
@@ -60,9 +61,25 @@ def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, la
     return trials
 
 
+def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> list[Trial]:
+    """Count the false alarms of tiers at each threshold, on the same streams; observations are those of one source."""
+    trials = []
+    for threshold in tried:
+        rng = np.random.default_rng([_SEED, sources, len(law)])
+        values = noise(rng, (tiers * sources, _STEPS), law)
+        values[absent(rng, values.shape, _ABSENT, burst=0.0)] = np.nan
+        watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
+        told = values.reshape(tiers, sources, _STEPS)
+        alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS))
+        memory = float(watched.scores.coefficient.mean())
+        trials.append(Trial(threshold, memory, sources, alarms, int((~np.isnan(values)).sum()) // sources))
+    return trials
+
+
 def fitted(trials: Iterable[Trial]) -> Threshold:
     """Return the threshold as a function of the observations between two false alarms."""
     used = [trial for trial in trials if trial.alarms >= 5]
+    print(*used, sep="\n", file=sys.stderr)
     rate = np.log([trial.alarms / trial.observations for trial in used])
     columns = [np.ones(len(used)), *([getattr(t, name) for t in used] for name in ("threshold", "coefficient"))]
     columns.append(np.log([t.streams for t in used]))
@@ -93,10 +110,19 @@ def _bayesian(threshold: Threshold) -> Judge:
     return BayesianJudge(threshold=threshold)
 
 
+def _of_tiers() -> Threshold:
+    tried = (2.5, 3.5, 4.5)
+    rounds: tuple[tuple[Law, int, int], ...] = (("normal", 40, 1), ("normal", 20, 5), ("normal", 8, 20), ("ar.5", 20, 5))
+    return fitted(
+        trial for law, tiers, sources in rounds for trial in pooled(tried, law=law, tiers=tiers, sources=sources)
+    )
+
+
 _FITS: Mapping[str, Callable[[], Threshold]] = {
     "glr_level": partial(_of_judge, _glr_level, (4.75, 5.5, 6.25), streams=_STREAMS),
     "glr_variance": partial(_of_judge, _glr_variance, (4.5, 5.5, 6.5), streams=_STREAMS),
-    "bayesian": partial(_of_judge, _bayesian, (-2.0, -1.0, 0.0), streams=_STREAMS),
+    "bayesian": partial(_of_judge, _bayesian, (-3.0, -2.0, -1.0), streams=_STREAMS),
+    "pooled": _of_tiers,
 }
 
 

@@ -16,18 +16,17 @@ from headwater.evolution.detector import Change, require_step
 from headwater.evolution.scores import Rows, Scores
 from headwater.types import Vector
 
-__all__ = ["Bank", "DEPTH", "Judge", "Single", "Verdict"]
+__all__ = ["AGO", "Bank", "DEPTH", "Judge", "Single", "Verdict"]
 
 DEPTH = 100
 """Onsets are sought among this many newest values."""
+AGO = np.arange(DEPTH, 0, -1)
+"""How many values ago each of the onsets is, the newest last."""
 _WARMUP = 8
 _SURE = 3.0
 """Log odds at which the test after an alarm ends."""
 _REFERENCE = 20
 """Fewer values before an onset are no level that one could return to."""
-_REMEMBERED = 500.0
-_LONGEST_GAP = 50.0
-"""In steps; a longer silence is an outage and says nothing of how often a stream answers."""
 
 
 class Verdict(NamedTuple):
@@ -35,13 +34,13 @@ class Verdict(NamedTuple):
 
     Parameters
     ----------
-    excess : (rows, DEPTH) evidence for a change at each onset, above what it takes; the newest onset first
-    doubt : (rows, DEPTH) probability that evidence like this says nothing
+    excess : (rows, DEPTH) evidence for a change at each onset, above what it takes; the newest onset last
+    evidence : (rows, DEPTH) the same without the threshold
     variance : (rows,) whether the strongest evidence is of another variance rather than another level
     """
 
     excess: Vector
-    doubt: Vector
+    evidence: Vector
     variance: Vector
 
 
@@ -50,6 +49,10 @@ class Judge(Protocol):
 
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return the verdict on ``rows``; ``observations`` is (rows,)."""
+        ...
+
+    def doubt(self, evidence: float) -> float:
+        """Return how likely evidence like this says nothing."""
         ...
 
 
@@ -75,61 +78,33 @@ class Bank:
     """
 
     def __init__(self, judge: Judge, streams: int, *, steps: float, interval: float = 1.0) -> None:
-        self._judge, self._steps, self._interval = judge, steps, interval
+        self._judge, self._steps = judge, steps
         self.scores = Scores(streams, interval=interval)
         self._room = np.full(streams, DEPTH)
         self._trials: dict[int, _Trial] = {}
-        self._last = np.full(streams, np.nan)
-        self._answered, self._elapsed = np.full(streams, 10.0), np.full(streams, 10.0)
 
     def update(self, time: float, values: Vector) -> list[tuple[int, Change]]:
         """Take the values at ``time``, NaN where a stream is absent; return the changes by stream."""
-        rows = np.flatnonzero(~np.isnan(values))
-        if not len(rows):
-            return []
-        told = values[rows]
-        self._count_steps(rows, time)
-        self.scores.push(rows, np.full(len(rows), time), told)
+        rows = self.scores.take(time, values)
         self._room[rows] = np.minimum(self._room[rows] + 1, DEPTH)
         for row in [row for row in rows.tolist() if row in self._trials]:
             self._weigh(row, time, float(values[row]))
         return self._verdicts(time, rows[self.scores.count[rows] >= _WARMUP])
 
-    def _count_steps(self, rows: Rows, time: float) -> None:
-        since = np.nan_to_num((time - self._last[rows]) / self._interval, nan=1.0)
-        passed = np.minimum(since, _LONGEST_GAP)
-        kept = np.exp(-passed / _REMEMBERED)
-        self._answered[rows] = kept * self._answered[rows] + 1
-        self._elapsed[rows] = kept * self._elapsed[rows] + np.maximum(passed, 1.0)
-        self._last[rows] = time
-
     def _verdicts(self, time: float, rows: Rows) -> list[tuple[int, Change]]:
         if not len(rows):
             return []
-        expected = self._steps * self._answered[rows] / self._elapsed[rows]
-        verdict = self._judge(self.scores, rows, expected)
-        ago = np.arange(1, DEPTH + 1)
+        verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows))
         allowed = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
-        excess = np.where((ago >= 2) & (ago <= allowed), verdict.excess, -np.inf)
-        onset = excess.argmax(axis=1)
-        found = np.flatnonzero(excess[np.arange(len(rows)), onset] > 0)
-        return [
-            (
-                int(rows[at]),
-                self._alarm(
-                    int(rows[at]),
-                    int(onset[at]) + 1,
-                    time=time,
-                    doubt=float(verdict.doubt[at, onset[at]]),
-                    variance=bool(verdict.variance[at]),
-                ),
-            )
-            for at in found
-        ]
+        excess = np.where((AGO >= 2) & (AGO <= allowed), verdict.excess, -np.inf)
+        best = excess.argmax(axis=1)
+        found = np.flatnonzero(excess[np.arange(len(rows)), best] > 0)
+        return [(int(rows[at]), self._alarm(int(rows[at]), time, verdict, at, int(best[at]))) for at in found]
 
-    def _alarm(self, row: int, ago: int, *, time: float, doubt: float, variance: bool) -> Change:
-        scores, count = self.scores, int(self.scores.count[row])
+    def _alarm(self, row: int, time: float, verdict: Verdict, at: int, onset: int) -> Change:
+        scores, count, ago = self.scores, int(self.scores.count[row]), int(AGO[onset])
         times, values = scores.times[row, -count:], scores.values[row, -count:]
+        doubt, variance = self._judge.doubt(float(verdict.evidence[at, onset])), bool(verdict.variance[at])
         change = Change(
             time,
             onset=float(times[-ago - 1] + times[-ago]) / 2,
@@ -140,7 +115,7 @@ class Bank:
         self._trials.pop(row, None)
         if not variance and count - ago >= _REFERENCE:
             said, weight = scores.sums(np.array([row]), ago)
-            self._trials[row] = _Trial(scores.copied(row), float(said[0, -1] / weight[0, -1]))
+            self._trials[row] = _Trial(scores.copied(row), float(said[0, 0] / weight[0, 0]))
         scores.restart(row, ago)
         self._room[row] = DEPTH
         return change

@@ -25,7 +25,7 @@ from scipy.special import ndtr, ndtri
 
 from headwater.types import Vector
 
-__all__ = ["Rows", "Scores"]
+__all__ = ["Rows", "Scores", "since"]
 
 Rows = NDArray[np.intp]
 
@@ -39,6 +39,11 @@ _OLD = 5
 _LAG = 10
 """Memory is learnt from pairs this far back, lest a change that begins is taken for memory."""
 _LEAST = 1e-3
+_FIRST = 10.0
+"""Steps, all answered, with which the share of answers begins."""
+_REMEMBERED = 500.0
+_LONGEST_GAP = 50.0
+"""In steps; a longer silence is an outage and says nothing of how often a stream answers."""
 _COEFFICIENTS = np.arange(10) / 10
 _PRIOR = np.log(np.array([0.3] + [0.7 / 9] * 9))
 _KEPT = 1 - 1 / 400
@@ -71,6 +76,25 @@ class Scores:
         self.count = np.zeros(streams, dtype=np.intp)
         self.coefficient = np.full(streams, _mean_coefficient(_PRIOR[None])[0])
         self._evidence = np.tile(_PRIOR, (streams, 1))
+        self._last = np.full(streams, np.nan)
+        self._answered, self._elapsed = np.full(streams, _FIRST), np.full(streams, _FIRST)
+
+    def take(self, time: float, values: Vector) -> Rows:
+        """Score the values at ``time``, (streams,) and NaN where one is absent; return the rows that answered."""
+        rows = np.flatnonzero(~np.isnan(values))
+        if len(rows):
+            passed = np.nan_to_num((time - self._last[rows]) / self.interval, nan=1.0)
+            passed = np.where(passed > _LONGEST_GAP, 1.0, np.maximum(passed, 1.0))
+            kept = np.exp(-passed / _REMEMBERED)
+            self._answered[rows] = kept * self._answered[rows] + 1
+            self._elapsed[rows] = kept * self._elapsed[rows] + passed
+            self._last[rows] = time
+            self.push(rows, np.full(len(rows), time), values[rows])
+        return rows
+
+    def answering(self, rows: Rows) -> Vector:
+        """Return the share of steps in which streams answered lately, outages left out."""
+        return np.asarray(self._answered[rows] / self._elapsed[rows])
 
     def push(self, rows: Rows, times: Vector, values: Vector) -> None:
         """Score one more value of each of ``rows``."""
@@ -93,11 +117,10 @@ class Scores:
 
         Returns
         -------
-        (rows, depth) sums of score times weight, and of squared weights, the newest onset first
+        (rows, depth) sums of score times weight, and of squared weights; the newest onset last
         """
-        white, level, jump = (kept[rows, : -depth - 1 : -1] for kept in (self.white, self.level, self.jump))
-        said, weight = level * white, level * level
-        return np.cumsum(said, axis=1) - said + jump * white, np.cumsum(weight, axis=1) - weight + jump * jump
+        white, level, jump = self.white[rows, -depth:], self.level[rows, -depth:], self.jump[rows, -depth:]
+        return since(level * white) + jump * white, since(level * level) + jump * jump
 
     def restart(self, row: int, keep: int) -> None:
         """Forget all but the newest ``keep`` values of a stream; what is known of its memory stays."""
@@ -158,6 +181,12 @@ class Scores:
         fit = newer**2 / 2 - (newer - memory * older) ** 2 / (2 * left) - np.log(left) / 2
         self._evidence[rows] = _PRIOR + _KEPT * (self._evidence[rows] - _PRIOR) + fit
         self.coefficient[rows] = _mean_coefficient(self._evidence[rows])
+
+
+def since(values: Vector) -> Vector:
+    """Return for every column the sum of all columns behind it."""
+    until = np.cumsum(values, axis=1)
+    return np.asarray(until[:, -1:] - until)
 
 
 def _mean_coefficient(evidence: Vector) -> Vector:

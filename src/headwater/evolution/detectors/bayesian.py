@@ -17,14 +17,15 @@ Source: Adams and MacKay 2007, with the run before the newest values taken as kn
 
 from dataclasses import dataclass, field
 from functools import partial
+from math import exp
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from headwater.evolution.bank import DEPTH, Single, Verdict
+from headwater.evolution.bank import AGO, DEPTH, Single, Verdict
 from headwater.evolution.calibration import STEPS, Threshold, calibrated
 from headwater.evolution.detector import DETECTORS
-from headwater.evolution.scores import Rows, Scores
+from headwater.evolution.scores import Rows, Scores, since
 from headwater.types import Vector
 
 __all__ = ["Bayesian", "BayesianJudge"]
@@ -33,8 +34,7 @@ _PRECISION = 0.5
 """Of the level behind a change, a priori, in observations: its spread is 1.4 deviations."""
 _SHAPE, _RATE = 2.0, 2.0
 """Of the inverse variance behind a change, a priori."""
-_AGO = np.arange(1, DEPTH + 1)
-_SHAPES = _SHAPE + _AGO / 2
+_SHAPES = _SHAPE + AGO / 2
 _CONSTANT = gammaln(_SHAPES) - gammaln(_SHAPE) + _SHAPE * np.log(_RATE)
 
 
@@ -56,11 +56,12 @@ class BayesianJudge:
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return the odds of all onsets together at the likeliest, and less at the others."""
         said, weight = scores.sums(rows, DEPTH)
-        squares = np.cumsum(scores.white[rows, : -DEPTH - 1 : -1] ** 2, axis=1)
+        squares = scores.white[rows, -DEPTH:] ** 2
+        squares = since(squares) + squares
         by_level = said * said / (_PRECISION + weight)
         rate = _RATE + (squares - by_level) / 2
         evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
-        known = (_AGO >= 2) & (_AGO <= (scores.count[rows] - 2)[:, None])
+        known = (AGO >= 2) & (AGO <= (scores.count[rows] - 2)[:, None])
         odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
         total = logsumexp(odds, axis=1)
         # The level's own part: what it explains of the squares beyond those of a standard normal score.
@@ -69,11 +70,14 @@ class BayesianJudge:
         variance = level < np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
         threshold = self.threshold(observations, scores.coefficient[rows])
         share = odds - odds.max(axis=1, keepdims=True)
-        return Verdict(share + (total - threshold)[:, None], np.repeat(_doubt(total)[:, None], DEPTH, axis=1), variance)
+        return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
+
+    def doubt(self, evidence: float) -> float:
+        """Return the probability that nothing changed."""
+        return 1 / (1 + exp(evidence))
 
     def _hazard(self, scores: Scores, rows: Rows) -> Vector:
-        times = scores.times[rows, : -DEPTH - 2 : -1]
-        gaps = np.maximum(times[:, :-1] - times[:, 1:], self.interval) / self.interval
+        gaps = np.maximum(np.diff(scores.times[rows, -DEPTH - 1 :], axis=1), self.interval) / self.interval
         return np.asarray(-np.expm1(-gaps / self.steps))
 
 
@@ -95,6 +99,3 @@ class Bayesian(Single):
         judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
         super().__init__(judge, steps=self.steps, interval=self.interval)
 
-
-def _doubt(odds: Vector) -> Vector:
-    return np.asarray(1 / (1 + np.exp(odds)))

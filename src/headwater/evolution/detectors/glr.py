@@ -18,14 +18,14 @@ values on). Scores, penalty, run and budget by answers are additions.
 
 from dataclasses import dataclass, field
 from functools import partial
+from math import erfc, sqrt
 
 import numpy as np
-from scipy.special import erfc
 
-from headwater.evolution.bank import DEPTH, Single, Verdict
+from headwater.evolution.bank import AGO, DEPTH, Single, Verdict
 from headwater.evolution.calibration import STEPS, Threshold, calibrated
 from headwater.evolution.detector import DETECTORS
-from headwater.evolution.scores import Rows, Scores
+from headwater.evolution.scores import Rows, Scores, since
 from headwater.types import Vector
 
 __all__ = ["Glr", "GlrJudge"]
@@ -37,7 +37,7 @@ _FAR, _RUN = 3.0, 3
 _ASIDE = 1.2
 """Scores of a run; looked at first, for medians are dear."""
 _NORMAL_QUARTILE = 0.6744897501960817
-_AGO = np.arange(1, DEPTH + 1)
+_PENALTIES = _PENALTY * np.log(AGO / 4)
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,11 @@ class GlrJudge:
             variance = of_variance - self.variance(observations / self.share, coefficient)[:, None]
         varied = variance.max(axis=1) > np.maximum(level.max(axis=1), 0.0)
         evidence = np.where(varied[:, None], of_variance, of_level)
-        doubt = DEPTH * erfc(np.sqrt(np.maximum(evidence, 0.0)))
-        return Verdict(np.where(varied[:, None], variance, level), doubt, varied)
+        return Verdict(np.where(varied[:, None], variance, level), evidence, varied)
+
+    def doubt(self, evidence: float) -> float:
+        """Return the number of onsets times the p-value of the evidence."""
+        return DEPTH * erfc(sqrt(max(evidence, 0.0)))
 
 
 @DETECTORS.register("glr")
@@ -91,11 +94,11 @@ class Glr(Single):
 
 def _evidence_of_level(scores: Scores, rows: Rows) -> Vector:
     said, weight = scores.sums(rows, DEPTH)
-    evidence = said * said / (2 * weight) - _PENALTY * np.log(_AGO / 4)
+    evidence = said * said / (2 * weight) - _PENALTIES
     newest = scores.normal[rows, -_RUN:]
     for at in np.flatnonzero((newest > _ASIDE).all(axis=1) | (newest < -_ASIDE).all(axis=1)):
         run = _evidence_of_run(scores.values[rows[at], -scores.count[rows[at]] :])
-        evidence[at, _RUN - 1] = max(evidence[at, _RUN - 1], run)
+        evidence[at, -_RUN] = max(evidence[at, -_RUN], run)
     return np.asarray(evidence)
 
 
@@ -112,4 +115,5 @@ def _evidence_of_run(values: Vector) -> float:
 
 
 def _evidence_of_variance(scores: Scores, rows: Rows) -> Vector:
-    return np.asarray(np.cumsum(scores.spread[rows, : -DEPTH - 1 : -1], axis=1) ** 2 / (2 * _AGO))
+    spread = scores.spread[rows, -DEPTH:]
+    return np.asarray((since(spread) + spread) ** 2 / (2 * AGO))
