@@ -17,7 +17,7 @@ WARMUP, TICKS = 26, 156
 NOISE = 1.0
 """Standard deviation of what no model explains."""
 
-GRAM = Gram(dim=8)
+GRAM = Gram(dim=8, intercept=False)
 
 _WEEKS = WARMUP + TICKS
 _CONCEPTS, _APART = 6, 1.0
