@@ -9,10 +9,7 @@ import numpy as np
 from headwater.bench.years_world import GRAM, TICKS, WARMUP, World
 from headwater.evolution import (
     COUNTED,
-    DETECTORS,
     Budgets,
-    Change,
-    Detector,
     Evidence,
     Growth,
     Policy,
@@ -20,7 +17,7 @@ from headwater.evolution import (
 )
 from headwater.evolution.agreement import Sums
 from headwater.evolution.belief import Belief
-from headwater.evolution.regimes import Regimes
+from headwater.evolution.regimes import Belonging, Regimes
 from headwater.statistics import Statistic
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
@@ -51,7 +48,6 @@ class _Version:
     growth: Growth
     standings: dict[SourceId, Standing] = field(default_factory=dict)
     values: dict[SourceId, list[float | None]] = field(default_factory=dict)
-    detectors: dict[SourceId, Detector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +73,15 @@ def followed(world: World, *, policy: Policy, seed: int) -> Followed:
     regimes, belief, versions = Regimes(GRAM), Belief(), dict[int, _Version]()
     models, actions, changes = [], Counter[str](), Counter[bool]()
     for week in range(WARMUP + TICKS - 1):
-        for source, statistic in sorted(world.said[week].items()):
-            found = regimes.update(week, source, statistic)
-            changes.update([found.returned] if found.change else [])
+        said = sorted(world.said[week].items())
+        found = {source: regimes.update(week, source, statistic) for source, statistic in said}
+        changes.update(one.returned for one in found.values() if one.change)
         regimes.update(week, TARGET, GRAM.statistic(*world.own[week]))
         _bring_up(versions, regimes)
         shares = belief.shares(regimes, TARGET)
         likeliest = max(shares, key=lambda regime: shares[regime])
-        actions.update(_decide(versions[likeliest], regimes, likeliest, week, policy=policy, seed=seed))
+        worth = _values(regimes, likeliest, found, np.random.default_rng([seed, week]))
+        actions.update(_decide(versions[likeliest], likeliest, found, worth, policy=policy))
         _bring_up(versions, regimes)
         if week >= WARMUP - 1:
             models.append(sum(share * _model(versions[regime], regimes) for regime, share in shares.items()))
@@ -126,27 +123,31 @@ def _nobody() -> Statistic:
 
 
 def _decide(
-    version: _Version, regimes: Regimes, regime: int, week: int, *, policy: Policy, seed: int
+    version: _Version,
+    regime: int,
+    found: Mapping[SourceId, Belonging],
+    worth: Mapping[SourceId, float],
+    *,
+    policy: Policy,
 ) -> Counter[str]:
-    """Value who answered this week, and let the policy decide about everyone in the version."""
-    worth = _values(regimes, regime, week, np.random.default_rng([seed, week]))
+    """Let the policy decide about everyone in the version, from all values so far and what the week's answers say."""
     evidence = {}
-    for source in version.standings:
-        if source == TARGET:
-            continue
-        value = worth.get(source)
+    for source in sorted(set(version.standings) - {TARGET}):
         values = version.values.setdefault(source, [])
-        values.append(value)
-        detector = version.detectors.setdefault(source, DETECTORS["glr"]())
-        change: Change | None = detector.update(week, value)
-        evidence[source] = Evidence(tuple(values), change)
+        values.append(worth.get(source))
+        belonging = found[source] if source in worth else None
+        change = belonging.change if belonging else None
+        returned = regime if belonging and belonging.returned else None
+        evidence[source] = Evidence(tuple(values), change, returned=returned)
     plan = policy.plan(evidence, version.standings, budgets=Budgets())
     version.standings |= plan.standings
     return Counter(made.action for made in plan.decisions.values())
 
 
-def _values(regimes: Regimes, regime: int, week: int, rng: np.random.Generator) -> dict[SourceId, float]:
-    """Value what was said under the regime, for those who answered this week, on the target's newest own records."""
+def _values(
+    regimes: Regimes, regime: int, found: Mapping[SourceId, Belonging], rng: np.random.Generator
+) -> dict[SourceId, float]:
+    """Value what sources said under the regime on the target's newest own records, for those that spoke of it now."""
     newest = [one.statistic for one in regimes.deliveries(TARGET) if one.regime == regime][-_JUDGED:]
     if not newest or GRAM.records(judges := Statistic.total(newest)) < _FEWEST:
         return {}
@@ -159,8 +160,13 @@ def _values(regimes: Regimes, regime: int, week: int, rng: np.random.Generator) 
         return {}
     base = regimes.said(TARGET)[regime].subtract(judges)
     game = GramUtility(target=base, sources=players, validation=judges, gram=GRAM, ridge=_RIDGE)
-    found = METHODS["mean_field"](game, game.players, rng=rng, budget=_COALITIONS * (len(players) + 1) + 2)
-    return {source: found.of(source) for source in players if regimes.deliveries(source)[-1].time == week}
+    worth = METHODS["mean_field"](game, game.players, rng=rng, budget=_COALITIONS * (len(players) + 1) + 2)
+    return {source: worth.of(source) for source in players if source in found and _now(regimes, source) == regime}
+
+
+def _now(regimes: Regimes, source: SourceId) -> int:
+    """Return the regime that a source is in, which may have been joined with another since it was found."""
+    return regimes.deliveries(source)[-1].regime
 
 
 def _model(version: _Version, regimes: Regimes) -> Vector:
