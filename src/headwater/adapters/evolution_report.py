@@ -25,7 +25,7 @@ MODELS = {
 
 _STATES = {
     "present": Message("在线", "present"),
-    "outage": Message("缺席", "absent"),
+    "outage": Message("中断", "outage"),
     "leaving": Message("可能退出", "leaving"),
     "closed": Message("已关闭", "closed"),
     "resting": Message("未询问", "not asked"),
@@ -43,7 +43,6 @@ _BUDGETS = {
     "epsilon_next": Message("下期询问（ε）", "asking in the next period (ε)"),
 }
 _LIMITS = {"labour": "labour_budget", "bytes_next": "bytes_budget", "epsilon_next": "epsilon_budget"}
-_SILENT = frozenset({"outage", "leaving", "closed"})
 _PANELS = 24
 """Sources with a panel of their own: those with the most to tell. The picture of all and the table have every one."""
 _ACTIONS_SHOWN = 200
@@ -85,6 +84,11 @@ class Line:
     def is_member(self) -> bool:
         """Whether the source is in the model afterwards."""
         return (self.unapproved or self.standing) in COUNTED
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it was asked and did not answer."""
+        return self.value is None and self.state != "resting"
 
     @property
     def is_told(self) -> bool:
@@ -264,7 +268,7 @@ def _source_panel(story: Story, source: str, months: Sequence[date]) -> Panel:
     lines = {line.month: line for line in story.by_source[source]}
     places = {month: place for place, month in enumerate(months)}
     values = [lines[month].value if month in lines else None for month in months]
-    absent = [month in lines and lines[month].state in _SILENT for month in months]
+    absent = [month in lines and lines[month].is_absent for month in months]
     marks = [(places[m], line.value, line.action) for m, line in lines.items() if line.is_told]
     marks += [(places[m], line.value, "change") for m, line in lines.items() if line.onset]
     onsets = [sum(at < line.onset for at in months) - 0.5 for line in lines.values() if line.onset]

@@ -45,7 +45,7 @@ class Records:
         target is split), ``month``, the model's columns and the label
     folder : where under the data sets they lie
     origin : ``real`` or ``synthetic``
-    fewest : records below which a group is no source, all months together; it is one from its tenth record on
+    fewest : records below which a group is no source, all months together; it is one from its fifth record on
     opening : months before the first model
     files : read at full size, and in the short run
     numeric, categorical : columns of the model, with the centre and scale of numbers, and the buckets of codes
@@ -72,7 +72,7 @@ class Records:
             features=FeatureMap(self.numeric, self.categorical),
             ridge=2.0,
         )
-        return Ridge(Model(spec, Gram, ""))
+        return Ridge(Model(spec, Gram, "", ""))
 
 
 def available(data: Path | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Glr
 from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
+from headwater.evolution.presence import Presence
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
 
@@ -25,6 +26,7 @@ __all__ = [
     "Growth",
     "Plan",
     "Policy",
+    "Presence",
     "Reading",
     "Standing",
     "Tick",

@@ -4,24 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Protocol
 
 from headwater.errors import Message
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
 from headwater.evolution.policy import Evidence, Plan, Policy, PresenceState
+from headwater.evolution.presence import Presence
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Attendance", "Reading", "Tick", "Watch", "month_number", "replay"]
-
-
-class Attendance(Protocol):
-    """Learns one source's rate of answers, and tells an outage from a source that leaves."""
-
-    def update(self, time: float, answered: bool) -> PresenceState:
-        """Take whether the source answered at ``time`` and return its state."""
-        ...
+__all__ = ["Reading", "Tick", "Watch", "month_number", "replay"]
 
 
 @dataclass(frozen=True)
@@ -79,14 +71,13 @@ class Watch:
 
     Parameters
     ----------
-    detector, attendance : make a new one for each source
+    detector : makes a new one for each source
     policy : decides
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     """
 
     detector: Callable[[], Detector]
-    attendance: Callable[[], Attendance]
     policy: Policy = Policy()
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
@@ -133,7 +124,7 @@ def replay(
             name: Evidence(
                 tuple(source.values),
                 changes.get(name),
-                source.presence,
+                source.state,
                 readings[name].returned if name in readings else None,
                 watch.cost(name),
             )
@@ -141,7 +132,7 @@ def replay(
         }
         plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings)
         standing |= plan.standings | dict(approved.get(month, {}))
-        presences = {source: sources[source].presence for source in readings}
+        presences = {source: sources[source].state for source in readings}
         values = {source: reading.value for source, reading in readings.items()}
         tick = Tick(month, values, changes, presences, plan, dict(standing))
         resting = tick.resting
@@ -150,19 +141,19 @@ def replay(
 
 @dataclass
 class _Source:
-    """What is remembered of a source: its detector, its attendance and its values, None where there was none."""
+    """What is remembered of a source: its detector, its habit of answering, and its values, None where none came."""
 
     detector: Detector
-    attendance: Attendance
+    presence: Presence = field(default_factory=Presence)
     values: list[float | None] = field(default_factory=list)
-    presence: PresenceState = "present"
+    state: PresenceState = "present"
 
     def see(self, time: float, value: float | None, *, asked: bool) -> Change | None:
         self.values.append(value)
         if not asked:
             # Who was not asked has not failed to answer.
             return None
-        self.presence = self.attendance.update(time, value is not None)
+        self.state = self.presence.update(time, value is not None)
         return self.detector.update(time, value)
 
 
@@ -171,7 +162,7 @@ def _see(
 ) -> dict[SourceId, Change]:
     """Let every known source see the month, new ones among them, and return the changes noticed."""
     for name in sorted(values.keys() - sources.keys()):
-        sources[name] = _Source(watch.detector(), watch.attendance())
+        sources[name] = _Source(watch.detector())
     seen = {
         name: source.see(month_number(month), values.get(name), asked=name in values)
         for name, source in sources.items()

@@ -191,14 +191,9 @@ def _followed(
     known = evolved.rows(connection, "heard", key=key) if past else []
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
-    watch = Watch(DETECTORS["glr"], _Here, POLICY, budgets, hearing.cost)
+    watch = Watch(DETECTORS["glr"], POLICY, budgets, hearing.cost)
     approved = stands.approvals(connection, key=key)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
-
-
-class _Here:
-    def update(self, time: float, answered: bool) -> Any:
-        return "present" if answered else "outage"
 
 
 def _story(region: Region, run: Run, months: Sequence[Row], lines: Sequence[Row], *, dry: bool) -> Story:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -98,6 +99,10 @@ class Hearing:
 
     def cost(self, source: SourceId) -> Cost:
         """Return what it costs to ask a source once, and an hour of whoever looks at what is done with it."""
+        return self._cost
+
+    @cached_property
+    def _cost(self) -> Cost:
         question = self.learner.asked(months=(date.min,))
         return Cost(bytes=question.nbytes + 8 * question.family.length + _HEADER, labour=1.0)
 

@@ -16,7 +16,7 @@ from headwater.steps.history import MEMORY, History
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
 
-__all__ = ["Stand", "State", "follow", "refit"]
+__all__ = ["Stand", "State", "best_weight", "follow", "refit", "weighted"]
 
 _STAYS_TO_VALUE = 100
 # Every month is a game of its own: twelve players are 4,096 coalitions, each player more doubles the time.
@@ -180,8 +180,8 @@ def _next(
 ) -> State:
     """Bring the model up to the month by exact steps alone."""
     said, own = _said(history.hearing, state, tick, memory), history.train.until[tick.month]
-    weight = _weight(history, own, said, tick.month)
-    base = _counted(own, weight)
+    weight = best_weight(history, own, said, tick.month)
+    base = weighted(own, weight)
     grown = _grown(state.growth, base, said) if state else Growth.start(base, said)
     steps = len(grown.certificates) - (len(state.growth.certificates) if state else 0)
     evolving = history.learner.solve(grown.total)
@@ -220,7 +220,7 @@ def _grown(growth: Growth, base: Statistic, said: Mapping[SourceId, Statistic]) 
     return growth
 
 
-def _weight(history: History, own: Statistic, said: Mapping[SourceId, Statistic], month: date) -> int:
+def best_weight(history: History, own: Statistic, said: Mapping[SourceId, Statistic], month: date) -> int:
     """Return how often the bureau's own records count for the least error on its validation records."""
     gram, ridge = history.learner.gram, history.learner.model.spec.ridge
     valid = gram.moments(history.valid.until[month])
@@ -234,7 +234,7 @@ def _weight(history: History, own: Statistic, said: Mapping[SourceId, Statistic]
     return _WEIGHTS[int(np.argmin(squared))]
 
 
-def _counted(own: Statistic, weight: int) -> Statistic:
+def weighted(own: Statistic, weight: int) -> Statistic:
     """Return the statistic with every record ``weight`` times, a power of two."""
     while weight > 1:
         own, weight = own.merge(own), weight // 2
@@ -259,7 +259,7 @@ def _built(history: History, stand: Stand) -> Growth:
     blocks = history.hearing.blocks
     held = {s: [at for at in stand.memory.get(s, ()) if at in blocks.get(s, {})] for s in stand.tick.active}
     said = {source: history.hearing.statistic(source, heard) for source, heard in sorted(held.items()) if heard}
-    return Growth.start(_counted(history.train.until[stand.tick.month], stand.weight), said)
+    return Growth.start(weighted(history.train.until[stand.tick.month], stand.weight), said)
 
 
 def _errors(history: History, state: State | None, month: date) -> dict[str, float]:
@@ -272,7 +272,7 @@ def _errors(history: History, state: State | None, month: date) -> dict[str, flo
 def refit(history: History, state: State) -> Statistic:
     """Ask the members anew for the months that the model remembers, from their records in one go."""
     hearing, stand = history.hearing, state.stand
-    total = _counted(history.train.until[stand.tick.month], stand.weight)
+    total = weighted(history.train.until[stand.tick.month], stand.weight)
     for source in sorted(state.growth.members):
         blocks = hearing.blocks[source]
         months = tuple(sorted(at for heard in stand.memory[source] for at in blocks[heard].months))

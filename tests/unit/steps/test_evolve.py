@@ -13,7 +13,7 @@ from headwater.errors import HeadwaterError, Refusal
 from headwater.evolution import DETECTORS, Watch
 from headwater.federation import TableSource
 from headwater.steps import grown_versions
-from headwater.steps.evolve import POLICY, _Here as Presence, evolve
+from headwater.steps.evolve import POLICY, evolve
 from headwater.steps.history import History
 from headwater.steps.ledger import requirements
 from headwater.steps.replay import follow
@@ -39,7 +39,7 @@ def report(home):
 
 
 def watch(history: History) -> Watch:
-    return Watch(DETECTORS["glr"], Presence, POLICY, cost=history.hearing.cost)
+    return Watch(DETECTORS["glr"], POLICY, cost=history.hearing.cost)
 
 
 def rows(home, table: str, region: str = "演") -> list[dict]:
@@ -61,8 +61,10 @@ def test_silence_is_absence_and_never_a_low_value(report):
     lines = {line.month: line for line in report.story.by_source["H06"]}
     for month in SILENT:
         assert lines[month].value is None
-        assert (lines[month].state, lines[month].action, lines[month].standing) == ("outage", "keep", "member")
-    assert all(line.state == "present" for month, line in lines.items() if month not in SILENT)
+        assert (lines[month].is_absent, lines[month].action, lines[month].standing) == (True, "keep", "member")
+    assert "closed" not in {line.state for line in lines.values()}
+    assert lines[SILENT[-1]].state == "outage"
+    assert not any(line.is_absent for month, line in lines.items() if month not in SILENT)
     assert all(line.value is not None for line in report.story.lines if line.source not in ("H06", "H01"))
 
 

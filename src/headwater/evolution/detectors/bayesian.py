@@ -61,7 +61,7 @@ class BayesianJudge:
         by_level = said * said / (_PRECISION + weight)
         rate = _RATE + (squares - by_level) / 2
         evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
-        known = (AGO >= 2) & (AGO <= (scores.count[rows] - 2)[:, None])
+        known = (AGO >= 2) & ((scores.count[rows] - 2)[:, None] >= AGO)
         odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
         total = logsumexp(odds, axis=1)
         # The level's own part: what it explains of the squares beyond those of a standard normal score.

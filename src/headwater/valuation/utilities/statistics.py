@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Answers, Question, Transport, ask
+from headwater.statistics.blas import one_thread
 from headwater.statistics.features import Features
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
@@ -131,7 +131,7 @@ class GramUtility:
         """Return (m, sources): what each source adds to each coalition, or would take with it when it left."""
         if not self._marginals:
             self._marginals.append(self.laid_out())
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             return self._marginals[0](coalitions)
 
     def laid_out(self) -> RidgeMarginals:
@@ -171,7 +171,7 @@ class GramUtility:
         size = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
         out = np.empty((count, dim))
         # Coalitions are small systems: on a busy machine threads would only wait for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             for start in range(0, count, size):
                 rows = slice(start, start + size)
                 out[rows] = _solved((self._parts[0] + sums(rows)).reshape(-1, dim, dim + 1))
