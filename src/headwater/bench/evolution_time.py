@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import sqrt
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from headwater.bench.figures import Figure, Size
 from headwater.evolution import DETECTORS, Budgets, Watch
 from headwater.federation import ask
 from headwater.statistics import Statistic
-from headwater.steps.evolve import POLICY
+from headwater.steps.evolve import policy_of
 from headwater.steps.history import History
 from headwater.steps.replay import best_weight, follow, weighted
 from headwater.types import Vector
@@ -152,15 +152,15 @@ def _drawn(records: Records, frame: object, seed: int) -> _Draw:
         opening=records.opening,
     )
     once = history.hearing.cost("").bytes * len(history.sources)
-    watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=_ASKED * once), history.hearing.cost)
+    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), Budgets(bytes=_ASKED * once), history.hearing.cost)
     errors: dict[str, list[float]] = defaultdict(list)
     seconds, byte_counts = {"evolving": 0.0, "retraining": 0.0}, {"evolving": 0.0, "retraining": 0.0}
     followed = history.followed
     states = follow(history, seed=seed, watch=watch)
     for place, month in enumerate(followed):
-        started = perf_counter()
+        started = process_time()
         state = next(states)
-        spent = perf_counter() - started
+        spent = process_time() - started
         models, again, exchanged = _retrained(history, month)
         if place:
             seconds["evolving"] += spent
@@ -180,13 +180,13 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
 
     ``retraining`` counts all records alike; ``retraining_weighted`` weighs the target's own as the evolving model does.
     """
-    started = perf_counter()
+    started = process_time()
     months = tuple(at for at in history.months if at <= month)
     known = sorted(history.hearing.holdings.known(month, fewest=history.fewest))
     answers = ask(history.hearing.transport, history.learner.asked(months=months), sources=known)
     own = history.train.until[month]
     plain = history.learner.solve(Statistic.total([own, *answers.statistics.values()]))
-    seconds = perf_counter() - started
+    seconds = process_time() - started
     weight = best_weight(history, own, answers.statistics, month)
     heavy = history.learner.solve(Statistic.total([weighted(own, weight), *answers.statistics.values()]))
     return {"retraining": plain, "retraining_weighted": heavy}, seconds, sum(answers.bytes_by_source.values())

@@ -28,12 +28,20 @@ from headwater.steps.stands import Row
 from headwater.steps.value import ridge_of
 from headwater.types import SourceId
 
-__all__ = ["EvolveReport", "POLICY", "UNLIMITED", "evolve"]
+__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of"]
 
 UNLIMITED = Budgets()
-POLICY = Policy(use=0.01, demote_after=3, promote_after=4)
-"""Neighbouring values share deliveries, so a few in a row must agree; harm weighs more than a missed gain. A source on
-trial must be worth 0.01 of R²: what it costs to ask and to explain one more source."""
+
+
+def policy_of(sources: int) -> Policy:
+    """Return the policy for this many sources, who share what there is to gain.
+
+    One that is to join must be worth a tenth of R² divided by all, and 0.01 at most: what it costs to ask and to explain
+    one more. Below the same with a minus a value is harm; between lies noise. Neighbouring values share deliveries, so
+    a few in a row must agree; harm weighs more than a missed gain.
+    """
+    edge = min(0.01, 0.1 / max(1, sources))
+    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4)
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ def _followed(
     known = evolved.rows(connection, "heard", key=key) if past else []
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
-    watch = Watch(DETECTORS["glr"], POLICY, budgets, hearing.cost)
+    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost)
     approved = stands.approvals(connection, key=key)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 

@@ -31,7 +31,7 @@ class Stand:
 
     Parameters
     ----------
-    memory : source to the months in which it gave the answers that a model would hold: the newest that were of use
+    memory : source to the months in which it gave the answers that a model would hold: the newest that did no harm
     weight : how often the bureau's own records count
     """
 
@@ -79,7 +79,7 @@ def follow(
 ) -> Iterator[State]:
     """Yield the state after every month that is not in ``past``.
 
-    A delivery of no positive value never enters the model, even while its source is still a member.
+    A delivery that does harm never enters the model, even while its source is still a member.
 
     Parameters
     ----------
@@ -101,12 +101,12 @@ def follow(
         before, memory = state.stand.tick.active, state.stand.memory
         standings = dict(past[-1].tick.standings) | dict(approved.get(past[-1].tick.month, {}))
     else:
-        before, memory = _opened(history, seed, months[0], seen)
+        before, memory = _opened(history, seed, months[0], seen, harm=watch.policy.harm)
         standings = dict.fromkeys(before, "member")
     told = [stand.tick for stand in past]
     exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
-        memory = _remembered(history.hearing, memory, tick)
+        memory = _remembered(history.hearing, memory, tick, harm=watch.policy.harm)
         asked = history.hearing.bytes_by_source.total()
         state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
         before, exchanged = tick.active, asked
@@ -142,23 +142,23 @@ def _readings(history: History, seed: int, month: date, resting: frozenset[Sourc
 
 
 def _opened(
-    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, Reading]]
+    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, Reading]], *, harm: float
 ) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
-    """Ask about each month up to the first that is followed; who is of use in it begins as a member."""
+    """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
     hearing = history.hearing
     for source in sorted(hearing.holdings.known(month, fewest=history.fewest)):
         for at in hearing.news(source, month):
             hearing.hear(source, at, months=(at,))
     seen[month] = _readings(history, seed, month, frozenset())
-    useful = frozenset(s for s, reading in seen[month].items() if reading.value is not None and reading.value > 0)
+    useful = frozenset(s for s, reading in seen[month].items() if reading.value is not None and reading.value >= harm)
     return useful, {source: tuple(m for m in hearing.until(source, month) if m < month) for source in useful}
 
 
 def _remembered(
-    hearing: Hearing, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick
+    hearing: Hearing, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick, *, harm: float
 ) -> dict[SourceId, tuple[date, ...]]:
-    """Return the memory with what was of use in the month, and without what a change made worthless."""
-    useful = {source for source, worth in tick.values.items() if worth is not None and worth > 0}
+    """Return the memory with what did no harm in the month, and without what a change made worthless."""
+    useful = {source for source, worth in tick.values.items() if worth is not None and worth >= harm}
     found: dict[SourceId, tuple[date, ...]] = {}
     for source in sorted(set(memory) | useful):
         held = (*memory.get(source, ()), *([tick.month] if source in useful else []))[-MEMORY:]
@@ -221,7 +221,11 @@ def _grown(growth: Growth, base: Statistic, said: Mapping[SourceId, Statistic]) 
 
 
 def best_weight(history: History, own: Statistic, said: Mapping[SourceId, Statistic], month: date) -> int:
-    """Return how often the bureau's own records count for the least error on its validation records."""
+    """Return how often the bureau's own records count: once, unless another weight clearly errs less.
+
+    Errors are those on its validation records. To choose a weight is to fit one parameter more, so by Akaike's measure
+    it must lower n · log(error) by 2.
+    """
     gram, ridge = history.learner.gram, history.learner.model.spec.ridge
     valid = gram.moments(history.valid.until[month])
     if not said or valid.n < 1:
@@ -230,8 +234,9 @@ def best_weight(history: History, own: Statistic, said: Mapping[SourceId, Statis
     counts = np.array(_WEIGHTS, dtype=np.float64)[:, None, None]
     xx = counts * mine.xx + theirs.xx + np.diag(gram.penalty(ridge))
     found = np.linalg.solve(xx, counts * mine.xy[:, None] + theirs.xy[:, None])[:, :, 0]
-    squared = np.einsum("md,md->m", found @ valid.xx, found) - 2 * found @ valid.xy
-    return _WEIGHTS[int(np.argmin(squared))]
+    squared = np.einsum("md,md->m", found @ valid.xx, found) - 2 * found @ valid.xy + valid.yy
+    judged = valid.n * np.log(squared) + 2.0 * (np.array(_WEIGHTS) > 1)
+    return _WEIGHTS[int(np.argmin(judged))]
 
 
 def weighted(own: Statistic, weight: int) -> Statistic:

@@ -13,7 +13,7 @@ from headwater.errors import HeadwaterError, Refusal
 from headwater.evolution import DETECTORS, Watch
 from headwater.federation import TableSource
 from headwater.steps import grown_versions
-from headwater.steps.evolve import POLICY, evolve
+from headwater.steps.evolve import evolve, policy_of
 from headwater.steps.history import History
 from headwater.steps.ledger import requirements
 from headwater.steps.replay import follow
@@ -39,7 +39,7 @@ def report(home):
 
 
 def watch(history: History) -> Watch:
-    return Watch(DETECTORS["glr"], POLICY, cost=history.hearing.cost)
+    return Watch(DETECTORS["glr"], policy_of(len(history.sources)), cost=history.hearing.cost)
 
 
 def rows(home, table: str, region: str = "演") -> list[dict]:
