@@ -187,6 +187,6 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
     own = history.train.until[month]
     plain = history.learner.solve(Statistic.total([own, *answers.statistics.values()]))
     seconds = process_time() - started
-    weight = best_weight(history, own, answers.statistics, month)
-    heavy = history.learner.solve(Statistic.total([weighted(own, weight), *answers.statistics.values()]))
+    others = Statistic.total(answers.statistics.values())
+    heavy = history.learner.solve(others.merge(weighted(own, best_weight(history, own, others, month))))
     return {"retraining": plain, "retraining_weighted": heavy}, seconds, sum(answers.bytes_by_source.values())

@@ -180,9 +180,11 @@ def _next(
 ) -> State:
     """Bring the model up to the month by exact steps alone."""
     said, own = _said(history.hearing, state, tick, memory), history.train.until[tick.month]
-    weight = best_weight(history, own, said, tick.month)
+    grown = _grown(state.growth, said) if state else Growth.start(own, said)
+    theirs = grown.total.subtract(grown.base) if said else None
+    weight = best_weight(history, own, theirs, tick.month)
     base = weighted(own, weight)
-    grown = _grown(state.growth, base, said) if state else Growth.start(base, said)
+    grown = Growth(base, grown.members, base if theirs is None else theirs.merge(base), grown.certificates)
     steps = len(grown.certificates) - (len(state.growth.certificates) if state else 0)
     evolving = history.learner.solve(grown.total)
     models = {
@@ -207,9 +209,7 @@ def _said(
     return said
 
 
-def _grown(growth: Growth, base: Statistic, said: Mapping[SourceId, Statistic]) -> Growth:
-    total = growth.total.subtract(growth.base).merge(base)
-    growth = Growth(base, growth.members, total, growth.certificates)
+def _grown(growth: Growth, said: Mapping[SourceId, Statistic]) -> Growth:
     for source in sorted(set(growth.members) - set(said)):
         growth = growth.remove(source)
     for source, statistic in said.items():
@@ -220,7 +220,7 @@ def _grown(growth: Growth, base: Statistic, said: Mapping[SourceId, Statistic]) 
     return growth
 
 
-def best_weight(history: History, own: Statistic, said: Mapping[SourceId, Statistic], month: date) -> int:
+def best_weight(history: History, own: Statistic, others: Statistic | None, month: date) -> int:
     """Return how often the bureau's own records count: once, unless another weight clearly errs less.
 
     Errors are those on its validation records. To choose a weight is to fit one parameter more, so by Akaike's measure
@@ -228,9 +228,9 @@ def best_weight(history: History, own: Statistic, said: Mapping[SourceId, Statis
     """
     gram, ridge = history.learner.gram, history.learner.model.spec.ridge
     valid = gram.moments(history.valid.until[month])
-    if not said or valid.n < 1:
+    if others is None or valid.n < 1:
         return 1
-    mine, theirs = gram.moments(own), gram.moments(Statistic.total(said.values()))
+    mine, theirs = gram.moments(own), gram.moments(others)
     counts = np.array(_WEIGHTS, dtype=np.float64)[:, None, None]
     xx = counts * mine.xx + theirs.xx + np.diag(gram.penalty(ridge))
     found = np.linalg.solve(xx, counts * mine.xy[:, None] + theirs.xy[:, None])[:, :, 0]
