@@ -134,7 +134,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if not self.harm <= self.use or min(self.demote_after, self.promote_after) < 1:
-            raise ValueError("harm must not exceed use, and every wait must be at least 1")
+            raise ValueError("harm must not exceed use, and no wait must be below 1")
         if self.remove_after < self.demote_after:
             raise ValueError("removing must not come before demoting")
 
