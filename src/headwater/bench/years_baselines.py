@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headwater.adapters.river import Drift
 from headwater.bench.years_world import GRAM, NOISE, TICKS, WARMUP, World
-from headwater.evolution import Detector
 from headwater.evolution.agreement import Sums
 from headwater.types import SourceId, Vector
 
@@ -88,13 +88,13 @@ class Watch:
     keep : weeks that are kept after an alarm of the target
     """
 
-    detector: Callable[[], Detector]
+    detector: Callable[[], Drift]
     keep: int
 
 
 def triggered(heard: Heard, watch: Watch) -> Vector:
     """Return (TICKS, dim): each week a fit on windows that start anew at alarms, each source having its own."""
-    detectors: dict[SourceId, Detector] = {}
+    detectors: dict[SourceId, Drift] = {}
     starts: dict[SourceId, int] = {}
     own, start = watch.detector(), 0
     windows: dict[SourceId, Sums] = {}
@@ -104,19 +104,23 @@ def triggered(heard: Heard, watch: Watch) -> Vector:
             window = windows.get(source, Sums.nothing(GRAM))
             error = float(sums.squares(window.coefficients(_RIDGE)[None])[0]) / sums.records
             detector = detectors.setdefault(source, watch.detector())
-            alarm = window.records > 0 and detector.update(week, error) is not None
+            alarm = window.records > 0 and _alarmed(detector, [error])
             starts[source] = week if alarm else starts.get(source, week)
             windows[source] = sums if alarm else window + sums
-        if _alarmed(own, week, models[-1], heard.records[week]):
+        x, y = heard.records[week]
+        if _alarmed(own, ((y - x @ models[-1]) ** 2).tolist()):
             start = week - watch.keep + 1
         models.append(_useful_fit(heard, range(start, week + 1), windows))
     return np.array(models[WARMUP:])
 
 
-def _alarmed(detector: Detector, week: int, model: Vector, records: tuple[Vector, Vector]) -> bool:
-    """Feed the errors of a week's records one by one."""
-    errors = ((records[1] - records[0] @ model) ** 2).tolist()
-    return any([detector.update(week + k / len(errors), error) is not None for k, error in enumerate(errors)])
+def _alarmed(detector: Drift, errors: Sequence[float]) -> bool:
+    """Feed errors one by one and return whether any of them raised an alarm."""
+    alarms = []
+    for error in errors:
+        detector.update(error)
+        alarms.append(detector.drift_detected)
+    return any(alarms)
 
 
 def clustered(heard: Heard, *, opens: float, apart: float, together: int) -> Vector:
