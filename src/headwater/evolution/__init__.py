@@ -2,7 +2,7 @@
 
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
-from headwater.evolution.detectors import Glr
+from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
