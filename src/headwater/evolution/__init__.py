@@ -1,16 +1,21 @@
 """Follow the sources: notice that a value changed, decide, and change the model exactly."""
 
+from headwater.evolution.belief import Belief
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
+from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Tick, month_number, replay
 
 __all__ = [
     "ACTIONS",
     "Action",
+    "Bayesian",
+    "Belief",
+    "Belonging",
     "Budgets",
     "COUNTED",
     "Certificate",
@@ -24,6 +29,8 @@ __all__ = [
     "Growth",
     "Plan",
     "Policy",
+    "Pooled",
+    "Regimes",
     "Standing",
     "Tick",
     "month_number",

@@ -3,18 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Literal, TypeAlias
 
 from headwater.errors import Message
 from headwater.evolution.budgets import LABOURED, Budgets, Cost
 from headwater.evolution.detector import Change
+from headwater.evolution.presence import State
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.types import SourceId
 
-__all__ = ["Decision", "Evidence", "Plan", "Policy", "PresenceState"]
-
-PresenceState: TypeAlias = Literal["present", "outage", "leaving", "closed"]
-
+__all__ = ["Decision", "Evidence", "Plan", "Policy"]
 
 @dataclass(frozen=True)
 class Evidence:
@@ -31,7 +28,7 @@ class Evidence:
 
     values: Sequence[float | None]
     change: Change | None = None
-    presence: PresenceState = "present"
+    presence: State = "present"
     returned: int | None = None
     cost: Cost = Cost()
 
