@@ -13,6 +13,7 @@ from headwater.types import SourceId
 
 __all__ = ["Decision", "Evidence", "Plan", "Policy"]
 
+
 @dataclass(frozen=True)
 class Evidence:
     """All that is known of one source when it is decided about.
