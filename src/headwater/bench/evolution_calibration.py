@@ -57,7 +57,7 @@ def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, la
         bank = Bank(judge(Threshold(threshold)), streams, steps=1.0)
         alarms = sum(len(bank.update(float(step), values[:, step])) for step in range(_STEPS))
         observations = int((~np.isnan(values)).sum())
-        trials.append(Trial(threshold, float(bank.scores.coefficient.mean()), 1, alarms, observations))
+        trials.append(Trial(threshold, float(bank.scores.caution.mean()), 1, alarms, observations))
     return trials
 
 
@@ -71,7 +71,7 @@ def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> lis
         watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
         told = values.reshape(tiers, sources, _STEPS)
         alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS))
-        memory = float(watched.scores.coefficient.mean())
+        memory = float(watched.scores.caution.mean())
         trials.append(Trial(threshold, memory, sources, alarms, int((~np.isnan(values)).sum()) // sources))
     return trials
 

@@ -152,7 +152,13 @@ def _drawn(records: Records, frame: object, seed: int) -> _Draw:
         opening=records.opening,
     )
     once = history.hearing.cost("").bytes * len(history.sources)
-    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), Budgets(bytes=_ASKED * once), history.hearing.cost)
+    watch = Watch(
+        DETECTORS["glr"],
+        policy_of(len(history.sources)),
+        Budgets(bytes=_ASKED * once),
+        history.hearing.cost,
+        history.hearing.pending,
+    )
     errors: dict[str, list[float]] = defaultdict(list)
     seconds, byte_counts = {"evolving": 0.0, "retraining": 0.0}, {"evolving": 0.0, "retraining": 0.0}
     followed = history.followed

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headwater.adapters.river import Drift
 from headwater.bench.years_world import GRAM, NOISE, TICKS, WARMUP, World
-from headwater.evolution import Detector
 from headwater.evolution.agreement import Sums
 from headwater.types import SourceId, Vector
 
@@ -88,13 +88,13 @@ class Watch:
     keep : weeks that are kept after an alarm of the target
     """
 
-    detector: Callable[[], Detector]
+    detector: Callable[[], Drift]
     keep: int
 
 
 def triggered(heard: Heard, watch: Watch) -> Vector:
     """Return (TICKS, dim): each week a fit on windows that start anew at alarms, each source having its own."""
-    detectors: dict[SourceId, Detector] = {}
+    detectors: dict[SourceId, Drift] = {}
     starts: dict[SourceId, int] = {}
     own, start = watch.detector(), 0
     windows: dict[SourceId, Sums] = {}
@@ -104,25 +104,30 @@ def triggered(heard: Heard, watch: Watch) -> Vector:
             window = windows.get(source, Sums.nothing(GRAM))
             error = float(sums.squares(window.coefficients(_RIDGE)[None])[0]) / sums.records
             detector = detectors.setdefault(source, watch.detector())
-            alarm = window.records > 0 and detector.update(week, error) is not None
+            alarm = window.records > 0 and _alarmed(detector, [error])
             starts[source] = week if alarm else starts.get(source, week)
             windows[source] = sums if alarm else window + sums
-        if _alarmed(own, week, models[-1], heard.records[week]):
+        x, y = heard.records[week]
+        if _alarmed(own, ((y - x @ models[-1]) ** 2).tolist()):
             start = week - watch.keep + 1
-        models.append(_useful_fit(heard.target(range(start, week + 1)), windows, _judges(heard, start, week)))
+        models.append(_useful_fit(heard, range(start, week + 1), windows))
     return np.array(models[WARMUP:])
 
 
-def _alarmed(detector: Detector, week: int, model: Vector, records: tuple[Vector, Vector]) -> bool:
-    """Feed the errors of a week's records one by one."""
-    errors = ((records[1] - records[0] @ model) ** 2).tolist()
-    return any([detector.update(week + k / len(errors), error) is not None for k, error in enumerate(errors)])
+def _alarmed(detector: Drift, errors: Sequence[float]) -> bool:
+    """Feed errors one by one and return whether any of them raised an alarm."""
+    alarms = []
+    for error in errors:
+        detector.update(error)
+        alarms.append(detector.drift_detected)
+    return any(alarms)
 
 
-def clustered(heard: Heard, *, apart: float) -> Vector:
+def clustered(heard: Heard, *, opens: float, apart: float, together: int) -> Vector:
     """Return (TICKS, dim): the model of the target's cluster, clusters being found as FedDrift does.
 
-    A client whose best cluster's loss on its new batch rose by more than ``apart`` opens a cluster; every other batch
+    Every client is judged by its newest ``together`` batches: one alone is few records here. A client whose best
+    cluster's loss on them rose by more than ``opens`` opens a cluster with its new batch; every other batch
     joins the cluster of least loss. Clusters whose models lose less than ``apart`` on each other's data are merged.
     Every model is its clusters' exact ridge solution, so none is hurt by unfinished training.
 
@@ -130,6 +135,7 @@ def clustered(heard: Heard, *, apart: float) -> Vector:
     """
     clusters: list[Sums] = []
     last: dict[SourceId, float] = {}
+    newest: dict[SourceId, list[Sums]] = {}
     models = []
     for week in range(WARMUP + TICKS - 1):
         batches = [*sorted(heard.said[week].items()), ("target", heard.own[week])]
@@ -137,15 +143,18 @@ def clustered(heard: Heard, *, apart: float) -> Vector:
         fresh: list[Sums] = []
         mine = -1
         for client, sums in batches:
-            losses = sums.squares(np.stack(fits)) / sums.records if fits else np.array([np.inf])
+            recent = newest[client] = [*newest.get(client, [])[-together + 1 :], sums] if together > 1 else [sums]
+            judges = sum(recent, Sums.nothing(GRAM))
+            losses = judges.squares(np.stack(fits)) / judges.records if fits else np.array([np.inf])
             best = int(losses.argmin())
-            opens = not fits or losses[best] > last.get(client, losses[best]) + apart
-            last[client] = NOISE**2 if opens else float(losses[best])
-            if opens:
+            is_new = not fits or losses[best] > last.get(client, losses[best]) + opens
+            last[client] = NOISE**2 if is_new else float(losses[best])
+            if is_new:
+                newest[client] = [sums]
                 fresh.append(sums)
             else:
                 clusters[best] += sums
-            mine = (len(clusters) + len(fresh) - 1 if opens else best) if client == "target" else mine
+            mine = (len(clusters) + len(fresh) - 1 if is_new else best) if client == "target" else mine
         clusters, mine = _merged([*clusters, *fresh], mine, apart)
         models.append(clusters[mine].coefficients(_RIDGE))
     return np.array(models[WARMUP - 1 :])
@@ -170,20 +179,20 @@ def _last(window: int, week: int) -> range:
     return range(max(0, week - window + 1), week + 1)
 
 
-def _judges(heard: Heard, start: int, week: int) -> Sums:
-    return heard.target(range(max(start, week - _JUDGED + 1), week + 1))
-
-
 def _fitted(heard: Heard, week: int, *, window: int) -> Vector:
     weeks = _last(window, week)
-    sources = heard.sources(lambda source: weeks.start, week)
-    return _useful_fit(heard.target(weeks), sources, _judges(heard, weeks.start, week))
+    return _useful_fit(heard, weeks, heard.sources(lambda source: weeks.start, week))
 
 
-def _useful_fit(base: Sums, sources: Mapping[SourceId, Sums], judges: Sums) -> Vector:
-    """Fit the target's records with those sources that, one by one, lower the loss on the judging records."""
+def _useful_fit(heard: Heard, weeks: range, sources: Mapping[SourceId, Sums]) -> Vector:
+    """Fit the target's records of some weeks with those sources that, one by one, add to them.
+
+    Whether a source adds is judged on the newer half of those weeks, 13 at most, beside the target's records before.
+    """
+    judging = min(_JUDGED, (len(weeks) + 1) // 2)
+    judges, base = heard.target(weeks[-judging:]), heard.target(weeks[:-judging])
     players: Sequence[Sums] = list(sources.values())
     fits = np.stack([one.coefficients(_RIDGE) for one in (base, *(base + player for player in players))])
     losses = judges.squares(fits)
     kept: Iterator[Sums] = (player for player, loss in zip(players, losses[1:], strict=True) if loss < losses[0])
-    return sum(kept, base).coefficients(_RIDGE)
+    return sum(kept, base + judges).coefficients(_RIDGE)

@@ -8,15 +8,16 @@ sequential test of the old level against the alarm's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from headwater.evolution.detector import Change, require_step
+from headwater.evolution.onset import values_since
 from headwater.evolution.scores import Rows, Scores
 from headwater.types import Vector
 
-__all__ = ["AGO", "Bank", "DEPTH", "Judge", "Single", "Verdict"]
+__all__ = ["AGO", "Bank", "DEPTH", "Judge", "Single", "Verdict", "changed"]
 
 DEPTH = 100
 """Onsets are sought among this many newest values."""
@@ -65,6 +66,21 @@ class _Trial:
     odds: float = 0.0
 
 
+def changed(
+    scores: Scores, row: int, ago: int, *, confidence: float, kind: Literal["level", "variance"] = "level"
+) -> Change:
+    """Return the change of a stream that its newest ``ago`` values lie behind, noticed now."""
+    count = int(scores.count[row])
+    times, values = scores.times[row, -count:], scores.values[row, -count:]
+    return Change(
+        float(times[-1]),
+        onset=float(times[-ago - 1] + times[-ago]) / 2,
+        size=float(np.median(values[-ago:]) - np.median(values[:-ago])),
+        confidence=min(1.0, max(0.0, confidence)),
+        kind=kind,
+    )
+
+
 class Bank:
     """Watches streams that are observed at the same times, or not at all.
 
@@ -89,9 +105,9 @@ class Bank:
         self._room[rows] = np.minimum(self._room[rows] + 1, DEPTH)
         for row in [row for row in rows.tolist() if row in self._trials]:
             self._weigh(row, time, float(values[row]))
-        return self._verdicts(time, rows[self.scores.count[rows] >= _WARMUP])
+        return self._verdicts(rows[self.scores.count[rows] >= _WARMUP])
 
-    def _verdicts(self, time: float, rows: Rows) -> list[tuple[int, Change]]:
+    def _verdicts(self, rows: Rows) -> list[tuple[int, Change]]:
         if not len(rows):
             return []
         verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows))
@@ -99,19 +115,13 @@ class Bank:
         excess = np.where((AGO >= 2) & (allowed >= AGO), verdict.excess, -np.inf)
         best = excess.argmax(axis=1)
         found = np.flatnonzero(excess[np.arange(len(rows)), best] > 0)
-        return [(int(rows[at]), self._alarm(int(rows[at]), time, verdict, at, int(best[at]))) for at in found]
+        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at), int(best[at]))) for at in found]
 
-    def _alarm(self, row: int, time: float, verdict: Verdict, at: int, onset: int) -> Change:
+    def _alarm(self, row: int, verdict: Verdict, at: int, onset: int) -> Change:
         scores, count, ago = self.scores, int(self.scores.count[row]), int(AGO[onset])
-        times, values = scores.times[row, -count:], scores.values[row, -count:]
         doubt, variance = self._judge.doubt(float(verdict.evidence[at, onset])), bool(verdict.variance[at])
-        change = Change(
-            time,
-            onset=float(times[-ago - 1] + times[-ago]) / 2,
-            size=float(np.median(values[-ago:]) - np.median(values[:-ago])),
-            confidence=min(1.0, max(0.0, 1.0 - doubt)),
-            kind="variance" if variance else "level",
-        )
+        ago = ago if variance else values_since(scores.values[row, -count:], most=DEPTH)
+        change = changed(scores, row, ago, confidence=1 - doubt, kind="variance" if variance else "level")
         self._trials.pop(row, None)
         if not variance and count - ago >= _REFERENCE:
             said, weight = scores.sums(np.array([row]), ago)

@@ -47,6 +47,7 @@ class Belief:
     follow: float = 2.0
     memory: float = 6.0
     latest: int = 12
+    even: float = 0.5
 
     def shares(self, regimes: Regimes, source: SourceId) -> dict[int, float]:
         """Return the share of each known regime in what will hold for ``source`` in the step after its last delivery.
@@ -55,7 +56,8 @@ class Belief:
         """
         known = regimes.known
         points = self._points(len(known))
-        moving = self._moving(len(known), self._gone(regimes, source))
+        gone, peopled = self._companions(regimes, source)
+        moving = self._moving(peopled, gone)
         weights = self._before(len(known), len(points))
         for likelihood in _likelihoods(regimes, regimes.deliveries(source)[-self.latest :], points):
             weights = (weights @ moving) * likelihood
@@ -78,18 +80,18 @@ class Belief:
         ]
         return np.vstack([alone, *ways])
 
-    def _moving(self, regimes: int, gone: Vector) -> Vector:
-        """Return (experts, experts): the chances of a step."""
-        inner = self.parts - 1
+    def _moving(self, peopled: Vector, gone: Vector) -> Vector:
+        """Return (experts, experts): the chances of a step, which leads where many are rather than where few are."""
+        regimes, inner = len(peopled), self.parts - 1
         ways = {pair: regimes + k * inner for k, pair in enumerate(combinations(range(regimes), 2))}
         size = regimes + len(ways) * inner
         moving = np.zeros((size, size))
         for (one, other), first in ways.items():
             path = [one, *range(first, first + inner), other]
             for here, ahead in pairwise(path):
-                moving[here, ahead] += self.leave / max(1, regimes - 1) if here == one else self.move / 2
-                moving[ahead, here] += self.leave / max(1, regimes - 1) if ahead == other else self.move / 2
-        moving[:, :regimes] += self.jump / regimes
+                moving[here, ahead] += self.leave * peopled[other] if here == one else self.move / 2
+                moving[ahead, here] += self.leave * peopled[one] if ahead == other else self.move / 2
+        moving[:, :regimes] += self.jump * peopled
         moving[np.diag_indices(size)] += 1 - moving.sum(axis=1)
         return self._following(moving, ways, gone)
 
@@ -106,22 +108,28 @@ class Belief:
                 moving[one, out] += 0.3 * chance * towards[other]
         return moving
 
-    def _gone(self, regimes: Regimes, source: SourceId) -> Vector:
-        """Return (regimes, regimes): of the companions in a regime, the share that has gone to another lately."""
+    def _companions(self, regimes: Regimes, source: SourceId) -> tuple[Vector, Vector]:
+        """Return who has gone where lately, and who is where.
+
+        The first, (regimes, regimes), is the share of those in a regime that have gone to another; the second,
+        (regimes,), the share of all that are in each, everybody being taken to be in every regime a little.
+        """
         place = {regime: k for k, regime in enumerate(regimes.known)}
         now = regimes.deliveries(source)[-1].time
         gone, were = np.zeros((len(place), len(place))), np.zeros(len(place))
+        people = np.full(len(place), self.even)
         for companion in regimes.sources:
             past = regimes.deliveries(companion)[-2 * self.latest :]
             if companion == source or now - past[-1].time > 2 * self.memory:
                 continue
+            people[place[past[-1].regime]] += 1
             change = _last_change(past)
             if change is not None and now - change[1].time <= self.memory:
                 gone[place[change[0].regime], place[change[1].regime]] += 1
                 were[place[change[0].regime]] += 1
             else:
                 were[place[past[-1].regime]] += 1
-        return np.asarray(gone / np.maximum(were, 4)[:, None])
+        return np.asarray(gone / np.maximum(were, 4)[:, None]), np.asarray(people / people.sum())
 
 
 def _last_change(past: Sequence[Delivery]) -> tuple[Delivery, Delivery] | None:

@@ -136,7 +136,7 @@ class Regimes:
             return Belonging(self._merged(past[-1].regime))
         regime = self._opened if switch.regime is None else switch.regime
         self._opened += switch.regime is None
-        before = Belonging(regime) if not past else self._told(time, past, switch, regime)
+        before = Belonging(regime) if not past else self._told(Delivery(time, regime, statistic, sums), past, switch)
         for delivery in self._taken_back(source, switch.count - 1):
             self._count(source, replace(delivery, regime=regime))
         self._count(source, Delivery(time, regime, statistic, sums))
@@ -173,20 +173,21 @@ class Regimes:
             return None
         return _Switch(others[best] if best < len(others) else None, int(count) + 1, float(odds[count, best]))
 
-    def _told(self, time: float, past: Sequence[Delivery], switch: _Switch, regime: int) -> Belonging:
-        times = [*(delivery.time for delivery in past), time]
-        start = len(times) - switch.count
-        onset = (times[start] + times[max(0, start - 1)]) / 2
+    def _told(self, new: Delivery, past: Sequence[Delivery], switch: _Switch) -> Belonging:
+        """Tell of a change before it is counted."""
+        start = len(past) - switch.count + 1
+        moved = [*past[start:], new]
+        onset = (moved[0].time + past[max(0, start - 1)].time) / 2
         was = self._pools[past[-1].regime]
-        now = self._pools.get(regime, Sums.nothing(self.gram))
-        for delivery in past[start:]:
-            was, now = was - delivery.sums, now + delivery.sums
-        change = Change(time, onset, self._apart(was, now), 1 / (1 + exp(-min(switch.odds, 700.0))))
-        return Belonging(regime, change, returned=switch.regime is not None)
+        now = self._pools.get(new.regime, Sums.nothing(self.gram))
+        left = was - sum((one.sums for one in moved[:-1]), Sums.nothing(self.gram))
+        size = self._apart(left if left.records >= 1 else was, sum((one.sums for one in moved), now))
+        change = Change(new.time, onset, size, 1 / (1 + exp(-min(switch.odds, 700.0))))
+        return Belonging(new.regime, change, returned=switch.regime is not None)
 
     def _apart(self, one: Sums, other: Sums) -> float:
         """Return the root mean squared difference of what two regimes predict, over all records."""
-        between = (one + self.expected()).coefficients(0.0) - (other + self.expected()).coefficients(0.0)
+        between = one.coefficients(_PROPER) - other.coefficients(_PROPER)
         return float(max(0.0, between @ self._all.matrix[:-1, :-1] @ between / self._all.records)) ** 0.5
 
     def _speaking(self, pool: Sums) -> Sums:

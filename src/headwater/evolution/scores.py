@@ -45,7 +45,7 @@ _REMEMBERED = 500.0
 _LONGEST_GAP = 50.0
 """In steps; a longer silence is an outage and says nothing of how often a stream answers."""
 _COEFFICIENTS = np.arange(10) / 10
-_PRIOR = np.log(np.array([0.3] + [0.7 / 9] * 9))
+_PRIOR = np.log(np.array([0.15] + [0.85 / 9] * 9))
 _KEPT = 1 - 1 / 400
 
 
@@ -61,10 +61,12 @@ class Scores:
     ----------
     values, times : (streams, memory) what was seen and when
     normal : scores before whitening; white : after
-    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell
+    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell, 0 where a value
+        equals most before it and says nothing
     level, jump : by what a change of level by 1 moves a white score behind it, and the first one behind it
     count : (streams,) values of the present regime, at most the memory
     coefficient : (streams,) correlation of scores one step apart, as far as it is known
+    caution : (streams,) the same plus its standard deviation: what thresholds go by, for unknown memory gives alarms
     """
 
     def __init__(self, streams: int, *, interval: float = 1.0) -> None:
@@ -74,7 +76,7 @@ class Scores:
         self.white, self.spread = np.zeros(shape), np.zeros(shape)
         self.level, self.jump, self._shape = np.ones(shape), np.ones(shape), np.zeros(shape)
         self.count = np.zeros(streams, dtype=np.intp)
-        self.coefficient = np.full(streams, _mean_coefficient(_PRIOR[None])[0])
+        self.coefficient, self.caution = (np.repeat(part, streams) for part in _known(_PRIOR[None]))
         self._evidence = np.tile(_PRIOR, (streams, 1))
         self._last = np.full(streams, np.nan)
         self._answered, self._elapsed = np.full(streams, _FIRST), np.full(streams, _FIRST)
@@ -100,14 +102,15 @@ class Scores:
         """Score one more value of each of ``rows``."""
         for kept in self._kept:
             kept[rows, :-1] = kept[rows, 1:]
-        scores, self._shape[rows, -1] = self._scored(rows, values)
+        scores, self._shape[rows, -1], tied = self._scored(rows, values)
         gap = np.where(self.count[rows] > 0, (times - self.times[rows, -2]) / self.interval, np.inf)
         memory = self.coefficient[rows] ** gap
         spread = np.sqrt(1 - memory**2)
         white = (scores - memory * self.normal[rows, -2]) / spread
         self.values[rows, -1], self.times[rows, -1], self.normal[rows, -1] = values, times, scores
         self.white[rows, -1] = np.clip(white, -_REACH, _REACH)
-        self.spread[rows, -1] = ndtri(np.clip(2 * ndtr(np.abs(white)) - 1, _LEAST, 1 - _LEAST))
+        spread_score = ndtri(np.clip(2 * ndtr(np.abs(white)) - 1, _LEAST, 1 - _LEAST))
+        self.spread[rows, -1] = np.where(tied, 0.0, spread_score)
         self.level[rows, -1], self.jump[rows, -1] = (1 - memory) / spread, 1 / spread
         self.count[rows] = np.minimum(self.count[rows] + 1, _MEMORY)
         self._learn(rows[self.count[rows] > _LAG + 1])
@@ -149,10 +152,10 @@ class Scores:
 
     @property
     def _state(self) -> Sequence[NDArray[np.generic]]:
-        return (*self._kept, self.count, self.coefficient, self._evidence)
+        return (*self._kept, self.count, self.coefficient, self.caution, self._evidence)
 
-    def _scored(self, rows: Rows, values: Vector) -> tuple[Vector, Vector]:
-        """Return the scores of ``values`` and how normal the values before them look, between 0 and 1."""
+    def _scored(self, rows: Rows, values: Vector) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+        """Return the scores of ``values``, how normal the values before look (0 to 1), and if most of those are equal."""
         count = np.minimum(self.count[rows], _MEMORY - 1)
         before = self.values[rows, :-1]
         known = np.arange(_MEMORY - 1) >= (_MEMORY - 1 - count)[:, None]
@@ -169,7 +172,7 @@ class Scores:
         shape = np.where(usable, np.clip((geary - _GEARY[0]) / (_GEARY[1] - _GEARY[0]), 0.0, 1.0), 0.0)
         student = _normal_of_student((values - mean) / (spread * np.sqrt(1 + 1 / many)), many - 1)
         trust = np.where(usable & (count >= _FEWEST_MOMENTS + _OLD), self._shape[rows, -1 - _OLD], 0.0)
-        return ranked + trust * (np.clip(student, -_REACH, _REACH) - ranked), shape
+        return ranked + trust * (np.clip(student, -_REACH, _REACH) - ranked), shape, 2 * equal > count
 
     def _learn(self, rows: Rows) -> None:
         if not len(rows):
@@ -180,7 +183,7 @@ class Scores:
         left = 1 - memory**2
         fit = newer**2 / 2 - (newer - memory * older) ** 2 / (2 * left) - np.log(left) / 2
         self._evidence[rows] = _PRIOR + _KEPT * (self._evidence[rows] - _PRIOR) + fit
-        self.coefficient[rows] = _mean_coefficient(self._evidence[rows])
+        self.coefficient[rows], self.caution[rows] = _known(self._evidence[rows])
 
 
 def since(values: Vector) -> Vector:
@@ -189,9 +192,13 @@ def since(values: Vector) -> Vector:
     return np.asarray(until[:, -1:] - until)
 
 
-def _mean_coefficient(evidence: Vector) -> Vector:
+def _known(evidence: Vector) -> tuple[Vector, Vector]:
+    """Return the posterior mean of the coefficient, and the mean plus the deviation."""
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-    return np.asarray((weight * _COEFFICIENTS).sum(axis=1) / weight.sum(axis=1))
+    weight /= weight.sum(axis=1, keepdims=True)
+    mean = (weight * _COEFFICIENTS).sum(axis=1)
+    spread = np.sqrt((weight * (_COEFFICIENTS - mean[:, None]) ** 2).sum(axis=1))
+    return mean, mean + spread
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from headwater.errors import Message
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
-from headwater.evolution.policy import Evidence, Plan, Policy, PresenceState
-from headwater.evolution.presence import Presence
+from headwater.evolution.policy import Evidence, Plan, Policy
+from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
@@ -46,7 +46,7 @@ class Tick:
     month: date
     values: Mapping[SourceId, float | None]
     changes: Mapping[SourceId, Change]
-    presences: Mapping[SourceId, PresenceState]
+    presences: Mapping[SourceId, State]
     plan: Plan
     standings: Mapping[SourceId, Standing]
 
@@ -65,6 +65,10 @@ def _free(source: SourceId) -> Cost:
     return Cost()
 
 
+def _none(source: SourceId, month: date) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Watch:
     """How sources are watched and decided about.
@@ -75,12 +79,14 @@ class Watch:
     policy : decides
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
+    news : records that a source has in a month of which it never told
     """
 
     detector: Callable[[], Detector]
     policy: Policy = Policy()
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
+    news: Callable[[SourceId, date], float] = _none
 
 
 def month_number(month: date) -> float:
@@ -127,6 +133,7 @@ def replay(
                 source.state,
                 readings[name].returned if name in readings else None,
                 watch.cost(name),
+                watch.news(name, month),
             )
             for name, source in sources.items()
         }
@@ -146,7 +153,7 @@ class _Source:
     detector: Detector
     presence: Presence = field(default_factory=Presence)
     values: list[float | None] = field(default_factory=list)
-    state: PresenceState = "present"
+    state: State = "present"
 
     def see(self, time: float, value: float | None, *, asked: bool) -> Change | None:
         self.values.append(value)

@@ -36,7 +36,7 @@ UNLIMITED = Budgets()
 def policy_of(sources: int) -> Policy:
     """Return the policy for this many sources, who share what there is to gain.
 
-    One that is to join must be worth a tenth of R² divided by all, and 0.01 at most: what it costs to ask and to explain
+    One that is to join must be worth a tenth of R² divided by all, and 0.01 at most: what it costs to ask and explain
     one more. Below the same with a minus a value is harm; between lies noise. Neighbouring values share deliveries, so
     a few in a row must agree; harm weighs more than a missed gain.
     """
@@ -199,7 +199,7 @@ def _followed(
     known = evolved.rows(connection, "heard", key=key) if past else []
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
-    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost)
+    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
     approved = stands.approvals(connection, key=key)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 

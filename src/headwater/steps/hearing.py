@@ -31,13 +31,11 @@ class Block:
     heard : month in which it was asked
     months : that it was asked about
     statistic : of its records of these months
-    fingerprint : of those records when it answered
     """
 
     heard: date
     months: tuple[date, ...]
     statistic: Statistic
-    fingerprint: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +86,7 @@ class Hearing:
     blocks : source to its answers by the month in which it was asked
     bytes_by_source : exchanged with each since this hearing began
     asked : answers asked for since then
+    fingerprints : of the records behind answers of earlier times, by source and month in which it was asked
     """
 
     transport: Transport
@@ -96,6 +95,7 @@ class Hearing:
     blocks: dict[SourceId, dict[date, Block]] = field(default_factory=dict)
     bytes_by_source: Counter[SourceId] = field(default_factory=Counter)
     asked: int = 0
+    fingerprints: dict[tuple[SourceId, date], str] = field(default_factory=dict)
 
     def cost(self, source: SourceId) -> Cost:
         """Return what it costs to ask a source once, and an hour of whoever looks at what is done with it."""
@@ -121,7 +121,7 @@ class Hearing:
         self.asked += 1
         if source not in answers.statistics:
             return None
-        block = Block(month, news, answers.statistics[source], self.holdings.fingerprint(source, news))
+        block = Block(month, news, answers.statistics[source])
         self.blocks.setdefault(source, {})[month] = block
         return block
 
@@ -130,15 +130,20 @@ class Hearing:
         told = {at for block in self.blocks.get(source, {}).values() for at in block.months}
         return tuple(sorted(at for at in self.holdings.counts[source] if at <= month and at not in told))
 
+    def pending(self, source: SourceId, month: date) -> int:
+        """Return how many records until ``month`` the source has of which it never told."""
+        counts = self.holdings.counts.get(source, {})
+        return sum(counts[at] for at in self.news(source, month)) if counts else 0
+
     def mend(self) -> list[date]:
-        """Ask anew for every answer whose records have changed since, and return the months of those answers."""
+        """Ask anew for every earlier answer whose records have changed since, and return the months of those answers."""
         mended = []
-        for source, blocks in self.blocks.items():
-            for heard, block in list(blocks.items()):
-                if self.holdings.fingerprint(source, block.months) != block.fingerprint:
-                    del blocks[heard]
-                    self.hear(source, heard, months=block.months)
-                    mended.append(heard)
+        for (source, heard), fingerprint in self.fingerprints.items():
+            months = self.blocks[source][heard].months
+            if self.holdings.fingerprint(source, months) != fingerprint:
+                del self.blocks[source][heard]
+                self.hear(source, heard, months=months)
+                mended.append(heard)
         return mended
 
     def until(self, source: SourceId, month: date) -> tuple[date, ...]:

@@ -134,9 +134,9 @@ def hold(hearing: Hearing, rows: Iterable[Row]) -> None:
     same = question(hearing)
     for row in rows:
         if row["question"] == same and row["source"] in hearing.holdings.tables:
-            statistic = Statistic.from_bytes(row["statistic"])
-            block = Block(row["month"], tuple(row["months"]), statistic, row["fingerprint"])
+            block = Block(row["month"], tuple(row["months"]), Statistic.from_bytes(row["statistic"]))
             hearing.blocks.setdefault(row["source"], {})[row["month"]] = block
+            hearing.fingerprints[row["source"], row["month"]] = row["fingerprint"]
 
 
 def heard_rows(hearing: Hearing, *, since: date) -> list[Row]:
@@ -148,7 +148,7 @@ def heard_rows(hearing: Hearing, *, since: date) -> list[Row]:
             "source": source,
             "months": list(block.months),
             "question": same,
-            "fingerprint": block.fingerprint,
+            "fingerprint": hearing.holdings.fingerprint(source, block.months),
             "statistic": block.statistic.to_bytes(),
         }
         for source, blocks in sorted(hearing.blocks.items())

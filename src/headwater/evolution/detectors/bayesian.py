@@ -56,7 +56,7 @@ class BayesianJudge:
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return the odds of all onsets together at the likeliest, and less at the others."""
         said, weight = scores.sums(rows, DEPTH)
-        squares = scores.white[rows, -DEPTH:] ** 2
+        squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
         squares = since(squares) + squares
         by_level = said * said / (_PRECISION + weight)
         rate = _RATE + (squares - by_level) / 2
@@ -68,7 +68,7 @@ class BayesianJudge:
         likeliest = odds.argmax(axis=1)[:, None]
         level = np.take_along_axis(said * said / (2 * weight), likeliest, axis=1)[:, 0]
         variance = level < np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
-        threshold = self.threshold(observations, scores.coefficient[rows])
+        threshold = self.threshold(observations, scores.caution[rows])
         share = odds - odds.max(axis=1, keepdims=True)
         return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
 

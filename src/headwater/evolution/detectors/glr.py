@@ -57,13 +57,13 @@ class GlrJudge:
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return whichever evidence exceeds its threshold by more."""
         level = variance = np.full((len(rows), DEPTH), -np.inf)
-        coefficient, of_level, of_variance = scores.coefficient[rows], level, variance
+        caution, of_level, of_variance = scores.caution[rows], level, variance
         if self.share < 1:
             of_level = _evidence_of_level(scores, rows)
-            level = of_level - self.level(observations / (1 - self.share), coefficient)[:, None]
+            level = of_level - self.level(observations / (1 - self.share), caution)[:, None]
         if self.share > 0:
             of_variance = _evidence_of_variance(scores, rows)
-            variance = of_variance - self.variance(observations / self.share, coefficient)[:, None]
+            variance = of_variance - self.variance(observations / self.share, caution)[:, None]
         varied = variance.max(axis=1) > np.maximum(level.max(axis=1), 0.0)
         evidence = np.where(varied[:, None], of_variance, of_level)
         return Verdict(np.where(varied[:, None], variance, level), evidence, varied)
