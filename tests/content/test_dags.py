@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from headwater.adapters.airflow import ASSETS, HELD, HELD_ALIAS, Tag
+from headwater.adapters.airflow import ASSETS, HELD, HELD_ALIAS, PROPOSED, PROPOSED_ALIAS, Tag
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.stack import POOLS
 from headwater.adapters.terms import UNITS
@@ -64,10 +64,15 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         {"task", "city_protection", "region_protection", "model", "region", "seed"},
     ),
     "evolve_model": (
-        "model_version",
+        "model_version or 0 4 5 * * Asia/Shanghai",
         Tag.EVOLUTION,
-        {"list_regions": "", "evolve_region": "mapped", "publish": "-> model_evolution"},
-        {"task", "region", "seed"},
+        {
+            "drain_inbox": "",
+            "list_regions": "",
+            "evolve_region": "mapped",
+            "publish": "-> model_evolution-> removals_proposed_alias",
+        },
+        {"task", "region", "seed", "month", "hours", "bytes", "dry_run"},
     ),
     "review_deliveries": (
         "files_held",
@@ -75,8 +80,14 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         {"list_waiting": "", "review.ask": "", "review.record": "", "review.land_again": ""},
         set(),
     ),
+    "review_evolution": (
+        "removals_proposed",
+        Tag.EVOLUTION,
+        {"list_proposals": "", "review.ask": "", "review.record": ""},
+        set(),
+    ),
 }
-BESIDE = ("review_deliveries",)
+BESIDE = ("review_deliveries", "review_evolution")
 
 FURTHER = {
     "plan_join": {"region.open_tier", "join_rounds"},
@@ -134,7 +145,8 @@ def schedule(dag: dict[str, Any]) -> str:
     timetable = dag["timetable"]["__var"]
     if "expression" in timetable:
         return f"{timetable['expression']} {timetable['timezone']}"
-    return ", ".join(asset["name"] for asset in timetable["asset_condition"]["objects"])
+    found = ", ".join(asset["name"] for asset in timetable["asset_condition"]["objects"])
+    return f"{found} or {schedule({'timetable': timetable['timetable']})}" if "timetable" in timetable else found
 
 
 def forms(dags: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
