@@ -191,7 +191,8 @@ of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` 
 were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
 another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
 a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
-bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for."""
+bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
+``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,16 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
-from headwater.adapters import knowledge, mlflow
+from headwater.adapters import knowledge, mlflow, withdrawals
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
+from headwater.adapters.versions import Line
+from headwater.errors import Message, Refusal
+from headwater.evolution import BASE
 from headwater.steps import audit
 from headwater.steps.comparison import Comparison
 
-__all__ = ["Change", "Why", "serve"]
+__all__ = ["Change", "Why", "require_open", "serve", "withdrawn_from"]
 
 Why: TypeAlias = Literal["better", "withdrawal", "promoted", "rollback"]
 """``better``: registered and better than what served; ``withdrawal``: it takes the place of a version that may serve no
@@ -48,3 +51,24 @@ def serve(home: Home, connection: duckdb.DuckDBPyConnection, change: Change, *, 
     knowledge.replace(connection, "champion", key=key, rows=[row])
     mlflow.promote(home, version)
     return entry
+
+
+def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
+    """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
+    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
+    return tuple(sorted(gone & {*line.sources, BASE}))
+
+
+def require_open(connection: duckdb.DuckDBPyConnection, line: Line) -> None:
+    """Refuse a version that was made with records that were withdrawn since: it may not serve again."""
+    if gone := withdrawn_from(connection, line):
+        named = "、".join(gone), ", ".join(gone)
+        raise Refusal(
+            "E-VERSION-WITHDRAWN",
+            Message(
+                f"版本 {line.label} 含有已退出的记录（{named[0]}），不能再现役，也不能重现。",
+                f"{line.label} was made with records that were withdrawn since ({named[1]}): it may not serve again, nor "
+                "be computed again.",
+            ),
+            Message("请选择退出之后的版本。", "Name a version made after the withdrawal."),
+        )
