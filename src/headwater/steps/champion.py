@@ -67,7 +67,7 @@ def require_open(connection: duckdb.DuckDBPyConnection, line: Line) -> None:
             "E-VERSION-WITHDRAWN",
             Message(
                 f"版本 {line.label} 含有已退出的记录（{named[0]}），不能再现役，也不能重现。",
-                f"{line.label} was made with records that were withdrawn since ({named[1]}): it may not serve again, nor "
+                f"{line.label} was made with records that were withdrawn since ({named[1]}): it may not serve nor "
                 "be computed again.",
             ),
             Message("请选择退出之后的版本。", "Name a version made after the withdrawal."),
