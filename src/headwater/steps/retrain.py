@@ -1,6 +1,6 @@
 """Retrain: a model anew from the chosen sources that show their own statistics, so that it can shrink exactly later.
 
-Of a network this is the scheduled part: the body is trained in rounds, then frozen, and the last layer is solved exactly
+Of a network this is the scheduled part: the body is trained in rounds and frozen, and the last layer is solved exactly
 from the members' statistics of what the body makes of their records. Until it is retrained, sources come and go exactly
 in the last layer, and the body stays as it is.
 """
