@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
 
+from headwater.adapters import withdrawals
 from headwater.errors import Message, Refusal
+from headwater.evolution import BASE
 from headwater.types import SourceId
 
-__all__ = ["Line", "Member", "Served", "line", "lines", "members", "served"]
+__all__ = ["Line", "Member", "Served", "line", "lines", "members", "served", "withdrawn_from"]
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Served:
-    """A version came to serve: when, instead of which, why, and what was compared."""
+    """A version came to serve: when, instead of which, why, by which entry of the audit log, and what was compared."""
 
     name: str
     version: int
     before: int | None
+    entry: int
     as_of: datetime
     why: str
     opponent: str | None
@@ -149,11 +152,17 @@ def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> l
 def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
     """Return which versions served, the newest change first."""
     rows = connection.execute(
-        f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY as_of DESC, version DESC", [name]
+        f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
     ).fetchall()
-    return [Served(*row) for row in rows]
+    return [Served(*row[:4], row[4].replace(tzinfo=UTC), *row[5:]) for row in rows]
+
+
+def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
+    """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
+    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
+    return tuple(sorted(gone & {*line.sources, BASE}))
 
 
 def _line(row: Sequence[Any]) -> Line:
     told: Mapping[str, Any] = dict(zip((one.name for one in fields(Line)), row, strict=True))
-    return Line(**{**told, "sources": tuple(told["sources"])})
+    return Line(**{**told, "sources": tuple(told["sources"]), "as_of": told["as_of"].replace(tzinfo=UTC)})

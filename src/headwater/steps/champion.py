@@ -5,16 +5,15 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
-from headwater.adapters import knowledge, mlflow, withdrawals
+from headwater.adapters import knowledge, mlflow, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.versions import Line
 from headwater.errors import Message, Refusal
-from headwater.evolution import BASE
 from headwater.steps import audit
 from headwater.steps.comparison import Comparison
 
-__all__ = ["Change", "Why", "require_open", "serve", "withdrawn_from"]
+__all__ = ["Change", "Why", "require_open", "serve"]
 
 Why: TypeAlias = Literal["better", "withdrawal", "promoted", "rollback"]
 """``better``: registered and better than what served; ``withdrawal``: it takes the place of a version that may serve no
@@ -47,21 +46,15 @@ def serve(home: Home, connection: duckdb.DuckDBPyConnection, change: Change, *, 
     told = {"name": version.name, "version": version.number, "before": before.number if before else None}
     entry = audit.enter(home, "champion", {**told, "why": change.why, "run": run.name, "compared": compared})
     key = run.key(change.task, change.region) | {"name": version.name, "version": version.number}
-    row = {**compared, **told, "why": change.why, "as_of": run.as_of, "snapshot": change.snapshot}
+    row = {**compared, **told, "entry": entry, "why": change.why, "as_of": run.as_of, "snapshot": change.snapshot}
     knowledge.replace(connection, "champion", key=key, rows=[row])
     mlflow.promote(home, version)
     return entry
 
 
-def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
-    """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
-    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
-    return tuple(sorted(gone & {*line.sources, BASE}))
-
-
 def require_open(connection: duckdb.DuckDBPyConnection, line: Line) -> None:
     """Refuse a version that was made with records that were withdrawn since: it may not serve again."""
-    if gone := withdrawn_from(connection, line):
+    if gone := versions.withdrawn_from(connection, line):
         named = "、".join(gone), ", ".join(gone)
         raise Refusal(
             "E-VERSION-WITHDRAWN",
