@@ -116,8 +116,8 @@ def predictions(connection: duckdb.DuckDBPyConnection, stay_id: str) -> list[Pre
 def some(connection: duckdb.DuckDBPyConnection, *, limit: int) -> list[tuple[str, str]]:
     """Return some stays that were predicted, with their regions."""
     rows = connection.execute(
-        "SELECT stay_id, region FROM (SELECT stay_id, region FROM lake.knowledge.prediction LIMIT 4096) "
-        "GROUP BY ALL ORDER BY hash(stay_id) LIMIT ?",
+        "SELECT DISTINCT stay_id, region FROM (SELECT stay_id, region FROM lake.knowledge.prediction LIMIT 4096) "
+        "ORDER BY stay_id LIMIT ?",
         [limit],
     ).fetchall()
     return [(str(stay_id), str(region)) for stay_id, region in rows]

@@ -143,7 +143,7 @@ def patient(home, hospital, stays):
     return person, serving(home), withdraw(home, run=occasion("patient", days=2), leaving=Leaving(person=person))
 
 
-def test_a_patients_rows_are_subtracted_from_members_and_from_the_bureaus_own(home, patient):
+def test_a_patients_rows_are_subtracted_from_members_and_from_the_bureaus_own(home, patient, stays):
     person, before, report = patient
     (taken,) = report.taken
     assert taken.outcome == "subtracted"
