@@ -154,7 +154,6 @@ class Shrinking:
             growth=self.growth,
             months={source: self.held.months.get(source, ()) for source in self.growth.members},
             body=self.body,
-            replaces=self.serving,
         )
 
 

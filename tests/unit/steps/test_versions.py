@@ -197,6 +197,7 @@ def test_from_sums_alone_nothing_is_subtracted_and_the_way_out_is_told(home, mas
     anew = aggregate(home, run=occasion("anew", minutes=8), wish=Wish("clear"))
     assert "H08" not in anew.sources
     assert "H08" in anew.refused
+    assert anew.registered.is_champion, "the other was made with what withdrew, so it is relieved whatever the scores"
 
 
 def test_a_network_loses_a_source_exactly_in_its_last_layer(home, network):
