@@ -175,10 +175,11 @@ def _sums(line: versions.Line) -> Message:
 
 
 _JOIN_ANEW = Message(
-    "请运行 headwater aggregate 重新汇聚（不再询问已退出者）；或由该来源与至少两家其他来源在掩码下共同回答差额。"
-    "在此之前可用 headwater model rollback 改用不含它的版本。",
-    "Run headwater aggregate: it is joined anew without them. Or let the source answer the difference under masks with "
-    "at least two others. Until then headwater model rollback may name a version without it.",
+    "请运行 headwater aggregate 重新汇聚（不再询问已退出者）。若新旧合计之差会暴露退出者，计划会被拒绝："
+    "请换一组来源，或由其与至少两家同时变动的来源在掩码下共同回答差额。",
+    "Run headwater aggregate: it is joined anew without them. Where the old sum and the new one would lay the leaver open, "
+    "the plan is refused: join in other company, or let it answer the difference under masks with at least two others "
+    "who change as well.",
 )
 _NONE = Message("没有现役模型；退出已登记。", "No model serves; the withdrawal is entered.")
 _ABSENT = Message("现役模型中没有其记录；退出已登记。", "The model that serves has nothing of it; it is entered.")
