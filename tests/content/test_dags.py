@@ -75,8 +75,14 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         {"list_waiting": "", "review.ask": "", "review.record": "", "review.land_again": ""},
         set(),
     ),
+    "retrain_networks": (
+        "0 4 5 1,4,7,10 * Asia/Shanghai",
+        Tag.EVOLUTION,
+        {"list_regions": "", "retrain_region": "mapped"},
+        {"task", "region", "seed", "model"},
+    ),
 }
-BESIDE = ("review_deliveries",)
+BESIDE = ("review_deliveries", "retrain_networks")
 
 FURTHER = {
     "plan_join": {"region.open_tier", "join_rounds"},
@@ -172,15 +178,16 @@ def test_a_dag_is_what_it_is_meant_to_be(dags: dict[str, Any], dag_id: str) -> N
     assert schedule(dag) == cause
     assert dag["tags"] == sorted([Tag.HEADWATER, tag])
     assert dag["catchup"] is False
-    assert dag["max_active_runs"] == (16 if dag_id in BESIDE else 1)
+    assert dag["max_active_runs"] == (16 if dag_id == "review_deliveries" else 1)
     assert {name for name, _ in dag.get("params", [])} == params
 
 
 def test_a_start_in_the_morning_makes_up_for_no_night(dags: dict[str, Any]) -> None:
-    timetable = dags["ingest_deliveries"]["timetable"]["__var"]
-    # Airflow reads False as a tenth of the interval, and would run at once until half past four.
-    assert timetable["run_immediately"] is not False
-    assert float(timetable["run_immediately"]) == 0.0
+    for dag_id in ("ingest_deliveries", "retrain_networks"):
+        timetable = dags[dag_id]["timetable"]["__var"]
+        # Airflow reads False as a tenth of the interval, and would run at once until half past four.
+        assert timetable["run_immediately"] is not False
+        assert float(timetable["run_immediately"]) == 0.0
 
 
 def test_each_asset_is_written_once_and_starts_the_next_dag(dags: dict[str, Any]) -> None:
@@ -297,6 +304,7 @@ def test_sources_can_be_protected_and_paid_in_whatever_the_engine_knows(dags: di
         ("value_sources", "seed", -1),
         ("aggregate_knowledge", "city_protection", "none"),
         ("aggregate_knowledge", "model", "../../etc/passwd"),
+        ("retrain_networks", "model", "../../etc/passwd"),
         ("ingest_deliveries", "deliveries", "relative/folder"),
         ("ingest_deliveries", "sources", "h0101"),
         ("build_warehouse", "full_refresh", "yes"),

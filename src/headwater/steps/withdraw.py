@@ -177,7 +177,7 @@ def _sums(line: versions.Line) -> Message:
 _JOIN_ANEW = Message(
     "请运行 headwater aggregate 重新汇聚（不再询问已退出者）。若新旧合计之差会暴露退出者，计划会被拒绝："
     "请换一组来源，或由其与至少两家同时变动的来源在掩码下共同回答差额。",
-    "Run headwater aggregate: it is joined anew without them. Where the old sum and the new one would lay the leaver open, "
+    "Run headwater aggregate: it is joined anew without them. Where old and new sum would lay the leaver open, "
     "the plan is refused: join in other company, or let it answer the difference under masks with at least two others "
     "who change as well.",
 )
