@@ -238,12 +238,20 @@ def _certified(candidate: Candidate) -> dict[str, dict[str, object]]:
 
 
 def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
+    return mlflow.Publication(
+        registered=candidate.registered,
+        model=candidate.learner.model,
+        parameters=candidate.parameters,
+        entry=_entry(candidate, run),
+        description=_description(candidate),
+        parent=candidate.parent,
+    )
+
+
+def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
-    listed = {
-        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
-    }
-    entry = mlflow.Entry(
+    return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
         run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}",
@@ -267,20 +275,16 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "headwater.month": month,
             **candidate.tags,
         },
-        artifacts={
-            "sources.json": {"sources": listed},
-            **_certified(candidate),
-            **{name: dict(content) for name, content in candidate.artifacts.items()},
-        },
+        artifacts=_artifacts(candidate),
     )
-    return mlflow.Publication(
-        registered=candidate.registered,
-        model=candidate.learner.model,
-        parameters=candidate.parameters,
-        entry=entry,
-        description=_description(candidate),
-        parent=candidate.parent,
-    )
+
+
+def _artifacts(candidate: Candidate) -> dict[str, dict[str, object]]:
+    listed = {
+        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
+    }
+    further = {name: dict(content) for name, content in candidate.artifacts.items()}
+    return {"sources.json": {"sources": listed}, **_certified(candidate), **further}
 
 
 def _metrics(candidate: Candidate) -> dict[str, float]:

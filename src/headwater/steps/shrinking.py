@@ -62,7 +62,8 @@ class Shrinking:
         """
         model = mlflow.load(home, serving)
         learner = model.learner
-        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, since=line.withdrawn)
+        minded = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.withdrawn)
+        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot).beyond(minded)
         stays = features.stays_of(connection, learner, region=line.region, snapshot=line.snapshot)
         started = time.perf_counter()
         growth = shrunk(kept, left, stays, learner=learner, parameters=model.parameters)

@@ -167,11 +167,26 @@ def test_later_stays_of_the_same_person_are_not_learned_from_either(home, patien
     assert found.data.rows == stays.num_rows - theirs
 
 
+def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
+    members = set(said(home, serving(home)).growth.members)
+    gone = patient[0]
+    theirs = [
+        (row["psn_no"], row["stay_id"])
+        for row in stays.select(["psn_no", "stay_id", "hospital", "split"]).to_pylist()
+        if row["split"] == "source" and row["hospital"] in members and row["psn_no"] != gone
+    ]
+    person, stay = next(one for one in theirs if sum(who == one[0] for who, _ in theirs) > 2)
+    for number, leaving in enumerate((Leaving(stay=stay), Leaving(person=person))):
+        report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving)
+        assert report.taken[0].certificate["equals_retraining"]
+    assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
+
+
 def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):
     before = serving(home)
     outsiders = {f"H{k:02d}" for k in range(1, 9)} - set(said(home, before).growth.members)
     for number, source in enumerate(sorted(outsiders)[:1]):
-        report = withdraw(home, run=occasion(f"outsider {number}", days=3), leaving=Leaving(source=source))
+        report = withdraw(home, run=occasion(f"outsider {number}", days=6), leaving=Leaving(source=source))
         assert report.taken[0].outcome == "absent"
     assert serving(home) == before
 
@@ -187,12 +202,12 @@ def test_a_model_that_kept_something_is_caught_and_nothing_is_registered(home, p
 
     monkeypatch.setattr(shrinking, "shrunk", leaky)
     with pytest.raises(HeadwaterError) as error:
-        withdraw(home, run=occasion("leak", days=4), leaving=Leaving(source=leaver))
+        withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
     assert error.value.code == "E-WITHDRAW-INEXACT"
     assert serving(home) == before
     monkeypatch.undo()
     # Repeated, it goes on from there: what is pending is subtracted once.
-    again = withdraw(home, run=occasion("leak", days=4), leaving=Leaving(source=leaver))
+    again = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
     assert again.taken[0].outcome == "subtracted"
     assert again.taken[0].certificate["equals_retraining"]
 
