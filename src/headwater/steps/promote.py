@@ -70,7 +70,7 @@ def promote(home: Home, *, run: Run, name: str, number: int) -> Promoted:
         snapshot = region.data.snapshot
         change = Change(line.task, line.region, version, serving, "promoted", comparison, snapshot)
         entry = serve(home, connection, change, run=run)
-        predict_stays(home, connection, version, learner=learner, region=region, run=run)
+        predict_stays(home, connection, version, region=region, run=run)
     return Promoted(serving.label if serving else None, version.label, entry, comparison)
 
 

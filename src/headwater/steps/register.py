@@ -149,7 +149,7 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
         serve(home, connection, change, run=run)
     serving = version if registered.is_champion else before
     if serving is not None:
-        predict_stays(home, connection, serving, learner=candidate.learner, region=candidate.region, run=run)
+        predict_stays(home, connection, serving, region=candidate.region, run=run)
     return registered
 
 
