@@ -360,8 +360,7 @@ _VERSIONS = _VERSIONS_THEN.replace("is_champion", "coalesce(version = serving, i
 _CHANGES = """
 SELECT region, month, source, action, reason_zh, reason_en
 FROM lake.knowledge.evolution
-WHERE action IN ('drop', 'add')
-QUALIFY dense_rank() OVER (PARTITION BY region ORDER BY as_of DESC, run DESC) = 1
+WHERE action NOT IN ('keep', 'wait')
 ORDER BY month DESC, source
 LIMIT 12
 """

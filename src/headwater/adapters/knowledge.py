@@ -11,7 +11,7 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace"]
+__all__ = ["TABLES", "Kept", "Run", "Valued", "insert", "joined", "latest_valuation", "prepare", "replace"]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -182,6 +182,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "reason_en": "VARCHAR",
         "change_onset": "DATE",
         "change_size": "DOUBLE",
+        "change_confidence": "DOUBLE",
+        "standing": "VARCHAR",
+        "unapproved": "VARCHAR",
+        "asked_next": "BOOLEAN",
+        "since": "DOUBLE",
+        "regime": "BIGINT",
+        "remembered": "DATE[]",
     },
 }
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
@@ -193,7 +200,9 @@ were months have none. ``member`` has a row a source of a version, as it was kno
 another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
 a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
 bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
-``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for."""
+``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution`` has a
+row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that afterwards,
+``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold (``evolved``)."""
 
 
 @dataclass(frozen=True)
@@ -269,19 +278,25 @@ def replace(
     rows: Sequence[Mapping[str, object]],
 ) -> None:
     """Put ``rows``, each completed by ``key``, in the place of all rows that have this key, in one transaction."""
-    columns = TABLES[table]
-    content = pa.table({name: [{**row, **key}.get(name) for row in rows] for name in columns})
-    connection.register("knowledge_rows", content)
-    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
     same = " AND ".join(f"{name} = ?" for name in key)
-    connection.execute("BEGIN")
-    try:
+    with lake.transaction(connection):
         connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
+        insert(connection, table, [{**row, **key} for row in rows])
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    columns: Mapping[str, str] | None = None,
+) -> None:
+    """Append rows to a table, whose columns are by default those in ``TABLES``; what a row lacks is NULL."""
+    columns = TABLES[table] if columns is None else columns
+    connection.register("knowledge_rows", pa.table({name: [row.get(name) for row in rows] for name in columns}))
+    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
+    try:
         connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT {listed} FROM knowledge_rows")
-        connection.execute("COMMIT")
-    except duckdb.Error:
-        connection.execute("ROLLBACK")
-        raise
     finally:
         connection.unregister("knowledge_rows")
 

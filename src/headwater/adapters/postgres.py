@@ -44,6 +44,7 @@ _SCHEMA = "\n".join(
         "ledger.sql",
         "revealed.sql",
         "held.sql",
+        "inbox.sql",
     )
 )
 

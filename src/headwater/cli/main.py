@@ -14,6 +14,7 @@ from headwater.cli import (
     audit,
     contract,
     deliveries,
+    events,
     extremes,
     group,
     indicator,
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(audit.app, name="audit")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(events.app, name="events")
 app.add_typer(expect, name="expect")
 app.add_typer(extremes.app, name="extreme")
 app.add_typer(review.app, name="review")

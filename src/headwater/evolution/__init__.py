@@ -1,22 +1,43 @@
 """Follow the sources: notice that a value changed, decide, and change the model exactly."""
 
+from headwater.evolution.belief import Belief
+from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
-from headwater.evolution.detectors import Glr
+from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import BASE, Certificate, Growth
-from headwater.evolution.policy import Decision, Policy
-from headwater.evolution.stream import Tick, month_number, replay
+from headwater.evolution.policy import Decision, Evidence, Plan, Policy
+from headwater.evolution.presence import Presence
+from headwater.evolution.regimes import Belonging, Regimes
+from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
+from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
 
 __all__ = [
+    "ACTIONS",
+    "Action",
     "BASE",
+    "Bayesian",
+    "Belief",
+    "Belonging",
+    "Budgets",
+    "COUNTED",
     "Certificate",
     "Change",
+    "Cost",
     "DETECTORS",
     "Decision",
     "Detector",
+    "Evidence",
     "Glr",
     "Growth",
+    "Plan",
     "Policy",
+    "Pooled",
+    "Presence",
+    "Reading",
+    "Regimes",
+    "Standing",
     "Tick",
+    "Watch",
     "month_number",
     "replay",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from headwater.errors import Message, Refusal
 from headwater.registry import Registry
@@ -12,7 +12,7 @@ __all__ = ["Change", "DETECTORS", "Detector", "require_step"]
 
 @dataclass(frozen=True)
 class Change:
-    """A change of level that a detector is convinced of.
+    """A change of level or of variance that a detector is convinced of.
 
     Parameters
     ----------
@@ -20,12 +20,14 @@ class Change:
     onset : estimate of when it happened; within a gap, its middle
     size : level after minus level before, in the unit of the values
     confidence : between 0 and 1; how the detector computes it is in its own documentation
+    kind : of what the change is
     """
 
     time: float
     onset: float
     size: float
     confidence: float
+    kind: Literal["level", "variance"] = "level"
 
 
 class Detector(Protocol):

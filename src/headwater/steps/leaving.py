@@ -122,7 +122,7 @@ def shrunk(held: Held, left: Left, stays: pa.Table, *, learner: Learner, paramet
     if held.until is not None:
         own = own.filter(pc.less_equal(own["month"], pa.scalar(held.until, own["month"].type)))
     part = _statistic(BASE, own, learner, parameters)
-    return growth.reduce(BASE, part) if part else growth
+    return growth.reduce(BASE, Statistic.total([part] * held.weight)) if part else growth
 
 
 def _statistic(

@@ -54,7 +54,7 @@ def refit(home: Home, region: Region, learner: Learner, parameters: Vector, held
     own = region.target.train
     if held.until is not None:
         own = own.filter(pc.less_equal(own["month"], pa.scalar(held.until, own["month"].type)))
-    total, sent = question.of(own), 0
+    total, sent = Statistic.total([question.of(own)] * held.weight), 0
     there = [source for source in sorted(held.growth.members) if held.growth.members[source].values.any()]
     books = Books(home, PURPOSE, "clear")
     asked = [source for source in region.sources if source.source_id in set(there)]

@@ -59,6 +59,7 @@ class Candidate:
     artifacts : further files, by name
     growth : the statistic of its exact part, where the region holds what each member said; else only sums are known
     months : of each member, those that its statistic tells of
+    weight : how often each of the bureau's own records counts in it
     body : label of the version whose body it has, where only its last layer is solved
     """
 
@@ -78,6 +79,7 @@ class Candidate:
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     growth: Growth | None = None
     months: Mapping[SourceId, Sequence[date]] = field(default_factory=dict)
+    weight: int = 1
     body: str | None = None
 
     @property
@@ -182,7 +184,8 @@ def _keep(
         months = {source: tuple(candidate.months.get(source, ())) for source in candidate.growth.members}
         postgres.prepare(home)
         with postgres.connect(home) as ops:
-            held.keep(ops, version.name, version.number, Held(candidate.growth, months, candidate.month))
+            kept = Held(candidate.growth, months, candidate.month, candidate.weight)
+            held.keep(ops, version.name, version.number, kept)
     key = run.key(candidate.task, candidate.region.name)
     key |= {"name": candidate.registered, "version": version.number}
     told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import duckdb
@@ -75,9 +75,11 @@ class Shrinking:
         region = features.read(
             connection, learner, snapshot=line.snapshot, region=line.region, only=set(growth.members)
         )
+        if line.month is not None:
+            region = features.known_by(region, line.month)
         again, unasked = None, None
         try:
-            again = refit(home, region, learner, model.parameters, Held(growth, kept.months, kept.until))
+            again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
         except Refusal as refusal:
             unasked = refusal.reason
         if again is not None and again.total != growth.total:
@@ -134,7 +136,8 @@ class Shrinking:
     def candidate(self, certificate: Mapping[str, object], *, entry: int) -> Candidate:
         """Return the version that takes the place of the one that serves."""
         test, target = self.region.target.test, self.learner.model.spec.target
-        alone = self.learner.resolve(self.before, self.growth.base)
+        own = self.learner.exact(self.before).of(self.region.target.train)
+        alone = self.learner.resolve(self.before, own)
         scores = {
             name: score(predict(self.learner, parameters, test), test, target=target)
             for name, parameters in (("ours", self.after), ("target_only", alone))
@@ -154,6 +157,7 @@ class Shrinking:
             artifacts={"withdrawal.json": dict(certificate)},
             growth=self.growth,
             months={source: self.held.months.get(source, ()) for source in self.growth.members},
+            weight=self.held.weight,
             body=self.body,
         )
 

@@ -20,7 +20,7 @@ KEPT = Message("继续使用。", "Kept.")
 def story() -> Story:
     lines = (
         Line(MONTHS[0], "H<b>1", 0.25, "member", "keep", KEPT),
-        Line(MONTHS[1], "H<b>1", -0.5, "member", "drop", KEPT, onset=MONTHS[1], size=-0.75),
+        Line(MONTHS[1], "H<b>1", -0.5, "member", "demote", KEPT, onset=MONTHS[1], size=-0.75),
         Line(MONTHS[0], "H2", 0.1, "member", "keep", KEPT),
         Line(MONTHS[1], "H2", None, "absent", "keep", KEPT),
     )

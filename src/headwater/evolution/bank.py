@@ -1,0 +1,157 @@
+"""Many streams watched at once by one judge of their scores: alarms, new beginnings, and alarms taken back.
+
+After an alarm a stream begins anew with the values behind the onset. What it was before is kept beside it for a while:
+if the values after the alarm speak for the level before it, as they do when the alarm was false, the stream goes on as
+if there had been none. So a false alarm costs neither the reference nor the next change. What decides is Wald's
+sequential test of the old level against the alarm's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from headwater.evolution.detector import Change, require_step
+from headwater.evolution.onset import values_since
+from headwater.evolution.scores import Rows, Scores
+from headwater.types import Vector
+
+__all__ = ["AGO", "Bank", "DEPTH", "Judge", "Single", "Verdict", "changed"]
+
+DEPTH = 100
+"""Onsets are sought among this many newest values."""
+AGO = np.arange(DEPTH, 0, -1)
+"""How many values ago each of the onsets is, the newest last."""
+_WARMUP = 8
+_SURE = 3.0
+"""Log odds at which the test after an alarm ends."""
+_REFERENCE = 20
+"""Fewer values before an onset are no level that one could return to."""
+
+
+class Verdict(NamedTuple):
+    """What a judge says of some streams and all onsets.
+
+    Parameters
+    ----------
+    excess : (rows, DEPTH) evidence for a change at each onset, above what it takes; the newest onset last
+    evidence : (rows, DEPTH) the same without the threshold
+    variance : (rows,) whether the strongest evidence is of another variance rather than another level
+    """
+
+    excess: Vector
+    evidence: Vector
+    variance: Vector
+
+
+class Judge(Protocol):
+    """Weighs the scores of streams against how many observations may pass between two false alarms."""
+
+    def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
+        """Return the verdict on ``rows``; ``observations`` is (rows,)."""
+        ...
+
+    def doubt(self, evidence: float) -> float:
+        """Return how likely evidence like this says nothing."""
+        ...
+
+
+@dataclass
+class _Trial:
+    """What a stream was before its last alarm, going on in the shadow, and the odds of the alarm against it."""
+
+    shadow: Scores
+    size: float
+    odds: float = 0.0
+
+
+def changed(
+    scores: Scores, row: int, ago: int, *, confidence: float, kind: Literal["level", "variance"] = "level"
+) -> Change:
+    """Return the change of a stream that its newest ``ago`` values lie behind, noticed now."""
+    count = int(scores.count[row])
+    times, values = scores.times[row, -count:], scores.values[row, -count:]
+    return Change(
+        float(times[-1]),
+        onset=float(times[-ago - 1] + times[-ago]) / 2,
+        size=float(np.median(values[-ago:]) - np.median(values[:-ago])),
+        confidence=min(1.0, max(0.0, confidence)),
+        kind=kind,
+    )
+
+
+class Bank:
+    """Watches streams that are observed at the same times, or not at all.
+
+    Parameters
+    ----------
+    judge : weighs their scores
+    streams : how many
+    steps : from one false alarm to the next, in the mean; of steps, not of answers: a stream that answers rarely
+        has fewer chances of a false alarm, and gets a lower threshold
+    interval : time from one step to the next
+    """
+
+    def __init__(self, judge: Judge, streams: int, *, steps: float, interval: float = 1.0) -> None:
+        self._judge, self._steps = judge, steps
+        self.scores = Scores(streams, interval=interval)
+        self._room = np.full(streams, DEPTH)
+        self._trials: dict[int, _Trial] = {}
+
+    def update(self, time: float, values: Vector) -> list[tuple[int, Change]]:
+        """Take the values at ``time``, NaN where a stream is absent; return the changes by stream."""
+        rows = self.scores.take(time, values)
+        self._room[rows] = np.minimum(self._room[rows] + 1, DEPTH)
+        for row in [row for row in rows.tolist() if row in self._trials]:
+            self._weigh(row, time, float(values[row]))
+        return self._verdicts(rows[self.scores.count[rows] >= _WARMUP])
+
+    def _verdicts(self, rows: Rows) -> list[tuple[int, Change]]:
+        if not len(rows):
+            return []
+        verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows))
+        allowed = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
+        excess = np.where((AGO >= 2) & (allowed >= AGO), verdict.excess, -np.inf)
+        best = excess.argmax(axis=1)
+        found = np.flatnonzero(excess[np.arange(len(rows)), best] > 0)
+        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at), int(best[at]))) for at in found]
+
+    def _alarm(self, row: int, verdict: Verdict, at: int, onset: int) -> Change:
+        scores, count, ago = self.scores, int(self.scores.count[row]), int(AGO[onset])
+        doubt, variance = self._judge.doubt(float(verdict.evidence[at, onset])), bool(verdict.variance[at])
+        ago = ago if variance else values_since(scores.values[row, -count:], most=DEPTH)
+        change = changed(scores, row, ago, confidence=1 - doubt, kind="variance" if variance else "level")
+        self._trials.pop(row, None)
+        if not variance and count - ago >= _REFERENCE:
+            said, weight = scores.sums(np.array([row]), ago)
+            self._trials[row] = _Trial(scores.copied(row), float(said[0, 0] / weight[0, 0]))
+        scores.restart(row, ago)
+        self._room[row] = DEPTH
+        return change
+
+    def _weigh(self, row: int, time: float, value: float) -> None:
+        trial = self._trials[row]
+        trial.shadow.push(np.array([0]), np.array([time]), np.array([value]))
+        moved = trial.size * float(trial.shadow.level[0, -1])
+        trial.odds += moved * float(trial.shadow.white[0, -1]) - moved * moved / 2
+        if trial.odds < -_SURE:
+            self.scores.put(row, trial.shadow)
+            self._room[row] = 0
+        if abs(trial.odds) > _SURE:
+            del self._trials[row]
+
+
+class Single:
+    """One stream watched as a bank of one: the base of detectors whose whole work is a judge."""
+
+    def __init__(self, judge: Callable[[], Judge], *, steps: float, interval: float) -> None:
+        self._bank = Bank(judge(), 1, steps=steps, interval=interval)
+        self._last: float | None = None
+
+    def update(self, time: float, value: float | None) -> Change | None:
+        """Take a value or its absence; after a change, go on from the values behind its onset."""
+        require_step(self._last, time, value)
+        self._last = time
+        changes = self._bank.update(time, np.array([np.nan if value is None else value], dtype=np.float64))
+        return changes[0][1] if changes else None

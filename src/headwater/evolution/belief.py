@@ -1,0 +1,162 @@
+"""How much of each regime holds for one who has few records, now and in the next step.
+
+The regimes' models are *experts*, and so are points on the way from each to each other, for changes that take time. A
+hidden chain moves among them: it stays, jumps, or goes a step along a way; where companions that were in the same
+regime have just gone, it is likelier to follow. Its filter over the latest records gives every expert a weight, and
+every regime a share. Regimes are judged without those records, which are then added one after another, so that nobody
+is judged by what it learnt from.
+
+Source: Herbster and Warmuth 1998 (tracking the best expert); Xie and Siegmund 2013 (evidence of several streams).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from headwater.evolution.agreement import Sums
+from headwater.evolution.regimes import Delivery, Regimes
+from headwater.types import SourceId, Vector
+
+__all__ = ["Belief"]
+
+_PURE = 0.7
+"""Weight of the regimes themselves, against the ways between them, before any record was seen."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """The settings of the chain.
+
+    Parameters
+    ----------
+    jump : chance a step to be in any other regime at once
+    leave : chance a step to set out on a gradual way to another regime
+    move : chance a step to move on, or back, on a way
+    parts : steps of a whole way
+    follow : how strongly a share f of companions that have gone is followed: chance ``follow`` · f², at most a half
+    memory : time that companions' moves are remembered for
+    latest : deliveries that the filter looks back on
+    """
+
+    jump: float = 0.01
+    leave: float = 0.02
+    move: float = 0.25
+    parts: int = 4
+    follow: float = 2.0
+    memory: float = 6.0
+    latest: int = 12
+    even: float = 0.5
+
+    def shares(self, regimes: Regimes, source: SourceId) -> dict[int, float]:
+        """Return the share of each known regime in what will hold for ``source`` in the step after its last delivery.
+
+        Shares are at least 0 and sum to 1; the model is the sum of the regimes' models, weighted by them.
+        """
+        known = regimes.known
+        points = self._points(len(known))
+        gone, peopled = self._companions(regimes, source)
+        moving = self._moving(peopled, gone)
+        weights = self._before(len(known), len(points))
+        for likelihood in _likelihoods(regimes, regimes.deliveries(source)[-self.latest :], points):
+            weights = (weights @ moving) * likelihood
+            weights /= weights.sum()
+        shares = weights @ moving @ points
+        return dict(zip(known, shares.tolist(), strict=True))
+
+    def _before(self, regimes: int, points: int) -> Vector:
+        weights = np.full(points, (1 - _PURE) / points)
+        weights[:regimes] += _PURE / regimes
+        return weights
+
+    def _points(self, regimes: int) -> Vector:
+        """Return (experts, regimes) shares: every regime alone, then the ways of all pairs, each step by step."""
+        alone = np.eye(regimes)
+        ways = [
+            (1 - step / self.parts) * alone[one] + step / self.parts * alone[other]
+            for one, other in combinations(range(regimes), 2)
+            for step in range(1, self.parts)
+        ]
+        return np.vstack([alone, *ways])
+
+    def _moving(self, peopled: Vector, gone: Vector) -> Vector:
+        """Return (experts, experts): the chances of a step, which leads where many are rather than where few are."""
+        regimes, inner = len(peopled), self.parts - 1
+        ways = {pair: regimes + k * inner for k, pair in enumerate(combinations(range(regimes), 2))}
+        size = regimes + len(ways) * inner
+        moving = np.zeros((size, size))
+        for (one, other), first in ways.items():
+            path = [one, *range(first, first + inner), other]
+            for here, ahead in pairwise(path):
+                moving[here, ahead] += self.leave * peopled[other] if here == one else self.move / 2
+                moving[ahead, here] += self.leave * peopled[one] if ahead == other else self.move / 2
+        moving[:, :regimes] += self.jump * peopled
+        moving[np.diag_indices(size)] += 1 - moving.sum(axis=1)
+        return self._following(moving, ways, gone)
+
+    def _following(self, moving: Vector, ways: dict[tuple[int, int], int], gone: Vector) -> Vector:
+        """Let each regime's chain follow those that have gone from it: mostly at once, else by setting out."""
+        for one in np.flatnonzero(gone.sum(axis=1)):
+            towards = gone[one] / gone[one].sum()
+            chance = min(0.5, self.follow * float(gone[one].sum()) ** 2)
+            moving[one] *= 1 - chance
+            for other in np.flatnonzero(towards):
+                first = ways[min(one, other), max(one, other)]
+                out = first if one < other else first + self.parts - 2
+                moving[one, other] += 0.7 * chance * towards[other]
+                moving[one, out] += 0.3 * chance * towards[other]
+        return moving
+
+    def _companions(self, regimes: Regimes, source: SourceId) -> tuple[Vector, Vector]:
+        """Return who has gone where lately, and who is where.
+
+        The first, (regimes, regimes), is the share of those in a regime that have gone to another; the second,
+        (regimes,), the share of all that are in each, everybody being taken to be in every regime a little.
+        """
+        place = {regime: k for k, regime in enumerate(regimes.known)}
+        now = regimes.deliveries(source)[-1].time
+        gone, were = np.zeros((len(place), len(place))), np.zeros(len(place))
+        people = np.full(len(place), self.even)
+        for companion in regimes.sources:
+            past = regimes.deliveries(companion)[-2 * self.latest :]
+            if companion == source or now - past[-1].time > 2 * self.memory:
+                continue
+            people[place[past[-1].regime]] += 1
+            change = _last_change(past)
+            if change is not None and now - change[1].time <= self.memory:
+                gone[place[change[0].regime], place[change[1].regime]] += 1
+                were[place[change[0].regime]] += 1
+            else:
+                were[place[past[-1].regime]] += 1
+        return np.asarray(gone / np.maximum(were, 4)[:, None]), np.asarray(people / people.sum())
+
+
+def _last_change(past: Sequence[Delivery]) -> tuple[Delivery, Delivery] | None:
+    """Return the deliveries before and after the last change."""
+    return next(((before, after) for after, before in pairwise(reversed(past)) if after.regime != before.regime), None)
+
+
+def _likelihoods(regimes: Regimes, latest: Sequence[Delivery], points: Vector) -> list[Vector]:
+    """Return for each delivery the (experts,) likelihood of each, the best one's being 1."""
+    place = {regime: k for k, regime in enumerate(regimes.known)}
+    pools = [regimes.sums(regime) for regime in regimes.known]
+    for delivery in latest:
+        pools[place[delivery.regime]] -= delivery.sums
+    expected, found = regimes.expected(), []
+    variance = _variance(regimes)
+    for delivery in latest:
+        models = points @ np.stack([(pool + expected).coefficients(0.0) for pool in pools])
+        doubt = regimes.gram.dim * (points**2 @ np.array([1 / max(pool.records, 1.0) for pool in pools]))
+        spread = variance * (1 + doubt)
+        fit = -0.5 * (delivery.sums.squares(models) / spread + delivery.sums.records * np.log(spread))
+        found.append(np.exp(fit - fit.max()))
+        pools[place[delivery.regime]] += delivery.sums
+    return found
+
+
+def _variance(regimes: Regimes) -> float:
+    """Return the mean squared error of every regime's model on what was said under it."""
+    pools: list[Sums] = [regimes.sums(regime) for regime in regimes.known]
+    squares = sum(float(pool.squares((pool + regimes.expected()).coefficients(0.0)[None])[0]) for pool in pools)
+    return squares / sum(pool.records for pool in pools)

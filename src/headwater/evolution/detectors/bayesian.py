@@ -1,0 +1,101 @@
+r"""Bayesian online change points, with a hazard that grows with the gap.
+
+A change may begin before each score, with the probability :math:`1 - e^{-g/L}` over a gap of g steps, L the steps
+between false alarms. Scores (see ``scores.py``) are standard normal before it; after it their level and their variance
+are both unknown, with a normal-inverse-gamma prior, so that
+
+.. math:: \log\frac{m(z_{j..t})}{\prod_{i=j}^{t} N(z_i; 0, 1)}
+   = \tfrac12\log\frac{\kappa}{\kappa + W} + \log\frac{\Gamma(a_n)\, b^a}{\Gamma(a)\, b_n^{a_n}} + \tfrac12 \sum z^2,
+   \qquad a_n = a + \tfrac n2,\; b_n = b + \tfrac12\Bigl(\sum z^2 - \frac{(\sum wz)^2}{\kappa + W}\Bigr)
+
+with :math:`W = \sum w^2`. Summed over the onsets, with their hazards, these are the odds that the stream has changed
+within its newest values; a change is reported where they exceed a calibrated threshold, with the posterior probability
+as its confidence and the likeliest onset. It is of the variance where the level explains less than half of it.
+
+Source: Adams and MacKay 2007, with the run before the newest values taken as known; Fearnhead and Liu 2007.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from math import exp
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+from headwater.evolution.bank import AGO, DEPTH, Single, Verdict
+from headwater.evolution.calibration import STEPS, Threshold, calibrated
+from headwater.evolution.detector import DETECTORS
+from headwater.evolution.scores import Rows, Scores, since
+from headwater.types import Vector
+
+__all__ = ["Bayesian", "BayesianJudge"]
+
+_PRECISION = 0.5
+"""Of the level behind a change, a priori, in observations: its spread is 1.4 deviations."""
+_SHAPE, _RATE = 2.0, 2.0
+"""Of the inverse variance behind a change, a priori."""
+_SHAPES = _SHAPE + AGO / 2
+_CONSTANT = gammaln(_SHAPES) - gammaln(_SHAPE) + _SHAPE * np.log(_RATE)
+
+
+@dataclass(frozen=True)
+class BayesianJudge:
+    """Posterior odds of a change against a calibrated threshold.
+
+    Parameters
+    ----------
+    steps : mean time between changes a priori, in steps
+    interval : time from one step to the next
+    threshold : what log odds it takes
+    """
+
+    steps: float = STEPS
+    interval: float = 1.0
+    threshold: Threshold = field(default_factory=partial(calibrated, "bayesian"))
+
+    def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
+        """Return the odds of all onsets together at the likeliest, and less at the others."""
+        said, weight = scores.sums(rows, DEPTH)
+        squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
+        squares = since(squares) + squares
+        by_level = said * said / (_PRECISION + weight)
+        rate = _RATE + (squares - by_level) / 2
+        evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
+        known = (AGO >= 2) & ((scores.count[rows] - 2)[:, None] >= AGO)
+        odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
+        total = logsumexp(odds, axis=1)
+        # The level's own part: what it explains of the squares beyond those of a standard normal score.
+        likeliest = odds.argmax(axis=1)[:, None]
+        level = np.take_along_axis(said * said / (2 * weight), likeliest, axis=1)[:, 0]
+        variance = level < np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
+        threshold = self.threshold(observations, scores.caution[rows])
+        share = odds - odds.max(axis=1, keepdims=True)
+        return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
+
+    def doubt(self, evidence: float) -> float:
+        """Return the probability that nothing changed."""
+        return 1 / (1 + exp(evidence))
+
+    def _hazard(self, scores: Scores, rows: Rows) -> Vector:
+        gaps = np.maximum(np.diff(scores.times[rows, -DEPTH - 1 :], axis=1), self.interval) / self.interval
+        return np.asarray(-np.expm1(-gaps / self.steps))
+
+
+@DETECTORS.register("bayesian")
+@dataclass
+class Bayesian(Single):
+    """Detects a change of level or of variance by its posterior odds.
+
+    Parameters
+    ----------
+    steps : from one false alarm to the next, in the mean; see ``steps_between_alarms``
+    interval : time from one step to the next
+    """
+
+    steps: float = STEPS
+    interval: float = 1.0
+
+    def __post_init__(self) -> None:
+        judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
+        super().__init__(judge, steps=self.steps, interval=self.interval)
+
