@@ -21,11 +21,13 @@ class Held:
     ----------
     months : of each member, first days of the months that its statistic tells of; empty for all
     until : the last month of the base's own records; None for all
+    weight : how often each of these counts in the base
     """
 
     growth: Growth
     months: Mapping[SourceId, tuple[date, ...]] = field(default_factory=dict)
     until: date | None = None
+    weight: int = 1
 
 
 def keep(connection: psycopg.Connection, name: str, version: int, held: Held) -> None:
@@ -39,25 +41,29 @@ def keep(connection: psycopg.Connection, name: str, version: int, held: Held) ->
             [(digests[source], statistic.to_bytes()) for source, statistic in said.items()],
         )
         cursor.executemany(
-            "insert into ops.version_member (name, version, source_id, months, digest) values (%s, %s, %s, %s, %s) "
-            "on conflict do nothing",
-            [(name, version, source, list(months.get(source, ())), digest) for source, digest in digests.items()],
+            "insert into ops.version_member (name, version, source_id, months, weight, digest) "
+            "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+            [
+                (name, version, source, list(months.get(source, ())), held.weight if source == BASE else 1, digest)
+                for source, digest in digests.items()
+            ],
         )
 
 
 def load(connection: psycopg.Connection, name: str, version: int) -> Held | None:
     """Return what is held of a version; None where its base, and so its total, is not held (any more)."""
     rows = connection.execute(
-        "select source_id, months, message from ops.version_member join ops.member_statistic using (digest) "
+        "select source_id, months, weight, message from ops.version_member join ops.member_statistic using (digest) "
         "where name = %s and version = %s order by source_id",
         (name, version),
     ).fetchall()
-    said = {source: Statistic.from_bytes(message) for source, _, message in rows}
-    months = {source: tuple(found) for source, found, _ in rows}
+    said = {source: Statistic.from_bytes(message) for source, _, _, message in rows}
+    months = {source: tuple(found) for source, found, *_ in rows}
+    weights = {source: int(weight) for source, _, weight, _ in rows}
     if BASE not in said:
         return None
     base, own = said.pop(BASE), months.pop(BASE)
-    return Held(Growth.start(base, said), months, own[0] if own else None)
+    return Held(Growth.start(base, said), months, own[0] if own else None, weights[BASE])
 
 
 def purge(connection: psycopg.Connection, name: str, source: SourceId, *, before: int) -> int:

@@ -10,6 +10,7 @@ create table if not exists ops.version_member (
     version integer not null check (version > 0),
     source_id text not null,
     months date [] not null,
+    weight integer not null default 1 check (weight > 0),
     digest text not null references ops.member_statistic (digest),
     primary key (name, version, source_id)
 );

@@ -144,6 +144,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "name": "VARCHAR",
         "version": "BIGINT",
         "before": "BIGINT",
+        "entry": "BIGINT",
         "why": "VARCHAR",
         "opponent": "VARCHAR",
         "metric": "VARCHAR",

@@ -19,14 +19,15 @@ settings.quiet()
 from mlflow.models import ModelSignature  # noqa: E402
 from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
 
-__all__ = ["quiet", "save"]
+__all__ = ["quiet", "save", "signature"]
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what MLflow warns of about itself on import and about examples, which would be records of patients."""
-    # It would print an address for every run, and log every table that it creates.
+    # It would print an address for every run, draw a bar for every file, and log every table that it creates.
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
@@ -46,12 +47,13 @@ def save(path: Path, model: Model, parameters: Vector) -> None:
                 path=str(path),
                 loader_module=served.__name__,
                 data_path=str(Path(folder) / "files"),
-                signature=_signature(model),
+                signature=signature(model),
                 pip_requirements=[f"headwater=={installed('headwater')}"],
             )
 
 
-def _signature(model: Model) -> ModelSignature:
+def signature(model: Model) -> ModelSignature:
+    """Return what the model takes, and what it gives."""
     features = model.spec.features
     inputs: list[ColSpec | TensorSpec] = [ColSpec("double", numeric.name) for numeric in features.numeric]
     inputs += [ColSpec("string", categorical.name) for categorical in features.categorical]

@@ -25,18 +25,23 @@ class Left:
     stays: frozenset[str]
     entry: int
 
+    def beyond(self, other: "Left") -> "Left":
+        """Return what is not in the other: a person's stays may have withdrawn one by one before."""
+        return Left(self.sources - other.sources, self.stays - other.stays, self.entry)
 
-def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, since: int = 0) -> Left:
-    """Return what withdrew in a region until now; stays of persons are those that the snapshot has.
+
+def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
+    """Return what withdrew in a region; stays of persons are those that the snapshot has.
 
     Parameters
     ----------
-    since : entry of the audit log; withdrawals up to it are left out
+    until : the last entry of the audit log that counts; None for all until now
     """
     try:
         rows = connection.execute(
-            "SELECT source, person, stays, entry FROM lake.knowledge.withdrawal WHERE region = ? AND entry > ?",
-            [region, since],
+            "SELECT source, person, stays, entry FROM lake.knowledge.withdrawal "
+            "WHERE region = $region AND ($until IS NULL OR entry <= $until)",
+            {"region": region, "until": until},
         ).fetchall()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
@@ -45,7 +50,7 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, s
     if persons := {person for _, person, _, _ in rows if person}:
         stays |= stays_of_person(connection, persons, snapshot=snapshot)
     sources = frozenset(source for source, *_ in rows if source)
-    return Left(sources, frozenset(stays), max((entry for *_, entry in rows), default=since))
+    return Left(sources, frozenset(stays), max((entry for *_, entry in rows), default=0))
 
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:

@@ -71,6 +71,7 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
         facts={"window": str(history.window(month)), "own_weight": str(state.stand.weight)},
         growth=state.growth,
         months=months,
+        weight=state.stand.weight,
     )
 
 

@@ -4,11 +4,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import features, mlflow, predictions
+from headwater.adapters import features, learners, mlflow, predictions
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
-from headwater.adapters.learners import Learner
 
 __all__ = ["predict"]
 
@@ -18,7 +17,6 @@ def predict(
     connection: duckdb.DuckDBPyConnection,
     version: mlflow.Version,
     *,
-    learner: Learner,
     region: Region,
     run: Run,
 ) -> bool:
@@ -26,16 +24,13 @@ def predict(
 
     Predictions of other versions stay: whoever rolls back has them at once. Stays of whoever withdrew are predicted
     too, for claims are supervised whoever took part in a model.
-
-    Parameters
-    ----------
-    learner : of the task, whose mart is read; a version of another model takes its own columns of it
     """
     data = region.data
     if predictions.are_kept(connection, name=version.name, version=version.number, digest=data.digest):
         return False
-    stays = features.stays_of(connection, learner, region=region.name, snapshot=data.snapshot)
-    log_cost = mlflow.predictor(home, version)(stays)
+    model = mlflow.load(home, version)
+    stays = features.stays_of(connection, model.learner, region=region.name, snapshot=data.snapshot)
+    log_cost = learners.predict(model.learner, model.parameters, stays)
     predicted = pa.table(
         {
             "stay_id": stays.column("stay_id"),
@@ -45,6 +40,6 @@ def predict(
         }
     )
     told = {"name": version.name, "version": version.number, "digest": data.digest, "snapshot": data.snapshot}
-    task = learner.model.spec.task
+    task = model.learner.model.spec.task
     predictions.replace(connection, predicted, told={**told, **run.key(task, region.name), "as_of": run.as_of})
     return True

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import held, knowledge, mlflow, postgres
+from headwater.adapters import held, knowledge, mlflow, postgres, versions
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
@@ -17,7 +17,7 @@ from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, predict
 from headwater.evolution import Growth
 from headwater.steps import audit
-from headwater.steps.champion import Change, serve
+from headwater.steps.champion import Change, Why, serve
 from headwater.steps.comparison import Comparison, compare
 from headwater.steps.predict import predict as predict_stays
 from headwater.types import SourceId, Vector
@@ -59,8 +59,8 @@ class Candidate:
     artifacts : further files, by name
     growth : the statistic of its exact part, where the region holds what each member said; else only sums are known
     months : of each member, those that its statistic tells of
+    weight : how often each of the bureau's own records counts in it
     body : label of the version whose body it has, where only its last layer is solved
-    replaces : a version that may serve no more: if it serves, this one takes its place whatever it scores
     """
 
     step: str
@@ -79,8 +79,8 @@ class Candidate:
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     growth: Growth | None = None
     months: Mapping[SourceId, Sequence[date]] = field(default_factory=dict)
+    weight: int = 1
     body: str | None = None
-    replaces: mlflow.Version | None = None
 
     @property
     def task(self) -> str:
@@ -125,7 +125,9 @@ def score(predicted: Vector, table: pa.Table, *, target: str) -> Score:
 
 
 def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, *, run: Run) -> Registered:
-    """Make the candidate a version, let it serve if it is better beyond doubt on held-out stays, and write it down.
+    """Make the candidate a version, write it down, and let it serve if it is better beyond doubt on held-out stays.
+
+    It also serves, whatever it scores, where records were withdrawn from what serves now.
 
     Raises
     ------
@@ -137,25 +139,26 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
     before = mlflow.champion(home, candidate.registered)
     version = mlflow.register(home, _publication(candidate, run))
     comparison = _compared(home, candidate, before)
-    if before != version:
-        must = before is not None and before == candidate.replaces
-        if must or comparison.is_better:
-            change = Change(
-                candidate.task,
-                candidate.region.name,
-                version,
-                before,
-                "withdrawal" if must else "better",
-                comparison,
-                candidate.region.data.snapshot,
-            )
-            serve(home, connection, change, run=run)
-            before = version
-    registered = Registered(version, before == version, comparison)
+    # What may serve no more is relieved by whatever comes, for that was made without what withdrew.
+    must = before not in (None, version) and bool(_withdrawn(connection, before))
+    registered = Registered(version, before == version or must or comparison.is_better, comparison)
+    # All of a version is there before it serves.
     _keep(home, connection, candidate, registered, run=run)
-    if before is not None:
-        predict_stays(home, connection, before, learner=candidate.learner, region=candidate.region, run=run)
+    if registered.is_champion and before != version:
+        why: Why = "withdrawal" if must else "better"
+        task, region = candidate.task, candidate.region
+        change = Change(task, region.name, version, before, why, comparison, region.data.snapshot)
+        serve(home, connection, change, run=run)
+    serving = version if registered.is_champion else before
+    if serving is not None:
+        predict_stays(home, connection, serving, region=candidate.region, run=run)
     return registered
+
+
+def _withdrawn(connection: duckdb.DuckDBPyConnection, serving: mlflow.Version | None) -> tuple[str, ...]:
+    if serving is None:
+        return ()
+    return versions.withdrawn_from(connection, versions.line(connection, serving.name, serving.number))
 
 
 def _compared(home: Home, candidate: Candidate, before: mlflow.Version | None) -> Comparison:
@@ -181,7 +184,8 @@ def _keep(
         months = {source: tuple(candidate.months.get(source, ())) for source in candidate.growth.members}
         postgres.prepare(home)
         with postgres.connect(home) as ops:
-            held.keep(ops, version.name, version.number, Held(candidate.growth, months, candidate.month))
+            kept = Held(candidate.growth, months, candidate.month, candidate.weight)
+            held.keep(ops, version.name, version.number, kept)
     key = run.key(candidate.task, candidate.region.name)
     key |= {"name": candidate.registered, "version": version.number}
     told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}
@@ -237,12 +241,20 @@ def _certified(candidate: Candidate) -> dict[str, dict[str, object]]:
 
 
 def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
+    return mlflow.Publication(
+        registered=candidate.registered,
+        model=candidate.learner.model,
+        parameters=candidate.parameters,
+        entry=_entry(candidate, run),
+        description=_description(candidate),
+        parent=candidate.parent,
+    )
+
+
+def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
-    listed = {
-        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
-    }
-    entry = mlflow.Entry(
+    return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
         run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}",
@@ -266,20 +278,16 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "headwater.month": month,
             **candidate.tags,
         },
-        artifacts={
-            "sources.json": {"sources": listed},
-            **_certified(candidate),
-            **{name: dict(content) for name, content in candidate.artifacts.items()},
-        },
+        artifacts=_artifacts(candidate),
     )
-    return mlflow.Publication(
-        registered=candidate.registered,
-        model=candidate.learner.model,
-        parameters=candidate.parameters,
-        entry=entry,
-        description=_description(candidate),
-        parent=candidate.parent,
-    )
+
+
+def _artifacts(candidate: Candidate) -> dict[str, dict[str, object]]:
+    listed = {
+        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
+    }
+    further = {name: dict(content) for name, content in candidate.artifacts.items()}
+    return {"sources.json": {"sources": listed}, **_certified(candidate), **further}
 
 
 def _metrics(candidate: Candidate) -> dict[str, float]:

@@ -122,7 +122,9 @@ def test_month_after_month_stands_where_one_run_over_all_months_does(home, whole
     reports = [evolve(home, run=occasion(f"m{at:%y%m}", region="汇", month=at), min_stays=50) for at in months]
     assert [len(one.new) for one in reports] == [3, 0, 1, 4, 1, 4]
     assert reports[-1].story.lines == whole.story.lines
-    told = [[dataclasses.replace(m, version=None, is_champion=None) for m in r.story.months] for r in (reports[-1], whole)]
+    told = [
+        [dataclasses.replace(m, version=None, is_champion=None) for m in r.story.months] for r in (reports[-1], whole)
+    ]
     assert told[0] == told[1]
     heard = [
         {(row["source"], row["month"]): (row["months"], row["statistic"]) for row in rows(home, "heard", region)}
