@@ -26,8 +26,9 @@ from headwater.evolution.detectors.pooled import Tiers
 __all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
-_STREAMS, _STEPS, _ABSENT = 120, 2000, 0.5
-_MEMORIES: tuple[Law, ...] = ("normal", "ar.5", "ar.7")
+_STREAMS, _ABSENT = 120, 0.5
+_STEPS: Mapping[Law, int] = {"normal": 2000, "ar.5": 600, "ar.7": 600}
+"""Long streams where a rate grows with age, short ones where memory is not yet known and the rate falls."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, la
     trials = []
     for threshold in tried:
         rng = np.random.default_rng([_SEED, len(law)])
-        values = noise(rng, (streams, _STEPS), law)
+        values = noise(rng, (streams, _STEPS[law]), law)
         values[absent(rng, values.shape, _ABSENT, burst=0.0)] = np.nan
         bank = Bank(judge(Threshold(threshold)), streams, steps=1.0)
-        alarms = sum(len(bank.update(float(step), values[:, step])) for step in range(_STEPS))
+        alarms = sum(len(bank.update(float(step), values[:, step])) for step in range(_STEPS[law]))
         observations = int((~np.isnan(values)).sum())
         trials.append(Trial(threshold, float(bank.scores.caution.mean()), 1, alarms, observations))
     return trials
@@ -66,11 +67,11 @@ def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> lis
     trials = []
     for threshold in tried:
         rng = np.random.default_rng([_SEED, sources, len(law)])
-        values = noise(rng, (tiers * sources, _STEPS), law)
+        values = noise(rng, (tiers * sources, _STEPS[law]), law)
         values[absent(rng, values.shape, _ABSENT, burst=0.0)] = np.nan
         watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
-        told = values.reshape(tiers, sources, _STEPS)
-        alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS))
+        told = values.reshape(tiers, sources, -1)
+        alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS[law]))
         memory = float(watched.scores.caution.mean())
         trials.append(Trial(threshold, memory, sources, alarms, int((~np.isnan(values)).sum()) // sources))
     return trials
@@ -95,7 +96,7 @@ def fitted(trials: Iterable[Trial]) -> Threshold:
 
 def _of_judge(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, streams: int) -> Threshold:
     tried = tuple(tried)
-    return fitted(trial for law in _MEMORIES for trial in simulated(judge, tried, law=law, streams=streams))
+    return fitted(trial for law in _STEPS for trial in simulated(judge, tried, law=law, streams=streams))
 
 
 def _glr_level(threshold: Threshold) -> Judge:
