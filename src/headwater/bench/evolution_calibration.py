@@ -27,8 +27,8 @@ __all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
 _STREAMS, _ABSENT = 120, 0.5
-_STEPS: Mapping[Law, int] = {"normal": 2000, "ar.5": 600, "ar.7": 600}
-"""Long streams where a rate grows with age, short ones where memory is not yet known and the rate falls."""
+_STEPS: Mapping[Law, int] = {"normal": 2000, "ar.5": 1000, "ar.7": 1000}
+"""Longer streams where the rate grows with age than where it falls, as memory gets known."""
 
 
 @dataclass(frozen=True)

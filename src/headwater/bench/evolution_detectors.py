@@ -144,7 +144,7 @@ def _row(cell: Cell, counts: _Counts) -> dict[str, float]:
 def _adwin_threshold(cell: Cell, counts: _Counts) -> tuple[float, float]:
     """Return -ln(delta) at which ADWIN gives one false alarm in 1,000 steps of the cell, and what it gave."""
     values = cell.streams(counts.quiet, counts.quiet_steps, seed=_TRY)
-    low, high = -6.0, 8.0
+    low, high = -1.0, 8.0
     for _ in range(7):
         middle = (low + high) / 2
         rate = watched(Looped(partial(SETTINGS["adwin"], middle), counts.quiet), values).false_alarms

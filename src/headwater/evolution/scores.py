@@ -66,7 +66,7 @@ class Scores:
     level, jump : by what a change of level by 1 moves a white score behind it, and the first one behind it
     count : (streams,) values of the present regime, at most the memory
     coefficient : (streams,) correlation of scores one step apart, as far as it is known
-    caution : (streams,) the same plus its standard deviation: what thresholds go by, for unknown memory gives alarms
+    caution : (streams,) the same plus two standard deviations: what thresholds go by, for unknown memory gives alarms
     """
 
     def __init__(self, streams: int, *, interval: float = 1.0) -> None:
@@ -193,12 +193,12 @@ def since(values: Vector) -> Vector:
 
 
 def _known(evidence: Vector) -> tuple[Vector, Vector]:
-    """Return the posterior mean of the coefficient, and the mean plus the deviation."""
+    """Return the posterior mean of the coefficient, and the mean plus two deviations."""
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     mean = (weight * _COEFFICIENTS).sum(axis=1)
     spread = np.sqrt((weight * (_COEFFICIENTS - mean[:, None]) ** 2).sum(axis=1))
-    return mean, mean + spread
+    return mean, mean + 2 * spread
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

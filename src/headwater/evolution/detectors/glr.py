@@ -3,7 +3,7 @@ r"""Generalised likelihood ratio of another level, and of another variance, over
 With scores z (see ``scores.py``), and weights w by which a new level moves them, the evidence for another level since
 an onset m scores ago, and for another variance, is
 
-.. math:: \frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{m}{4}
+.. math:: \frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{\sum w^2}{4}
    \qquad \frac{(\sum v)^2}{2 m}, \quad v = \Phi^{-1}(2\Phi(|z|) - 1)
 
 The penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
@@ -31,7 +31,7 @@ from headwater.types import Vector
 __all__ = ["Glr", "GlrJudge"]
 
 _PENALTY = 0.3
-_SHARE = 0.15
+_SHARE = 0.12
 """Of the false alarms, those left to evidence of another variance: it finds less often, and needs less often be quick."""
 _YOUNG = 64
 """Values below which scores say too little of large changes."""
@@ -41,7 +41,6 @@ _REFERENCE = 11
 _ASIDE = 0.5
 """Scores of a run; looked at first, for medians are dear."""
 _NORMAL_QUARTILE = 0.6744897501960817
-_PENALTIES = _PENALTY * np.log(AGO / 4)
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Glr(Single):
 
 def _evidence_of_level(scores: Scores, rows: Rows) -> Vector:
     said, weight = scores.sums(rows, DEPTH)
-    evidence = said * said / (2 * weight) - _PENALTIES
+    evidence = said * said / (2 * weight) - _PENALTY * np.log(weight / 4)
     newest = scores.normal[rows, -_RUNS[0] :]
     aside = (newest > _ASIDE).all(axis=1) | (newest < -_ASIDE).all(axis=1)
     for at in np.flatnonzero(aside & (scores.count[rows] <= _YOUNG)).tolist():
