@@ -16,7 +16,7 @@ import numpy as np
 
 from headwater.adapters.river import SETTINGS, default
 from headwater.bench.evolution_streams import Law, absent, changed, noise
-from headwater.bench.evolution_watches import Banked, Looped, Run, Tiered, watched
+from headwater.bench.evolution_watches import Banked, Looped, Tiered, watched
 from headwater.bench.figures import Figure, Size
 from headwater.evolution.bank import Bank
 from headwater.evolution.calibration import STEPS
@@ -48,7 +48,9 @@ class Cell:
 
     def streams(self, count: int, steps: int, *, seed: int, **change: float) -> Vector:
         """Return (count, steps) values, NaN where absent; with a change, from the step ``_AT`` on."""
-        rng = np.random.default_rng([seed, len(self.law), ord(self.law[0]), round(100 * self.absent), round(self.burst)])
+        rng = np.random.default_rng(
+            [seed, len(self.law), ord(self.law[0]), round(100 * self.absent), round(self.burst)]
+        )
         values = noise(rng, (count, steps), self.law)
         gone = absent(rng, values.shape, self.absent, burst=self.burst)
         if change:
@@ -57,8 +59,7 @@ class Cell:
 
 
 CELLS = tuple(
-    Cell(law, share, burst)
-    for law, burst, share in product(("normal", "t3", "ar.5"), (0.0, 5.0), (0.3, 0.5, 0.7))
+    Cell(law, share, burst) for law, burst, share in product(("normal", "t3", "ar.5"), (0.0, 5.0), (0.3, 0.5, 0.7))
 )
 _CHANGES: Mapping[str, Mapping[str, float]] = {
     "abrupt": {"level": 1.0},
@@ -102,8 +103,8 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
         "E1": Figure(
             value=worst,
             unit="false alarms / 1,000 steps, worst cell",
-            goal="<= 1.2 in every cell; delays <= 21 (1 sd, 50 %), 37 (70 %), 5.5 (2 sd, 50 %); missed <= 1 %, of variance"
-            " alone <= 5 %; >= 4 x faster than default ADWIN, <= 1.02 x calibrated ADWIN; pooled <= .5 x single",
+            goal="<= 1.2 in every cell; delays <= 21 (1 sd, 50 %), 37 (70 %), 5.5 (2 sd, 50 %); missed <= 1 %, of"
+            " variance alone <= 5 %; >= 4 x faster than default ADWIN, <= 1.02 x calibrated; pooled <= .5 x single",
             holds=all(goals.values()),
             baseline={
                 "adwin_default_median_delay": _worst(table, "adwin_default"),

@@ -4,9 +4,11 @@ from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import Certificate, Growth
 from headwater.evolution.policy import Decision, Policy
+from headwater.evolution.presence import Presence
 from headwater.evolution.stream import Tick, month_number, replay
 
 __all__ = [
+    "Bayesian",
     "Certificate",
     "Change",
     "DETECTORS",
@@ -15,6 +17,8 @@ __all__ = [
     "Glr",
     "Growth",
     "Policy",
+    "Pooled",
+    "Presence",
     "Tick",
     "month_number",
     "replay",

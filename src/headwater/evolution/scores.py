@@ -61,12 +61,12 @@ class Scores:
     ----------
     values, times : (streams, memory) what was seen and when
     normal : scores before whitening; white : after
-    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell, 0 where a value
-        equals most before it and says nothing
+    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell, 0 where
+        a value equals most before it and says nothing
     level, jump : by what a change of level by 1 moves a white score behind it, and the first one behind it
     count : (streams,) values of the present regime, at most the memory
     coefficient : (streams,) correlation of scores one step apart, as far as it is known
-    caution : (streams,) the same plus two standard deviations: what thresholds go by, for unknown memory gives alarms
+    caution : (streams,) the same plus its standard deviation: what thresholds go by, for unknown memory gives alarms
     """
 
     def __init__(self, streams: int, *, interval: float = 1.0) -> None:
@@ -155,7 +155,7 @@ class Scores:
         return (*self._kept, self.count, self.coefficient, self.caution, self._evidence)
 
     def _scored(self, rows: Rows, values: Vector) -> tuple[Vector, Vector, NDArray[np.bool_]]:
-        """Return the scores of ``values``, how normal the values before look (0 to 1), and if most of those are equal."""
+        """Return scores, how normal the values before look (0 to 1), and if a value equals most of those."""
         count = np.minimum(self.count[rows], _MEMORY - 1)
         before = self.values[rows, :-1]
         known = np.arange(_MEMORY - 1) >= (_MEMORY - 1 - count)[:, None]
@@ -193,12 +193,12 @@ def since(values: Vector) -> Vector:
 
 
 def _known(evidence: Vector) -> tuple[Vector, Vector]:
-    """Return the posterior mean of the coefficient, and the mean plus two deviations."""
+    """Return the posterior mean of the coefficient, and the mean plus the deviation."""
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     mean = (weight * _COEFFICIENTS).sum(axis=1)
     spread = np.sqrt((weight * (_COEFFICIENTS - mean[:, None]) ** 2).sum(axis=1))
-    return mean, mean + 2 * spread
+    return mean, mean + spread
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

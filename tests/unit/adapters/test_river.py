@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from river import drift
+from tests.unit.evolution.streams import changes
 
 from headwater.adapters.river import SETTINGS, River, default
 from headwater.evolution import DETECTORS
-from tests.unit.evolution.streams import changes
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))

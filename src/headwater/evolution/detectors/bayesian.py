@@ -56,7 +56,7 @@ class BayesianJudge:
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return the odds of all onsets together at the likeliest, and less at the others."""
         evidence, by_level = self.evidence(scores, rows)
-        known = (AGO >= 2) & (AGO <= (scores.count[rows] - 2)[:, None])
+        known = (AGO >= 2) & ((scores.count[rows] - 2)[:, None] >= AGO)
         odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
         total, likeliest = logsumexp(odds, axis=1), odds.argmax(axis=1)[:, None]
         half = np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
@@ -66,7 +66,7 @@ class BayesianJudge:
         return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
-        """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part in them."""
+        """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part."""
         said, weight = scores.sums(rows, DEPTH)
         # A value that equals most before it says nothing of the variance.
         squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
@@ -101,4 +101,3 @@ class Bayesian(Single):
     def __post_init__(self) -> None:
         judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
         super().__init__(judge, steps=self.steps, interval=self.interval)
-

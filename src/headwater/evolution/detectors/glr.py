@@ -9,8 +9,8 @@ an onset m scores ago, and for another variance, is
 The penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
 share of the false alarms, each threshold follows from how often the stream answers and how far it remembers
 (``calibration.py``). Scores are bounded, so that a lone outlier is no change; in a young stream they are bounded by how
-little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.3 σ of the median before them, count
-at the nearest's weight.
+little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.6 σ of the median of the 11 or
+more before them, count at the nearest's weight.
 The confidence of a change is 1 minus the number of onsets times the p-value of its evidence.
 
 Sources: Siegmund and Venkatraman 1995 (windowed likelihood ratio); Reynolds and Lou 2010 (its use from the first
@@ -22,6 +22,7 @@ from functools import partial
 from math import erfc, sqrt
 
 import numpy as np
+
 from headwater.evolution.bank import AGO, DEPTH, Single, Verdict
 from headwater.evolution.calibration import STEPS, Threshold, calibrated
 from headwater.evolution.detector import DETECTORS
@@ -32,7 +33,7 @@ __all__ = ["Glr", "GlrJudge"]
 
 _PENALTY = 0.3
 _SHARE = 0.12
-"""Of the false alarms, those left to evidence of another variance: it finds less often, and needs less often be quick."""
+"""Of the false alarms, those left to evidence of another variance, which may take its time."""
 _YOUNG = 64
 """Values below which scores say too little of large changes."""
 _RUNS = (3, 4, 5, 6)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from tests.unit.evolution.streams import banked, changes, with_gaps
 
 from headwater.bench.evolution_streams import changed, noise
 from headwater.evolution import Bayesian
 from headwater.evolution.detectors.bayesian import BayesianJudge
 from headwater.evolution.scores import Scores
-from tests.unit.evolution.streams import banked, changes, with_gaps
 
 
 @pytest.mark.parametrize("law", ["normal", "t3", "ar.5"])

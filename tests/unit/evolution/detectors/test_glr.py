@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from tests.unit.evolution.streams import banked, changes, with_gaps
 
 from headwater.bench.evolution_streams import absent, changed, noise
 from headwater.evolution import Glr
 from headwater.evolution.bank import Bank
 from headwater.evolution.detectors.glr import GlrJudge
-from tests.unit.evolution.streams import banked, changes, with_gaps
 
 
 @pytest.mark.parametrize("burst", [0.0, 5.0])

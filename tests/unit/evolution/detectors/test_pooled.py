@@ -2,19 +2,21 @@
 
 import numpy as np
 import pytest
+from tests.unit.evolution.streams import banked, with_gaps
 
 from headwater.errors import Refusal
 from headwater.evolution import DETECTORS, Pooled
 from headwater.evolution.detectors.glr import GlrJudge
 from headwater.evolution.detectors.pooled import Tiers
-from tests.unit.evolution.streams import banked, with_gaps
 
 NAMES = tuple(f"H{number:02d}" for number in range(8))
 
 
 def tiers(values, *, steps=1000.0):
     watched = Tiers(len(values), values.shape[1], steps=steps)
-    return [(step, moved) for step in range(values.shape[2]) for moved in watched.update(float(step), values[:, :, step])]
+    return [
+        (step, moved) for step in range(values.shape[2]) for moved in watched.update(float(step), values[:, :, step])
+    ]
 
 
 @pytest.mark.parametrize("sources", [2, 8])
