@@ -85,10 +85,11 @@ class _Counts:
     quiet_steps: int
     changed: int
     tiers: int
+    bayesian: int
 
     @classmethod
     def of(cls, size: Size) -> "_Counts":
-        return cls(400, 1000, 400, 100) if size == "full" else cls(12, 400, 16, 6)
+        return cls(300, 1000, 300, 60, 100) if size == "full" else cls(12, 400, 16, 6, 8)
 
 
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:
@@ -119,19 +120,17 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 
 def _row(cell: Cell, counts: _Counts) -> dict[str, float]:
     quiet = cell.streams(counts.quiet, counts.quiet_steps, seed=_QUIET)
-    row = {
-        "false_alarms": watched(_glr(counts.quiet), quiet).false_alarms,
-        "bayesian_false_alarms": watched(_bayesian(counts.quiet), quiet).false_alarms,
-    }
+    row = {"false_alarms": watched(_glr(counts.quiet), quiet).false_alarms}
     streams = {
         name: cell.streams(counts.changed, _AT + _WITHIN, seed=_CHANGED, **change) for name, change in _CHANGES.items()
     }
     for name, values in streams.items():
         found = watched(_glr(counts.changed), values, _AT)
         row |= {name: found.median, f"{name}_missed": found.missed}
-    bayesian = watched(_bayesian(counts.changed), streams["variance"], _AT)
-    row |= {"bayesian": watched(_bayesian(counts.changed), streams["abrupt"], _AT).median}
-    row |= {"bayesian_variance_missed": bayesian.missed}
+    few = counts.bayesian
+    row["bayesian_false_alarms"] = watched(_bayesian(few), quiet[:few]).false_alarms
+    row["bayesian"] = watched(_bayesian(few), streams["abrupt"][:few], _AT).median
+    row["bayesian_variance_missed"] = watched(_bayesian(few), streams["variance"][:few], _AT).missed
     threshold, rate = _adwin_threshold(cell, counts)
     make = partial(SETTINGS["adwin"], threshold)
     for name in ("abrupt", "gradual", "large"):

@@ -14,7 +14,7 @@ def test_a_clear_step_is_placed_exactly(since):
 
 
 def test_it_looks_no_further_back_than_allowed():
-    values = np.concatenate([np.zeros(50), np.ones(30)]) + 1e-3 * np.arange(80) % 2
+    values = np.concatenate([np.zeros(50), np.ones(30)]) + 1e-3 * (np.arange(80) % 2)
     assert values_since(values, most=100) == 30
     assert values_since(values, most=20) <= 20
 
