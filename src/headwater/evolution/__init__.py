@@ -5,6 +5,7 @@ from headwater.evolution.detectors import Glr
 from headwater.evolution.growth import Certificate, Growth
 from headwater.evolution.policy import Decision, Policy
 from headwater.evolution.stream import Tick, month_number, replay
+from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
     "Certificate",
@@ -15,7 +16,10 @@ __all__ = [
     "Glr",
     "Growth",
     "Policy",
+    "Said",
     "Tick",
+    "Window",
+    "Windows",
     "month_number",
     "replay",
 ]

@@ -58,7 +58,6 @@ class Window:
         """Return the window with ``statistic`` in the place of whatever its slot holds."""
         place = period % len(self.slots)
         before, total = self.slots[place], self.total
-        # Merged before it is subtracted, a sum of one period would never be without any.
         if statistic is not None:
             total = statistic if total is None else total.merge(statistic)
         if before is not None and total is not None:
@@ -168,7 +167,7 @@ class Windows:
 
     def _differs(self, source: SourceId, window: Window | None) -> bool:
         before = self.windows.get(source)
-        return (before and before.total) != (window and window.total)
+        return (before.total if before else None) != (window.total if window else None)
 
 
 def _keep(windows: dict[SourceId, Window], source: SourceId, window: Window) -> None:
