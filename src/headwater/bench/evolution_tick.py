@@ -181,7 +181,7 @@ def _followed(
     for _, said in zip(range(ticks), game.ticks(share), strict=False):
         wall, cpu = time.perf_counter(), time.process_time()
         windows, changed = windows.after(said)
-        found = found.after({name: windows.windows[name].total for name in changed})
+        found = found.after({name: windows.total(name) for name in changed})
         spent = time.perf_counter() - wall, time.process_time() - cpu
         told.append(_Tick(*spent, found.spared.touched, found.spared.exact, found.spared.marginals))
     return windows, found, told
@@ -190,8 +190,7 @@ def _followed(
 def _moved_on(windows: Windows, found: Revaluation) -> Revaluation:
     """Let a month pass: the oldest leaves every window."""
     later, changed = windows.reach(_WINDOW)
-    totals = later.totals
-    return found.after({name: totals.get(name) for name in changed})
+    return found.after({name: later.total(name) for name in changed})
 
 
 def _against(game: _Game, windows: Windows, found: Revaluation) -> dict[str, Any]:

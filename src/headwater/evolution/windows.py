@@ -99,6 +99,11 @@ class Windows:
         found = {source: window.total for source, window in sorted(self.windows.items())}
         return {source: total for source, total in found.items() if total is not None}
 
+    def total(self, source: SourceId) -> Statistic | None:
+        """Return the sum of one source; None if it said nothing in its window."""
+        window = self.windows.get(source)
+        return None if window is None else window.total
+
     def after(self, said: Iterable[Said]) -> tuple["Windows", frozenset[SourceId]]:
         """Return the windows after some statements, in their order, and the sources whose sums are others now.
 
@@ -114,7 +119,8 @@ class Windows:
             before = windows.get(one.source, Window.empty(self.length))
             _keep(windows, one.source, before.put(one.period, one.statistic))
             changed.add(one.source)
-        return replace(result, windows=windows), frozenset(s for s in changed if self._differs(s, windows.get(s)))
+        result = replace(result, windows=windows)
+        return result, frozenset(s for s in changed if self.total(s) != result.total(s))
 
     def reach(self, newest: int) -> tuple["Windows", frozenset[SourceId]]:
         """Return the windows that end with ``newest``, and the sources of which something left."""
@@ -164,10 +170,6 @@ class Windows:
     def _require_inside(self, one: Said) -> None:
         if self.newest is not None and not max(0, self.newest - self.length + 1) <= one.period:
             raise _past(one.source, one.period, self.newest)
-
-    def _differs(self, source: SourceId, window: Window | None) -> bool:
-        before = self.windows.get(source)
-        return (before.total if before else None) != (window.total if window else None)
 
 
 def _keep(windows: dict[SourceId, Window], source: SourceId, window: Window) -> None:

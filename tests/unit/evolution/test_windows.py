@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headwater.adapters import lake
 from headwater.errors import Refusal
 from headwater.evolution import Said, Window, Windows
 from headwater.statistics import Gram, Statistic
@@ -104,6 +105,16 @@ def test_windows_come_back_from_a_file_in_any_order(tmp_path_factory, history, r
     assert back.to_table() == table
     parts = [windows.to_table([name]) for name in ("h0", "h1", "h2", "h3", "nobody")]
     assert pa.concat_tables(parts) == table
+
+
+def test_windows_come_back_from_the_lake(home):
+    windows, _ = Windows(LENGTH).after([Said(f"h{n}", n, SAID[n]) for n in range(4)])
+    with lake.connect(home) as connection:
+        connection.register("said", windows.to_table())
+        connection.execute("CREATE TABLE lake.knowledge.said AS SELECT * FROM said ORDER BY period DESC")
+    with lake.connect(home) as connection:
+        table = connection.execute("SELECT * FROM lake.knowledge.said").to_arrow_table()
+    assert Windows.of_table(table, length=LENGTH).totals == windows.totals
 
 
 def test_a_window_without_periods_is_none():
