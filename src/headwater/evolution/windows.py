@@ -122,6 +122,10 @@ class Windows:
         result = replace(result, windows=windows)
         return result, frozenset(s for s in changed if self.total(s) != result.total(s))
 
+    def without(self, source: SourceId) -> "Windows":
+        """Return the windows as if a source had never said anything."""
+        return replace(self, windows={name: window for name, window in self.windows.items() if name != source})
+
     def reach(self, newest: int) -> tuple["Windows", frozenset[SourceId]]:
         """Return the windows that end with ``newest``, and the sources of which something left."""
         if self.newest is not None and newest < self.newest:

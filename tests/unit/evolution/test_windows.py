@@ -85,6 +85,14 @@ def test_a_correction_takes_the_place_of_what_was_said_before():
     assert mended.after([Said("a", 2, SAID[4])])[1] == frozenset(), "the same again changes nothing"
 
 
+def test_without_a_source_the_windows_are_those_that_never_had_it():
+    others = [Said("b", 1, SAID[0]), Said("b", 3, SAID[1])]
+    whole, _ = Windows(LENGTH).after([Said("a", 2, SAID[2]), *others, Said("a", 3, SAID[3])])
+    never, _ = Windows(LENGTH).after(others)
+    assert whole.without("a").to_table() == never.to_table()
+    assert whole.without("nobody").totals == whole.totals
+
+
 def test_a_ring_puts_out_what_stands_in_the_slot():
     ring = Window.empty(3).put(1, SAID[0]).put(2, SAID[1]).put(4, SAID[2])
     assert (ring.periods, ring.total) == ((2, 4), SAID[1].merge(SAID[2]))
