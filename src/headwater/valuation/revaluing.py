@@ -185,11 +185,10 @@ class Revaluation:
         if not len(turn) or not self.tolerance:
             return touched, np.zeros(len(reaches))
         share = np.sqrt((moved**2).sum(axis=1, dtype=np.float64) / (reaches[turn] ** 2).sum())
-        whole = self.weights * reaches.astype(np.float32)
-        adds = _BEYOND * share * np.sqrt((whole**2).mean(axis=1, dtype=np.float64))
+        adds = _BEYOND * share * np.sqrt(((self.weights[:, turn] * reaches[turn]) ** 2).mean(axis=1))
         order = np.argsort(adds, kind="stable")
         left = order[np.cumsum(adds[order]) <= self.tolerance * float(np.median(self.sampling))]
-        return np.setdiff1d(order, left), np.asarray(share[left] @ whole[left], dtype=np.float64)
+        return np.setdiff1d(order, left), (share[left].astype(np.float32) @ self.weights[left]) * reaches
 
     def _places(self, changed: Mapping[SourceId, Statistic | None]) -> _Places:
         where = {source: place for place, source in enumerate(self.valuation.players)}

@@ -107,7 +107,7 @@ class Design:
         means, deviations = _stratified(self.stretches, marginals)
         shares = _shares(means, deviations)
         freedom = max(1, self.plan.total - len(self.plan.draws))
-        reach = stats.t.ppf(0.975, freedom) * np.sqrt((deviations**2).sum(axis=0))
+        reach = stats.t.ppf(0.975, freedom) * np.sqrt(np.einsum("mn,mn->n", deviations, deviations))
         return means + shares * (gain - means.sum()), reach, shares
 
     def weights(self) -> Vector:
