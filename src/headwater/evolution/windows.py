@@ -109,7 +109,8 @@ class Windows:
 
         A period after the newest moves all windows on; one that has left the window is refused (``E-WINDOW-PAST``).
         """
-        windows, changed, result = dict(self.windows), set(), self
+        windows, result = dict(self.windows), self
+        changed: set[SourceId] = set()
         for one in said:
             newest = one.period if result.newest is None else max(result.newest, one.period)
             if newest != result.newest:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import Message, Refusal
 from headwater.statistics.gram import Gram
@@ -102,8 +102,9 @@ class Revaluation:
         """Bytes of what is kept from tick to tick."""
         layout, design = self.layout, self.design
         serves = [met for _, met, _ in design.stretches]
-        kept = [self.said, self.sums, self.rest, self.weights, layout.parts, *layout.chunks, design.coalitions, *serves]
-        return sum(array.nbytes for array in kept)
+        kept = [self.said.nbytes, self.sums.nbytes, self.rest.nbytes, self.weights.nbytes, layout.parts.nbytes]
+        chunks = [chunk.nbytes for chunk in layout.chunks]
+        return sum([*kept, *chunks, design.coalitions.nbytes, *(met.nbytes for met in serves)])
 
     @property
     def sampling(self) -> Vector:
