@@ -74,6 +74,7 @@ class Revaluation:
 
     Parameters
     ----------
+    gram : the family of all statistics
     design : the coalitions, the same in every tick
     said : (sources, length) what each source says, in fixed point
     sums : (coalitions, length) sums of it, bit for bit those made anew
@@ -83,6 +84,7 @@ class Revaluation:
     tolerance : share of the median half-width of the values' intervals by which values may be off
     tick : how many there were
     valuation : the values
+    spared : what the last tick left as it was
     """
 
     gram: Gram
@@ -112,14 +114,14 @@ class Revaluation:
         return np.asarray((self.valuation.high - self.valuation.low) / 2 - self.spared.bounds, dtype=np.float64)
 
     @staticmethod
-    def start(game: GramUtility, *, rng: np.random.Generator, tolerance: float = 0.05) -> "Revaluation":
+    def start(game: GramUtility, *, rng: np.random.Generator, tolerance: float = 0.1) -> "Revaluation":
         """Value all of at least two sources, exactly as ``mean_field`` does."""
         if len(game.players) < 2 or not tolerance >= 0:
             raise ValueError("a revaluation needs at least two sources and a tolerance of at least 0")
         design = Design.draw(len(game.players), rng=rng)
         said = game.gram.stacked(game.sources.values())
         _require_room(said)
-        sums = np.array([said[members].sum(axis=0) for members in design.coalitions], dtype=np.uint64)
+        sums = _summed(design.coalitions, said)
         with threadpool_limits(limits=1, user_api="blas"):
             layout = game.laid_out()
             systems = _systems(game.gram, layout, sums)
@@ -146,7 +148,10 @@ class Revaluation:
         places = self._places(changed)
         said = self._replaced(places, changed)
         inside = self.design.coalitions[:, places]
-        sums = self.sums + inside.astype(np.uint64) @ (said[places] - self.said[places])
+        if self._are_most(places):
+            sums = _summed(self.design.coalitions, said)
+        else:
+            sums = self.sums + inside.astype(np.uint64) @ (said[places] - self.said[places])
         touched = np.flatnonzero(inside.any(axis=1))
         with threadpool_limits(limits=1, user_api="blas"):
             layout = self.layout.renewed(places, self.gram.systems(said[places]))
@@ -156,7 +161,7 @@ class Revaluation:
     def _brought(self, now: "Revaluation", systems: Vector, places: _Places, touched: _Places) -> "Revaluation":
         """Bring rest and values up to the new systems."""
         linear, coalitions = now.layout.first_order(systems), self.design.coalitions
-        if 2 * len(places) > len(self.said):
+        if self._are_most(places):
             # Where most say something else, sparing the others would cost more than it spares.
             exact, count, doubts = np.arange(len(systems)), linear.size, np.zeros(len(self.said))
             rest = (now.layout.at(systems, coalitions) - linear).astype(np.float32)
@@ -183,9 +188,11 @@ class Revaluation:
         reaches : (sources,) to which it is in proportion how far R moves
         moved : (coalitions, those whose turn it was) how far it did
         """
-        if not len(turn) or not self.tolerance:
-            return touched, np.zeros(len(reaches))
-        share = np.sqrt((moved**2).sum(axis=1, dtype=np.float64) / (reaches[turn] ** 2).sum())
+        scale = float((reaches[turn] ** 2).sum())
+        if not self.tolerance or not scale:
+            # Where nobody can tell, nothing is spared, neither now nor from before.
+            return np.arange(len(moved)) if self.tolerance else touched, np.zeros(len(reaches))
+        share = np.sqrt((moved**2).sum(axis=1, dtype=np.float64) / scale)
         adds = _BEYOND * share * np.sqrt(((self.weights[:, turn] * reaches[turn]) ** 2).mean(axis=1))
         order = np.argsort(adds, kind="stable")
         left = order[np.cumsum(adds[order]) <= self.tolerance * float(np.median(self.sampling))]
@@ -199,12 +206,18 @@ class Revaluation:
         return np.array(sorted(where[source] for source in changed), dtype=np.int64)
 
     def _replaced(self, places: _Places, changed: Mapping[SourceId, Statistic | None]) -> Fixed:
-        said = self.said.copy()
-        for place in places.tolist():
-            statistic = changed[self.valuation.players[place]]
-            said[place] = 0 if statistic is None else self.gram.stacked([statistic])[0]
+        said, now = self.said.copy(), [changed[self.valuation.players[place]] for place in places.tolist()]
+        said[places] = 0
+        said[places[[one is not None for one in now]]] = self.gram.stacked(one for one in now if one is not None)
         _require_room(said)
         return said
+
+    def _are_most(self, places: _Places) -> bool:
+        return 2 * len(places) > len(self.said)
+
+
+def _summed(coalitions: Masks, said: Fixed) -> Fixed:
+    return np.array([said[members].sum(axis=0) for members in coalitions], dtype=np.uint64)
 
 
 def _systems(gram: Gram, layout: RidgeMarginals, sums: Fixed) -> Vector:

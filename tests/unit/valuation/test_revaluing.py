@@ -1,5 +1,7 @@
 """From tick to tick values stay those of valuing everybody anew, within bounds that are told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,6 +132,23 @@ def test_sums_are_bit_for_bit_those_made_anew(seed, count):
         found = found.after({name: None if which is None else statements[which] for name, which in changed.items()})
     again = [found.said[members].sum(axis=0) for members in found.design.coalitions]
     assert np.array_equal(found.sums, again)
+
+
+def test_where_nobody_can_tell_nothing_is_spared(game):
+    """Not even what was spared before: those whose turn it is say nothing, so nothing is known of how far it moved."""
+    nobody = GRAM.statistic(np.zeros((0, DIM)), np.zeros(0))
+    rng = np.random.default_rng(4)
+    found = started(game, tolerance=0.1).after({NAMES[1]: said(rng)})
+    assert found.spared.bounds.any()
+    turns = SOURCES // 32
+    found = found.after(dict.fromkeys(NAMES[2::turns], None))
+    found = replace(found, tick=2).after({NAMES[3]: said(rng)})
+    assert found.spared.exact == len(found.sums)
+    assert not found.spared.bounds.any()
+    now = {name: nobody if place % turns == 2 else game.sources[name] for place, name in enumerate(NAMES)}
+    rng = np.random.default_rng(4)
+    now |= {NAMES[1]: said(rng), NAMES[3]: said(rng)}
+    assert found.valuation.values == pytest.approx(anew(game, now).values, rel=1e-4, abs=1e-8)
 
 
 def test_who_was_not_there_is_refused(game):
