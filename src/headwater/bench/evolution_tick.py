@@ -9,8 +9,9 @@ they deliver is mere noise. Last, time moves on by a month: something leaves eve
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -104,11 +105,18 @@ class _Game:
 
 
 @dataclass(frozen=True)
-class _Tick:
-    """Wall and CPU seconds of one tick, windows and values, and what it made exact."""
+class _Seconds:
+    """Wall and CPU: where others compute beside it, the second is the price of the work."""
 
-    seconds: float
+    wall: float
     cpu: float
+
+
+@dataclass(frozen=True)
+class _Tick:
+    """What one tick took, windows and values, and what it made exact."""
+
+    seconds: _Seconds
     touched: int
     exact: int
     marginals: int
@@ -125,24 +133,28 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     against = _against(game, windows, found)
     _, _, exact_ticks = _followed(game, empty, _started(game, empty, tolerance=0.0), ticks=4, share=0.01)
     moved, everybody = _timed(lambda: _moved_on(windows, found))
-    everything = max(first, everybody)
-    few = max(tick.seconds for tick in ticks)
+    few = max(tick.seconds.wall for tick in ticks)
     also = {
         "tick_seconds": few,
-        "tick_seconds_median": float(np.median([tick.seconds for tick in ticks])),
-        "tick_cpu_seconds": float(np.median([tick.cpu for tick in ticks])),
-        "first_seconds": first,
-        "month_moves_on_seconds": everybody,
+        "tick_seconds_median": _median(ticks, "wall"),
+        "first_seconds": first.wall,
+        "month_moves_on_seconds": everybody.wall,
+        "cpu_seconds": {
+            "tick_median": _median(ticks, "cpu"),
+            "tick_without_tolerance": _median(exact_ticks, "cpu"),
+            "first": first.cpu,
+            "month_moves_on": everybody.cpu,
+        },
         "marginals_made_exact": float(np.mean([tick.marginals for tick in ticks])) / found.rest.size,
         "coalitions": {key: float(np.mean([getattr(tick, key) for tick in ticks])) for key in ("touched", "exact")},
         "state_mib": found.nbytes / 2**20,
         "windows_mib": held,
         "everybody_moved": len(moved.valuation.players),
-        "tick_seconds_without_tolerance": float(np.median([tick.seconds for tick in exact_ticks])),
+        "tick_seconds_without_tolerance": _median(exact_ticks, "wall"),
         **against,
         "growth": _growth(size),
     }
-    return {"E5": _figure(size, everything, few, also)}
+    return {"E5": _figure(size, max(first.wall, everybody.wall), few, also)}
 
 
 def _figure(size: Size, everything: float, few: float, also: dict[str, Any]) -> Figure:
@@ -164,10 +176,10 @@ def _figure(size: Size, everything: float, few: float, also: dict[str, Any]) -> 
     )
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    start = time.perf_counter()
+def _timed(work: Callable[[], T]) -> tuple[T, _Seconds]:
+    wall, cpu = time.perf_counter(), time.process_time()
     found = work()
-    return found, time.perf_counter() - start
+    return found, _Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def _started(game: _Game, windows: Windows, *, tolerance: float = 0.1) -> Revaluation:
@@ -179,12 +191,14 @@ def _followed(
 ) -> tuple[Windows, Revaluation, list[_Tick]]:
     told = []
     for _, said in zip(range(ticks), game.ticks(share), strict=False):
-        wall, cpu = time.perf_counter(), time.process_time()
-        windows, changed = windows.after(said)
-        found = found.after({name: windows.total(name) for name in changed})
-        spent = time.perf_counter() - wall, time.process_time() - cpu
-        told.append(_Tick(*spent, found.spared.touched, found.spared.exact, found.spared.marginals))
+        (windows, found), spent = _timed(partial(_stepped, windows, found, said))
+        told.append(_Tick(spent, found.spared.touched, found.spared.exact, found.spared.marginals))
     return windows, found, told
+
+
+def _stepped(windows: Windows, found: Revaluation, said: list[Said]) -> tuple[Windows, Revaluation]:
+    windows, changed = windows.after(said)
+    return windows, found.after({name: windows.total(name) for name in changed})
 
 
 def _moved_on(windows: Windows, found: Revaluation) -> Revaluation:
@@ -207,7 +221,11 @@ def _against(game: _Game, windows: Windows, found: Revaluation) -> dict[str, Any
         "beyond_bound": float(np.mean(off > found.spared.bounds + 1e-9 * np.abs(truth.values).max())),
         "error_worst_of_bound": float((off / np.maximum(found.spared.bounds, 1e-300)).max()),
         "spearman": float(spearmanr(found.valuation.values, truth.values).statistic),
-        "anew": {"method_seconds": seconds, "sums_seconds": sums_seconds},
+        "anew": {
+            "method_seconds": seconds.wall,
+            "sums_seconds": sums_seconds.wall,
+            "cpu": seconds.cpu + sums_seconds.cpu,
+        },
     }
 
 
@@ -224,7 +242,7 @@ def _valued_anew(game: _Game, totals: Mapping[SourceId, Statistic]) -> Valuation
 
 
 def _growth(size: Size) -> dict[str, Any]:
-    """Return median seconds of a tick by share that changed, by sources and by features, with those of the first."""
+    """Return median CPU seconds of a tick by share that changed, sources and features, with those of the first."""
     return {
         "share": _grown(_Game.of(_MANY["full"], 9), _SHARES[size]) if _SHARES[size] else {},
         "sources": {str(sources): _grown(_Game.of(sources, 9), (0.01,)) for sources in _SIZES[size]},
@@ -238,8 +256,12 @@ def _grown(game: _Game, shares: tuple[float, ...]) -> dict[str, Any]:
     told = {}
     for share in shares:
         _, _, ticks = _followed(game, windows, started, ticks=5, share=share)
-        told[f"{share:.1%}"] = float(np.median([tick.seconds for tick in ticks]))
-    return {"tick_seconds": told, "all_seconds": first, "state_mib": started.nbytes / 2**20}
+        told[f"{share:.1%}"] = _median(ticks, "cpu")
+    return {"tick_cpu_seconds": told, "all_cpu_seconds": first.cpu, "state_mib": started.nbytes / 2**20}
+
+
+def _median(ticks: list[_Tick], which: Literal["wall", "cpu"]) -> float:
+    return float(np.median([getattr(tick.seconds, which) for tick in ticks]))
 
 
 def _statistic(
