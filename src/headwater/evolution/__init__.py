@@ -3,7 +3,6 @@
 from headwater.evolution.belief import Belief
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
-<<<<<<< HEAD
 from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
@@ -11,12 +10,6 @@ from headwater.evolution.presence import Presence
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
-=======
-from headwater.evolution.detectors import Glr
-from headwater.evolution.growth import Certificate, Growth
-from headwater.evolution.policy import Decision, Policy
-from headwater.evolution.stream import Tick, month_number, replay
->>>>>>> h-stream
 from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
@@ -39,7 +32,6 @@ __all__ = [
     "Growth",
     "Plan",
     "Policy",
-<<<<<<< HEAD
     "Pooled",
     "Presence",
     "Reading",
@@ -48,10 +40,6 @@ __all__ = [
     "Standing",
     "Tick",
     "Watch",
-=======
-    "Said",
-    "Tick",
->>>>>>> h-stream
     "Window",
     "Windows",
     "month_number",

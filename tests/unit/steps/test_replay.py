@@ -1,6 +1,5 @@
 """The replay of months on a region in which one source turns bad and one falls silent."""
 
-import dataclasses
 from datetime import date
 
 import numpy as np
