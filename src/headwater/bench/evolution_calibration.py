@@ -1,6 +1,6 @@
 """Thresholds of detectors by simulation: ``python -m headwater.bench.evolution_calibration > thresholds.csv``.
 
-Streams in which nothing changes, half of their steps absent, normal, with and without memory, are watched with one
+Streams in which nothing changes, normal, with and without memory, part of their steps absent, are watched with one
 threshold after another; what is fitted is the log of the rate of false alarms,
 
     ln(alarms / observations) = a - b threshold + c memory^3 + d ln(streams),
@@ -28,7 +28,9 @@ __all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
 _RIVERS = 10
-_STREAMS, _ABSENT = 80, 0.5
+_STREAMS = 120
+_ABSENT: Mapping[Law, tuple[float, float]] = {"normal": (0.5, 0.0), "ar.5": (0.3, 5.0), "ar.7": (0.3, 5.0)}
+"""Share and bursts of absent values. Memory matters most where little is absent, and that in bursts."""
 _STEPS: Mapping[Law, int] = {"normal": 2000, "ar.5": 1000, "ar.7": 1000}
 """Longer streams where the rate grows with age than where it falls, as memory gets known."""
 
@@ -56,7 +58,8 @@ def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, la
     for threshold in tried:
         rng = np.random.default_rng([_SEED, len(law)])
         values = noise(rng, (streams, _STEPS[law]), law)
-        values[absent(rng, values.shape, _ABSENT, burst=0.0)] = np.nan
+        share, burst = _ABSENT[law]
+        values[absent(rng, values.shape, share, burst=burst)] = np.nan
         bank = Bank(judge(Threshold(threshold)), streams, steps=1.0)
         alarms = sum(len(bank.update(float(step), values[:, step])) for step in range(_STEPS[law]))
         observations = int((~np.isnan(values)).sum())
@@ -70,7 +73,8 @@ def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> lis
     for threshold in tried:
         rng = np.random.default_rng([_SEED, sources, len(law)])
         values = noise(rng, (tiers * sources, _STEPS[law]), law)
-        values[absent(rng, values.shape, _ABSENT, burst=0.0)] = np.nan
+        share, burst = _ABSENT[law]
+        values[absent(rng, values.shape, share, burst=burst)] = np.nan
         watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
         told = values.reshape(tiers, sources, -1)
         alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS[law]))
@@ -111,7 +115,7 @@ def _bayesian(threshold: Threshold) -> Judge:
 
 
 def _of_tiers() -> Threshold:
-    tried = (2.5, 4.0)
+    tried = (3.25, 4.25)
     rounds: tuple[tuple[Law, int, int], ...] = (
         ("normal", 40, 1),
         ("normal", 20, 5),
@@ -139,9 +143,9 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (4.75, 6.0), streams=_STREAMS),
-    "glr_variance": partial(_of_judge, _glr_variance, (4.5, 6.0), streams=_STREAMS),
-    "bayesian": partial(_of_judge, _bayesian, (-2.5, -1.0), streams=_STREAMS),
+    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), streams=_STREAMS),
+    "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5), streams=_STREAMS),
+    "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5), streams=_STREAMS),
     "pooled": _of_tiers,
     "adwin": partial(_of_river, "adwin", (0.1, 0.7)),
     "kswin": partial(_of_river, "kswin", (4.4, 6.3)),
