@@ -123,7 +123,7 @@ class Bank:
         return change
 
     def _weigh(self, rows: Rows, time: float, values: Vector) -> None:
-        """Let streams on trial go on in the shadow too, as if there had been no alarm, and end trials that are decided."""
+        """Let streams on trial go on in the shadow as if there had been no alarm; end the trials that are decided."""
         if not len(rows):
             return
         shadows = self._shadows
