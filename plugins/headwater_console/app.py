@@ -12,6 +12,7 @@ from headwater_console import (
     extremes_api,
     files,
     indicators_api,
+    lineage_pages,
     pages,
     payment_api,
     payment_pages,
@@ -58,9 +59,9 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
         guarded.include_router(router, dependencies=[Depends(authorize)])
     apis = (
         *(coding_api.reading, extremes_api.reading, payment_api.reading, policy_api.reading),
-        *(indicators_api.reading, value_pages.reading),
+        *(indicators_api.reading, value_pages.reading, lineage_pages.reading),
     )
-    shown = (pages.router, policy_pages.router, payment_pages.router, value_pages.router)
+    shown = (pages.router, policy_pages.router, payment_pages.router, value_pages.router, lineage_pages.router)
     for router in (*shown, files.router, *apis, pages.unknown):
         guarded.include_router(router)
     app.include_router(guarded)

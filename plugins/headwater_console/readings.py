@@ -14,6 +14,8 @@ import duckdb
 from headwater.adapters import evolution_report, incidents, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.report import folder_name
+from headwater.steps import lineage
+from headwater.steps.lineage import Lineage
 from headwater_console.records import (
     PAGE_ROWS,
     Batch,
@@ -48,6 +50,11 @@ class Readings:
         self._lock = threading.Lock()
         self._lake: duckdb.DuckDBPyConnection | None = None
 
+    @property
+    def mlflow_url(self) -> str:
+        """Where people read MLflow; empty where it is not served to them."""
+        return os.environ.get("HEADWATER_MLFLOW_PUBLIC_URL", "")
+
     def overview(self) -> Overview:
         """Read everything the first page shows."""
         published = publication.current(self._home)
@@ -69,7 +76,7 @@ class Readings:
             evolutions=self._evolutions(),
             batches=self.batches(BatchFilter()).rows[:8],
             incidents=incidents.newest(self._home, limit=5),
-            mlflow_url=os.environ.get("HEADWATER_MLFLOW_PUBLIC_URL", ""),
+            mlflow_url=self.mlflow_url,
             airflow_url=os.environ.get("HEADWATER_AIRFLOW_URL", ""),
         )
 
@@ -184,8 +191,24 @@ class Readings:
             gone=tuple(name for (name,) in gone),
         )
 
+    def lineage(self, stay_id: str, version: int | None) -> Lineage:
+        """Read where the prediction for a stay comes from."""
+        with self._lock:
+            return lineage.found(self._home, self._connection(), stay_id, version=version)
+
+    def predicted(self, limit: int) -> list[tuple[str, str]]:
+        """Read some stays that were predicted, with their regions."""
+        with self._lock:
+            return lineage.offered(self._connection(), limit=limit)
+
+    def quality_folder(self, run_id: str) -> str:
+        """Return the name by which a quality report is found; empty where it is kept no more."""
+        folder = folder_name(run_id)
+        return folder if (self._home.reports / "quality" / folder).is_dir() else ""
+
     def _versions(self) -> tuple[Version, ...]:
-        rows = self._ask("knowledge", "model_version", _VERSIONS)
+        query = _VERSIONS if self._has("knowledge", "champion") else _VERSIONS_THEN
+        rows = self._ask("knowledge", "model_version", query)
         return tuple(Version(*row[:5], tuple(row[5]), *row[6:-1], as_of=_utc(row[-1])) for row in rows)
 
     def _changes(self) -> tuple[Change, ...]:
@@ -216,9 +239,12 @@ class Readings:
         return bool(present)
 
     def _query(self, query: str, *values: object) -> list[Any]:
+        return self._connection().execute(query, list(values)).fetchall()
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._lake is None:
             self._lake = lake.connect(self._home, threads=1)
-        return self._lake.execute(query, list(values)).fetchall()
+        return self._lake
 
 
 def _champions(versions: Sequence[Version]) -> tuple[Version, ...]:
@@ -317,18 +343,24 @@ SELECT source FROM lake.marts.fct_source_value WHERE task = ? AND region = ? AND
 ORDER BY 1
 """
 
-_VERSIONS = """
+_VERSIONS_THEN = """
 SELECT region, name, version, model, step, sources, protection, parent, snapshot, is_champion, r2_log,
        r2_log_target_only, r2_log_all_equal, r2_log_pooled, mae, currency, mlflow_run, as_of
 FROM lake.knowledge.model_version
 ORDER BY version DESC, as_of DESC
 """
 
+_VERSIONS = _VERSIONS_THEN.replace("is_champion", "coalesce(version = serving, is_champion)").replace(
+    "FROM lake.knowledge.model_version",
+    "FROM lake.knowledge.model_version LEFT JOIN ("
+    "SELECT name, arg_max(version, entry) AS serving FROM lake.knowledge.champion GROUP BY name) USING (name)",
+)
+"""A version that was champion when it was registered may have been relieved, or be back."""
+
 _CHANGES = """
 SELECT region, month, source, action, reason_zh, reason_en
 FROM lake.knowledge.evolution
 WHERE action NOT IN ('keep', 'wait')
-QUALIFY dense_rank() OVER (PARTITION BY region ORDER BY as_of DESC, run DESC) = 1
 ORDER BY month DESC, source
 LIMIT 12
 """

@@ -121,6 +121,7 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
         for number, step, parent, r2 in ((1, "aggregate", None, 0.52), (2, "evolve", "stay_cost 楚源省/1", 0.51))
     ]
     knowledge.replace(connection, "model_version", key=KEY, rows=versions)
+    _lineage(connection)
     changes = [
         {
             **SEEN,
@@ -130,6 +131,31 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
         for source, state, action in (("H0103", "out", "demote"), ("H0101", "in", "keep"))
     ]
     knowledge.replace(connection, "evolution", key=KEY, rows=changes)
+
+
+def _lineage(connection: lake.duckdb.DuckDBPyConnection) -> None:
+    """Let both versions have predicted the same stays; the first serves, for the second was not better."""
+    name = {"name": "stay_cost 楚源省"}
+    for version in (1, 2):
+        rows = [
+            {
+                **SEEN,
+                **{"source": source, "city": "江城市", "value": value, "low": value - 0.01, "high": value + 0.01},
+                **{"valuation": "r1", "protection": "masked", "mechanism": "masked", "epsilon": None, "months": []},
+            }
+            for source, value in (("H0101", 0.214), ("H0102", 0.132))
+        ]
+        knowledge.replace(connection, "member", key={**KEY, **name, "version": version}, rows=rows)
+        connection.execute(
+            "INSERT INTO lake.knowledge.prediction BY NAME "
+            "SELECT 'r1' AS run, 'stay_cost' AS task, '楚源省' AS region, "
+            "$at AS as_of, 7 AS snapshot, $name AS name, $version AS version, 'd' AS digest, 'H0101' AS source, "
+            "'h:' || range AS stay_id, 9.0 + $version AS log_cost, exp(9.0 + $version) AS cost FROM range(500)",
+            {"at": SEEN["as_of"], "version": version, **name},
+        )
+    served = {**SEEN, "before": None, "entry": 3, "why": "better", "opponent": None, "metric": "r2_log", "rows": 640}
+    served |= {"difference": 0.21, "low": 0.18, "high": 0.24}
+    knowledge.replace(connection, "champion", key={**KEY, **name, "version": 1}, rows=[served])
 
 
 MONTHS = {

@@ -113,7 +113,7 @@ def test_every_control_is_reached_by_keyboard(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/batches", "/quality", "/sources", "/values", "/policies", "/payment", "/what-if"]
+    "path", ["/", "/batches", "/quality", "/sources", "/values", "/policies", "/payment", "/what-if", "/lineage"]
 )
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_a_phone_scrolls_down_only(page: Page, path: str, lang: str) -> None:

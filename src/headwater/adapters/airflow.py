@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, BaseOperatorLink, Param, get_current_context
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "KNOWLEDGE", "MARTS",
-    "MODEL", "PRICED", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance", "QualityLinkEn", "QualityLinkZh",
-    "Tag", "announce", "must_pass", "occasion", "report_failure", "show",
+    "MODEL", "PRICED", "PROPOSED", "PROPOSED_ALIAS", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
+    "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "month_before", "must_pass", "occasion", "report_failure",
+    "show",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
@@ -49,6 +51,16 @@ HELD = Asset(
 )
 """Beside the chain: files that wait for a decision. Whoever holds any adds it to the alias of this name."""
 HELD_ALIAS = "files_held_alias"
+
+PROPOSED = Asset(
+    name="removals_proposed",
+    uri="headwater://lake/knowledge/evolution/proposed",
+    extra={"zh": "待审批的移除", "en": "proposed removals"},
+)
+"""Beside the chain: what an evolution proposes and a person must approve. Whoever proposes adds it to this alias."""
+PROPOSED_ALIAS = "removals_proposed_alias"
+
+_ZONE = ZoneInfo("Asia/Shanghai")
 
 WAREHOUSE_POOL = "warehouse"
 """One slot: the same dbt model built twice at the same moment conflicts."""
@@ -152,6 +164,15 @@ def occasion(*, region: str, seed: int, month: str | None = None) -> "Run":
     run = show(region=region)["dag_run"]
     until = date.fromisoformat(f"{month}-01") if month else None
     return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region, month=until)
+
+
+def month_before() -> str | None:
+    """Return the month before the running task's logical date, as ``2026-01``; None where the run has none."""
+    logical = show().get("logical_date")
+    if logical is None:
+        return None
+    first = logical.astimezone(_ZONE).date().replace(day=1)
+    return f"{first - timedelta(days=1):%Y-%m}"
 
 
 def show(**named: str) -> dict[str, Any]:

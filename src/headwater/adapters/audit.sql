@@ -7,6 +7,8 @@ create table if not exists ops.audit (
     signature bytea not null check (length(signature) = 64)
 );
 
+create index if not exists audit_kind on ops.audit (kind, number);
+
 -- What adding the next entry takes; one row, which makes writers take turns.
 create table if not exists ops.audit_peaks (
     sole boolean primary key default true check (sole),

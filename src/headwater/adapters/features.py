@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headwater.adapters import withdrawals
 from headwater.adapters.learners import Learner
 from headwater.errors import Message, Refusal
 from headwater.federation import TableSource
 from headwater.types import SourceId
 
-__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read"]
+__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read", "stays_of"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Region:
     small : hospitals left out, with their number of stays
     target : the bureau's sample
     pooled : all records of ``sources`` in one place, which no real federation has: the reference only
+    withdrawn : entry of the audit log of the last withdrawal that is minded here
     """
 
     name: str
@@ -80,6 +82,7 @@ class Region:
     small: Mapping[SourceId, int]
     target: Target
     pooled: TableSource
+    withdrawn: int = 0
 
     @property
     def newest(self) -> date | None:
@@ -118,7 +121,7 @@ def read(
     min_stays: int = 1,
     only: Collection[SourceId] | None = None,
 ) -> Region:
-    """Read the mart ``feat_<task>`` of the learner's task at ``snapshot``.
+    """Read the mart ``feat_<task>`` of the learner's task at ``snapshot``, without whoever withdrew until now.
 
     Parameters
     ----------
@@ -128,18 +131,17 @@ def read(
     """
     mart = f"marts.feat_{learner.model.spec.task}"
     name = choose_region(connection, mart, region=region, snapshot=snapshot)
-    where = f"FROM {_at(mart, snapshot)} WHERE region = $region"
-    wanted = ", ".join(f'"{column}"' for column in (*learner.model.spec.features.columns, learner.model.spec.target))
-    table = connection.execute(
-        f"SELECT source_id, hospital, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} {where} "
-        "ORDER BY hospital, source_id, stay_id",
-        {"region": name},
-    ).to_arrow_table()
-    data, currencies = _facts(connection, mart, where, region=name, snapshot=snapshot)
-    table, split = _named(table), table.column("split")
+    left = withdrawals.left(connection, region=name, snapshot=snapshot)
+    table = stays_of(connection, learner, region=name, snapshot=snapshot)
+    data, currencies = _facts(connection, mart, region=name, snapshot=snapshot, without=left.stays)
+    if left.stays:
+        table = table.filter(pc.invert(pc.is_in(table.column("stay_id"), pa.array(sorted(left.stays), pa.string()))))
+    table, split = table.drop_columns(["stay_id"]), table.column("split")
     theirs = table.filter(pc.equal(split, "source"))
     stays = Counter(theirs.column("source").to_pylist())
-    enough = {s: n for s, n in stays.items() if n >= min_stays and (only is None or s in only)}
+    enough = {
+        s: n for s, n in stays.items() if n >= min_stays and s not in left.sources and (only is None or s in only)
+    }
     kept = theirs.filter(pc.is_in(theirs.column("source"), value_set=pa.array(list(enough), pa.string())))
     parts = dict(sorted(_slices(kept.combine_chunks(), enough).items()))
     return Region(
@@ -153,6 +155,28 @@ def read(
         small={source: count for source, count in sorted(stays.items()) if count < min_stays},
         target=Target(*(table.filter(pc.equal(split, f"target_{part}")) for part in ("train", "valid", "test"))),
         pooled=TableSource("pooled", kept, learner.train),
+        withdrawn=left.entry,
+    )
+
+
+def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region: str, snapshot: int) -> pa.Table:
+    """Return all stays of a region at a snapshot, whoever withdrew, with what the learner reads of them.
+
+    Returns
+    -------
+    pyarrow.Table
+        stay_id, source, source_id, hospital, city, month, split, cost, the model's columns and its target; the rows of
+        a source lie together
+    """
+    spec = learner.model.spec
+    wanted = ", ".join(f'"{column}"' for column in (*spec.features.columns, spec.target))
+    return _named(
+        connection.execute(
+            f"SELECT stay_id, source_id, hospital, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} "
+            f"FROM {_at(f'marts.feat_{spec.task}', snapshot)} WHERE region = $region "
+            "ORDER BY hospital, source_id, stay_id",
+            {"region": region},
+        ).to_arrow_table()
     )
 
 
@@ -194,12 +218,12 @@ def _at(mart: str, snapshot: int) -> str:
 
 
 def _facts(
-    connection: duckdb.DuckDBPyConnection, mart: str, where: str, *, region: str, snapshot: int
+    connection: duckdb.DuckDBPyConnection, mart: str, *, region: str, snapshot: int, without: Collection[str]
 ) -> tuple[DataSeen, list[str]]:
     row = connection.execute(
         "SELECT sha256(string_agg(md5(CAST(stay AS VARCHAR)), '' ORDER BY stay_id)), count(*), list(DISTINCT currency) "
-        + where,
-        {"region": region},
+        f"FROM {_at(mart, snapshot)} WHERE region = $region AND stay_id NOT IN (SELECT unnest($without))",
+        {"region": region, "without": sorted(without)},
     ).fetchone()
     if row is None or row[0] is None:
         raise _no_mart(mart)

@@ -11,7 +11,7 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Kept", "Run", "Valued", "joined", "latest_valuation", "prepare", "replace"]
+__all__ = ["TABLES", "Kept", "Run", "Valued", "insert", "joined", "latest_valuation", "prepare", "replace"]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -117,6 +117,59 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "mae_pooled": "DOUBLE",
         "mlflow_run": "VARCHAR",
         "mlflow_model": "VARCHAR",
+        "seed": "BIGINT",
+        "entry": "BIGINT",
+        "exact": "VARCHAR",
+        "body": "VARCHAR",
+        "is_held": "BOOLEAN",
+        "withdrawn": "BIGINT",
+    },
+    "member": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "source": "VARCHAR",
+        "city": "VARCHAR",
+        "value": "DOUBLE",
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+        "valuation": "VARCHAR",
+        "protection": "VARCHAR",
+        "mechanism": "VARCHAR",
+        "epsilon": "DOUBLE",
+        "months": "VARCHAR[]",
+    },
+    "champion": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "before": "BIGINT",
+        "entry": "BIGINT",
+        "why": "VARCHAR",
+        "opponent": "VARCHAR",
+        "metric": "VARCHAR",
+        "rows": "BIGINT",
+        "difference": "DOUBLE",
+        "low": "DOUBLE",
+        "high": "DOUBLE",
+    },
+    "withdrawal": {
+        **_KEY,
+        "source": "VARCHAR",
+        "person": "VARCHAR",
+        "stays": "VARCHAR[]",
+        "members": "VARCHAR[]",
+        "entry": "BIGINT",
+    },
+    "prediction": {
+        **_KEY,
+        "name": "VARCHAR",
+        "version": "BIGINT",
+        "digest": "VARCHAR",
+        "stay_id": "VARCHAR",
+        "source": "VARCHAR",
+        "log_cost": "DOUBLE",
+        "cost": "DOUBLE",
     },
     "evolution": {
         **_KEY,
@@ -129,6 +182,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "reason_en": "VARCHAR",
         "change_onset": "DATE",
         "change_size": "DOUBLE",
+        "change_confidence": "DOUBLE",
+        "standing": "VARCHAR",
+        "unapproved": "VARCHAR",
+        "asked_next": "BOOLEAN",
+        "since": "DOUBLE",
+        "regime": "BIGINT",
+        "remembered": "DATE[]",
     },
 }
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
@@ -136,7 +196,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
 of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` by source, as JSON. Rows of before there
-were months have none."""
+were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
+another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
+a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
+bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
+``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution`` has a
+row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that afterwards,
+``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold (``evolved``)."""
 
 
 @dataclass(frozen=True)
@@ -212,19 +278,25 @@ def replace(
     rows: Sequence[Mapping[str, object]],
 ) -> None:
     """Put ``rows``, each completed by ``key``, in the place of all rows that have this key, in one transaction."""
-    columns = TABLES[table]
-    content = pa.table({name: [{**row, **key}.get(name) for row in rows] for name in columns})
-    connection.register("knowledge_rows", content)
-    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
     same = " AND ".join(f"{name} = ?" for name in key)
-    connection.execute("BEGIN")
-    try:
+    with lake.transaction(connection):
         connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same}", list(key.values()))
+        insert(connection, table, [{**row, **key} for row in rows])
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    columns: Mapping[str, str] | None = None,
+) -> None:
+    """Append rows to a table, whose columns are by default those in ``TABLES``; what a row lacks is NULL."""
+    columns = TABLES[table] if columns is None else columns
+    connection.register("knowledge_rows", pa.table({name: [row.get(name) for row in rows] for name in columns}))
+    listed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
+    try:
         connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT {listed} FROM knowledge_rows")
-        connection.execute("COMMIT")
-    except duckdb.Error:
-        connection.execute("ROLLBACK")
-        raise
     finally:
         connection.unregister("knowledge_rows")
 

@@ -54,6 +54,18 @@ class Learner(Protocol):
         """Return the (rows,) predictions for features ``x`` (rows, features)."""
         ...
 
+    def exact(self, parameters: Vector, *, months: tuple[date, ...] | None = None) -> GramQuestion:
+        """Return the question whose summed answers give the exact part of ``parameters``."""
+        ...
+
+    def resolve(self, parameters: Vector, statistic: Statistic) -> Vector:
+        """Return ``parameters`` with their exact part solved from the sum of the answers to ``exact``."""
+        ...
+
+    def share(self, parameters: Vector) -> tuple[int, int]:
+        """Return how many of the parameters are the exact part, and how many there are."""
+        ...
+
 
 @dataclass(frozen=True)
 class Ridge:
@@ -103,6 +115,18 @@ class Ridge:
     def predict(self, parameters: Vector, x: Vector) -> Vector:
         """Return ``x @ parameters``."""
         return np.asarray(x @ parameters, dtype=np.float64)
+
+    def exact(self, parameters: Vector, *, months: tuple[date, ...] | None = None) -> GramQuestion:
+        """Return the only question: a ridge is exact as a whole."""
+        return self.asked(months=months)
+
+    def resolve(self, parameters: Vector, statistic: Statistic) -> Vector:
+        """Return the coefficients that the statistic gives, whatever they were."""
+        return self.solve(statistic)
+
+    def share(self, parameters: Vector) -> tuple[int, int]:
+        """Return that all are exact."""
+        return parameters.size, parameters.size
 
 
 def learner(model: Model) -> Learner:

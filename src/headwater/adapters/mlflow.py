@@ -1,25 +1,24 @@
 """MLflow: runs, model versions and their lineage, through a server or straight into its database."""
 
 import json
-import logging
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version as installed
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from headwater.adapters import postgres, served, settings
+from headwater.adapters import mlflow_files, postgres, served, settings
 from headwater.adapters.features import DataSeen
 from headwater.adapters.home import Home
+from headwater.adapters.mlflow_files import quiet
+from headwater.adapters.served import Served
 from headwater.content.models import Model
 from headwater.errors import Message, Refusal
 from headwater.types import Vector
@@ -41,8 +40,6 @@ from mlflow.entities import (  # noqa: E402
 )
 from mlflow.entities.model_registry import ModelVersion  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: E402
 
 __all__ = [
     "CHAMPION",
@@ -52,12 +49,16 @@ __all__ = [
     "champion",
     "client",
     "find",
+    "folder",
     "latest",
+    "load",
+    "numbered",
     "predictor",
     "promote",
     "record",
     "register",
     "tracking_uri",
+    "version_of",
 ]
 
 CHAMPION = "champion"
@@ -183,20 +184,37 @@ def register(home: Home, publication: Publication) -> Version:
 def find(home: Home, registered: str, *, run: str) -> Version | None:
     """Return the version that an occasion registered."""
     found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_RUN_TAG}` = {_quoted(run)}")
-    return _version(found[0]) if found else None
+    return version_of(found[0]) if found else None
 
 
 def latest(home: Home, registered: str) -> Version | None:
     """Return the version of the highest number among those that ``register`` made."""
     found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_MODEL_ID_TAG}` LIKE 'm-%'")
-    return _version(max(found, key=lambda item: int(item.version))) if found else None
+    return version_of(max(found, key=lambda item: int(item.version))) if found else None
 
 
 def champion(home: Home, registered: str) -> Version | None:
     """Return the version that serves now."""
     found = client(home).search_registered_models(f"name = {_quoted(registered)}")
     number = found[0].aliases.get(CHAMPION) if found else None
-    return _version(client(home).get_model_version(registered, number)) if number else None
+    return version_of(client(home).get_model_version(registered, number)) if number else None
+
+
+def numbered(home: Home, registered: str, number: int) -> Version:
+    """Return one version by its number; one that is not there is refused."""
+    try:
+        return version_of(client(home).get_model_version(registered, str(number)))
+    except MlflowException as error:
+        raise Refusal(
+            "E-VERSION-UNKNOWN",
+            Message(f"没有模型版本 {registered}/{number}。", f"There is no version {registered}/{number}."),
+            Message("用 headwater model list 查看。", "See headwater model list."),
+        ) from error
+
+
+def load(home: Home, version: Version) -> Served:
+    """Load a version's own definition and parameters."""
+    return served.read(next(folder(home, version).rglob(served.PARAMETERS)).parent)
 
 
 def promote(home: Home, version: Version) -> None:
@@ -204,14 +222,20 @@ def promote(home: Home, version: Version) -> None:
     client(home).set_registered_model_alias(version.name, CHAMPION, str(version.number))
 
 
+def folder(home: Home, version: Version) -> Path:
+    """Return where the files of a version are, brought here if they are elsewhere."""
+    with quiet():
+        from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(artifact_uri=version.location, tracking_uri=tracking_uri(home)))
+
+
 def predictor(home: Home, version: Version) -> Callable[[pa.Table], Vector]:
     """Load a version back from MLflow and return what predicts ln(cost), (rows,), for a feature table."""
-    with _quiet():
-        from mlflow.artifacts import download_artifacts
+    with quiet():
         from mlflow.pyfunc import load_model
 
-    local = download_artifacts(artifact_uri=version.location, tracking_uri=tracking_uri(home))
-    loaded = load_model(local)
+    loaded = load_model(str(folder(home, version)))
     columns = loaded.metadata.signature.inputs.input_names()
 
     def predict(table: pa.Table) -> Vector:
@@ -221,22 +245,9 @@ def predictor(home: Home, version: Version) -> Callable[[pa.Table], Vector]:
     return predict
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what MLflow warns of about itself on import and about examples, which would be records of patients."""
-    # It would print an address for every run, and log every table that it creates.
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
-        warnings.filterwarnings("ignore", message=".*An input example was not provided")
-        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
-        yield
-
-
 @cache
 def _open(uri: str) -> MlflowClient:
-    with _quiet():
+    with quiet():
         store = MlflowClient(tracking_uri=uri, registry_uri=uri)
         store.search_experiments(max_results=1)
         return store
@@ -307,34 +318,11 @@ def _log_model(store: MlflowClient, experiment: str, run_id: str, publication: P
         experiment, name=spec.name, source_run_id=run_id, params=dict(entry.params), model_type=spec.learner
     )
     with tempfile.TemporaryDirectory() as folder:
-        _save(Path(folder) / "model", publication)
+        mlflow_files.save(Path(folder) / "model", publication.model, publication.parameters)
         store.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
     store.finalize_logged_model(logged.model_id, "READY")
     store.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     return logged
-
-
-def _save(path: Path, publication: Publication) -> None:
-    with _quiet():
-        from mlflow.pyfunc import save_model
-
-        with tempfile.TemporaryDirectory() as folder:
-            served.write(Path(folder) / "files", publication.model, publication.parameters)
-            save_model(
-                path=str(path),
-                loader_module=served.__name__,
-                data_path=str(Path(folder) / "files"),
-                signature=_signature(publication.model),
-                pip_requirements=[f"headwater=={installed('headwater')}"],
-            )
-
-
-def _signature(model: Model) -> ModelSignature:
-    features = model.spec.features
-    inputs: list[ColSpec | TensorSpec] = [ColSpec("double", numeric.name) for numeric in features.numeric]
-    inputs += [ColSpec("string", categorical.name) for categorical in features.categorical]
-    outputs: list[ColSpec | TensorSpec] = [ColSpec("double", served.LOG_COST), ColSpec("double", served.COST)]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
 def _create_version(store: MlflowClient, publication: Publication, run_id: str, logged: LoggedModel) -> Version:
@@ -353,7 +341,7 @@ def _create_version(store: MlflowClient, publication: Publication, run_id: str, 
     )
     listed = json.dumps([{"name": name, "version": created.version}])
     store.set_logged_model_tags(logged.model_id, {_MODEL_VERSIONS_TAG: listed})
-    return _version(created)
+    return version_of(created)
 
 
 def _parent_tags(parent: Version) -> dict[str, str]:
@@ -364,7 +352,8 @@ def _parent_tags(parent: Version) -> dict[str, str]:
     }
 
 
-def _version(item: ModelVersion) -> Version:
+def version_of(item: ModelVersion) -> Version:
+    """Read a version as MLflow lists it; one that others registered is refused."""
     if _MODEL_ID_TAG not in item.tags:
         label = f"{item.name}/{item.version}"
         raise Refusal(

@@ -43,6 +43,8 @@ _SCHEMA = "\n".join(
         "audit.sql",
         "ledger.sql",
         "revealed.sql",
+        "held.sql",
+        "inbox.sql",
     )
 )
 

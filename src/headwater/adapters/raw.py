@@ -13,6 +13,7 @@ from headwater.claims.judging import row_key
 from headwater.claims.loading import CLEANED_COLUMNS, QUARANTINE_COLUMNS, raw_columns
 
 __all__ = [
+    "built",
     "close_items",
     "compared",
     "create_tables",
@@ -29,6 +30,15 @@ def create_tables(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     wanted = {name: raw_columns(entity) for name, entity in ENTITIES.items()}
     wanted |= {"quarantine": QUARANTINE_COLUMNS, "cleaned": CLEANED_COLUMNS}
     lake.create_tables(home, connection, schema="raw", tables=wanted)
+
+
+def built(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """Return the newest snapshot of raw that the marts stand on; None before a build that succeeded."""
+    try:
+        row = connection.execute("SELECT max(snapshot_id) FROM lake.intermediate.int_raw__built").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def forget_batches(connection: duckdb.DuckDBPyConnection, entity: str, batch_ids: list[str]) -> None:

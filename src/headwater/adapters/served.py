@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,10 @@ from headwater.adapters.learners import Learner, learner, predict
 from headwater.content.models import Model, load_file
 from headwater.types import Vector
 
-__all__ = ["COST", "LOG_COST", "Served", "write"]
+__all__ = ["COST", "LOG_COST", "PARAMETERS", "Served", "read", "write"]
 
 LOG_COST, COST = "log_cost", "cost"
-_DEFINITION, _PARAMETERS, _CARD = "definition.py", "parameters.safetensors", "card.md"
+_DEFINITION, PARAMETERS, _CARD = "definition.py", "parameters.safetensors", "card.md"
 _TENSOR = "parameters"
 
 
@@ -41,11 +41,15 @@ def write(folder: Path, model: Model, parameters: Vector) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(model.definition, folder / _DEFINITION)
     (folder / _CARD).write_text(model.card, encoding="utf-8")
-    save_tensors({_TENSOR: np.ascontiguousarray(parameters)}, folder / _PARAMETERS)
+    save_tensors({_TENSOR: np.ascontiguousarray(parameters)}, folder / PARAMETERS)
+
+
+def read(folder: Path) -> Served:
+    """Read a version back from the folder that ``write`` laid out."""
+    model = replace(load_file(folder / _DEFINITION), card=(folder / _CARD).read_text(encoding="utf-8"))
+    return Served(learner(model), np.asarray(load_tensors(folder / PARAMETERS)[_TENSOR], dtype=np.float64))
 
 
 def _load_pyfunc(path: str) -> Served:
     """Read a version back; the name is MLflow's for a loader module."""
-    folder = Path(path)
-    model = load_file(folder / _DEFINITION)
-    return Served(learner(model), np.asarray(load_tensors(folder / _PARAMETERS)[_TENSOR], dtype=np.float64))
+    return read(Path(path))

@@ -1,8 +1,10 @@
 """PyTorch: one small network, trained where the records are; outside, it is a flat vector of parameters."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +13,17 @@ from torch import nn
 
 from headwater.content.models import Model
 from headwater.errors import Message, Refusal
-from headwater.federation import UpdateQuestion
-from headwater.statistics import Statistic, Update
+from headwater.federation import GramQuestion, UpdateQuestion
+from headwater.statistics import Gram, Statistic, Update
+from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
 
-__all__ = ["Network", "one_thread"]
+__all__ = ["Body", "Network", "one_thread"]
 
 _SMALLEST_BATCH = 8
 _FEWEST_STEPS, _MOST_STEPS = 16, 64
+_LARGEST = 31.0
+"""Of a feature of a body: what a sum of products over 2**15 records takes without rounding."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,20 @@ class Network:
         with torch.no_grad():
             return np.asarray(module(torch.from_numpy(x)).squeeze(1).numpy(), dtype=np.float64)
 
+    def exact(self, parameters: Vector, *, months: tuple[date, ...] | None = None) -> GramQuestion:
+        """Return the question about the last layer over the body of ``parameters``, which stays as it is."""
+        return GramQuestion(Body(self, np.array(parameters)), target=self.model.spec.target, months=months)
+
+    def resolve(self, parameters: Vector, statistic: Statistic) -> Vector:
+        """Return the parameters with the last layer that is exact for the sum of the answers, the body as it was."""
+        hidden = Body(self, parameters).dim - 1
+        solved = Gram(hidden + 1).solve(statistic, ridge=self.model.spec.ridge)
+        return np.concatenate([parameters[: -hidden - 1], solved[1:], solved[:1]])
+
+    def share(self, parameters: Vector) -> tuple[int, int]:
+        """Return that of the last layer."""
+        return Body(self, parameters).dim, parameters.size
+
     def _batches(self, records: int, question: UpdateQuestion) -> Iterator[torch.Tensor]:
         # A small source would hardly move in a round of large batches; a large one need not take more steps for ever.
         size = min(self.model.spec.training.batch_size, max(_SMALLEST_BATCH, records // _FEWEST_STEPS))
@@ -115,6 +134,65 @@ class Network:
                 Message("应返回以偏置结尾的 torch.nn.Module。", "Return a torch.nn.Module that ends with its bias."),
             )
         return module.double()
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What a network makes of records before its last layer, as features.
+
+    They are cut off at ±31 and rounded to the grid, so that sums over records are exact whatever their order. The grid
+    also hides the last bits in which machines and sizes of batches differ, but for about one value in 10**11 that lies
+    on the edge between two multiples; a sum that one of those changed fails the comparison with retraining.
+
+    Parameters
+    ----------
+    network : whose definition is a ``torch.nn.Sequential`` that ends with a linear layer of one output
+    parameters : of the whole network; the last layer's are not used
+    """
+
+    network: Network
+    parameters: Vector
+
+    @property
+    def dim(self) -> int:
+        """Width of the last hidden layer, and the bias."""
+        return self._layers()[-1].in_features + 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per feature; the first is ``bias``."""
+        return ("bias", *(f"hidden{place}" for place in range(self.dim - 1)))
+
+    def transform(self, table: pa.Table) -> Vector:
+        """Return (rows, dim) features, multiples of 2**-14, the first of them 1."""
+        *body, _ = self._layers()
+        x = torch.from_numpy(self.network.model.spec.features.transform(table))
+        with torch.no_grad(), one_thread():
+            hidden = nn.Sequential(*body)(x).numpy()
+        return np.column_stack([np.ones(len(hidden)), on_grid(np.clip(hidden, -_LARGEST, _LARGEST))])
+
+    def to_json(self) -> str:
+        """Return model and parameters: what travels in the question."""
+        return json.dumps({"model": self.network.model.spec.name, "parameters": self.parameters.tobytes().hex()})
+
+    def _layers(self) -> list[nn.Module]:
+        module = self.network.module()
+        _restore(module, self.parameters)
+        layers = list(module) if isinstance(module, nn.Sequential) else []
+        if not layers or not isinstance(layers[-1], nn.Linear) or layers[-1].out_features != 1:
+            raise _no_head(self.network.model.spec.name)
+        return layers
+
+
+def _no_head(name: str) -> Refusal:
+    return Refusal(
+        "E-MODEL-HEAD",
+        Message(
+            f"模型“{name}”的最后一层不是单输出线性层，没有可精确求解的部分。",
+            f"The model {name!r} does not end with a linear layer of one output: no part of it is exact.",
+        ),
+        Message("应返回以 Linear(…, 1) 结尾的 Sequential。", "Return a Sequential that ends with Linear(…, 1)."),
+    )
 
 
 @contextmanager

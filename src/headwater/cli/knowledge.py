@@ -143,13 +143,36 @@ def aggregate(
     _in_regions(asked, run, _tell_aggregate, whole=lambda report: report.to_dict() | report.lines())
 
 
+@dataclass(frozen=True)
+class Following:
+    """Until when sources are followed, what a month may spend, and whether anything is kept."""
+
+    month: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m"], help="Last month to follow; default: all there are. / 跟踪到的最后月份"),
+    ] = None
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="Hours of people a month for actions; default: no limit. / 每月人力上限")
+    ] = None
+    bytes: Annotated[
+        float | None, typer.Option(min=0, help="Bytes a month for asking; default: no limit. / 每月询问字节上限")
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen and keep nothing of it. / 只预演，不登记不保存")
+    ] = False
+
+
 @options
-def evolve(*, asked: Asked) -> None:
-    """Follow the sources month by month and keep the model up to date. / 适源动态演化."""
+def evolve(*, how: Following, asked: Asked) -> None:
+    """Follow the sources from where the last month stands, and keep the model up to date. / 适源动态演化."""
+    from headwater.evolution import Budgets
     from headwater.steps.evolve import evolve as step
 
     def run(occasion: "Run") -> "EvolveReport":
-        return step(home(), run=occasion, task=asked.task)
+        known = replace(occasion, month=how.month.date() if how.month else None)
+        limits = {"labour": how.hours, "bytes": how.bytes}
+        budgets = Budgets(**{name: limit for name, limit in limits.items() if limit is not None})
+        return step(home(), run=known, task=asked.task, budgets=budgets, dry=how.dry_run)
 
     _in_regions(asked, run, _tell_evolve)
 
@@ -332,22 +355,28 @@ def _tell_evolve(report: "EvolveReport") -> None:
 
     story = report.story
     head(story.region, report.task, story.origins)
-    _out.print(f"months 月 {len(story.months)} · sources 来源 {len(story.sources)}", highlight=False)
+    if story.dry:
+        _out.print("[yellow]![/] dry run: nothing was kept or registered 预演：未保存、未登记", highlight=False)
+    _out.print(
+        f"months 月 {len(story.months)} · new 新跟踪 {len(report.new)} · sources 来源 {len(story.sources)} · "
+        f"in the model 在模型中 {len(story.months[-1].members)}",
+        highlight=False,
+    )
     errors = listing("model 模型", "RMSE of the next month 下月误差", numbers=1)
     for name in ("evolving", "static", "target_only"):
         errors.add_row(MODELS[name], f"{story.mean_error(name):.4f}")
     _out.print(errors)
-    if story.actions:
+    told = (*story.actions_in(report.new), *story.proposals)
+    if told:
         table = listing("month 月份", "source 来源", "action 处置", "why 原因")
-        for line in story.actions:
+        for line in told:
             why = f"{shown(line.reason.zh)}\n[dim]{shown(line.reason.en)}[/]"
             action = ACTIONS[line.action]
-            table.add_row(f"{line.month:%Y-%m}", shown(line.source), f"{action.en} {action.zh}", why)
+            waits = "\n[yellow]a person must approve 须人审批[/]" if line.unapproved else ""
+            table.add_row(f"{line.month:%Y-%m}", shown(line.source), f"{action.en} {action.zh}{waits}", why)
         _out.print(table)
-    labels = " ".join(shown(registered.version.label) for _, registered in report.versions)
-    _out.print(f"versions 版本 {labels}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
+    labels = " ".join(shown(registered.version.label) for registered in report.versions.values())
+    _out.print(f"versions 版本 {labels or '–'}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
     left_out(report.refused)
-    for language in ("zh", "en"):
+    for language in ("zh", "en") if report.report else ():
         _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
-
-

@@ -14,11 +14,13 @@ from headwater.cli import (
     audit,
     contract,
     deliveries,
+    events,
     extremes,
     group,
     indicator,
     knowledge,
     ledger,
+    model,
     price,
     reference,
     review,
@@ -31,6 +33,7 @@ from headwater.cli.plan import plan
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
+from headwater.cli.withdraw import withdraw
 from headwater.errors import Message
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(audit.app, name="audit")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(events.app, name="events")
 app.add_typer(expect, name="expect")
 app.add_typer(extremes.app, name="extreme")
 app.add_typer(review.app, name="review")
@@ -55,6 +59,7 @@ app.add_typer(group.grouper, name="grouper")
 app.add_typer(price.policy, name="policy")
 app.add_typer(indicator.app, name="indicator")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(model.app, name="model")
 
 
 class BenchSize(StrEnum):
@@ -179,7 +184,7 @@ app.command()(compare)
 app.command()(warehouse.publish)
 
 
-for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve):
+for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve, withdraw):
     app.command()(_command)
 
 

@@ -4,15 +4,18 @@ from headwater.evolution.belief import Belief
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import DETECTORS, Change, Detector
 from headwater.evolution.detectors import Bayesian, Glr, Pooled
-from headwater.evolution.growth import Certificate, Growth
+from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
+from headwater.evolution.presence import Presence
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
-from headwater.evolution.stream import Tick, month_number, replay
+from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
+from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
     "ACTIONS",
     "Action",
+    "BASE",
     "Bayesian",
     "Belief",
     "Belonging",
@@ -30,9 +33,15 @@ __all__ = [
     "Plan",
     "Policy",
     "Pooled",
+    "Presence",
+    "Reading",
     "Regimes",
+    "Said",
     "Standing",
     "Tick",
+    "Watch",
+    "Window",
+    "Windows",
     "month_number",
     "replay",
 ]

@@ -112,7 +112,7 @@ class Bank:
             return []
         verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows))
         allowed = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
-        excess = np.where((AGO >= 2) & (AGO <= allowed), verdict.excess, -np.inf)
+        excess = np.where((AGO >= 2) & (allowed >= AGO), verdict.excess, -np.inf)
         best = excess.argmax(axis=1)
         found = np.flatnonzero(excess[np.arange(len(rows)), best] > 0)
         return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at), int(best[at]))) for at in found]

@@ -1,30 +1,33 @@
-"""A model that grows and shrinks exactly: sources are merged and subtracted, and each step is certified."""
+"""A model that grows and shrinks exactly: sources are merged and subtracted, and each step is certified.
+
+A step costs one merge or subtraction and the digest of the outcome, however many members there are. That the outcome is
+what building anew from all members gives is proven separately (``proven``), and must be before a version is registered.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Certificate", "Growth"]
+__all__ = ["BASE", "Action", "Certificate", "Growth"]
+
+Action: TypeAlias = Literal["add", "remove", "refresh", "reduce"]
+
+BASE = "target"
+"""The name of the base among members, where records of it are withdrawn."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Proof of one step: digests of the model's statistic before, after, and rebuilt from the remaining members."""
+    """One step: digests of the model's statistic before and after it."""
 
-    action: Literal["add", "remove", "refresh"]
+    action: Action
     source: SourceId
     before: str
     after: str
-    rebuilt: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the step left exactly what building anew from the remaining members gives."""
-        return self.after == self.rebuilt
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,44 @@ class Growth:
 
     def remove(self, source: SourceId) -> "Growth":
         """Subtract a source; nothing of it remains."""
-        rest = {name: statistic for name, statistic in self.members.items() if name != source}
-        return self._next("remove", source, rest, self.total.subtract(self._member(source)))
+        rest, said = dict(self.members), self._member(source)
+        del rest[source]
+        return self._next("remove", source, rest, self.total.subtract(said))
 
     def refresh(self, source: SourceId, statistic: Statistic) -> "Growth":
         """Replace what a source said before by what it says now."""
         total = self.total.subtract(self._member(source)).merge(statistic)
         return self._next("refresh", source, {**self.members, source: statistic}, total)
+
+    def reduce(self, source: SourceId, part: Statistic) -> "Growth":
+        """Subtract some records of a member, or of the base where ``source`` is ``BASE``; its others stay.
+
+        Parameters
+        ----------
+        part : statistic of those records, under the question that the member answered
+        """
+        total = self.total.subtract(part)
+        if source != BASE:
+            return self._next("reduce", source, {**self.members, source: self._member(source).subtract(part)}, total)
+        step = Certificate("reduce", BASE, self.total.digest, total.digest)
+        return Growth(self.base.subtract(part), self.members, total, (*self.certificates, step))
+
+    def rebuilt(self) -> Statistic:
+        """Build the total anew from base and members; costs one merge a member."""
+        return Statistic.total([self.base, *self.members.values()])
+
+    def proven(self) -> str:
+        """Return the digest of the total, once building anew from all members gave the same bits.
+
+        Raises
+        ------
+        HeadwaterError
+            ``E-GROWTH-INEXACT`` where something was left behind or lost
+        """
+        rebuilt = self.rebuilt()
+        if rebuilt != self.total:
+            raise _inexact(self.total.digest, rebuilt.digest)
+        return rebuilt.digest
 
     def _member(self, source: SourceId) -> Statistic:
         if source not in self.members:
@@ -71,15 +105,10 @@ class Growth:
         return self.members[source]
 
     def _next(
-        self,
-        action: Literal["add", "remove", "refresh"],
-        source: SourceId,
-        members: Mapping[SourceId, Statistic],
-        total: Statistic,
+        self, action: Action, source: SourceId, members: Mapping[SourceId, Statistic], total: Statistic
     ) -> "Growth":
-        rebuilt = Statistic.total([self.base, *members.values()]).digest
-        certificate = Certificate(action, source, self.total.digest, total.digest, rebuilt)
-        return Growth(self.base, members, total, (*self.certificates, certificate))
+        step = Certificate(action, source, self.total.digest, total.digest)
+        return Growth(self.base, members, total, (*self.certificates, step))
 
 
 def _membership(source: SourceId, zh: str, en: str) -> Refusal:
@@ -87,4 +116,15 @@ def _membership(source: SourceId, zh: str, en: str) -> Refusal:
         "E-GROWTH-MEMBER",
         Message(f"来源“{source}”{zh}。", f"Source {source} {en}."),
         Message("请核对模型的来源名单。", "Check the model's list of sources."),
+    )
+
+
+def _inexact(kept: str, rebuilt: str) -> HeadwaterError:
+    return HeadwaterError(
+        "E-GROWTH-INEXACT",
+        Message(
+            f"逐步增减所得（{kept[:16]}）与由全部成员重建所得（{rebuilt[:16]}）不一致。",
+            f"What steps left ({kept[:16]}) differs from what all members give anew ({rebuilt[:16]}).",
+        ),
+        Message("请保留数据并报告此问题。", "Keep the data and report this."),
     )

@@ -25,6 +25,7 @@ class Evidence:
     presence : its state of answering; ``outage`` says no more than None does
     returned : number of the earlier regime that what it says now agrees with (``Regimes``); None: of none
     cost : of asking it in the next period (ε, bytes), and of acting on it (labour)
+    news : records that it has and never told of, where that is known
     """
 
     values: Sequence[float | None]
@@ -32,6 +33,7 @@ class Evidence:
     presence: State = "present"
     returned: int | None = None
     cost: Cost = Cost()
+    news: float = 0.0
 
     @property
     def observed(self) -> tuple[float, ...]:
@@ -160,7 +162,7 @@ class Policy:
 
         Actions that take labour are served in the order of ``ACTIONS``, then by value; what finds no room waits.
         Then who is asked next is chosen: the model's sources first, then trials, then demoted ones, each time those
-        first that were silent longest. The order in which sources are given does not matter.
+        first that have most news, then that were silent longest. The order in which sources are given does not matter.
         """
         before = {source: standings.get(source, "trial") for source in sorted(evidence)}
         decisions = {source: self.decide(evidence[source], standing) for source, standing in before.items()}
@@ -269,8 +271,9 @@ def _urgency(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int,
 _TURNS: tuple[Standing, ...] = ("member", "probation", "trial", "demoted", "removed")
 
 
-def _turn(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, int, float, SourceId]:
-    return _TURNS.index(made.standing), -evidence.silence, -(evidence.observed or (0.0,))[-1], source
+def _turn(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, float, int, float, SourceId]:
+    worth = -(evidence.observed or (0.0,))[-1]
+    return _TURNS.index(made.standing), -evidence.news, -evidence.silence, worth, source
 
 
 def _waiting(made: Decision, before: Standing) -> Decision:

@@ -1,30 +1,92 @@
-"""Replay the periods of the data: value every source, watch each value, decide, and go on."""
+"""Follow sources period by period: watch every value, decide about all, and take up where the last period stands."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeAlias
+from types import MappingProxyType
 
+from headwater.errors import Message
+from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
-from headwater.evolution.policy import Decision, Evidence, Policy
+from headwater.evolution.policy import Evidence, Plan, Policy
+from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Tick", "Values", "month_number", "replay"]
+__all__ = ["Reading", "Tick", "Watch", "month_number", "replay"]
 
-Values: TypeAlias = Mapping[SourceId, float | None]
-"""What each source is worth in one month; None if it did not answer."""
+
+@dataclass(frozen=True)
+class Reading:
+    """What one source gave in one period.
+
+    Parameters
+    ----------
+    value : what it is worth; None if it was asked and did not answer
+    returned : number of the earlier regime that what it says agrees with; None: of none
+    """
+
+    value: float | None
+    returned: int | None = None
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One month of a replay: values, changes noticed, decisions, and the members from the next month on."""
+    """One period: what was seen and decided, and where every source stands from the next one on.
+
+    Parameters
+    ----------
+    values : of the sources that were asked; None: no answer
+    changes : noticed in this period
+    presences : of the sources that were asked
+    plan : decisions about all sources that are known, within the budgets
+    standings : afterwards, of all sources that are known
+    """
 
     month: date
-    values: Values
+    values: Mapping[SourceId, float | None]
     changes: Mapping[SourceId, Change]
-    decisions: Mapping[SourceId, Decision]
-    active: frozenset[SourceId]
+    presences: Mapping[SourceId, State]
+    plan: Plan
+    standings: Mapping[SourceId, Standing]
+
+    @property
+    def active(self) -> frozenset[SourceId]:
+        """The sources whose statistic is in the model from now on."""
+        return frozenset(source for source, standing in self.standings.items() if standing in COUNTED)
+
+    @property
+    def resting(self) -> frozenset[SourceId]:
+        """The sources that are not asked in the next period; one that nobody knows yet is always asked."""
+        return frozenset(source for source, decision in self.plan.decisions.items() if not decision.asked)
+
+
+def _free(source: SourceId) -> Cost:
+    return Cost()
+
+
+def _none(source: SourceId, month: date) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How sources are watched and decided about.
+
+    Parameters
+    ----------
+    detector : makes a new one for each source
+    policy : decides
+    budgets : of every period
+    cost : of asking a source once and of acting on it; it is known before it is asked
+    news : records that a source has in a month of which it never told
+    """
+
+    detector: Callable[[], Detector]
+    policy: Policy = Policy()
+    budgets: Budgets = Budgets()
+    cost: Callable[[SourceId], Cost] = _free
+    news: Callable[[SourceId, date], float] = _none
 
 
 def month_number(month: date) -> float:
@@ -38,40 +100,92 @@ def month_number(month: date) -> float:
 
 def replay(
     months: Iterable[date],
-    value: Callable[[date, frozenset[SourceId]], Values],
+    read: Callable[[date, frozenset[SourceId]], Mapping[SourceId, Reading]],
     *,
-    active: Iterable[SourceId],
-    policy: Policy,
-    detector: Callable[[], Detector],
+    watch: Watch,
+    standings: Mapping[SourceId, Standing],
+    past: Sequence[Tick] = (),
+    approved: Mapping[date, Mapping[SourceId, Standing]] = MappingProxyType({}),
 ) -> Iterator[Tick]:
-    """Yield one tick a month.
+    """Yield one tick a month; one call over many months gives what a call for each does, given the ticks before.
 
     Parameters
     ----------
-    months : first days, in order
-    value : values all known sources in a month, given the members of the model
-    active : members at the start; every other source that ``value`` names is on trial
-    detector : makes a new detector for each source
+    months : first days, in order, behind those of ``past``
+    read : asks all sources in a month but those that rest
+    standings : at the start, or after the last tick of ``past``
+    past : all ticks so far; detectors are fed from their values, and nothing is decided about them anew
+    approved : standings that people agreed to after a month, by month and source
     """
-    standings: dict[SourceId, Standing] = dict.fromkeys(active, "member")
-    detectors: dict[SourceId, Detector] = {}
-    histories: dict[SourceId, list[float | None]] = {}
+    sources: dict[SourceId, _Source] = {}
+    resting: frozenset[SourceId] = frozenset()
+    for tick in past:
+        _see(sources, tick.month, tick.values, watch)
+        resting = tick.resting
+    standing = dict(standings)
     for month in months:
-        values = value(month, _members(standings))
-        changes: dict[SourceId, Change] = {}
-        decisions: dict[SourceId, Decision] = {}
-        for source, worth in sorted(values.items()):
-            if source not in detectors:
-                detectors[source], histories[source] = detector(), []
-            histories[source].append(worth)
-            change = detectors[source].update(month_number(month), worth)
-            if change is not None:
-                changes[source] = change
-            evidence = Evidence(tuple(histories[source]), change)
-            decisions[source] = policy.decide(evidence, standings.get(source, "trial"))
-        standings |= {source: made.unapproved or made.standing for source, made in decisions.items()}
-        yield Tick(month, values, changes, decisions, _members(standings))
+        readings = read(month, resting)
+        changes = _see(sources, month, {source: reading.value for source, reading in readings.items()}, watch)
+        evidence = {
+            name: Evidence(
+                tuple(source.values),
+                changes.get(name),
+                source.state,
+                readings[name].returned if name in readings else None,
+                watch.cost(name),
+                watch.news(name, month),
+            )
+            for name, source in sources.items()
+        }
+        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings)
+        standing |= plan.standings | dict(approved.get(month, {}))
+        presences = {source: sources[source].state for source in readings}
+        values = {source: reading.value for source, reading in readings.items()}
+        tick = Tick(month, values, changes, presences, plan, dict(standing))
+        resting = tick.resting
+        yield tick
 
 
-def _members(standings: Mapping[SourceId, Standing]) -> frozenset[SourceId]:
-    return frozenset(source for source, standing in standings.items() if standing in COUNTED)
+@dataclass
+class _Source:
+    """What is remembered of a source: its detector, its habit of answering, and its values, None where none came."""
+
+    detector: Detector
+    presence: Presence = field(default_factory=Presence)
+    values: list[float | None] = field(default_factory=list)
+    state: State = "present"
+
+    def see(self, time: float, value: float | None, *, asked: bool) -> Change | None:
+        self.values.append(value)
+        if not asked:
+            # Who was not asked has not failed to answer.
+            return None
+        self.state = self.presence.update(time, value is not None)
+        return self.detector.update(time, value)
+
+
+def _see(
+    sources: dict[SourceId, _Source], month: date, values: Mapping[SourceId, float | None], watch: Watch
+) -> dict[SourceId, Change]:
+    """Let every known source see the month, new ones among them, and return the changes noticed."""
+    for name in sorted(values.keys() - sources.keys()):
+        sources[name] = _Source(watch.detector())
+    seen = {
+        name: source.see(month_number(month), values.get(name), asked=name in values)
+        for name, source in sources.items()
+    }
+    return {name: change for name, change in seen.items() if change is not None}
+
+
+_RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
+
+
+def _told(plan: Plan, readings: Mapping[SourceId, Reading]) -> Plan:
+    """Return the plan with the true reason for a source that was not asked, which is none for absence."""
+    decisions = {
+        source: decision
+        if source in readings or decision.action != "keep" or decision.standing == "removed"
+        else replace(decision, reason=_RESTED)
+        for source, decision in plan.decisions.items()
+    }
+    return Plan(decisions, plan.spent)

@@ -5,6 +5,7 @@ r"""Linear models from one sum: the Gram matrix and the moment.
 with :math:`D` the identity, but 0 for the intercept. Losses on other records follow from *their* statistic alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +81,20 @@ class Gram:
         xx[columns, rows] = values[:upper]
         yy, y, n = values[-3:].tolist()
         return Moments(xx, values[upper:-3], yy, y, n)
+
+    def stacked(self, statistics: Iterable[Statistic]) -> Fixed:
+        """Return the values of statistics of this family as (statistics, length)."""
+        return np.array([self._own(one).values for one in statistics], dtype=np.uint64).reshape(-1, self.length)
+
+    def systems(self, values: Fixed) -> Vector:
+        """Decode ``values`` (statistics, length) into XᵀX and Xᵀy side by side, (statistics, dim, dim + 1)."""
+        upper = self.dim * (self.dim + 1) // 2
+        rows, columns = np.triu_indices(self.dim)
+        decoded = self.encoding.decode(values)
+        found = np.empty((len(values), self.dim, self.dim + 1))
+        found[:, rows, columns] = found[:, columns, rows] = decoded[:, :upper]
+        found[:, :, self.dim] = decoded[:, upper : upper + self.dim]
+        return found
 
     def records(self, statistic: Statistic) -> int:
         """Return the number of records in ``statistic``."""

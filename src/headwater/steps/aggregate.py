@@ -1,10 +1,10 @@
 """Aggregate: join the chosen sources tier by tier, each as it requires, into one model version."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from headwater.adapters import features, knowledge, lake, mlflow
 from headwater.adapters.features import DataSeen, Region
@@ -12,12 +12,14 @@ from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, equally, predict
 from headwater.errors import Message, Refusal
-from headwater.federation import Answers, InProcess, Question, Source, TableSource, ask
+from headwater.federation import Answers, Question, Source
 from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
 from headwater.steps import audit
 from headwater.steps.join import Joined, Progress, Round, join, joined
 from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
+from headwater.steps.learning import learn as learn_rounds
+from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
 from headwater.steps.open_tier import open_tiers
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
@@ -25,9 +27,6 @@ from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
 
 __all__ = ["AggregateReport", "aggregate", "conclude"]
-
-Combine: TypeAlias = Callable[[Question, Answers], Statistic | None]
-"""From the answers of a round to their sum; None if there are none."""
 
 _HIDDEN = Message(
     "有来源不许统筹区看到其统计量：不计算“全部来源等权”与“集中数据”两项参照。",
@@ -163,7 +162,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         parameters = {"ours": found.parameters} | _beside(teacher, region, beside, seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
-        candidate = _candidate(home, found, teacher, region, scores)
+        candidate = _candidate(home, found, teacher, region, scores, alone=parameters["target_only"])
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(
         run=run.name,
@@ -206,39 +205,15 @@ def _shown(books: Books, joint: Joint, region: Region, names: Sequence[SourceId]
 
 def _beside(teacher: Learner, region: Region, sources: Sequence[Source], *, seed: int) -> dict[str, Vector]:
     """Return the parameters of the models that ours is shown beside, of ``sources`` where there are any."""
-    learn, everyone = partial(_learn, teacher, region, seed=seed), sorted(source.source_id for source in sources)
-    alone = {"target_only": learn([], [], _plainly)}
+    learn, everyone = partial(learn_rounds, teacher, region, seed=seed), sorted(source.source_id for source in sources)
+    alone = {"target_only": learn([], [], plainly)}
     if not everyone:
         return alone
     whole = partial(learn, [region.pooled], ["pooled"], _wholly)
     if teacher.is_exact:
         # One statistic of very many records may leave the range of the encoding; the sum of the sources' is the same.
-        whole = partial(learn, sources, everyone, _plainly)
+        whole = partial(learn, sources, everyone, plainly)
     return {**alone, "all_equal": learn(sources, everyone, _equally), "pooled": whole()}
-
-
-def _learn(
-    teacher: Learner,
-    region: Region,
-    sources: Sequence[Source],
-    asked: Sequence[SourceId],
-    combine: Combine,
-    *,
-    seed: int,
-) -> Vector:
-    """Return the parameters that rounds over ``asked`` give, the bureau's own records joining in each."""
-    transport, own = InProcess(sources), TableSource("target", region.target.train, teacher.train)
-    parameters = teacher.start(region.target.train, seed=seed)
-    for turn in range(teacher.rounds):
-        question = teacher.question(parameters, seed=seed + turn)
-        total = own.answer(question)
-        theirs = combine(question, ask(transport, question, sources=asked)) if asked else None
-        parameters = teacher.solve(total.merge(theirs) if theirs is not None else total)
-    return parameters
-
-
-def _plainly(question: Question, answers: Answers) -> Statistic | None:
-    return Statistic.total(answers.statistics.values()) if answers.statistics else None
 
 
 def _equally(question: Question, answers: Answers) -> Statistic | None:
@@ -249,10 +224,12 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
     """Refuse where anything is missing: a reference that silently lacks records would flatter the model."""
     for error in answers.refused.values():
         raise error
-    return _plainly(question, answers)
+    return plainly(question, answers)
 
 
-def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score]) -> Candidate:
+def _candidate(
+    home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score], *, alone: Vector
+) -> Candidate:
     joint, used, head = found.joint, _protections(found.joint), audit.head(home)
     epsilon, plan = found.epsilon, joint.plan
     return Candidate(
@@ -260,6 +237,7 @@ def _candidate(home: Home, found: Joined, teacher: Learner, region: Region, scor
         region=region,
         learner=teacher,
         parameters=found.parameters,
+        alone=alone,
         scores=scores,
         sources=_listed(found, region),
         protection=used,

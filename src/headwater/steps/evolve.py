@@ -1,56 +1,71 @@
-"""Evolve: replay the months, follow what every source is worth, and change the model exactly."""
+"""Evolve: take up where the last month stands, follow what every source is worth, and change the model exactly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from headwater.adapters import evolution_report, features, knowledge, lake, mlflow
-from headwater.adapters.evolution_report import Line, Story, Told
+from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow
+from headwater.adapters.evolution_report import Line, Month, Story
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
-from headwater.adapters.learners import equally, predict
-from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.evolution import Policy
+from headwater.errors import Message, Refusal
+from headwater.evolution import DETECTORS, Budgets, Policy, Watch
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
-from headwater.statistics import Statistic
+from headwater.steps import stands
+from headwater.steps.grown_versions import grown_versions
+from headwater.steps.history import History
 from headwater.steps.joint import PURPOSE
 from headwater.steps.ledger import Books
-from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
-from headwater.steps.replay import History, State, follow
+from headwater.steps.register import Registered, registered_name
+from headwater.steps.replay import State, follow
+from headwater.steps.stands import Row
 from headwater.steps.value import ridge_of
 from headwater.types import SourceId
 
-__all__ = ["EvolveReport", "evolve"]
+__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of"]
 
-_WORTH_ADDING = 0.01
-"""R² that a source on trial must be worth: what it costs to ask and to explain one more source."""
+UNLIMITED = Budgets()
+
+
+def policy_of(sources: int) -> Policy:
+    """Return the policy for this many sources, who share what there is to gain.
+
+    One that is to join must be worth a tenth of R² divided by all, and 0.01 at most: what it costs to ask and explain
+    one more. Below the same with a minus a value is harm; between lies noise. Neighbouring values share deliveries, so
+    a few in a row must agree; harm weighs more than a missed gain.
+    """
+    edge = min(0.01, 0.1 / max(1, sources))
+    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4)
 
 
 @dataclass(frozen=True)
 class EvolveReport:
-    """What one replay did.
+    """What one run did, or would do.
 
     Parameters
     ----------
-    story : every source in every month, and the errors of the next month
-    versions : those registered, with the month each belongs to
+    story : every source in every month until now, and the errors of the models
+    new : months that this run followed
+    versions : those registered, by the month each belongs to
     refused : sources whose requirement does not let the region see their own statistic, as a replay needs it
     champion : label of the version that serves afterwards
-    report : folder with ``zh.html`` and ``en.html``
+    report : folder with ``zh.html`` and ``en.html``; None for a dry run, which writes nothing
     """
 
     run: str
     task: str
     story: Story
-    versions: tuple[tuple[date, Registered], ...]
+    new: tuple[date, ...]
+    versions: Mapping[date, Registered]
     refused: Mapping[SourceId, Message]
     champion: str | None
-    report: Path
+    report: Path | None
 
     def to_dict(self) -> dict[str, object]:
         """Return the small facts as JSON-safe values."""
@@ -59,46 +74,147 @@ class EvolveReport:
             "task": self.task,
             "region": self.story.region,
             "origins": list(self.story.origins),
+            "dry": self.story.dry,
             "months": len(self.story.months),
-            "sources": len({line.source for line in self.story.lines}),
-            "actions": [f"{line.month:%Y-%m} {line.action} {line.source}" for line in self.story.actions],
+            "new": [f"{month:%Y-%m}" for month in self.new],
+            "sources": len(self.story.sources),
+            "actions": [f"{one.month:%Y-%m} {one.action} {one.source}" for one in self.story.actions_in(self.new)],
+            "proposals": [f"{one.month:%Y-%m} {one.standing} {one.source}" for one in self.story.proposals],
             "rmse_evolving": self.story.mean_error("evolving"),
             "rmse_static": self.story.mean_error("static"),
             "rmse_target_only": self.story.mean_error("target_only"),
-            "versions": [registered.version.label for _, registered in self.versions],
+            "versions": [registered.version.label for registered in self.versions.values()],
             "refused": {source: str(reason) for source, reason in self.refused.items()},
             "champion": self.champion,
-            "report": str(self.report),
+            "report": str(self.report) if self.report else None,
         }
 
 
-def evolve(home: Home, *, run: Run, task: str = "stay_cost", min_stays: int = 100) -> EvolveReport:
-    """Replay the months of the data as if they came one by one.
+def evolve(
+    home: Home,
+    *,
+    run: Run,
+    task: str = "stay_cost",
+    min_stays: int = 100,
+    budgets: Budgets = UNLIMITED,
+    dry: bool = False,
+) -> EvolveReport:
+    """Follow the months since the last that was followed, up to ``run.month``, as if they came one by one.
 
-    In every month each source that delivered is valued by what it delivered then; one detector follows each source's
-    values, with None where nothing came; the policy drops and adds sources, by subtracting and adding statistics.
-    A version is registered when the set of sources changed, and in the last month.
+    In every month the sources are asked for what is new, and each is valued by what it delivered then; one detector
+    follows each source's values, with None where nothing came; the policy decides within the budgets. A version is
+    registered when the set of sources changed, and in the last month. A run under the same name as one before replaces
+    what that one did, and follows anew what came after it. Where nothing is new, nothing happens.
 
     Parameters
     ----------
-    min_stays : fewer stays over all months make no source
+    min_stays : fewer stays until a month make no source yet
+    dry : find out what would happen: sources are asked, but nothing is kept, registered or reported
     """
     learner = ridge_of(home, task)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
+        evolved.prepare(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         region, guarded, refused = _permitted(home, region)
-        history = History.ask(region, learner, guarded=guarded)
-        # Neighbouring values share deliveries, so a span more must agree; and harm weighs more than a missed gain.
-        policy = Policy(use=_WORTH_ADDING, demote_after=history.span + 1, promote_after=history.span + 2)
-        states = list(follow(history, seed=run.seed, policy=policy))
-        versions = _register(home, connection, history, states, run=run)
-        story = _story(history, states, versions, run)
-        report = evolution_report.write(home, story)
-        knowledge.replace(connection, "evolution", key=run.key(task, region.name), rows=_rows(run, story))
+        key = {"task": task, "region": region.name}
+        kept = _Kept.read(connection, key, run=run)
+        history = History.of(region, learner, guarded=guarded, until=kept.until, fewest=min_stays)
+        history.require_months()
+        states, mended = _followed(connection, history, kept, run=run, budgets=budgets, key=key)
+        made = _Made.of(states, run=run, snapshot=region.data.snapshot, budgets=budgets)
+        versions: Mapping[date, Registered] = {}
+        if not dry:
+            if states:
+                versions = grown_versions(home, connection, history, states, run=run)
+                made.tell(versions)
+            since = made.since if kept.months else date.min
+            heard_since = min([since, *mended])
+            heard = stands.heard_rows(history.hearing, since=heard_since)
+            tables = {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
+            evolved.rewrite(connection, {**tables, "heard": (heard_since, heard)}, key=key)
+    story = _story(region, run, [*kept.months, *made.months], [*kept.lines, *made.lines], dry=dry)
+    report = None if dry else evolution_report.write(home, story)
     champion = mlflow.champion(home, registered_name(task, region.name))
-    return EvolveReport(run.name, task, story, versions, refused, champion.label if champion else None, report)
+    new = tuple(state.stand.tick.month for state in states)
+    return EvolveReport(run.name, task, story, new, versions, refused, champion.label if champion else None, report)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the lake has of months before those that this run follows, and the last month to follow."""
+
+    months: Sequence[Row]
+    lines: Sequence[Row]
+    until: date | None
+
+    @staticmethod
+    def read(connection: duckdb.DuckDBPyConnection, key: Row, *, run: Run) -> "_Kept":
+        months = evolved.rows(connection, "evolution_month", key=key)
+        own = [row["month"] for row in months if row["run"] == run.name]
+        until = run.month
+        if own and until is not None:
+            # What stood on a month that is followed anew must be followed anew too.
+            until = max(until, months[-1]["month"])
+        before = {row["month"] for row in months if not own or row["month"] < own[0]}
+        lines = evolved.rows(connection, "evolution", key=key)
+        return _Kept(
+            [row for row in months if row["month"] in before], [row for row in lines if row["month"] in before], until
+        )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The rows of what was followed, from month ``since`` on."""
+
+    since: date
+    months: list[dict[str, Any]]
+    lines: list[Row]
+
+    @staticmethod
+    def of(states: Sequence[State], *, run: Run, snapshot: int, budgets: Budgets) -> "_Made":
+        months = [stands.month_row(state, run=run, snapshot=snapshot, budgets=budgets) for state in states]
+        lines = [row for state in states for row in stands.line_rows(state, run=run, snapshot=snapshot)]
+        return _Made(months[0]["month"] if months else date.max, months, lines)
+
+    def tell(self, versions: Mapping[date, Registered]) -> None:
+        for row in self.months:
+            if found := versions.get(row["month"]):
+                row |= {"version": found.version.label, "is_champion": found.is_champion}
+
+
+def _followed(
+    connection: duckdb.DuckDBPyConnection,
+    history: History,
+    kept: _Kept,
+    *,
+    run: Run,
+    budgets: Budgets,
+    key: Row,
+) -> tuple[list[State], list[date]]:
+    """Return the new states, and the months whose answers were asked for anew, as their records were mended."""
+    hearing = history.hearing
+    past = stands.stands(kept.months, kept.lines)
+    known = evolved.rows(connection, "heard", key=key) if past else []
+    stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
+    mended = hearing.mend()
+    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
+    approved = stands.approvals(connection, key=key)
+    return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
+
+
+def _story(region: Region, run: Run, months: Sequence[Row], lines: Sequence[Row], *, dry: bool) -> Story:
+    return Story(
+        run=run.name,
+        at=run.at,
+        region=region.name,
+        origins=region.origins,
+        snapshot=region.data.snapshot,
+        months=tuple(Month.of(row) for row in months),
+        lines=tuple(Line.of(row) for row in lines),
+        dry=dry,
+    )
 
 
 def _permitted(home: Home, region: Region) -> tuple[Region, list[Source], dict[SourceId, Message]]:
@@ -131,138 +247,3 @@ def _nobody(region: str, refused: Mapping[SourceId, Message]) -> Refusal:
         Message(f"“{region}”没有可逐月跟踪的来源。{why.zh}", f"No source of {region} can be followed. {why.en}"),
         Message("请与来源商定要求，或改用汇聚。", "Agree with sources on their requirements, or aggregate alone."),
     )
-
-
-def _register(
-    home: Home, connection: duckdb.DuckDBPyConnection, history: History, states: Sequence[State], *, run: Run
-) -> tuple[tuple[date, Registered], ...]:
-    """Register the states whose set of sources changed, and the last; each descends from the one before."""
-    versions: list[tuple[date, Registered]] = []
-    name = registered_name(history.learner.model.spec.task, history.region.name)
-    parent = mlflow.latest(home, name)
-    for state in states:
-        if state.changed or state is states[-1]:
-            _require_exact(history, state)
-            registered = register(home, connection, _candidate(history, state, parent), run=run)
-            versions.append((state.tick.month, registered))
-            parent = registered.version
-    return tuple(versions)
-
-
-def _require_exact(history: History, state: State) -> None:
-    """Compare the model that grew step by step with one refit from the members' records; every bit must agree."""
-    month = state.tick.month
-    if history.refit(state) != state.growth.total:
-        raise HeadwaterError(
-            "E-EVOLVE-INEXACT",
-            Message(f"{month:%Y-%m} 的模型与重新拟合不一致。", f"The model of {month:%Y-%m} differs from its refit."),
-            Message("请保留数据并报告此问题。", "Keep the data and report this."),
-        )
-
-
-def _candidate(history: History, state: State, parent: mlflow.Version | None) -> Candidate:
-    month, region = state.tick.month, history.region
-    members = sorted(state.growth.members)
-    values = {source: state.tick.values.get(source) for source in members}
-    certificates = [
-        {"action": c.action, "source": c.source, "before": c.before, "after": c.after, "rebuilt": c.rebuilt}
-        for c in state.growth.certificates
-    ]
-    return Candidate(
-        step="evolve",
-        region=region,
-        learner=history.learner,
-        parameters=state.coefficients["evolving"],
-        scores=_scores(history, state),
-        sources={
-            source: {
-                "value": values[source],
-                "city": region.cities[source],
-                "months": [f"{m:%Y-%m}" for m in state.memory[source]],
-            }
-            for source in members
-        },
-        protection=dict.fromkeys(members, "clear"),
-        month=month,
-        parent=parent,
-        facts={name: str(getattr(history, name)) for name in ("window", "span", "memory")},
-        artifacts={"certificates.json": {"certificates": certificates}},
-    )
-
-
-def _scores(history: History, state: State) -> dict[str, Score]:
-    """Judge the state on the bureau's held-out stays, beside references that remember as many deliveries."""
-    learner, base = history.learner, state.growth.base
-    everyone = history.everything(state.tick.month)
-    models = {
-        "ours": state.coefficients["evolving"],
-        "target_only": state.coefficients["target_only"],
-        "all_equal": learner.solve(Statistic.total([base, *equally(learner.asked(), everyone)])),
-        "pooled": learner.solve(Statistic.total([base, *everyone])),
-    }
-    test, target = history.region.target.test, learner.model.spec.target
-    return {name: score(predict(learner, model, test), test, target=target) for name, model in models.items()}
-
-
-def _story(history: History, states: Sequence[State], versions: Sequence[tuple[date, Registered]], run: Run) -> Story:
-    by_month = {state.tick.month: state for state in states}
-    following = dict(zip(history.months, history.months[1:], strict=False))
-    return Story(
-        run=run.name,
-        at=run.at,
-        region=history.region.name,
-        origins=history.region.origins,
-        snapshot=history.region.data.snapshot,
-        months=tuple(by_month),
-        lines=tuple(_line(state, source) for state in states for source in history.sources),
-        errors={following[month]: state.errors for month, state in by_month.items() if state.errors},
-        versions=tuple(
-            Told(month, r.version.label, tuple(sorted(by_month[month].growth.members)), r.is_champion)
-            for month, r in versions
-        ),
-        memory=history.memory,
-        span=history.span,
-        steps=len(states[-1].growth.certificates),
-        bytes_by_source=history.bytes_by_source,
-    )
-
-
-def _line(state: State, source: SourceId) -> Line:
-    tick = state.tick
-    worth, decision, change = tick.values[source], tick.decisions[source], tick.changes.get(source)
-    state_name = "absent" if worth is None else "member" if source in state.before else "trial"
-    return Line(
-        month=tick.month,
-        source=source,
-        value=worth,
-        state=state_name,
-        action=decision.action,
-        reason=decision.reason,
-        onset=_month(change.onset) if change else None,
-        size=change.size if change else None,
-    )
-
-
-def _month(number: float) -> date:
-    """Return the month that a detector's time falls into: the first whose number is not below it."""
-    year, month = divmod(int(-(-number // 1)), 12)
-    return date(year, month + 1, 1)
-
-
-def _rows(run: Run, story: Story) -> list[Mapping[str, object]]:
-    return [
-        {
-            "as_of": run.as_of,
-            "snapshot": story.snapshot,
-            "month": line.month,
-            "source": line.source,
-            "value": line.value,
-            "state": line.state,
-            "action": line.action,
-            "reason_zh": line.reason.zh,
-            "reason_en": line.reason.en,
-            "change_onset": line.onset,
-            "change_size": line.size,
-        }
-        for line in story.lines
-    ]

@@ -19,6 +19,7 @@ import duckdb
 from headwater.adapters import batches, lake, postgres, raw
 from headwater.adapters.batches import Difference, Live, Unfinished, batch_id
 from headwater.adapters.home import Home
+from headwater.adapters.inbox import Event, post
 from headwater.adapters.postgres import Connection
 from headwater.claims.contract import Contract, TableContract
 from headwater.claims.guarding import guard_place
@@ -215,6 +216,10 @@ class TableIntake:
     def _id(self, file: Landed) -> str:
         return batch_id(self._contract.source_id, self._entity, file.sha256)
 
+    def _event(self, file: Landed, snapshot: int) -> Event:
+        source = self._contract.source_id
+        return Event(source, "delivery", batch_id=self._id(file), sha256=file.sha256, snapshot_id=snapshot)
+
     def _receive(self, files: Sequence[Landed]) -> list[str]:
         with self._register.transaction():
             return batches.receive(
@@ -280,6 +285,7 @@ class TableIntake:
         with self._register.transaction():
             for file, count in zip(taken, counts, strict=True):
                 batches.settle(self._register, batch=self._id(file), counts=count, snapshot=snapshot)
+                post(self._register, self._event(file, snapshot))
             for sha256, earlier in replaced.items():
                 by = batch_id(self._contract.source_id, self._entity, sha256)
                 batches.supersede(self._register, batch=earlier.batch_id, by=by)

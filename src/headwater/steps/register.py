@@ -1,7 +1,7 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
@@ -9,15 +9,20 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import knowledge, mlflow
+from headwater.adapters import held, knowledge, mlflow, postgres, versions
 from headwater.adapters.features import Region
+from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
-from headwater.adapters.learners import Learner
+from headwater.adapters.learners import Learner, predict
+from headwater.evolution import Growth
 from headwater.steps import audit
+from headwater.steps.champion import Change, Why, serve
+from headwater.steps.comparison import Comparison, compare
+from headwater.steps.predict import predict as predict_stays
 from headwater.types import SourceId, Vector
 
-__all__ = ["Candidate", "Registered", "Score", "register", "registered_name", "score"]
+__all__ = ["Candidate", "Registered", "Score", "digest_of", "register", "registered_name", "score"]
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,6 @@ class Score:
     r2_log: float
     mae: float
 
-    def beats(self, other: "Score", *, metric: str) -> bool:
-        """Return whether this is better by ``metric``, ``r2_log`` or ``mae``; equal is not better."""
-        return self.mae < other.mae if metric == "mae" else self.r2_log > other.r2_log
-
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -46,6 +47,7 @@ class Candidate:
     ----------
     step : the verb that made it
     parameters : of ``learner``
+    alone : parameters that the bureau's records alone give, what the first version is compared with
     scores : ``ours`` and the references it is shown beside: ``target_only``, ``all_equal``, ``pooled``
     sources : those it was made from, with what each was worth
     protection : source to the protection of its messages
@@ -55,12 +57,17 @@ class Candidate:
     tags : further tags of the run and the version
     rounds : figures of every round, by name
     artifacts : further files, by name
+    growth : the statistic of its exact part, where the region holds what each member said; else only sums are known
+    months : of each member, those that its statistic tells of
+    weight : how often each of the bureau's own records counts in it
+    body : label of the version whose body it has, where only its last layer is solved
     """
 
     step: str
     region: Region
     learner: Learner
     parameters: Vector
+    alone: Vector
     scores: Mapping[str, Score]
     sources: Mapping[SourceId, Mapping[str, object]]
     protection: Mapping[SourceId, str]
@@ -70,6 +77,10 @@ class Candidate:
     tags: Mapping[str, str] = field(default_factory=dict)
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    growth: Growth | None = None
+    months: Mapping[SourceId, Sequence[date]] = field(default_factory=dict)
+    weight: int = 1
+    body: str | None = None
 
     @property
     def task(self) -> str:
@@ -89,12 +100,13 @@ class Registered:
     Parameters
     ----------
     is_champion : whether it serves now
-    opponent : what it had to beat, on the same rows: the champion before it, or else the bureau's records alone
+    comparison : with what it had to beat beyond its interval, on the same rows: the champion before it, or else the
+        bureau's records alone
     """
 
     version: mlflow.Version
     is_champion: bool
-    opponent: Score
+    comparison: Comparison
 
 
 def registered_name(task: str, region: str) -> str:
@@ -113,21 +125,82 @@ def score(predicted: Vector, table: pa.Table, *, target: str) -> Score:
 
 
 def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, *, run: Run) -> Registered:
-    """Make the candidate a version, let it serve if it is better on the bureau's held-out stays, and write it down."""
+    """Make the candidate a version, write it down, and let it serve if it is better beyond doubt on held-out stays.
+
+    It also serves, whatever it scores, where records were withdrawn from what serves now.
+
+    Raises
+    ------
+    HeadwaterError
+        ``E-GROWTH-INEXACT`` where the candidate grew to something else than its members give anew
+    """
+    if candidate.growth is not None:
+        candidate.growth.proven()
     before = mlflow.champion(home, candidate.registered)
     version = mlflow.register(home, _publication(candidate, run))
-    opponent = candidate.scores["target_only"]
-    if before is not None:
-        opponent = _test(candidate, mlflow.predictor(home, before))
-    if before != version and candidate.scores["ours"].beats(opponent, metric=candidate.learner.model.spec.metrics[0]):
-        mlflow.promote(home, version)
-        before = version
-    registered = Registered(version, before == version, opponent)
-    key = run.key(candidate.task, candidate.region.name)
-    key |= {"step": candidate.step, "name": candidate.registered, "version": version.number}
-    knowledge.replace(connection, "model_version", key=key, rows=[_row(candidate, registered, run)])
-    _log(home, candidate, registered)
+    comparison = _compared(home, candidate, before)
+    # What may serve no more is relieved by whatever comes, for that was made without what withdrew.
+    must = before not in (None, version) and bool(_withdrawn(connection, before))
+    registered = Registered(version, before == version or must or comparison.is_better, comparison)
+    # All of a version is there before it serves.
+    _keep(home, connection, candidate, registered, run=run)
+    if registered.is_champion and before != version:
+        why: Why = "withdrawal" if must else "better"
+        task, region = candidate.task, candidate.region
+        change = Change(task, region.name, version, before, why, comparison, region.data.snapshot)
+        serve(home, connection, change, run=run)
+    serving = version if registered.is_champion else before
+    if serving is not None:
+        predict_stays(home, connection, serving, region=candidate.region, run=run)
     return registered
+
+
+def _withdrawn(connection: duckdb.DuckDBPyConnection, serving: mlflow.Version | None) -> tuple[str, ...]:
+    if serving is None:
+        return ()
+    return versions.withdrawn_from(connection, versions.line(connection, serving.name, serving.number))
+
+
+def _compared(home: Home, candidate: Candidate, before: mlflow.Version | None) -> Comparison:
+    """Compare the candidate with what serves, or with the bureau's records alone, on the bureau's held-out stays."""
+    learner, test = candidate.learner, candidate.region.target.test
+    theirs = predict(learner, candidate.alone, test) if before is None else mlflow.predictor(home, before)(test)
+    return compare(
+        predict(learner, candidate.parameters, test),
+        theirs,
+        test,
+        target=learner.model.spec.target,
+        metric=learner.model.spec.metrics[0],
+        opponent=before.label if before else None,
+    )
+
+
+def _keep(
+    home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, registered: Registered, *, run: Run
+) -> None:
+    """Write the version down: what its members said, what they are, and that it is there."""
+    version = registered.version
+    if candidate.growth is not None:
+        months = {source: tuple(candidate.months.get(source, ())) for source in candidate.growth.members}
+        postgres.prepare(home)
+        with postgres.connect(home) as ops:
+            kept = Held(candidate.growth, months, candidate.month, candidate.weight)
+            held.keep(ops, version.name, version.number, kept)
+    key = run.key(candidate.task, candidate.region.name)
+    key |= {"name": candidate.registered, "version": version.number}
+    told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}
+    members = [{**told, **_member(candidate, source)} for source in candidate.sources]
+    knowledge.replace(connection, "member", key=key, rows=members)
+    row = _row(candidate, registered, run)
+    knowledge.replace(connection, "model_version", key=key | {"step": candidate.step}, rows=[row])
+    _log(home, candidate, registered)
+
+
+def _member(candidate: Candidate, source: SourceId) -> dict[str, object]:
+    facts = candidate.sources[source]
+    known = {name: facts.get(name) for name in ("city", "value", "low", "high", "valuation", "mechanism", "epsilon")}
+    months = [f"{month:%Y-%m}" for month in candidate.months.get(source, ())]
+    return {**known, "source": source, "protection": candidate.protection[source], "months": months}
 
 
 def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
@@ -137,8 +210,9 @@ def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
         {
             "name": candidate.registered,
             "version": registered.version.number,
-            "parameters": hashlib.sha256(np.ascontiguousarray(candidate.parameters).tobytes()).hexdigest(),
+            "parameters": digest_of(candidate.parameters),
             "is_champion": registered.is_champion,
+            "compared": registered.comparison.to_dict(),
             "snapshot": candidate.region.data.snapshot,
             "data": candidate.region.data.digest,
             "protections": {source: candidate.protection[source] for source in candidate.sources},
@@ -146,18 +220,41 @@ def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
     )
 
 
-def _test(candidate: Candidate, predictor: Callable[[pa.Table], Vector]) -> Score:
-    test = candidate.region.target.test
-    return score(predictor(test), test, target=candidate.learner.model.spec.target)
+def digest_of(parameters: Vector) -> str:
+    """Return the SHA-256 of parameters: equal exactly when every bit is equal."""
+    return hashlib.sha256(np.ascontiguousarray(parameters).tobytes()).hexdigest()
+
+
+def _exactness(candidate: Candidate) -> str:
+    """Return how many parameters are solved exactly from sums: ``68/68``; none of a network from rounds."""
+    exact, every = candidate.learner.share(candidate.parameters)
+    return f"{exact if candidate.growth is not None or candidate.learner.is_exact else 0}/{every}"
+
+
+def _certified(candidate: Candidate) -> dict[str, dict[str, object]]:
+    """Return the certificate of every step, and that all together left what the members give anew."""
+    if candidate.growth is None:
+        return {}
+    growth = candidate.growth
+    steps = [asdict(one) for one in growth.certificates]
+    return {"certificates.json": {"certificates": steps, "total": growth.total.digest, "rebuilt": growth.proven()}}
 
 
 def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
+    return mlflow.Publication(
+        registered=candidate.registered,
+        model=candidate.learner.model,
+        parameters=candidate.parameters,
+        entry=_entry(candidate, run),
+        description=_description(candidate),
+        parent=candidate.parent,
+    )
+
+
+def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
-    listed = {
-        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
-    }
-    entry = mlflow.Entry(
+    return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
         run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}",
@@ -169,6 +266,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "seed": str(run.seed),
             "sources": str(len(candidate.sources)),
             "snapshot": str(region.data.snapshot),
+            "exact": _exactness(candidate),
             **candidate.facts,
         },
         tags={
@@ -180,16 +278,16 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
             "headwater.month": month,
             **candidate.tags,
         },
-        artifacts={"sources.json": {"sources": listed}, **{k: dict(v) for k, v in candidate.artifacts.items()}},
+        artifacts=_artifacts(candidate),
     )
-    return mlflow.Publication(
-        registered=candidate.registered,
-        model=candidate.learner.model,
-        parameters=candidate.parameters,
-        entry=entry,
-        description=_description(candidate),
-        parent=candidate.parent,
-    )
+
+
+def _artifacts(candidate: Candidate) -> dict[str, dict[str, object]]:
+    listed = {
+        source: {**facts, "protection": candidate.protection[source]} for source, facts in candidate.sources.items()
+    }
+    further = {name: dict(content) for name, content in candidate.artifacts.items()}
+    return {"sources.json": {"sources": listed}, **_certified(candidate), **further}
 
 
 def _metrics(candidate: Candidate) -> dict[str, float]:
@@ -231,6 +329,12 @@ def _row(candidate: Candidate, registered: Registered, run: Run) -> dict[str, ob
         "parent": version.parent,
         "is_champion": registered.is_champion,
         "currency": region.currency,
+        "seed": run.seed,
+        "entry": int(candidate.tags["headwater.plan_entry"]) if "headwater.plan_entry" in candidate.tags else None,
+        "exact": _exactness(candidate),
+        "body": candidate.body,
+        "is_held": candidate.growth is not None,
+        "withdrawn": region.withdrawn,
         "mlflow_run": version.run_id,
         "mlflow_model": version.model_id,
         **_metrics(candidate),

@@ -1,125 +1,43 @@
-"""Replay: every month in its turn, what each source delivered is valued, decided about, and merged or subtracted."""
+"""Replay: month by month, what each source delivered is asked for, valued, decided about, and merged or subtracted."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from types import MappingProxyType
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from headwater.adapters.features import Region
-from headwater.adapters.learners import Ridge
-from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.evolution import DETECTORS, Growth, Policy, Tick
+from headwater.evolution import Growth, Reading, Standing, Tick, Watch, month_number
 from headwater.evolution import replay as ticks
-from headwater.federation import InProcess, Source, Transport, ask
+from headwater.federation import ask
 from headwater.statistics import Statistic
+from headwater.steps.hearing import Hearing
+from headwater.steps.history import MEMORY, History
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
 
-__all__ = ["History", "State", "follow"]
+__all__ = ["Stand", "State", "best_weight", "follow", "refit", "weighted"]
 
-_LONGEST_WINDOW = 6
-_MEMORY = 24
-_FEWEST_MONTHS = 4
 _STAYS_TO_VALUE = 100
 # Every month is a game of its own: twelve players are 4,096 coalitions, each player more doubles the time.
 _EXACT_UP_TO = 12
+_WEIGHTS = (1, 2, 4, 8, 16, 32)
+"""How often the bureau's own records may count; powers of two: counting so is doubling, exact in every bit."""
 
 
-@dataclass(frozen=True, eq=False)
-class History:
-    """What every source said about every month, and the bureau's own records of the same months.
+@dataclass(frozen=True)
+class Stand:
+    """Where a replay stands after a month: with the ticks before it, all that the next month needs.
 
     Parameters
     ----------
-    months : those in which at least half of the sources delivered
-    said : month and source to the statistic; a source that delivered nothing is not there
-    train, valid, unseen : the bureau's own statistic of each month; ``unseen`` is all that no model is trained on
-    bytes_by_source : exchanged with each source over all months
-    transport : reaches them
+    memory : source to the months in which it gave the answers that a model would hold: the newest that did no harm
+    weight : how often the bureau's own records count
     """
 
-    region: Region
-    learner: Ridge
-    months: tuple[date, ...]
-    said: Mapping[date, Mapping[SourceId, Statistic]]
-    train: Mapping[date, Statistic]
-    valid: Mapping[date, Statistic]
-    unseen: Mapping[date, Statistic]
-    bytes_by_source: Mapping[SourceId, int]
-    transport: Transport
-
-    @staticmethod
-    def ask(region: Region, learner: Ridge, *, guarded: Sequence[Source] | None = None) -> "History":
-        """Ask every source about every month.
-
-        Parameters
-        ----------
-        guarded : the region's sources under their requirements; None: as they are
-        """
-        months = _months(region)
-        transport, said = InProcess(region.sources if guarded is None else guarded), {}
-        exchanged: Counter[SourceId] = Counter()
-        for month in months:
-            answers = ask(transport, learner.asked(months=(month,)))
-            said[month] = answers.statistics
-            exchanged.update(answers.bytes_by_source)
-        own, target = partial(_by_month, learner, months), region.target
-        unseen = pa.concat_tables([target.valid, target.test])
-        return History(
-            region, learner, months, said, own(target.train), own(target.valid), own(unseen), dict(exchanged), transport
-        )
-
-    @property
-    def sources(self) -> tuple[SourceId, ...]:
-        """All sources, by name."""
-        return tuple(sorted(self.region.cities))
-
-    @property
-    def window(self) -> int:
-        """Months of its own records by which the bureau values what is delivered."""
-        return min(_LONGEST_WINDOW, max(1, len(self.months) // 4))
-
-    @property
-    def memory(self) -> int:
-        """Deliveries that a model remembers of each source: two years, for what was worth something spoils slowly."""
-        return _MEMORY
-
-    @property
-    def span(self) -> int:
-        """Deliveries that are valued at once: as few as hold 100 stays at the median source, and within the window."""
-        monthly = float(np.median(list(self.region.stays.values()))) / len(self.months)
-        return min(self.window, max(1, int(np.ceil(_STAYS_TO_VALUE / monthly))))
-
-    def delivered(self, source: SourceId, month: date, *, last: int) -> tuple[date, ...]:
-        """Return the ``last`` months up to ``month`` in which the source delivered."""
-        return tuple(m for m in self.months if m <= month and source in self.said[m])[-last:]
-
-    def statistic(self, source: SourceId, months: Sequence[date]) -> Statistic:
-        """Return the source's statistic of some months."""
-        return Statistic.total(self.said[month][source] for month in months)
-
-    def own(self, part: Mapping[date, Statistic], month: date, *, last: int | None = None) -> Statistic:
-        """Return the bureau's statistic of the ``last`` months up to ``month``, by default of all."""
-        until = [m for m in self.months if m <= month]
-        return Statistic.total(part[m] for m in until[-(last or len(until)) :])
-
-    def everything(self, month: date) -> list[Statistic]:
-        """Return the newest deliveries of every source until ``month``, whatever they are worth."""
-        remembered = {s: self.delivered(s, month, last=self.memory) for s in self.sources}
-        return [self.statistic(s, months) for s, months in remembered.items() if months]
-
-    def refit(self, state: "State") -> Statistic:
-        """Ask the members anew for the months that the model remembers, from their records in one go."""
-        total = self.own(self.train, state.tick.month)
-        for source in sorted(state.growth.members):
-            answers = ask(self.transport, self.learner.asked(months=state.memory[source]), sources=[source])
-            total = total.merge(answers.statistics[source])
-        return total
+    tick: Tick
+    memory: Mapping[SourceId, tuple[date, ...]]
+    weight: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,123 +46,241 @@ class State:
 
     Parameters
     ----------
-    tick : what was seen and decided
+    stand : what was seen and decided, and what is remembered
     before : members while the month was valued
-    memory : source to the months that the model would remember of it: the newest that were worth something
     growth : the statistic behind the model, with the certificate of every step
+    steps : how many of its certificates this month added
+    bytes : exchanged with all sources in this month
     coefficients : of the evolving model, of one that never changed, and of the bureau's records alone
-    errors : their root mean squared errors of ln(cost) in the next month; empty after the last
+    errors : in this month, of such models that ended before it: root mean squared errors of ln(cost)
     """
 
-    tick: Tick
+    stand: Stand
     before: frozenset[SourceId]
-    memory: Mapping[SourceId, tuple[date, ...]]
     growth: Growth
+    steps: int
+    bytes: int
     coefficients: Mapping[str, Vector]
     errors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
-        """Whether a source was dropped or added."""
-        return self.before != self.tick.active
+        """Whether a source left the model or came in."""
+        return self.before != self.stand.tick.active
 
 
-def follow(history: History, *, seed: int, policy: Policy) -> Iterator[State]:
-    """Yield the state after every month, from the first that has a whole window behind it.
+def follow(
+    history: History,
+    *,
+    seed: int,
+    watch: Watch,
+    past: Sequence[Stand] = (),
+    approved: Mapping[date, Mapping[SourceId, Standing]] = MappingProxyType({}),
+) -> Iterator[State]:
+    """Yield the state after every month that is not in ``past``.
 
-    A delivery of no positive value never enters the model, even while its source is still a member.
+    A delivery that does harm never enters the model, even while its source is still a member.
+
+    Parameters
+    ----------
+    past : every stand so far; what its sources said must be in the history's hearing
+    approved : standings that people agreed to after a month, by month and source
     """
-    months = history.months[history.window - 1 :]
-    first = _values(history, seed, months[0], frozenset())
-    before = frozenset(source for source, worth in first.items() if worth is not None and worth > 0)
-    memory = {source: history.delivered(source, months[0], last=history.window)[:-1] for source in before}
-    value, growth, static = partial(_values, history, seed), None, None
-    for tick in ticks(months, value, active=before, policy=policy, detector=DETECTORS["glr"]):
-        memory = _remembered(memory, tick, last=history.memory)
-        growth = _grown(history, growth, tick, memory)
-        evolving = history.learner.solve(growth.total)
-        static = evolving if static is None else static
-        models = {"evolving": evolving, "static": static, "target_only": history.learner.solve(growth.base)}
-        yield State(tick, before, memory, growth, models, _errors(history, models, tick.month))
-        before = tick.active
+    months = [month for month in history.followed if not past or month > past[-1].tick.month]
+    if not months:
+        return
+    seen: dict[date, Mapping[SourceId, Reading]] = {}
+
+    def read(month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+        if month not in seen:
+            seen[month] = _readings(history, seed, month, resting)
+        return seen.pop(month)
+
+    state = _resumed(history, past) if past else None
+    if state:
+        before, memory = state.stand.tick.active, state.stand.memory
+        standings = dict(past[-1].tick.standings) | dict(approved.get(past[-1].tick.month, {}))
+    else:
+        before, memory = _opened(history, seed, months[0], seen, harm=watch.policy.harm)
+        standings = dict.fromkeys(before, "member")
+    told = [stand.tick for stand in past]
+    exchanged = 0
+    for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
+        memory = _remembered(history.hearing, memory, tick, harm=watch.policy.harm)
+        asked = history.hearing.bytes_by_source.total()
+        state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
+        before, exchanged = tick.active, asked
+        yield state
 
 
-def _remembered(
-    memory: Mapping[SourceId, tuple[date, ...]], tick: Tick, *, last: int
-) -> dict[SourceId, tuple[date, ...]]:
-    useful = {source for source, worth in tick.values.items() if worth is not None and worth > 0}
-    known = set(memory) | useful
-    return {s: (*memory.get(s, ()), *([tick.month] if s in useful else []))[-last:] for s in sorted(known)}
-
-
-def _values(history: History, seed: int, month: date, active: frozenset[SourceId]) -> dict[SourceId, float | None]:
-    """Value what was delivered in ``month``; the members have no say in it, so a source on trial is valued alike."""
+def _readings(history: History, seed: int, month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+    """Ask everybody who does not rest, and value what came; the members have no say in it, trials are valued alike."""
+    hearing = history.hearing
+    asked = sorted(hearing.holdings.known(month, fewest=history.fewest) - resting)
+    for source in asked:
+        if month not in hearing.blocks.get(source, {}):
+            hearing.hear(source, month)
+    window = history.window(month)
     players = {
-        source: history.statistic(source, history.delivered(source, month, last=history.span))
-        for source in sorted(history.said[month])
+        source: hearing.statistic(source, hearing.newest(source, month, records=_STAYS_TO_VALUE, longest=window))
+        for source in asked
+        if month in hearing.blocks.get(source, {})
     }
-    values: dict[SourceId, float | None] = dict.fromkeys(history.sources)
+    values: dict[SourceId, float | None] = dict.fromkeys(asked)
     if players:
         game = GramUtility(
-            target=history.own(history.train, month, last=history.window),
+            target=history.train.last(month, count=window),
             sources=players,
-            validation=history.own(history.valid, month, last=history.window),
+            validation=history.valid.last(month, count=window),
             gram=history.learner.gram,
             ridge=history.learner.model.spec.ridge,
         )
-        method = METHODS["exact" if len(players) <= _EXACT_UP_TO else "permutation"]
+        method = METHODS["exact" if len(players) <= _EXACT_UP_TO else "mean_field"]
         found = method(game, game.players, rng=np.random.default_rng([seed, month.toordinal()]))
         values |= {source: found.of(source) for source in players}
-    return values
+    return {source: Reading(value) for source, value in values.items()}
 
 
-def _grown(history: History, growth: Growth | None, tick: Tick, memory: Mapping[SourceId, tuple[date, ...]]) -> Growth:
+def _opened(
+    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, Reading]], *, harm: float
+) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
+    """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
+    hearing = history.hearing
+    for source in sorted(hearing.holdings.known(month, fewest=history.fewest)):
+        for at in hearing.news(source, month):
+            hearing.hear(source, at, months=(at,))
+    seen[month] = _readings(history, seed, month, frozenset())
+    useful = frozenset(s for s, reading in seen[month].items() if reading.value is not None and reading.value >= harm)
+    return useful, {source: tuple(m for m in hearing.until(source, month) if m < month) for source in useful}
+
+
+def _remembered(
+    hearing: Hearing, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick, *, harm: float
+) -> dict[SourceId, tuple[date, ...]]:
+    """Return the memory with what did no harm in the month, and without what a change made worthless."""
+    useful = {source for source, worth in tick.values.items() if worth is not None and worth >= harm}
+    found: dict[SourceId, tuple[date, ...]] = {}
+    for source in sorted(set(memory) | useful):
+        held = (*memory.get(source, ()), *([tick.month] if source in useful else []))[-MEMORY:]
+        decision = tick.plan.decisions.get(source)
+        if decision is not None and decision.since is not None:
+            blocks, since = hearing.blocks[source], decision.since
+            held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
+        found[source] = held
+    return found
+
+
+def _next(
+    history: History,
+    state: State | None,
+    tick: Tick,
+    memory: Mapping[SourceId, tuple[date, ...]],
+    *,
+    before: frozenset[SourceId],
+) -> State:
     """Bring the model up to the month by exact steps alone."""
-    base = history.own(history.train, tick.month)
-    said = {source: history.statistic(source, memory[source]) for source in sorted(tick.active)}
-    if growth is None:
-        return Growth.start(base, said)
-    total = growth.total.subtract(growth.base).merge(base)
-    growth = Growth(base, growth.members, total, growth.certificates)
-    for source in sorted(set(growth.members) - tick.active):
+    said, own = _said(history.hearing, state, tick, memory), history.train.until[tick.month]
+    grown = _grown(state.growth, said) if state else Growth.start(own, said)
+    theirs = grown.total.subtract(grown.base) if said else None
+    weight = best_weight(history, own, theirs, tick.month)
+    base = weighted(own, weight)
+    grown = Growth(base, grown.members, base if theirs is None else theirs.merge(base), grown.certificates)
+    steps = len(grown.certificates) - (len(state.growth.certificates) if state else 0)
+    evolving = history.learner.solve(grown.total)
+    models = {
+        "evolving": evolving,
+        "static": state.coefficients["static"] if state else evolving,
+        "target_only": history.learner.solve(own),
+    }
+    errors = _errors(history, state, tick.month)
+    return State(Stand(tick, memory, weight), before, grown, steps, 0, models, errors)
+
+
+def _said(
+    hearing: Hearing, state: State | None, tick: Tick, memory: Mapping[SourceId, tuple[date, ...]]
+) -> dict[SourceId, Statistic]:
+    """Return the statistic of every source in the model; one that remembers what it did before is the same."""
+    said = {}
+    for source in sorted(source for source in tick.active if memory.get(source)):
+        if state and source in state.growth.members and state.stand.memory[source] == memory[source]:
+            said[source] = state.growth.members[source]
+        else:
+            said[source] = hearing.statistic(source, memory[source])
+    return said
+
+
+def _grown(growth: Growth, said: Mapping[SourceId, Statistic]) -> Growth:
+    for source in sorted(set(growth.members) - set(said)):
         growth = growth.remove(source)
     for source, statistic in said.items():
         if source not in growth.members:
             growth = growth.add(source, statistic)
-        elif growth.members[source] != statistic:
+        elif growth.members[source] is not statistic:
             growth = growth.refresh(source, statistic)
-    if not all(certificate.holds for certificate in growth.certificates):
-        raise HeadwaterError(
-            "E-EVOLVE-INEXACT",
-            Message(f"{tick.month:%Y-%m} 的增减不精确。", f"A step in {tick.month:%Y-%m} was not exact."),
-            Message("请保留数据并报告此问题。", "Keep the data and report this."),
-        )
     return growth
 
 
-def _errors(history: History, models: Mapping[str, Vector], month: date) -> dict[str, float]:
-    following = [m for m in history.months if m > month][:1]
-    gram = history.learner.gram
-    if not following or not gram.records(history.unseen[following[0]]):
+def best_weight(history: History, own: Statistic, others: Statistic | None, month: date) -> int:
+    """Return how often the bureau's own records count: once, unless another weight clearly errs less.
+
+    Errors are those on its validation records. To choose a weight is to fit one parameter more, so by Akaike's measure
+    it must lower n · log(error) by 2.
+    """
+    gram, ridge = history.learner.gram, history.learner.model.spec.ridge
+    valid = gram.moments(history.valid.until[month])
+    if others is None or valid.n < 1:
+        return 1
+    mine, theirs = gram.moments(own), gram.moments(others)
+    counts = np.array(_WEIGHTS, dtype=np.float64)[:, None, None]
+    xx = counts * mine.xx + theirs.xx + np.diag(gram.penalty(ridge))
+    found = np.linalg.solve(xx, counts * mine.xy[:, None] + theirs.xy[:, None])[:, :, 0]
+    squared = np.einsum("md,md->m", found @ valid.xx, found) - 2 * found @ valid.xy + valid.yy
+    judged = valid.n * np.log(squared) + 2.0 * (np.array(_WEIGHTS) > 1)
+    return _WEIGHTS[int(np.argmin(judged))]
+
+
+def weighted(own: Statistic, weight: int) -> Statistic:
+    """Return the statistic with every record ``weight`` times, a power of two."""
+    while weight > 1:
+        own, weight = own.merge(own), weight // 2
+    return own
+
+
+def _resumed(history: History, past: Sequence[Stand]) -> State:
+    """Return the state of the last stand, built from what sources said."""
+    last, solve, blocks = past[-1], history.learner.solve, history.hearing.blocks
+    growth = _built(history, last)
+    models = {
+        "evolving": solve(growth.total),
+        "static": solve(_built(history, past[0]).total),
+        "target_only": solve(history.train.until[last.tick.month]),
+    }
+    # Answers that are no more, as their records went, are forgotten.
+    memory = {s: tuple(at for at in held if at in blocks.get(s, {})) for s, held in last.memory.items()}
+    return State(replace(last, memory=memory), last.tick.active, growth, 0, 0, models)
+
+
+def _built(history: History, stand: Stand) -> Growth:
+    blocks = history.hearing.blocks
+    held = {s: [at for at in stand.memory.get(s, ()) if at in blocks.get(s, {})] for s in stand.tick.active}
+    said = {source: history.hearing.statistic(source, heard) for source, heard in sorted(held.items()) if heard}
+    return Growth.start(weighted(history.train.until[stand.tick.month], stand.weight), said)
+
+
+def _errors(history: History, state: State | None, month: date) -> dict[str, float]:
+    gram, unseen = history.learner.gram, history.unseen.by_month[month]
+    if state is None or not gram.records(unseen):
         return {}
-    return {name: gram.loss(history.unseen[following[0]], model) ** 0.5 for name, model in models.items()}
+    return {name: gram.loss(unseen, model) ** 0.5 for name, model in state.coefficients.items()}
 
 
-def _months(region: Region) -> tuple[date, ...]:
-    delivering = Counter(month for source in region.sources for month in source.describe().months)
-    months = tuple(sorted(month for month, count in delivering.items() if 2 * count >= len(region.sources)))
-    if len(months) < _FEWEST_MONTHS:
-        raise Refusal(
-            "E-EVOLVE-SHORT",
-            Message(
-                f"“{region.name}”只有 {len(months)} 个月的数据，至少需要 {_FEWEST_MONTHS} 个月。",
-                f"{region.name} has {len(months)} months of data, {_FEWEST_MONTHS} are needed.",
-            ),
-            Message("请先接入更多月份。", "Land more months first."),
-        )
-    return months
-
-
-def _by_month(learner: Ridge, months: Sequence[date], table: pa.Table) -> dict[date, Statistic]:
-    question, when = learner.asked(), table.column("month")
-    return {month: question.of(table.filter(pc.equal(when, pa.scalar(month, when.type)))) for month in months}
+def refit(history: History, state: State) -> Statistic:
+    """Ask the members anew for the months that the model remembers, from their records in one go."""
+    hearing, stand = history.hearing, state.stand
+    total = weighted(history.train.until[stand.tick.month], stand.weight)
+    for source in sorted(state.growth.members):
+        blocks = hearing.blocks[source]
+        months = tuple(sorted(at for heard in stand.memory[source] for at in blocks[heard].months))
+        answers = ask(hearing.transport, history.learner.asked(months=months), sources=[source])
+        total = total.merge(answers.statistics[source])
+    return total

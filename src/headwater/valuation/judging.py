@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from headwater.statistics.blas import one_thread
 from headwater.types import Masks, Vector
 from headwater.valuation.target import Target
 from headwater.valuation.utilities.statistics import GramUtility
@@ -91,7 +91,7 @@ def worth_by_record(game: GramUtility, target: Target, *, rng: np.random.Generat
     def errors(coefficients: Vector) -> Vector:
         return np.asarray(np.square(labels - coefficients @ features.T))
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         if players <= _EXACT_UP_TO:
             return _exactly(game, errors, players, len(labels))
         orders = max(2, min(_MOST_ORDERS, _COALITIONS // players) // 2 * 2)

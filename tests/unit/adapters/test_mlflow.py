@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 import numpy as np
 import pytest
 
-from headwater.adapters import mlflow, postgres
+from headwater.adapters import mlflow, mlflow_files, postgres
 from headwater.adapters.features import DataSeen
 from headwater.adapters.learners import learner, predict
 from headwater.content import models
@@ -111,7 +111,7 @@ def test_a_version_carries_its_lineage(home, client, table):
     where = client.download_artifacts(child.run_id, "sources.json")
     assert json.loads(Path(where).read_text()) == {"sources": {"H01": {"value": 0.1}}}
     names = [column.name for column in publication(home, table, "x").model.spec.features.numeric]
-    signature = mlflow._signature(publication(home, table, "x").model)
+    signature = mlflow_files.signature(publication(home, table, "x").model)
     assert signature.inputs.input_names()[: len(names)] == names
 
 

@@ -128,3 +128,41 @@ def test_sources_of_a_network_are_valued_by_what_they_sent(network, table):
     assert found.exchange.rounds == network.rounds
     assert np.isfinite(found.values).all()
     assert 2 * network.dim < found.exchange.answered["h1"] / network.rounds <= 8 * (network.dim + 8)
+
+
+def test_the_last_layer_is_solved_exactly_from_sums_over_a_frozen_body(network, table):
+    parameters = network.start(table, seed=3)
+    question = network.exact(parameters)
+    names = sorted(set(table["source_id"].to_pylist()))
+    parts = {name: table.filter(pc.equal(table["source_id"], name)) for name in names}
+    answers = ask(InProcess([TableSource(name, part) for name, part in parts.items()]), question).statistics
+    total = Statistic.total(answers.values())
+    assert total == question.of(table), "the sum of the sources is the answer of their records in one place"
+    solved = network.resolve(parameters, total)
+    hidden, rest = network.share(parameters)[0] - 1, network.share(parameters)[1]
+    assert np.array_equal(solved[: rest - hidden - 1], parameters[: rest - hidden - 1])
+    x, y = question.feature_map.transform(table), question.labels(table)
+    penalty = np.diag([0.0] + [network.model.spec.ridge] * hidden)
+    expected = np.linalg.solve(x.T @ x + penalty, x.T @ y)
+    assert solved[-1] == pytest.approx(expected[0], abs=1e-8)
+    assert solved[rest - hidden - 1 : -1] == pytest.approx(expected[1:], abs=1e-8)
+    assert loss(network, solved, table) < loss(network, parameters, table)
+
+
+def test_a_source_that_leaves_takes_all_of_its_last_layer_along(network, table):
+    parameters = network.start(table, seed=3)
+    question = network.exact(parameters)
+    of = {name: question.of(table.filter(pc.equal(table["source_id"], name))) for name in ("h02", "h07", "h08")}
+    left = Statistic.total(of.values()).subtract(of["h02"])
+    never = Statistic.total([of["h07"], of["h08"]])
+    assert network.resolve(parameters, left).tobytes() == network.resolve(parameters, never).tobytes()
+
+
+def test_a_network_without_a_linear_end_has_no_exact_part(network, table):
+    def build(dim):
+        return nn.Sequential(nn.Linear(dim, 4), nn.Linear(4, 1), nn.Identity())
+
+    other = changed(network, build)
+    with pytest.raises(Refusal) as refusal:
+        other.exact(other.start(table, seed=1)).family  # noqa: B018
+    assert refusal.value.code == "E-MODEL-HEAD"

@@ -138,24 +138,26 @@ def test_a_network_learns_in_rounds_and_competes_for_the_same_champion(home, mas
     choose(home, "network", GOOD, minute=11)
     report = aggregate(home, run=occasion("network"), model="stay_cost_network")
     assert report.registered.version.name == masked.registered.version.name
-    assert report.registered.opponent.r2_log == pytest.approx(masked.scores["ours"].r2_log, abs=1e-12)
-    ours = report.scores["ours"]
+    ours, compared = report.scores["ours"], report.registered.comparison
+    assert compared.difference == pytest.approx(ours.r2_log - masked.scores["ours"].r2_log, abs=1e-12)
     assert ours.r2_log > report.scores["target_only"].r2_log
-    assert report.registered.is_champion == (ours.r2_log > masked.scores["ours"].r2_log)
+    assert report.registered.is_champion == (compared.low > 0)
     one_round = 8 * (1 + parameters(report).size)
     assert all(5 * 2 * one_round < sent < 5 * 2.5 * one_round for sent in report.bytes_by_source.values())
 
 
 def test_the_champion_yields_to_a_better_version_only(home):
     bad = _aggregated(home, "bad", ["H02", "H03", "H04"], minute=1)
-    assert bad.registered.opponent == bad.scores["target_only"]
+    gained = bad.scores["ours"].r2_log - bad.scores["target_only"].r2_log
+    assert bad.registered.comparison.opponent is None
+    assert bad.registered.comparison.difference == pytest.approx(gained, abs=1e-12)
     assert not bad.registered.is_champion
     assert mlflow.champion(home, bad.registered.version.name) is None
-    small = _aggregated(home, "small", ["H07", "H08"], minute=2)
+    small = _aggregated(home, "small", ["H07"], minute=2)
     assert small.registered.is_champion
     worse = _aggregated(home, "worse", ["H03", "H07"], minute=3)
     assert not worse.registered.is_champion
-    assert worse.registered.opponent.r2_log == pytest.approx(small.scores["ours"].r2_log, abs=1e-12)
+    assert worse.registered.comparison.opponent == small.registered.version.label
     assert mlflow.champion(home, bad.registered.version.name) == small.registered.version
     better = _aggregated(home, "better", GOOD, minute=4)
     assert better.scores["ours"].r2_log > small.scores["ours"].r2_log

@@ -18,9 +18,3 @@ def test_a_prediction_without_fault_scores_one_and_zero_and_the_mean_scores_noth
 
 def test_one_champion_for_each_task_and_region():
     assert registered_name("stay_cost", "楚源省") == "stay_cost-楚源省"
-
-
-@pytest.mark.parametrize(("metric", "wins"), [("r2_log", True), ("mae", False)])
-def test_better_is_more_of_r2_and_less_of_error_and_never_equal(metric, wins):
-    assert Score(0.6, 20.0).beats(Score(0.5, 10.0), metric=metric) is wins
-    assert not Score(0.6, 20.0).beats(Score(0.6, 20.0), metric=metric)

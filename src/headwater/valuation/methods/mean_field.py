@@ -13,9 +13,9 @@ Sources: Owen 1972 (multilinear extension); Okhrati and Lipani 2021 (its samplin
 stretches.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from headwater.types import Masks, SourceId, Vector
 from headwater.valuation.utility import Asked
 from headwater.valuation.valuation import METHODS, Game, Valuation, require_players
 
-__all__ = ["Marginal", "SelfReported", "mean_field"]
+__all__ = ["Design", "Marginal", "SelfReported", "mean_field"]
 
 _DRAWS = 160
 _GROWTHS = (1.3, 1.6, 2.0, 3.0)
@@ -35,6 +35,8 @@ _DECAY = 1.5
 
 _FEWEST = 2
 _Whole = npt.NDArray[np.int64]
+_Stretch: TypeAlias = tuple[_Whole, Masks, float]
+"""Of a stretch its draws, which players meet it in each of them (draws, players), and its share of all sizes."""
 
 
 @runtime_checkable
@@ -71,6 +73,56 @@ class _Plan:
         return int(self.draws.sum())
 
 
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Which coalitions are looked at, and how everyone's marginals there become values.
+
+    Parameters
+    ----------
+    plan : stretches of sizes and the draws in each
+    coalitions : (draws, players): the empty one first, that of all players last
+    stretches : what follows from both, kept
+    """
+
+    plan: _Plan
+    coalitions: Masks
+    stretches: tuple[_Stretch, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stretches", tuple(_stretches(self.plan, self.coalitions)))
+
+    @staticmethod
+    def draw(size: int, *, rng: np.random.Generator, budget: int | None = None) -> "Design":
+        """Draw for ``size`` players; a budget that is too small is refused."""
+        plan = _plan(size, budget)
+        return Design(plan, _draw(plan, size, rng))
+
+    def estimate(self, marginals: Vector, *, gain: float) -> tuple[Vector, Vector, Vector]:
+        """Return (players,) values that sum to ``gain``, half-widths of their intervals, shares of what was missing.
+
+        Parameters
+        ----------
+        marginals : (draws, players)
+        """
+        means, deviations = _stratified(self.stretches, marginals)
+        shares = _shares(means, deviations)
+        freedom = max(1, self.plan.total - len(self.plan.draws))
+        reach = stats.t.ppf(0.975, freedom) * np.sqrt(np.einsum("mn,mn->n", deviations, deviations))
+        return means + shares * (gain - means.sum()), reach, shares
+
+    def weights(self) -> Vector:
+        """Return (draws, players): what each marginal weighs in its player's value."""
+        found = np.zeros(self.coalitions.shape)
+        carried = np.zeros(self.coalitions.shape[1])
+        for rows, serves, share in reversed(self.stretches):
+            count = serves.sum(axis=0)
+            # Sizes at which a player is never met count for those below, see ``_stratified``.
+            whole = share + carried
+            carried = np.where(count > 0, 0.0, whole)
+            found[rows] += np.where(serves, whole / np.maximum(count, 1), 0.0)
+        return found
+
+
 @METHODS.register("mean_field")
 def mean_field(
     game: Game, players: Sequence[SourceId], *, rng: np.random.Generator, budget: int | None = None
@@ -83,15 +135,11 @@ def mean_field(
     size = len(names)
     if isinstance(game, SelfReported):
         return _reported(game, names)
-    plan = _plan(size, budget)
-    coalitions = _draw(plan, size, rng)
-    marginals = _marginals(game, coalitions)
+    design = Design.draw(size, rng=rng, budget=budget)
+    marginals = _marginals(game, design.coalitions)
     ends = game(np.array([[False] * size, [True] * size]))
-    values, deviations = _stratified(plan, coalitions, marginals)
-    values = _efficient(values, deviations, float(ends[1] - ends[0]))
-    freedom = max(1, plan.total - len(plan.draws))
-    reach = stats.t.ppf(0.975, freedom) * np.sqrt((deviations**2).sum(axis=0))
-    evaluations = len(coalitions) * (size + 1) + 2
+    values, reach, _ = design.estimate(marginals, gain=float(ends[1] - ends[0]))
+    evaluations = len(design.coalitions) * (size + 1) + 2
     return Valuation(names, values, values - reach, values + reach, evaluations, "mean_field")
 
 
@@ -160,36 +208,41 @@ def _marginals(game: Game, coalitions: Masks) -> Vector:
     return np.asarray(np.where(coalitions, -1.0, 1.0) * (utilities[:, 1:] - utilities[:, :1]), dtype=np.float64)
 
 
-def _stratified(plan: _Plan, coalitions: Masks, marginals: Vector) -> tuple[Vector, Vector]:
-    """Return the (players,) means over sizes, and what each (draw, player) moves them away from expectation."""
+def _stretches(plan: _Plan, coalitions: Masks) -> Iterator[_Stretch]:
     size = coalitions.shape[1]
     sizes = coalitions.sum(axis=1)
     stretch_of = np.repeat(np.arange(len(plan.draws)), np.diff(plan.edges))
     outside, inside = stretch_of[np.minimum(sizes, size - 1)], stretch_of[np.maximum(sizes - 1, 0)]
-    values, previous = np.zeros(size), np.zeros(size)
-    deviations = np.zeros_like(marginals)
     for stretch, length in enumerate(np.diff(plan.edges)):
         rows = np.flatnonzero((outside == stretch) | (inside == stretch))
         serves = np.where(coalitions[rows], inside[rows, None], outside[rows, None]) == stretch
+        yield rows, serves, float(length / size)
+
+
+def _stratified(stretches: Iterable[_Stretch], marginals: Vector) -> tuple[Vector, Vector]:
+    """Return the (players,) means over sizes, and what each (draw, player) moves them away from expectation."""
+    values, previous = np.zeros((2, marginals.shape[1]))
+    deviations = np.zeros_like(marginals)
+    for rows, serves, share in stretches:
         count = serves.sum(axis=0)
         mean = np.where(serves, marginals[rows], 0.0).sum(axis=0) / np.maximum(count, 1)
         # Whoever was never met at these sizes keeps the mean of the sizes below.
         previous = np.where(count > 0, mean, previous)
-        values += length / size * previous
-        share = length / size / np.sqrt(np.maximum(count, 1) * np.maximum(count - 1, 1))
-        deviations[rows] += np.where(serves, marginals[rows] - mean, 0.0) * share
+        values += share * previous
+        scatter = share / np.sqrt(np.maximum(count, 1) * np.maximum(count - 1, 1))
+        deviations[rows] += np.where(serves, marginals[rows] - mean, 0.0) * scatter
     return values, deviations
 
 
-def _efficient(values: Vector, deviations: Vector, total: float) -> Vector:
-    """Return the values corrected so that they sum to ``total``."""
+def _shares(means: Vector, deviations: Vector) -> Vector:
+    """Return the (players,) shares of what is missing to v(N), which sum to 1."""
     covariance = deviations.sum(axis=1) @ deviations
     spread = float(covariance.sum())
     if spread <= 0.0:
-        covariance, spread = np.abs(values), float(np.abs(values).sum())
+        covariance, spread = np.abs(means), float(np.abs(means).sum())
     if spread <= 0.0:
-        covariance, spread = np.ones_like(values), float(len(values))
-    return np.asarray(values + covariance * (total - values.sum()) / spread, dtype=np.float64)
+        covariance, spread = np.ones_like(means), float(len(means))
+    return np.asarray(covariance / spread, dtype=np.float64)
 
 
 def _too_small(needed: int, budget: int | None) -> Refusal:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import Message, Refusal
 from headwater.federation import Transport, ask
+from headwater.statistics.blas import one_thread
 from headwater.statistics.features import Features
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
@@ -91,7 +91,7 @@ class LogDeterminant:
         """Return v for each coalition, ``coalitions`` being (m, sources); v of the empty coalition is 0."""
         dim, out = self.gram.dim, np.empty(len(coalitions))
         rows = max(1, _CHUNK_BYTES // (8 * dim * dim))
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             for start in range(0, len(coalitions), rows):
                 chosen = coalitions[start : start + rows].astype(np.float64)
                 sums = (self._parts[0] + chosen @ self._parts[1:]).reshape(-1, dim, dim)

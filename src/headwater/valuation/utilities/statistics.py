@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.federation import Answers, Question, Transport, ask
+from headwater.statistics.blas import one_thread
 from headwater.statistics.features import Features
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
@@ -95,8 +95,9 @@ class GramUtility:
     _marginals: list[RidgeMarginals] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        packed = [self._pack(statistic) for statistic in (self.target, *self.sources.values())]
-        object.__setattr__(self, "_parts", np.stack(packed))
+        parts = self.gram.systems(self.gram.stacked((self.target, *self.sources.values())))
+        parts[0, :, :-1] += np.diag(self.gram.penalty(self.ridge))
+        object.__setattr__(self, "_parts", parts.reshape(len(parts), -1))
         object.__setattr__(self, "_base", self.r2(np.zeros((1, len(self.sources)), dtype=np.bool_))[0])
 
     @property
@@ -129,11 +130,12 @@ class GramUtility:
     def marginals(self, coalitions: Masks) -> Vector:
         """Return (m, sources): what each source adds to each coalition, or would take with it when it left."""
         if not self._marginals:
-            self._marginals.append(self._laid_out())
-        with threadpool_limits(limits=1, user_api="blas"):
+            self._marginals.append(self.laid_out())
+        with one_thread():
             return self._marginals[0](coalitions)
 
-    def _laid_out(self) -> RidgeMarginals:
+    def laid_out(self) -> RidgeMarginals:
+        """Return the systems of the game, laid out for elimination over sources."""
         moments = self.gram.moments(self.validation)
         scale = moments.yy - moments.y**2 / moments.n
         base = self._parts[0].reshape(self.gram.dim, self.gram.dim + 1)
@@ -169,17 +171,11 @@ class GramUtility:
         size = max(1, _CHUNK_BYTES // (8 * dim * (dim + 1)))
         out = np.empty((count, dim))
         # Coalitions are small systems: on a busy machine threads would only wait for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             for start in range(0, count, size):
                 rows = slice(start, start + size)
                 out[rows] = _solved((self._parts[0] + sums(rows)).reshape(-1, dim, dim + 1))
         return out
-
-    def _pack(self, statistic: Statistic) -> Vector:
-        """Return XᵀX and Xᵀy side by side, the ridge in the target's."""
-        moments = self.gram.moments(statistic)
-        ridge = np.diag(self.gram.penalty(self.ridge)) if statistic is self.target else 0.0
-        return np.hstack([moments.xx + ridge, moments.xy[:, None]]).ravel()
 
 
 def _solved(system: Vector) -> Vector:

@@ -1,0 +1,97 @@
+"""The lake's tables of evolution: where it stands month by month, what sources said, and what people decided."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from headwater.adapters import knowledge, lake
+from headwater.adapters.home import Home
+
+__all__ = ["TABLES", "prepare", "rewrite", "rows"]
+
+_PLACE = {"task": "VARCHAR", "region": "VARCHAR", "month": "DATE"}
+_RUN = {"run": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "evolution": knowledge.TABLES["evolution"],
+    "evolution_month": {
+        **_PLACE,
+        **_RUN,
+        "weight": "BIGINT",
+        "members": "VARCHAR[]",
+        "steps": "BIGINT",
+        "asked": "BIGINT",
+        "bytes": "BIGINT",
+        "rmse_evolving": "DOUBLE",
+        "rmse_static": "DOUBLE",
+        "rmse_target_only": "DOUBLE",
+        "epsilon_next": "DOUBLE",
+        "bytes_next": "DOUBLE",
+        "labour": "DOUBLE",
+        "epsilon_budget": "DOUBLE",
+        "bytes_budget": "DOUBLE",
+        "labour_budget": "DOUBLE",
+        "version": "VARCHAR",
+        "is_champion": "BOOLEAN",
+    },
+    "heard": {
+        **_PLACE,
+        "source": "VARCHAR",
+        "months": "DATE[]",
+        "question": "VARCHAR",
+        "fingerprint": "VARCHAR",
+        "statistic": "BLOB",
+    },
+    "approval": {
+        **_PLACE,
+        **_RUN,
+        "source": "VARCHAR",
+        "standing": "VARCHAR",
+        "approved": "BOOLEAN",
+        "person": "VARCHAR",
+        "why": "VARCHAR",
+    },
+}
+"""Columns and DuckDB types. ``evolution_month`` has what concerns the model: how often the bureau's own records count,
+errors in the month of models that ended before it, and what of its budgets the period spent, infinite ones NULL.
+``heard`` keeps what a source said in a month about some months, so that it is not asked again, with the fingerprint of
+the records behind it. ``approval`` has what people decided about standings proposed in a month."""
+
+
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables and columns that are missing; many processes may call it at once."""
+    tables = {table: tuple(columns.items()) for table, columns in TABLES.items()}
+    lake.create_tables(home, connection, schema="knowledge", tables=tables)
+
+
+def rewrite(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, tuple[date, Sequence[Mapping[str, object]]]],
+    *,
+    key: Mapping[str, object],
+) -> None:
+    """Let each table's rows with this key go on from a month with other ones, all tables in one transaction.
+
+    Parameters
+    ----------
+    tables : name → the first month whose rows go, and the rows, each completed by ``key``, that take their place
+    """
+    same = " AND ".join(f"{name} = ?" for name in key)
+    with lake.transaction(connection):
+        for table, (since, rows) in tables.items():
+            gone = [*key.values(), since]
+            connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same} AND month >= ?", gone)
+            if rows:
+                completed = [{**row, **key} for row in rows]
+                knowledge.insert(connection, table, completed, columns=TABLES[table])
+
+
+def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return the rows of a table with this key by month and source, one dictionary each."""
+    order = "month, source" if "source" in TABLES[table] else "month"
+    same = " AND ".join(f"{name} = ?" for name in key)
+    query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY {order}"
+    found: list[dict[str, Any]] = connection.execute(query, list(key.values())).to_arrow_table().to_pylist()
+    return found

@@ -1,0 +1,168 @@
+"""Model versions as the lake tells of them: what they are, what they were made from, which served since when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+import duckdb
+
+from headwater.adapters import withdrawals
+from headwater.errors import Message, Refusal
+from headwater.evolution import BASE
+from headwater.types import SourceId
+
+__all__ = ["Line", "Member", "Served", "line", "lines", "members", "served", "withdrawn_from"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One version: a row of ``model_version``.
+
+    Parameters
+    ----------
+    sources : in the model
+    exact : how many parameters of how many are solved exactly from sums
+    body : label of the version that the rest of them is from, where they are older than this version
+    is_held : whether the region held what each member said, when it was registered
+    withdrawn : entry in the audit log of the last withdrawal that its data was read after
+    entry : of its joint plan in the audit log, None where it was not joined by one
+    """
+
+    name: str
+    version: int
+    run: str
+    task: str
+    region: str
+    as_of: datetime
+    snapshot: int
+    digest: str | None
+    model: str
+    step: str
+    month: date | None
+    sources: tuple[SourceId, ...]
+    protection: str | None
+    parent: str | None
+    currency: str | None
+    r2_log: float | None
+    mae: float | None
+    r2_log_target_only: float | None
+    mae_target_only: float | None
+    seed: int | None
+    entry: int | None
+    exact: str | None
+    body: str | None
+    is_held: bool
+    withdrawn: int
+    mlflow_run: str | None
+
+    @property
+    def label(self) -> str:
+        """As MLflow writes it: ``name/number``."""
+        return f"{self.name}/{self.version}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One source of a version, as it was known when the version was made.
+
+    Parameters
+    ----------
+    value, low, high : what it was worth then, in R² on ln(cost), with its interval
+    protection, mechanism : how its answers left it
+    epsilon : debited for it, None where there was no noise
+    months : those of which its statistic tells, empty for all
+    """
+
+    source: SourceId
+    city: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    valuation: str | None
+    protection: str | None
+    mechanism: str | None
+    epsilon: float | None
+    months: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version came to serve: when, instead of which, why, by which entry of the audit log, and what was compared."""
+
+    name: str
+    version: int
+    before: int | None
+    entry: int
+    as_of: datetime
+    why: str
+    opponent: str | None
+    metric: str | None
+    rows: int | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+_SPECIAL = {
+    "sources": "coalesce(sources, [])",
+    "is_held": "coalesce(is_held, false)",
+    "withdrawn": "coalesce(withdrawn, 0)",
+}
+_LINE = ", ".join(f"{_SPECIAL.get(one.name, one.name)} AS {one.name}" for one in fields(Line))
+_MEMBER = ", ".join("coalesce(months, [])" if one.name == "months" else one.name for one in fields(Member))
+_SERVED = ", ".join(f'"{one.name}"' for one in fields(Served))
+
+
+def lines(connection: duckdb.DuckDBPyConnection, *, name: str | None = None) -> list[Line]:
+    """Return the versions of a registered model, or of all, by name, the newest first."""
+    rows = connection.execute(
+        f"SELECT {_LINE} FROM lake.knowledge.model_version WHERE $name IS NULL OR name = $name "
+        "QUALIFY row_number() OVER (PARTITION BY name, version ORDER BY as_of DESC) = 1 ORDER BY name, version DESC",
+        {"name": name},
+    ).fetchall()
+    return [_line(row) for row in rows]
+
+
+def line(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> Line:
+    """Return one version; one that is not there is refused."""
+    rows = connection.execute(
+        f"SELECT {_LINE} FROM lake.knowledge.model_version WHERE name = ? AND version = ? ORDER BY as_of DESC LIMIT 1",
+        [name, version],
+    ).fetchall()
+    if not rows:
+        raise Refusal(
+            "E-VERSION-UNKNOWN",
+            Message(f"没有模型版本 {name}/{version}。", f"There is no version {name}/{version}."),
+            Message("用 headwater model list 查看。", "See headwater model list."),
+        )
+    return _line(rows[0])
+
+
+def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> list[Member]:
+    """Return the sources of a version, by falling value."""
+    rows = connection.execute(
+        f"SELECT {_MEMBER} FROM lake.knowledge.member WHERE name = ? AND version = ? "
+        "ORDER BY value DESC NULLS LAST, source",
+        [name, version],
+    ).fetchall()
+    return [Member(*row[:-1], tuple(row[-1])) for row in rows]
+
+
+def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
+    """Return which versions served, the newest change first."""
+    rows = connection.execute(
+        f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
+    ).fetchall()
+    return [Served(*row[:4], row[4].replace(tzinfo=UTC), *row[5:]) for row in rows]
+
+
+def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
+    """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
+    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
+    return tuple(sorted(gone & {*line.sources, BASE}))
+
+
+def _line(row: Sequence[Any]) -> Line:
+    told: Mapping[str, Any] = dict(zip((one.name for one in fields(Line)), row, strict=True))
+    return Line(**{**told, "sources": tuple(told["sources"]), "as_of": told["as_of"].replace(tzinfo=UTC)})

@@ -1,0 +1,66 @@
+"""``headwater withdraw``: a hospital or a patient leaves the models."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from headwater.cli.command import Json, home, print_json, refusing
+from headwater.cli.shown import shown
+from headwater.errors import Message
+
+if TYPE_CHECKING:
+    from headwater.steps.withdraw import Taken
+
+__all__ = ["withdraw"]
+
+_out = Console()
+_MARKS = {"subtracted": "[green]✓[/]", "absent": "[green]✓[/]", "none": "[green]✓[/]", "sums": "[red]✗[/]"}
+
+
+def withdraw(
+    source: Annotated[str | None, typer.Option(help="A hospital's code, as models name it. / 来源")] = None,
+    person: Annotated[str | None, typer.Option(help="A person's token, as in psn_no. / 个人标识")] = None,
+    stay: Annotated[str | None, typer.Option(help="One stay_id. / 住院号")] = None,
+    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    as_json: Json = False,
+) -> None:
+    """Subtract a hospital, a person or a stay from the model that serves, and never learn from it again. / 退出.
+
+    Ends with 1 where the model is known as sums alone, so that nothing could be subtracted.
+    """
+    from headwater.adapters.knowledge import Run
+    from headwater.steps.leaving import Leaving
+    from headwater.steps.withdraw import withdraw as step
+
+    now = datetime.now(UTC)
+    run = Run(name=f"cli withdraw {now:%Y-%m-%dT%H:%M:%S.%fZ}", at=now, seed=0)
+    with refusing():
+        report = step(home(), run=run, leaving=Leaving(source, person, stay), task=task)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        for taken in report.taken:
+            _tell(taken)
+    if not report.is_complete:
+        raise typer.Exit(1)
+
+
+def _tell(taken: "Taken") -> None:
+    versions = f"{taken.before or '–'} → {taken.after or '–'}"
+    _out.print(f"{_MARKS[taken.outcome]} [bold]{shown(taken.places.region)}[/] {shown(versions)}", highlight=False)
+    for text in (taken.why, *([taken.remedy] if taken.remedy else [])):
+        _out.print(f"  {shown(text.zh)}\n  [dim]{shown(text.en)}[/]", highlight=False)
+    _out.print(f"  audit entry 审计条目 {taken.entry} · members 成员 {shown(' '.join(taken.places.members) or '–')}")
+    if taken.certificate:
+        proof = taken.certificate
+        _out.print(
+            f"  total 总和 {proof['total_before'][:16]} → {proof['total_after'][:16]} · retrained 重训 "
+            f"{(proof['retrained_from_records'] or '–')[:16]} · {1000 * proof['seconds']:.1f} ms · "
+            f"exact 精确 {proof['exact_parameters']}/{proof['parameters']}",
+            highlight=False,
+        )
+        _out.print("  cannot be undone 不能撤回:", highlight=False)
+        for told in map(lambda one: Message(**one), proof["not_undone"]):
+            _out.print(f"    {shown(told.zh)}\n    [dim]{shown(told.en)}[/]", highlight=False)

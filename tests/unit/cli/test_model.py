@@ -1,0 +1,87 @@
+"""Versions are listed, shown, taken back, computed again and traced on the command line, in both languages."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.adapters import lake
+from headwater.cli.main import app
+
+NAME = "stay_cost-值"
+
+
+@pytest.fixture(scope="module")
+def run(region_home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADWATER_HOME", str(region_home.root))
+        patch.setenv("HEADWATER_PROJECT", str(region_home.project))
+        patch.setenv("COLUMNS", "100")
+
+        def invoke(*words):
+            return CliRunner().invoke(app, words)
+
+        for words in (("value",), ("aggregate", "--protect", "clear", "required"), ("evolve",)):
+            done = invoke(*words, "--region", "值")
+            assert done.exit_code == 0, done.output
+        yield invoke
+
+
+def told(done):
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_versions_are_listed_and_one_of_them_serves(run):
+    found = told(run("model", "list", NAME, "--json"))["versions"]
+    assert len(found) > 1
+    assert sum(one["serves"] for one in found) == 1
+    said = run("model", "list", NAME).stdout
+    assert "champion 现役" in said
+    assert f"{NAME}/1" in said.replace("\n", "")
+
+
+def test_a_version_tells_its_sources_their_value_then_and_its_comparison(run):
+    serving = next(one for one in told(run("model", "list", NAME, "--json"))["versions"] if one["serves"])
+    shown = told(run("model", "show", serving["label"], "--json"))
+    assert {one["source"] for one in shown["members"]} == set(serving["sources"])
+    assert shown["served"][0]["low"] > 0
+    said = run("model", "show", serving["label"]).stdout
+    for words in ("value", "当时价值", "parent 父版本", "audit entry 审计条目", "exact 精确参数"):
+        assert words in said
+
+
+def test_a_version_is_computed_again_from_the_command_line(run):
+    for number in (1, 2):
+        again = told(run("model", "reproduce", f"{NAME}/{number}", "--json"))
+        assert again["is_whole"]
+        assert again["parameters"] <= 1e-9
+    assert "bit for bit 逐位相同" in run("model", "reproduce", f"{NAME}/1").stdout
+
+
+def test_a_prediction_is_traced_from_the_command_line(run, region_home):
+    with lake.connect(region_home, threads=1) as connection:
+        (stay,) = connection.execute(
+            "SELECT min(stay_id) FROM lake.knowledge.prediction WHERE region = '值'"
+        ).fetchone()
+        connection.execute("DELETE FROM lake.knowledge.prediction WHERE stay_id = ? AND region <> '值'", [stay])
+    found = told(run("model", "lineage", stay, "--json"))
+    assert found["line"]["name"] == NAME
+    assert found["champion"] == found["shown"]["version"]
+    assert {kind for _, kind in found["entries"]} >= {"model_version", "champion"}
+    assert found["drifts"] or found["line"]["step"] == "aggregate"
+    assert "predicted 预测" in run("model", "lineage", stay).stdout
+
+
+def test_what_cannot_be_done_ends_with_two_and_says_why(run):
+    for words, code in (
+        (("model", "show", "nonsense"), "E-VERSION-LABEL"),
+        (("model", "show", f"{NAME}/999"), "E-VERSION-UNKNOWN"),
+        (("model", "rollback", NAME, "--to", "999"), "E-ROLLBACK-NONE"),
+        (("model", "lineage", "none"), "E-LINEAGE-STAY"),
+        (("withdraw",), "E-WITHDRAW-WHO"),
+        (("withdraw", "--source", "H99"), "E-WITHDRAW-UNKNOWN"),
+    ):
+        done = run(*words)
+        assert done.exit_code == 2, done.output
+        assert code in done.stderr

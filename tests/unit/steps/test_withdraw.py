@@ -1,0 +1,244 @@
+"""Hospitals and patients withdraw from a model that grew month by month, and from one that was joined."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from headwater.adapters import audit as log
+from headwater.adapters import features, held, lake, mlflow, postgres
+from headwater.adapters.home import Home
+from headwater.adapters.knowledge import Run
+from headwater.errors import HeadwaterError, Refusal
+from headwater.steps import shrinking
+from headwater.steps.evolve import evolve
+from headwater.steps.leaving import Leaving
+from headwater.steps.register import digest_of, registered_name
+from headwater.steps.value import ridge_of
+from headwater.steps.withdraw import withdraw
+
+PROJECT = Path(__file__).resolve().parents[3]
+REGION = "退"
+NAME = registered_name("stay_cost", REGION)
+AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+def occasion(name: str, *, days: int = 0) -> Run:
+    return Run(name, AT + timedelta(days=days), 3, REGION)
+
+
+@pytest.fixture(scope="module")
+def stays(make_region):
+    """Give a region's stays; every seventh person has several, at several hospitals."""
+    table = make_region(region=REGION, hospitals=8, months=8, stays_a_month=70)
+    persons = [f"p{(7 * k) % 501:04d}" for k in range(table.num_rows)]
+    return table.append_column("psn_no", pa.array(persons))
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(databases, patch, tmp_path_factory, put_mart, stays):
+    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
+    # The server's databases are made anew for every module, which a client of MLflow's that is open does not notice.
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+    postgres.prepare(made)
+    put_mart(made, stays.drop_columns(["psn_no"]))
+    with lake.connect(made, threads=1) as connection:
+        connection.register("front", stays.select(["stay_id", "psn_no"]))
+        connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * FROM front")
+    evolve(made, run=occasion("first"), min_stays=20)
+    return made
+
+
+def serving(home):
+    return mlflow.champion(home, NAME)
+
+
+def said(home, version):
+    with postgres.connect(home) as connection:
+        return held.load(connection, version.name, version.number)
+
+
+def entries(home, kind):
+    with postgres.connect(home) as connection:
+        return [json.loads(one.body) for one in log.entries(connection, kind=kind)]
+
+
+@pytest.fixture(scope="module")
+def hospital(home):
+    """Let a hospital withdraw, the first of all."""
+    before = serving(home)
+    leaver = sorted(said(home, before).growth.members)[0]
+    return before, leaver, withdraw(home, run=occasion("hospital", days=1), leaving=Leaving(source=leaver))
+
+
+def test_a_hospitals_part_is_subtracted_and_the_version_without_it_serves(home, hospital):
+    before, leaver, report = hospital
+    (taken,) = report.taken
+    assert (taken.outcome, taken.before) == ("subtracted", before.label)
+    assert serving(home).label == taken.after
+    assert serving(home).parent == before.label
+    assert report.is_complete
+    assert leaver not in said(home, serving(home)).growth.members
+    proof = taken.certificate
+    assert proof["equals_retraining"]
+    assert proof["retrained_from_records"] == proof["rebuilt_from_members"] == proof["total_after"]
+    assert [step["action"] for step in proof["steps"]] == ["remove"]
+    assert proof["bytes_from_others"] == 0
+    assert (proof["exact_parameters"], proof["parameters"], proof["scheduled_body"]) == (68, 68, None)
+
+
+def from_records(home, stays, *, without=()):
+    """Return the statistic of what the serving version may know, from records in one place, its persons left out."""
+    kept = said(home, serving(home))
+    stays = stays.filter(pc.invert(pc.is_in(stays["psn_no"], pa.array(without, pa.string()))))
+    parts = [stays.filter(pc.and_(pc.equal(stays["split"], "target_train"), pc.less_equal(stays["month"], kept.until)))]
+    for source, months in kept.months.items():
+        mine = pc.and_(pc.equal(stays["hospital"], source), pc.equal(stays["split"], "source"))
+        parts.append(stays.filter(pc.and_(mine, pc.is_in(stays["month"], pa.array(months, pa.date32())))))
+    return ridge_of(home, "stay_cost").asked().of(pa.concat_tables(parts))
+
+
+def test_the_parameters_are_those_of_records_that_never_had_it(home, hospital, stays):
+    anew = ridge_of(home, "stay_cost").solve(from_records(home, stays))
+    assert mlflow.load(home, serving(home)).parameters.tobytes() == anew.tobytes()
+
+
+def test_certificate_and_audit_log_say_the_same(home, hospital):
+    _, leaver, report = hospital
+    certificate = report.taken[0].certificate
+    written = Path(mlflow.client(home).download_artifacts(serving(home).run_id, "withdrawal.json"))
+    assert json.loads(written.read_text()).items() <= json.loads(json.dumps(certificate)).items()
+    assert entries(home, "certificate")[0] == json.loads(json.dumps(certificate))
+    assert entries(home, "withdrawal")[0]["source"] == leaver
+    assert entries(home, "champion")[-1]["why"] == "withdrawal"
+    parameters = mlflow.load(home, serving(home)).parameters
+    assert certificate["parameters_after"] == digest_of(parameters)
+
+
+def test_nothing_is_held_of_it_any_more_and_nothing_learned_again(home, hospital):
+    before, leaver, _ = hospital
+    assert said(home, before) is None
+    with postgres.connect(home) as connection:
+        (count,) = connection.execute(
+            "select count(*) from ops.version_member where source_id = %s", (leaver,)
+        ).fetchone()
+    assert count == 0
+    with lake.connect(home, threads=1) as connection:
+        found = features.read(
+            connection, ridge_of(home, "stay_cost"), snapshot=lake.snapshot(connection), region=REGION
+        )
+    assert leaver not in found.cities
+
+
+@pytest.fixture(scope="module")
+def patient(home, hospital, stays):
+    """Let a person withdraw whose stays are at a member and in the bureau's own sample."""
+    members = set(said(home, serving(home)).growth.members)
+    table = stays.select(["psn_no", "hospital", "split"]).to_pylist()
+    own = {row["psn_no"] for row in table if row["split"] == "target_train"}
+    theirs = {row["psn_no"] for row in table if row["split"] == "source" and row["hospital"] in members}
+    person = min(own & theirs)
+    return person, serving(home), withdraw(home, run=occasion("patient", days=2), leaving=Leaving(person=person))
+
+
+def test_a_patients_rows_are_subtracted_from_members_and_from_the_bureaus_own(home, patient, stays):
+    person, before, report = patient
+    (taken,) = report.taken
+    assert taken.outcome == "subtracted"
+    assert {step["action"] for step in taken.certificate["steps"]} == {"reduce"}
+    assert "target" in {step["source"] for step in taken.certificate["steps"]}
+    assert taken.certificate["equals_retraining"]
+    assert person not in json.dumps([entries(home, kind) for kind in ("withdrawal", "certificate")])
+    left, whole = from_records(home, stays, without=[person]), from_records(home, stays)
+    assert said(home, serving(home)).growth.total == left != whole
+    assert taken.certificate["retrained_records"] < ridge_of(home, "stay_cost").gram.records(whole)
+
+
+def test_later_stays_of_the_same_person_are_not_learned_from_either(home, patient, stays):
+    person, _, _ = patient
+    theirs = stays.filter(pc.equal(stays["psn_no"], person)).num_rows
+    with lake.connect(home, threads=1) as connection:
+        found = features.read(
+            connection, ridge_of(home, "stay_cost"), snapshot=lake.snapshot(connection), region=REGION
+        )
+    assert theirs > 1
+    assert found.data.rows == stays.num_rows - theirs
+
+
+def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
+    members = set(said(home, serving(home)).growth.members)
+    gone = patient[0]
+    theirs = [
+        (row["psn_no"], row["stay_id"])
+        for row in stays.select(["psn_no", "stay_id", "hospital", "split"]).to_pylist()
+        if row["split"] == "source" and row["hospital"] in members and row["psn_no"] != gone
+    ]
+    person, stay = next(one for one in theirs if sum(who == one[0] for who, _ in theirs) > 2)
+    for number, leaving in enumerate((Leaving(stay=stay), Leaving(person=person))):
+        report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving)
+        assert report.taken[0].certificate["equals_retraining"]
+    assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
+
+
+def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):
+    before = serving(home)
+    outsiders = {f"H{k:02d}" for k in range(1, 9)} - set(said(home, before).growth.members)
+    for number, source in enumerate(sorted(outsiders)[:1]):
+        report = withdraw(home, run=occasion(f"outsider {number}", days=6), leaving=Leaving(source=source))
+        assert report.taken[0].outcome == "absent"
+    assert serving(home) == before
+
+
+def test_a_model_that_kept_something_is_caught_and_nothing_is_registered(home, patient, monkeypatch):
+    before, exact = serving(home), shrinking.shrunk
+    leaver = sorted(said(home, before).growth.members)[0]
+
+    def leaky(kept, left, stays, *, learner, parameters):
+        found = exact(kept, left, stays, learner=learner, parameters=parameters)
+        member = min(found.members)
+        return found.refresh(member, found.members[member].merge(kept.growth.members[leaver]))
+
+    monkeypatch.setattr(shrinking, "shrunk", leaky)
+    with pytest.raises(HeadwaterError) as error:
+        withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
+    assert error.value.code == "E-WITHDRAW-INEXACT"
+    assert serving(home) == before
+    monkeypatch.undo()
+    # Repeated, it goes on from there: what is pending is subtracted once.
+    again = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
+    assert again.taken[0].outcome == "subtracted"
+    assert again.taken[0].certificate["equals_retraining"]
+
+
+def test_who_is_unknown_or_not_one_is_refused(home):
+    for wrong in (Leaving(source="H99"), Leaving(person="nobody"), Leaving(stay="none")):
+        with pytest.raises(Refusal) as refusal:
+            withdraw(home, run=occasion("wrong"), leaving=wrong)
+        assert refusal.value.code == "E-WITHDRAW-UNKNOWN"
+    for both in ({}, {"source": "H01", "person": "p"}):
+        with pytest.raises(Refusal) as refusal:
+            Leaving(**both)
+        assert refusal.value.code == "E-WITHDRAW-WHO"
+
+
+def test_predictions_know_their_version_and_are_of_all_stays(home, patient, stays):
+    with lake.connect(home, threads=1) as connection:
+        rows = connection.execute(
+            "SELECT stay_id, log_cost, cost FROM lake.knowledge.prediction WHERE version = ? ORDER BY stay_id",
+            [serving(home).number],
+        ).fetchall()
+    assert [row[0] for row in rows] == sorted(stays["stay_id"].to_pylist())
+    ordered = stays.sort_by("stay_id")
+    expected = mlflow.predictor(home, serving(home))(ordered)
+    assert np.abs(np.array([row[1] for row in rows]) - expected).max() < 1e-12
+    assert rows[0][2] == pytest.approx(np.exp(rows[0][1]))
