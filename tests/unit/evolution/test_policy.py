@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Policy, Standing
+from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Plan, Policy, Standing
 from headwater.evolution.budgets import LABOURED
 from headwater.evolution.standing import ACTIONS, Action
 
@@ -253,6 +253,60 @@ def test_every_decision_has_a_reason_in_both_languages_and_one_default(evidence,
     assert made.unapproved in (None, standing)
     assert (made.since is not None) == (made.action == "refresh") or made.action == "promote"
     assert (made.regime is not None) == (made.action == "recall")
+
+
+class ReadsAbsenceAsWorthless(Policy):
+    def decide(self, evidence, standing):
+        return super().decide(replace(evidence, values=[value or -1.0 for value in evidence.values]), standing)
+
+
+class HasNoBand(Policy):
+    def decide(self, evidence, standing):
+        return Policy(demote_after=1, promote_after=1).decide(evidence, standing)
+
+
+class NeverSaysNo(Budgets):
+    def allows(self, spent):
+        return True
+
+
+class TakesThemAsTheyCome(Policy):
+    def plan(self, evidence, standings, *, budgets):
+        found, spent = {}, Cost()
+        for name, one in evidence.items():
+            made = self.decide(one, standings.get(name, "trial"))
+            asked = made.asked and budgets.allows(spent + one.cost)
+            spent += one.cost if asked else Cost()
+            found[name] = replace(made, asked=asked)
+        return Plan(found, spent)
+
+
+def test_a_policy_that_reads_absence_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(ReadsAbsenceAsWorthless))
+    with pytest.raises(AssertionError):
+        test_absence_decides_nothing_and_leaves_no_trace()
+
+
+def test_a_policy_without_a_band_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(HasNoBand))
+    with pytest.raises(AssertionError):
+        test_noise_within_the_band_changes_nothing()
+
+
+def test_a_policy_that_depends_on_the_order_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(TakesThemAsTheyCome))
+    with pytest.raises(AssertionError):
+        test_decisions_are_the_same_again_and_in_any_order()
+
+
+def test_budgets_that_allow_everything_are_caught():
+    evidence = {"a": Evidence([0.2], cost=Cost(bytes=100))}
+    spent = POLICY.plan(evidence, {}, budgets=NeverSaysNo(bytes=50)).spent
+    assert not Budgets(bytes=50).allows(spent)
+
+
+def twin(kind):
+    return kind(harm=-0.01, use=0.01, demote_after=2, promote_after=3, remove_after=4)
 
 
 def test_every_action_can_be_read():
