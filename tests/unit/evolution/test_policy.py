@@ -61,6 +61,14 @@ def test_a_proven_fall_into_harm_demotes_at_once(standing):
     assert POLICY.decide(Evidence([0.5, -0.2], RISE), standing).action in ("keep", "probation")
 
 
+@pytest.mark.parametrize("values", [[0.5, 0.2], [0.5, -0.2], [0.5, 0.005]])
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_another_variance_alone_decides_nothing(values, standing):
+    for change in (FALL, RISE):
+        wider = Evidence(values, replace(change, kind="variance"))
+        assert POLICY.decide(wider, standing) == POLICY.decide(Evidence(values), standing)
+
+
 def test_a_change_that_leaves_it_useful_refreshes_and_one_back_to_an_old_regime_recalls():
     made = POLICY.decide(Evidence([0.5, 0.2], FALL), "member")
     assert (made.action, made.standing, made.since) == ("refresh", "member", 9.5)
