@@ -155,6 +155,11 @@ def test_aggregate_and_evolve_tell_scores_and_actions(run):
     for words in ("dry run", "预演", "months 月 2 · new 新跟踪 2"):
         assert words in rehearsed.stdout
     assert "zh.html" not in rehearsed.stdout
+    rehearsed = run("evolve", "--region", "坏", "--month", "2024-05", "--dry-run", "--hours", "1")
+    assert rehearsed.exit_code == 0, rehearsed.output
+    for words in ("dry run", "预演", "months 月 2 · new 新跟踪 2"):
+        assert words in rehearsed.stdout
+    assert "zh.html" not in rehearsed.stdout
     assert _fits(joined.stdout)
     assert _fits(evolved.stdout)
     assert "{" not in joined.stdout + evolved.stdout

@@ -74,7 +74,6 @@ def test_who_was_asked_and_is_silent_is_absent_and_keeps_its_standing():
         assert tick.values == {"a": None}
         assert tick.changes == {}
     assert "Absent" in ticks[10].plan.decisions["a"].reason.en
-    assert "outage" in {tick.presences["a"] for tick in ticks[9:19]}
     assert "closed" not in {tick.presences["a"] for tick in ticks}
     assert ticks[19].presences["a"] == "present"
 
