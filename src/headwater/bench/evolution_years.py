@@ -74,7 +74,8 @@ def _figure(losses: Mapping[str, Vector], acted: list[Followed]) -> Figure:
         ratio <= _GOAL and ratio < min(baseline.values()),
         baseline,
         n=len(ours),
-        note="simulated hospitals; the oracle knows every change of everyone before it happens; all losses are exact",
+        note="simulated hospitals; the oracle knows every change of everyone before it happens; losses are exact and "
+        "hold the noise that nobody can explain, 1 a week: what is lost beyond it stands under excess_a_week",
         also={
             "worst_seed": float((ours / best).max()),
             "by_seed": (ours / best).round(4).tolist(),

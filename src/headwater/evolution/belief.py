@@ -97,11 +97,11 @@ class Belief:
 
     def _following(self, moving: Vector, ways: dict[tuple[int, int], int], gone: Vector) -> Vector:
         """Let each regime's chain follow those that have gone from it: mostly at once, else by setting out."""
-        for one in np.flatnonzero(gone.sum(axis=1)):
+        for one in np.flatnonzero(gone.sum(axis=1)).tolist():
             towards = gone[one] / gone[one].sum()
             chance = min(0.5, self.follow * float(gone[one].sum()) ** 2)
             moving[one] *= 1 - chance
-            for other in np.flatnonzero(towards):
+            for other in np.flatnonzero(towards).tolist():
                 first = ways[min(one, other), max(one, other)]
                 out = first if one < other else first + self.parts - 2
                 moving[one, other] += 0.7 * chance * towards[other]

@@ -188,7 +188,8 @@ class Regimes:
     def _apart(self, one: Sums, other: Sums) -> float:
         """Return the root mean squared difference of what two regimes predict, over all records."""
         between = one.coefficients(_PROPER) - other.coefficients(_PROPER)
-        return float(max(0.0, between @ self._all.matrix[:-1, :-1] @ between / self._all.records)) ** 0.5
+        squared = float(between @ self._all.matrix[:-1, :-1] @ between) / self._all.records
+        return float(np.sqrt(max(0.0, squared)))
 
     def _speaking(self, pool: Sums) -> Sums:
         return self.expected() + pool.worth(self.speaks_for)

@@ -75,6 +75,14 @@ def test_no_baseline_knows_a_week_before_it_is_over(known, other, name):
         assert (before[same:] != changed[same:]).any()
 
 
+def test_one_that_knows_a_week_too_early_is_caught(known, other):
+    def peeking(heard):
+        return np.array([heard.own[week + 1].coefficients(1.0) for week in heard.scored])
+
+    same = CUT - WARMUP + 1
+    assert (peeking(known)[:same] != peeking(heard(other))[:same]).any()
+
+
 def test_headwater_does_not_either_and_acts_alike_again(monkeypatch, years, other):
     monkeypatch.setattr(years_followed, "TICKS", 16)
     before, changed, again = (followed(one, policy=POLICY, seed=1) for one in (years, other, years))
