@@ -16,8 +16,8 @@ gives. Removal for good takes a person, whom review_evolution asks. A dry run te
 **Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard}`, an MLflow version, the evolution report; assets
 `model_evolution` and `removals_proposed` when a person must decide
 
-**If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months yet. A run that ended
-half-way is cleared or triggered again: it replaces what it wrote, and registers no version twice.
+**If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months. Clear a run that ended
+half-way: it replaces what it wrote, and registers no version twice.
 """
 
 from datetime import timedelta
@@ -137,8 +137,7 @@ def evolve_model() -> None:
 
         if params["dry_run"]:
             raise AirflowSkipException("预演，不宣布。 / A dry run announces nothing.")
-        proposed = [one["region"] for one in done if one["proposals"]]
-        if proposed:
+        if proposed := [one["region"] for one in done if one["proposals"]]:
             outlet_events[AssetAlias(PROPOSED_ALIAS)].add(PROPOSED, extra={"task": params["task"], "regions": proposed})
         finish(Home.from_environment(), run=show()["dag_run"].run_id)
         return len(list(done))

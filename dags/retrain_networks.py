@@ -2,8 +2,8 @@
 
 来源进出时网络只有末层精确增减；主体每季重训一次（已退出的来源和个人不再参与），更好时移动 `champion`。
 
-When sources come and go, a network changes exactly in its last layer only. Its body is trained anew every quarter, without
-whoever withdrew since; the alias `champion` moves only when the version is better beyond its interval.
+When sources come and go, a network changes exactly in its last layer only. Its body is trained anew every quarter,
+without whoever withdrew since; the alias `champion` moves only when the version is better beyond its interval.
 
 **Owner / 负责**: headwater · 模型组
 
@@ -12,8 +12,8 @@ whoever withdrew since; the alias `champion` moves only when the version is bett
 **Writes / 写入**: `lake.knowledge.{model_version,member,champion,prediction}`, an MLflow model version, audit log
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-KNOWLEDGE-VALUATION`: run value_sources first.
-`E-RETRAIN-NOBODY`: no source shows its own statistic, so networks are joined by aggregate_knowledge alone. Triggered again
-it registers nothing twice.
+`E-RETRAIN-NOBODY`: no source shows its own statistic, so networks are joined by aggregate_knowledge alone. Triggered
+again it registers nothing twice.
 """
 
 from datetime import timedelta

@@ -202,7 +202,7 @@ class _Deaf(_Detector):
 
 class _Nervous(_Detector):
     def __init__(self) -> None:
-        super().__init__(threshold=2.0)
+        super().__init__(steps=20.0)
 
 
 class _TakesAbsenceForZero(_Detector):
@@ -213,8 +213,7 @@ class _TakesAbsenceForZero(_Detector):
 class _ForgetsAtOutage(_Detector):
     def update(self, time, value):
         if value is None:
-            self._times.clear()
-            self._values.clear()
+            self.__post_init__()
         return super().update(time, value)
 
 
@@ -240,10 +239,10 @@ class _FearsConstancy(_Detector):
 
 class _Careless(_Detector):
     def update(self, time, value):
-        self._last = None
-        if value is not None and not np.isfinite(value):
+        try:
+            return super().update(time, value)
+        except Refusal:
             return None
-        return super().update(time, value)
 
 
 DETECTOR_TWINS = {

@@ -106,7 +106,7 @@ def installation() -> Iterator[Home]:
     """Give an installation with a server, lake and MLflow of its own, whose mart has a region for every room of tests.
 
     ``值``, ``汇``, ``演`` and ``划`` are whole; in ``缺`` H07's ages are no numbers; ``坏`` is whole; ``短`` has three
-    months; ``静`` is never valued.
+    months; ``静`` is never valued; ``甲`` and ``乙`` are the same in every row and followed alone.
     """
     patch = pytest.MonkeyPatch()
     for variable in (postgres.DSN_VARIABLE, "MLFLOW_TRACKING_URI"):
@@ -114,7 +114,7 @@ def installation() -> Iterator[Home]:
     # The server's own user must reach its folder, which pytest's private temporary folders do not allow.
     home = Home(root=Path(tempfile.mkdtemp(prefix="headwater-unit-")), project=PROJECT).create()
     postgres.prepare(home)
-    regions = [region_table(region=name) for name in "值汇演坏静划"]
+    regions = [region_table(region=name) for name in "值汇演坏静划甲乙"]
     write_mart(home, pa.concat_tables([*regions, _without_ages("缺"), region_table(region="短", months=3)]))
     yield home
     postgres.start(home)

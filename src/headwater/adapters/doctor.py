@@ -15,7 +15,7 @@ import duckdb
 import psutil
 import psycopg
 
-from headwater.adapters import coding_probes, lake, postgres, stack
+from headwater.adapters import coding_probes, inbox, lake, postgres, stack
 from headwater.adapters.home import Home
 from headwater.adapters.settings import TELEMETRY_OFF, Ports
 from headwater.errors import HeadwaterError, Message, Refusal
@@ -264,6 +264,19 @@ def _matchers(home: Home) -> Finding:
     return Finding("matchers", "good", Message("匹配器与参考表一致", "matchers agree with the references"))
 
 
+def _events(home: Home) -> Finding:
+    with postgres.connect(home) as connection:
+        found = inbox.counts(connection)
+    if aside := found["aside"]:
+        told = Message(f"有 {aside} 个事件被搁置。", f"{aside} events were set aside.")
+        remedy = Message(
+            "查看原因：headwater events list --state aside。", "See why: headwater events list --state aside."
+        )
+        return Finding("events", "warn", told, remedy)
+    waiting = found["waiting"]
+    return Finding("events", "good", Message(f"等待的事件：{waiting}", f"events waiting: {waiting}"))
+
+
 def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
         return ""
@@ -306,6 +319,7 @@ PROBES: dict[str, Callable[[Home], Finding]] = {
         "dbt": _dbt,
         "references": _references,
         "matchers": _matchers,
+        "events": _events,
     }.items()
 }
 """Every probe by name, in the order in which they are told."""

@@ -9,7 +9,7 @@ import duckdb
 from headwater.adapters import knowledge, lake
 from headwater.adapters.home import Home
 
-__all__ = ["TABLES", "prepare", "rewrite", "rows"]
+__all__ = ["TABLES", "forget", "prepare", "rewrite", "rows"]
 
 _PLACE = {"task": "VARCHAR", "region": "VARCHAR", "month": "DATE"}
 _RUN = {"run": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
@@ -86,6 +86,13 @@ def rewrite(
             if rows:
                 completed = [{**row, **key} for row in rows]
                 knowledge.insert(connection, table, completed, columns=TABLES[table])
+
+
+def forget(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object], but: Sequence[str]) -> None:
+    """Forget what sources said that are not among ``but``: they withdrew, or may not be seen any more."""
+    same = " AND ".join(f"{name} = ?" for name in key)
+    gone = [*key.values(), list(but)]
+    connection.execute(f"DELETE FROM lake.knowledge.heard WHERE {same} AND NOT list_contains(?, source)", gone)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ An event is only a doorbell. What it says is read from lake and batches; so an e
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -249,7 +250,9 @@ def _posted(row: Mapping[str, Any]) -> Posted:
 
 
 def _failed(event: Event, error: Exception) -> Refusal:
-    told = f"{type(error).__name__}: {error}"
+    # The text of a foreign exception may quote a record: it goes to the log alone.
+    logging.getLogger("headwater").error("%s %s", event.kind, event.event_id, exc_info=error)
+    told = type(error).__name__
     return Refusal(
         "E-EVENT-FAILED",
         Message(f"处理“{event.source_id}”的事件时出错：{told}。", f"An event of {event.source_id} failed: {told}."),

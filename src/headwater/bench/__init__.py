@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, faults, grouping, ledger, quality, tiers, valuation
+from headwater.bench import claims, coding, evolution, faults, grouping, ledger, quality, tiers, valuation
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -13,6 +13,7 @@ BENCHES: Registry[Callable[..., dict[str, Any]]] = Registry("bench")
 
 BENCHES.register("claims")(claims.run)
 BENCHES.register("coding")(coding.run)
+BENCHES.register("evolution")(evolution.run)
 BENCHES.register("faults")(faults.run)
 BENCHES.register("grouping")(grouping.run)
 BENCHES.register("ledger")(ledger.run)

@@ -2,7 +2,8 @@
 
 Streams answer half of the time and go silent for 5 to 200 steps. Each is run twice, with the outage and without it,
 the values the same. While silent a detector says nothing; calls of a lower value within the first 10 answers after the
-return, beyond those that the same values give without the outage, are the outage's fault. In as many streams the level falls by one deviation during the outage.
+return, beyond those that the same values give without the outage, are the outage's fault. In as many streams the level
+falls by one deviation during the outage.
 """
 
 from collections import Counter
@@ -91,7 +92,7 @@ def _delays(fallen: Vector) -> Vector:
 
 
 def _states(values: Vector, lengths: NDArray[np.int64]) -> dict[str, int]:
-    """Return how many sources are in which state at the last step of their outage, and how many at their next answer."""
+    """Count the sources by their state at the last step of their outage, and at their next answer."""
     states: Counter[str] = Counter()
     for row in range(0, len(values), max(1, len(values) // 1000)):
         presence, heard = Presence(), ~np.isnan(values[row])

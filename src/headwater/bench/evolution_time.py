@@ -30,8 +30,8 @@ from headwater.types import Vector
 __all__ = ["Outcome", "figures", "measured"]
 
 _SEEDS: Mapping[Size, range] = {"ci": range(2), "full": range(10)}
-_ASKED = 1 / 16
-"""Of what asking everybody once costs: the bytes that a period may spend."""
+_ASKED = 1 / 24
+"""Of what asking everybody once costs: the bytes that a period may spend, enough for one source at least."""
 _KNOWN_FROM = 5
 _GOAL = 0.1
 
@@ -151,11 +151,11 @@ def _drawn(records: Records, frame: object, seed: int) -> _Draw:
         History.of(region(records, frame, seed=seed), learner, fewest=_KNOWN_FROM),  # type: ignore[arg-type]
         opening=records.opening,
     )
-    once = history.hearing.cost("").bytes * len(history.sources)
+    one = history.hearing.cost("").bytes
     watch = Watch(
         DETECTORS["glr"],
         policy_of(len(history.sources)),
-        Budgets(bytes=_ASKED * once),
+        Budgets(bytes=max(one, _ASKED * one * len(history.sources))),
         history.hearing.cost,
         history.hearing.pending,
     )

@@ -10,6 +10,7 @@ from headwater.evolution.presence import Presence
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
+from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
     "ACTIONS",
@@ -35,9 +36,12 @@ __all__ = [
     "Presence",
     "Reading",
     "Regimes",
+    "Said",
     "Standing",
     "Tick",
     "Watch",
+    "Window",
+    "Windows",
     "month_number",
     "replay",
 ]

@@ -40,13 +40,13 @@ class Belief:
     latest : deliveries that the filter looks back on
     """
 
-    jump: float = 0.01
-    leave: float = 0.02
+    jump: float = 0.005
+    leave: float = 0.01
     move: float = 0.25
     parts: int = 4
     follow: float = 2.0
-    memory: float = 6.0
-    latest: int = 12
+    memory: float = 3.0
+    latest: int = 16
     even: float = 0.5
 
     def shares(self, regimes: Regimes, source: SourceId) -> dict[int, float]:

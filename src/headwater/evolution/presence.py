@@ -8,7 +8,7 @@ questions has, after s returns and f questions left unanswered in silence before
 
 - present: it answered, or its silence is one of its usual ones (tail at least 1 %);
 - outage: it is silent for longer than that;
-- closed: the silence is longer than any return could explain (tail below 1 in 10,000) and three times its longest;
+- closed: the silence is longer than any return could explain (tail below 1 in a million) and ten times its longest;
 - leaving: it answers, but silences grow longer and answers fewer, over several of them: a cumulative sum of the log
   likelihood ratios of twice its rate of falling silent and half its rate of return. One silence counts at most 1,
   however long, so that no single outage is a farewell.
@@ -28,9 +28,9 @@ __all__ = ["Presence", "State"]
 
 State: TypeAlias = Literal["present", "outage", "leaving", "closed"]
 
-_UNUSUAL, _HOPELESS = 0.01, 1e-4
-_LONGER = 3
-_FAREWELL = 4.0
+_UNUSUAL, _HOPELESS = 0.01, 1e-6
+_LONGER = 10
+_FAREWELL = 7.0
 _MOST = 1.0
 """That one silence and the answers before it count towards a farewell."""
 

@@ -61,8 +61,8 @@ class Scores:
     ----------
     values, times : (streams, memory) what was seen and when
     normal : scores before whitening; white : after
-    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell, 0 where a value
-        equals most before it and says nothing
+    spread : how far white scores lie from 0, as normal scores: high where the variance grew, low where it fell, 0 where
+        a value equals most before it and says nothing
     level, jump : by what a change of level by 1 moves a white score behind it, and the first one behind it
     count : (streams,) values of the present regime, at most the memory
     coefficient : (streams,) correlation of scores one step apart, as far as it is known
@@ -155,7 +155,7 @@ class Scores:
         return (*self._kept, self.count, self.coefficient, self.caution, self._evidence)
 
     def _scored(self, rows: Rows, values: Vector) -> tuple[Vector, Vector, NDArray[np.bool_]]:
-        """Return the scores of ``values``, how normal the values before look (0 to 1), and if most of those are equal."""
+        """Return scores, how normal the values before look (0 to 1), and if a value equals most of those."""
         count = np.minimum(self.count[rows], _MEMORY - 1)
         before = self.values[rows, :-1]
         known = np.arange(_MEMORY - 1) >= (_MEMORY - 1 - count)[:, None]

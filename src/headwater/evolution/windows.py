@@ -58,7 +58,6 @@ class Window:
         """Return the window with ``statistic`` in the place of whatever its slot holds."""
         place = period % len(self.slots)
         before, total = self.slots[place], self.total
-        # Merged before it is subtracted, a sum of one period would never be without any.
         if statistic is not None:
             total = statistic if total is None else total.merge(statistic)
         if before is not None and total is not None:
@@ -100,12 +99,18 @@ class Windows:
         found = {source: window.total for source, window in sorted(self.windows.items())}
         return {source: total for source, total in found.items() if total is not None}
 
+    def total(self, source: SourceId) -> Statistic | None:
+        """Return the sum of one source; None if it said nothing in its window."""
+        window = self.windows.get(source)
+        return None if window is None else window.total
+
     def after(self, said: Iterable[Said]) -> tuple["Windows", frozenset[SourceId]]:
         """Return the windows after some statements, in their order, and the sources whose sums are others now.
 
         A period after the newest moves all windows on; one that has left the window is refused (``E-WINDOW-PAST``).
         """
-        windows, changed, result = dict(self.windows), set(), self
+        windows, result = dict(self.windows), self
+        changed: set[SourceId] = set()
         for one in said:
             newest = one.period if result.newest is None else max(result.newest, one.period)
             if newest != result.newest:
@@ -115,7 +120,12 @@ class Windows:
             before = windows.get(one.source, Window.empty(self.length))
             _keep(windows, one.source, before.put(one.period, one.statistic))
             changed.add(one.source)
-        return replace(result, windows=windows), frozenset(s for s in changed if self._differs(s, windows.get(s)))
+        result = replace(result, windows=windows)
+        return result, frozenset(s for s in changed if self.total(s) != result.total(s))
+
+    def without(self, source: SourceId) -> "Windows":
+        """Return the windows as if a source had never said anything."""
+        return replace(self, windows={name: window for name, window in self.windows.items() if name != source})
 
     def reach(self, newest: int) -> tuple["Windows", frozenset[SourceId]]:
         """Return the windows that end with ``newest``, and the sources of which something left."""
@@ -165,10 +175,6 @@ class Windows:
     def _require_inside(self, one: Said) -> None:
         if self.newest is not None and not max(0, self.newest - self.length + 1) <= one.period:
             raise _past(one.source, one.period, self.newest)
-
-    def _differs(self, source: SourceId, window: Window | None) -> bool:
-        before = self.windows.get(source)
-        return (before and before.total) != (window and window.total)
 
 
 def _keep(windows: dict[SourceId, Window], source: SourceId, window: Window) -> None:

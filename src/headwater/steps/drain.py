@@ -1,5 +1,6 @@
 """Drain: what rang since the last run, held against lake and register, as the sources that have to be looked at."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +8,7 @@ from functools import partial
 
 import duckdb
 
-from headwater.adapters import inbox, lake, postgres, raw
+from headwater.adapters import inbox, lake, postgres, raw, redis_streams
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Drained, Event, Kind, Posted
 from headwater.adapters.postgres import Connection
@@ -60,8 +61,11 @@ def drain(home: Home, *, run: str, alone: bool = False) -> DrainReport:
     alone : no other run is at work, so that what an earlier one took and never finished is taken again
     """
     postgres.prepare(home)
-    with lake.connect(home, threads=1) as connection:
-        built, hospitals = raw.built(connection), _hospitals(connection)
+    with lake.connect(home, threads=1) as opened:
+        built, hospitals = raw.built(opened), _hospitals(opened)
+    if url := os.environ.get(redis_streams.URL_VARIABLE):
+        with postgres.connect(home, autocommit=True) as connection:
+            redis_streams.forward(connection, url)
     with postgres.connect(home) as connection:
         swept = inbox.sweep(connection)
         if alone:

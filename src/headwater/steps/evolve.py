@@ -134,6 +134,7 @@ def evolve(
             heard = stands.heard_rows(history.hearing, since=heard_since)
             tables = {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
             evolved.rewrite(connection, {**tables, "heard": (heard_since, heard)}, key=key)
+            evolved.forget(connection, key=key, but=history.sources)
     story = _story(region, run, [*kept.months, *made.months], [*kept.lines, *made.lines], dry=dry)
     report = None if dry else evolution_report.write(home, story)
     champion = mlflow.champion(home, registered_name(task, region.name))

@@ -96,6 +96,7 @@ class Hearing:
     bytes_by_source: Counter[SourceId] = field(default_factory=Counter)
     asked: int = 0
     fingerprints: dict[tuple[SourceId, date], str] = field(default_factory=dict)
+    _told: dict[SourceId, tuple[int, frozenset[date]]] = field(init=False, default_factory=dict, repr=False)
 
     def cost(self, source: SourceId) -> Cost:
         """Return what it costs to ask a source once, and an hour of whoever looks at what is done with it."""
@@ -127,16 +128,24 @@ class Hearing:
 
     def news(self, source: SourceId, month: date) -> tuple[date, ...]:
         """Return the months until ``month`` in which the source has records and of which it never told."""
-        told = {at for block in self.blocks.get(source, {}).values() for at in block.months}
-        return tuple(sorted(at for at in self.holdings.counts[source] if at <= month and at not in told))
+        told = self._months_told(source)
+        return tuple(sorted(at for at in self.holdings.counts.get(source, ()) if at <= month and at not in told))
 
     def pending(self, source: SourceId, month: date) -> int:
         """Return how many records until ``month`` the source has of which it never told."""
-        counts = self.holdings.counts.get(source, {})
-        return sum(counts[at] for at in self.news(source, month)) if counts else 0
+        told, counts = self._months_told(source), self.holdings.counts.get(source, {})
+        return sum(count for at, count in counts.items() if at <= month and at not in told)
+
+    def _months_told(self, source: SourceId) -> frozenset[date]:
+        blocks = self.blocks.get(source, {})
+        answers, told = self._told.get(source, (0, frozenset()))
+        if answers != len(blocks):
+            told = frozenset(at for block in blocks.values() for at in block.months)
+            self._told[source] = len(blocks), told
+        return told
 
     def mend(self) -> list[date]:
-        """Ask anew for every earlier answer whose records have changed since, and return the months of those answers."""
+        """Ask anew for earlier answers whose records have changed since, and return the months of those answers."""
         mended = []
         for (source, heard), fingerprint in self.fingerprints.items():
             months = self.blocks[source][heard].months

@@ -2,6 +2,7 @@
 
 from headwater.valuation.methods import banzhaf, exact, leave_one_out, permutation, stratified, truncated
 from headwater.valuation.probes import Probed
+from headwater.valuation.revaluing import Revaluation, Spared
 from headwater.valuation.selection import Budget, CautiousUtility, Selection, cautious, select
 from headwater.valuation.target import Target
 from headwater.valuation.utilities import GramUtility, Information, Retraining, Statistics, Updates
@@ -23,7 +24,9 @@ __all__ = [
     "Play",
     "Probed",
     "Retraining",
+    "Revaluation",
     "Selection",
+    "Spared",
     "Statistics",
     "Target",
     "UTILITIES",

@@ -10,11 +10,13 @@ with :math:`A, \beta` the coalition's system and solution, :math:`G, h` the sour
 says and is made anew for all sources by one product of matrices. R falls with the square of the coalition's size; it is
 made anew, and so exact,
 
-- for sources that say something else, and for a few others in turn, at every coalition;
-- for all sources at the coalitions that matter. Those others tell by what share R has moved at each coalition since it
-  was last exact, which of R itself and the weights of marginals is a bound for every source; and coalitions are made
-  exact, those first that add most to it, until in its root mean square it is no more than a stated share of the error
-  that values have from sampling. What is left of it widens their intervals.
+- for sources that say something else, and for a few others in turn, at every coalition (where most of them say
+  something else, for all);
+- for all sources at the coalitions that matter. How far R moved is in proportion to how much a source says, times how
+  far that lies from what everybody says together; those whose turn it was tell the proportion at each coalition. Thrice
+  their root mean square, with the weights of marginals, is the bound of every source. Coalitions are made exact, those
+  first that add most to the bounds, until in their root mean square these are no more than a stated share of the error
+  that values have from sampling. What is left of them widens the intervals.
 
 Where nobody moved, and with a share of 0 everywhere, a value is the one that ``mean_field`` gives with the same draw.
 """
@@ -24,7 +26,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import Message, Refusal
 from headwater.statistics.gram import Gram
@@ -38,7 +40,11 @@ from headwater.valuation.valuation import Valuation
 __all__ = ["Revaluation", "Spared"]
 
 _TURNS = 100
-"""Everyone's turn to be exact at every coalition comes once in so many ticks."""
+_FEWEST = 32
+"""Everyone's turn to be exact at every coalition comes once in so many ticks, or oftener to be so many at a time."""
+
+_BEYOND = 3.0
+"""Bounds in root mean squares of those whose turn it was: 99 of 100 others moved no further, see the bench."""
 
 _PAIRS_AT_ONCE = 2048
 _Places = npt.NDArray[np.int64]
@@ -51,7 +57,7 @@ class Spared:
     Parameters
     ----------
     touched : coalitions in which somebody said something else
-    exact : those of them that were made exact for everybody
+    exact : coalitions that were made exact for everybody
     marginals : that were made exact, of coalitions times sources
     bounds : (sources,) by how much each value may be off
     """
@@ -68,6 +74,7 @@ class Revaluation:
 
     Parameters
     ----------
+    gram : the family of all statistics
     design : the coalitions, the same in every tick
     said : (sources, length) what each source says, in fixed point
     sums : (coalitions, length) sums of it, bit for bit those made anew
@@ -77,6 +84,7 @@ class Revaluation:
     tolerance : share of the median half-width of the values' intervals by which values may be off
     tick : how many there were
     valuation : the values
+    spared : what the last tick left as it was
     """
 
     gram: Gram
@@ -91,23 +99,38 @@ class Revaluation:
     valuation: Valuation
     spared: Spared
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept from tick to tick."""
+        layout, design = self.layout, self.design
+        serves = [met for _, met, _ in design.stretches]
+        kept = [self.said.nbytes, self.sums.nbytes, self.rest.nbytes, self.weights.nbytes, layout.parts.nbytes]
+        chunks = [chunk.nbytes for chunk in layout.chunks]
+        return sum([*kept, *chunks, design.coalitions.nbytes, *(met.nbytes for met in serves)])
+
+    @property
+    def sampling(self) -> Vector:
+        """(sources,) half-widths of the values' intervals that are due to sampling."""
+        return np.asarray((self.valuation.high - self.valuation.low) / 2 - self.spared.bounds, dtype=np.float64)
+
     @staticmethod
-    def start(game: GramUtility, *, rng: np.random.Generator, tolerance: float = 0.05) -> "Revaluation":
+    def start(game: GramUtility, *, rng: np.random.Generator, tolerance: float = 0.1) -> "Revaluation":
         """Value all of at least two sources, exactly as ``mean_field`` does."""
         if len(game.players) < 2 or not tolerance >= 0:
             raise ValueError("a revaluation needs at least two sources and a tolerance of at least 0")
         design = Design.draw(len(game.players), rng=rng)
         said = game.gram.stacked(game.sources.values())
         _require_room(said)
-        sums = np.array([said[members].sum(axis=0) for members in design.coalitions], dtype=np.uint64)
+        sums = _summed(design.coalitions, said)
         with threadpool_limits(limits=1, user_api="blas"):
             layout = game.laid_out()
             systems = _systems(game.gram, layout, sums)
             marginals = layout.at(systems, design.coalitions)
             rest = (marginals - layout.first_order(systems)).astype(np.float32)
-            valuation = _valued(game.players, design, layout, systems, marginals)
+            none = np.zeros(len(said))
+            valuation, bounds = _valued(game.players, design, layout, (systems, marginals), none)
         weights = design.weights().astype(np.float32)
-        spared = Spared(len(sums), len(sums), rest.size, np.zeros(len(said)))
+        spared = Spared(len(sums), len(sums), rest.size, bounds)
         return Revaluation(game.gram, design, said, sums, layout, rest, weights, tolerance, 0, valuation, spared)
 
     def after(self, changed: Mapping[SourceId, Statistic | None]) -> "Revaluation":
@@ -125,7 +148,10 @@ class Revaluation:
         places = self._places(changed)
         said = self._replaced(places, changed)
         inside = self.design.coalitions[:, places]
-        sums = self.sums + inside.astype(np.uint64) @ (said[places] - self.said[places])
+        if self._are_most(places):
+            sums = _summed(self.design.coalitions, said)
+        else:
+            sums = self.sums + inside.astype(np.uint64) @ (said[places] - self.said[places])
         touched = np.flatnonzero(inside.any(axis=1))
         with threadpool_limits(limits=1, user_api="blas"):
             layout = self.layout.renewed(places, self.gram.systems(said[places]))
@@ -134,35 +160,43 @@ class Revaluation:
 
     def _brought(self, now: "Revaluation", systems: Vector, places: _Places, touched: _Places) -> "Revaluation":
         """Bring rest and values up to the new systems."""
-        turn = np.setdiff1d(np.arange(self.tick % _TURNS, len(self.said), _TURNS), places)
-        linear, rest = now.layout.first_order(systems), self.rest.copy()
-        before = rest[:, turn].copy()
-        for some in (places, turn):
-            found = _pairs(now.layout.of_some(some), systems, self.design.coalitions[:, some])
-            rest[:, some] = found - linear[:, some]
-        exact, bounds = self._settled(rest, rest[:, turn] - before, before, touched)
-        rest[exact] = now.layout.at(systems[exact], self.design.coalitions[exact]) - linear[exact]
-        count = len(exact) * len(self.said) + (len(rest) - len(exact)) * (len(places) + len(turn))
-        found = _valued(self.valuation.players, self.design, now.layout, systems, linear.astype(np.float64) + rest)
-        found = replace(found, low=found.low - bounds, high=found.high + bounds)
+        linear, coalitions = now.layout.first_order(systems), self.design.coalitions
+        if self._are_most(places):
+            # Where most say something else, sparing the others would cost more than it spares.
+            exact, count, doubts = np.arange(len(systems)), linear.size, np.zeros(len(self.said))
+            rest = (now.layout.at(systems, coalitions) - linear).astype(np.float32)
+        else:
+            turns = max(1, min(_TURNS, len(self.said) // _FEWEST))
+            turn = np.setdiff1d(np.arange(self.tick % turns, len(self.said), turns), places)
+            rest = self.rest.copy()
+            for some in (places, turn):
+                rest[:, some] = _pairs(now.layout.of_some(some), systems, coalitions[:, some]) - linear[:, some]
+            moved = rest[:, turn] - self.rest[:, turn]
+            exact, doubts = self._settled(now.layout.reaches(systems[-1]), turn, moved, touched)
+            rest[exact] = now.layout.at(systems[exact], coalitions[exact]) - linear[exact]
+            count = len(exact) * len(self.said) + (len(rest) - len(exact)) * (len(places) + len(turn))
+        marginals = linear.astype(np.float64) + rest
+        found, bounds = _valued(self.valuation.players, self.design, now.layout, (systems, marginals), doubts)
         spared = Spared(len(touched), len(exact), count, bounds)
         return replace(now, rest=rest, tick=self.tick + 1, valuation=found, spared=spared)
 
-    def _settled(self, rest: Single, moved: Single, before: Single, touched: _Places) -> tuple[_Places, Vector]:
-        """Return the coalitions to be made exact, and by how much values may be off for not making the others so.
+    def _settled(self, reaches: Vector, turn: _Places, moved: Single, touched: _Places) -> tuple[_Places, Vector]:
+        """Return the coalitions to be made exact, and how far values are off for not making the others so.
 
         Parameters
         ----------
-        moved, before : (coalitions, some sources) how far R moved since it was exact, and what it was
+        reaches : (sources,) to which it is in proportion how far R moves
+        moved : (coalitions, those whose turn it was) how far it did
         """
-        share = np.sqrt((moved**2).sum(axis=1, dtype=np.float64) / np.maximum((before**2).sum(axis=1), 1e-300))
-        whole = np.abs(rest) * self.weights
-        adds = share * np.sqrt((whole**2).mean(axis=1, dtype=np.float64))
-        order = touched[np.argsort(adds[touched], kind="stable")]
-        reach = float(np.median(self.valuation.high - self.valuation.low)) / 2
-        exact = np.sort(order[np.cumsum(adds[order]) > self.tolerance * reach]) if self.tolerance else touched
-        share[np.setdiff1d(np.arange(len(rest)), np.setdiff1d(touched, exact))] = 0.0
-        return exact, np.asarray(share @ whole, dtype=np.float64)
+        scale = float((reaches[turn] ** 2).sum())
+        if not self.tolerance or not scale:
+            # Where nobody can tell, nothing is spared, neither now nor from before.
+            return np.arange(len(moved)) if self.tolerance else touched, np.zeros(len(reaches))
+        share = np.sqrt((moved**2).sum(axis=1, dtype=np.float64) / scale)
+        adds = _BEYOND * share * np.sqrt(((self.weights[:, turn] * reaches[turn]) ** 2).mean(axis=1))
+        order = np.argsort(adds, kind="stable")
+        left = order[np.cumsum(adds[order]) <= self.tolerance * float(np.median(self.sampling))]
+        return np.setdiff1d(order, left), (share[left].astype(np.float32) @ self.weights[left]) * reaches
 
     def _places(self, changed: Mapping[SourceId, Statistic | None]) -> _Places:
         where = {source: place for place, source in enumerate(self.valuation.players)}
@@ -172,12 +206,18 @@ class Revaluation:
         return np.array(sorted(where[source] for source in changed), dtype=np.int64)
 
     def _replaced(self, places: _Places, changed: Mapping[SourceId, Statistic | None]) -> Fixed:
-        said = self.said.copy()
-        for place in places.tolist():
-            statistic = changed[self.valuation.players[place]]
-            said[place] = 0 if statistic is None else self.gram.stacked([statistic])[0]
+        said, now = self.said.copy(), [changed[self.valuation.players[place]] for place in places.tolist()]
+        said[places] = 0
+        said[places[[one is not None for one in now]]] = self.gram.stacked(one for one in now if one is not None)
         _require_room(said)
         return said
+
+    def _are_most(self, places: _Places) -> bool:
+        return 2 * len(places) > len(self.said)
+
+
+def _summed(coalitions: Masks, said: Fixed) -> Fixed:
+    return np.array([said[members].sum(axis=0) for members in coalitions], dtype=np.uint64)
 
 
 def _systems(gram: Gram, layout: RidgeMarginals, sums: Fixed) -> Vector:
@@ -186,10 +226,17 @@ def _systems(gram: Gram, layout: RidgeMarginals, sums: Fixed) -> Vector:
 
 
 def _valued(
-    names: tuple[SourceId, ...], design: Design, layout: RidgeMarginals, systems: Vector, marginals: Vector
-) -> Valuation:
+    names: tuple[SourceId, ...], design: Design, layout: RidgeMarginals, at: tuple[Vector, Vector], doubts: Vector
+) -> tuple[Valuation, Vector]:
+    """Return the values from systems and marginals, and by how much they may be off where these are in doubt."""
+    systems, marginals = at
     gain = layout.gain(systems[-1]) - layout.gain(systems[0])
-    return design.valuation(names, marginals, gain=gain)
+    values, reach, shares = design.estimate(marginals, gain=gain)
+    # What is off in the sum of all is shared by all, with what is missing to v(N).
+    bounds = _BEYOND * doubts + np.abs(shares) * doubts.sum()
+    whole = reach + bounds
+    evaluations = len(systems) * (len(names) + 1) + 2
+    return Valuation(names, values, values - whole, values + whole, evaluations, "mean_field"), bounds
 
 
 def _pairs(some: RidgeMarginals, systems: Vector, coalitions: Masks) -> Vector:

@@ -1,6 +1,7 @@
 """What the DAGs share, and what becomes of a failure."""
 
 import logging
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.adapters import incidents
-from headwater.adapters.airflow import ASSETS, DEFAULTS, Balance, announce, must_pass, report_failure
+from headwater.adapters.airflow import ASSETS, DEFAULTS, Balance, announce, month_before, must_pass, report_failure
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
@@ -93,3 +94,21 @@ def test_a_failure_is_filed_without_the_words_of_a_record(
     assert filed[0].remedy_zh
     assert "420106" not in repr(filed)
     assert incidents.newest(home, days=0) == []
+
+
+@pytest.mark.parametrize(
+    ("logical", "month"),
+    [
+        # The fifth at four in Shanghai is still the fourth in UTC.
+        (datetime(2026, 2, 4, 20, tzinfo=UTC), "2026-01"),
+        (datetime(2026, 1, 4, 20, tzinfo=UTC), "2025-12"),
+        # The first of March in Shanghai is still February in UTC.
+        (datetime(2026, 2, 28, 17, tzinfo=UTC), "2026-02"),
+        (None, None),
+    ],
+)
+def test_a_run_on_schedule_goes_up_to_the_month_before(
+    logical: datetime | None, month: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.adapters.airflow.get_current_context", lambda: {"logical_date": logical})
+    assert month_before() == month

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from headwater.adapters import doctor as probes
-from headwater.adapters import lake, postgres
+from headwater.adapters import inbox, lake, postgres
 from headwater.adapters.doctor import PROBES, Finding
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
@@ -16,7 +16,7 @@ from headwater.steps.doctor import doctor
 
 NAMES = [
     "python", "lock", "extensions", "postgres", "ports", "disk", "memory", "telemetry", "fonts", "chromium", "dbt",
-    "references", "matchers",
+    "references", "matchers", "events",
 ]  # fmt: skip
 
 
@@ -39,6 +39,18 @@ def test_this_installation_is_in_order(home: Home) -> None:
     assert [finding.name for finding in findings] == NAMES == list(PROBES)
     assert [finding for finding in findings if finding.level == "bad"] == []
     assert all(finding.to_dict()["remedy_en"] == "" for finding in findings if finding.level == "good")
+
+
+def test_events_that_were_set_aside_are_told(home: Home) -> None:
+    def failing(connection: postgres.Connection, event: inbox.Event) -> None:
+        raise ValueError
+
+    with postgres.connect(home) as connection:
+        inbox.post(connection, inbox.Event("h1", "claims"))
+    assert "1" in PROBES["events"](home).found.en
+    with postgres.connect(home) as connection:
+        inbox.drain(connection, run="a", work=failing)
+    assert "1 events were set aside" in bad(PROBES["events"](home)).found.en
 
 
 def test_an_old_python_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,17 @@ def test_aggregate_and_evolve_tell_scores_and_actions(run):
     for words in ("months 月 13", "下月误差", "versions 版本", "zh.html"):
         assert words in evolved.stdout
     # H05 turns to noise half-way.
-    assert re.search(r"\d{4}-\d\d +H05 +drop 移除", evolved.stdout)
+    assert re.search(r"\d{4}-\d\d +H05 +demote 降级", evolved.stdout)
+    rehearsed = run("evolve", "--region", "坏", "--month", "2024-05", "--dry-run", "--hours", "1")
+    assert rehearsed.exit_code == 0, rehearsed.output
+    for words in ("dry run", "预演", "months 月 2 · new 新跟踪 2"):
+        assert words in rehearsed.stdout
+    assert "zh.html" not in rehearsed.stdout
+    rehearsed = run("evolve", "--region", "坏", "--month", "2024-05", "--dry-run", "--hours", "1")
+    assert rehearsed.exit_code == 0, rehearsed.output
+    for words in ("dry run", "预演", "months 月 2 · new 新跟踪 2"):
+        assert words in rehearsed.stdout
+    assert "zh.html" not in rehearsed.stdout
     assert _fits(joined.stdout)
     assert _fits(evolved.stdout)
     assert "{" not in joined.stdout + evolved.stdout

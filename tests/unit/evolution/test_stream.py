@@ -1,71 +1,141 @@
-"""A replay sees each month once, in order, and lets sources go and come back."""
+"""A replay sees each month once, in order, lets sources go and come back, and takes up where it stands."""
 
 from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.evolution import DETECTORS, Policy, month_number, replay
+from headwater.evolution import DETECTORS, Budgets, Cost, Policy, Reading, Watch, month_number, replay
 
 MONTHS = [date(2024 + place // 12, place % 12 + 1, 1) for place in range(24)]
+POLICY = Policy(demote_after=2, promote_after=2)
 
 
-def run(values, *, active, months=MONTHS, policy=None):
-    asked = []
+def run(values, *, standings=None, months=MONTHS, watch=None, past=(), approved=None):
+    """Return the ticks, and who rested in which month; ``values`` gives source → value by the month's place."""
+    rested = []
 
-    def value(month, members):
-        asked.append((month, members))
-        return values(MONTHS.index(month))
+    def read(month, resting):
+        rested.append(resting)
+        return {s: Reading(v) for s, v in values(MONTHS.index(month)).items() if s not in resting}
 
-    ticks = list(replay(months, value, active=active, policy=policy or Policy(), detector=DETECTORS["glr"]))
-    return ticks, asked
+    watch = watch or Watch(DETECTORS["glr"], POLICY)
+    ticks = replay(months, read, watch=watch, standings=standings or {}, past=past, approved=approved or {})
+    return list(ticks), rested
 
 
 def steady(place):
     return 0.05 + 0.002 * np.random.default_rng(place).normal()
 
 
-def test_a_source_that_turns_harmful_is_dropped_and_one_that_recovers_returns():
-    def values(place):
-        return {"good": steady(place), "turns": steady(place + 100) - 0.2 * (10 <= place < 18)}
+def turning(place):
+    return {"good": steady(place), "turns": steady(place + 100) - 0.2 * (10 <= place < 18)}
 
-    ticks, asked = run(values, active=["good", "turns"])
+
+def test_a_source_that_turns_harmful_leaves_and_one_that_recovers_returns():
+    ticks, _ = run(turning, standings={"good": "member", "turns": "member"})
     assert [tick.month for tick in ticks] == MONTHS
+    assert [tick.standings["turns"] for tick in ticks[9:13]] == ["member", "probation", "demoted", "demoted"]
     assert [("turns" in tick.active) for tick in ticks] == [True] * 11 + [False] * 8 + [True] * 5
     assert all("good" in tick.active for tick in ticks)
-    assert asked[12][1] == frozenset({"good"})
     changes = [tick.changes["turns"] for tick in ticks if "turns" in tick.changes]
-    assert changes[0].size == pytest.approx(-0.2, abs=0.01)
-    assert changes[0].onset == month_number(MONTHS[9]) + 0.5
+    assert changes
+    assert month_number(MONTHS[9]) <= changes[0].onset <= month_number(MONTHS[11])
 
 
-def test_an_outage_changes_nothing():
-    ticks, _ = run(lambda place: {"a": None if 8 <= place < 15 else steady(place)}, active=["a"])
-    assert all(tick.active == {"a"} for tick in ticks)
-    assert not any(tick.changes for tick in ticks)
-    assert ticks[9].decisions["a"].action == "keep"
+def test_a_new_source_is_on_trial_and_asked():
+    ticks, rested = run(lambda place: {"new": 0.3} if place >= 5 else {"old": 0.1}, months=MONTHS[:9])
+    assert "new" not in ticks[4].standings
+    assert [tick.standings.get("new") for tick in ticks[5:7]] == ["trial", "member"]
+    assert not any(rested)
 
 
-def test_a_source_not_mentioned_keeps_its_place():
-    ticks, _ = run(lambda place: {"a": steady(place)} if place % 2 else {}, active=["a"])
-    assert all(tick.active == {"a"} for tick in ticks)
+def test_who_was_not_asked_has_not_failed_to_answer():
+    # Bytes for one of two: they take turns, and neither is ever called absent.
+    watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=1.0), lambda _: Cost(bytes=1.0))
+    ticks, rested = run(lambda _: {"a": 0.1, "b": 0.1}, watch=watch, standings={"a": "member", "b": "member"})
+    assert [len(resting) for resting in rested] == [0] + [1] * 23
+    assert {frozenset({"a"}), frozenset({"b"})} == set(rested[1:])
+    for tick, resting in zip(ticks, rested, strict=True):
+        assert set(tick.values) == set(tick.presences) == {"a", "b"} - resting
+        assert set(tick.presences.values()) == {"present"}
+        for source in resting:
+            assert "Not asked" in tick.plan.decisions[source].reason.en
+    assert all(tick.plan.spent.bytes <= 1.0 for tick in ticks)
 
 
-def test_newcomers_are_on_trial():
-    ticks, _ = run(lambda place: {"a": steady(place), **({"new": 0.1} if place >= 3 else {})}, active=["a"])
-    assert [("new" in tick.active) for tick in ticks[:6]] == [False, False, False, False, True, True]
+def test_who_was_asked_and_is_silent_is_absent_and_keeps_its_standing():
+    ticks, _ = run(lambda place: {"a": None if 9 <= place < 19 else 0.1}, standings={"a": "member"})
+    assert {tick.standings["a"] for tick in ticks} == {"member"}
+    for tick in ticks[9:19]:
+        assert tick.values == {"a": None}
+        assert tick.changes == {}
+    assert "Absent" in ticks[10].plan.decisions["a"].reason.en
+    assert "closed" not in {tick.presences["a"] for tick in ticks}
+    assert ticks[19].presences["a"] == "present"
 
 
-def test_nothing_is_computed_before_it_is_asked_for():
-    calls = []
-    ticks = replay(
-        MONTHS, lambda month, members: calls.append(month) or {}, active=[], policy=Policy(), detector=DETECTORS["glr"]
+def test_what_has_most_news_is_asked_first():
+    news = {"a": 1.0, "b": 5.0, "c": 3.0}
+    watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=2.0), lambda _: Cost(bytes=1.0), lambda s, _: news[s])
+    ticks, _ = run(lambda _: dict.fromkeys("abc", 0.1), watch=watch, standings=dict.fromkeys("abc", "member"))
+    assert all(tick.resting == {"a"} for tick in ticks)
+
+
+def test_a_person_may_approve_what_is_proposed_and_nothing_happens_otherwise():
+    policy = Policy(demote_after=2, remove_after=3)
+    watch = Watch(DETECTORS["glr"], policy)
+    ticks, _ = run(lambda _: {"bad": -0.1}, watch=watch, standings={"bad": "member"}, months=MONTHS[:8])
+    assert [tick.standings["bad"] for tick in ticks] == ["probation"] + ["demoted"] * 7
+    assert ticks[3].plan.decisions["bad"].standing == "removed"
+    approved = {MONTHS[3]: {"bad": "removed"}}
+    ticks, rested = run(
+        lambda _: {"bad": -0.1}, watch=watch, standings={"bad": "member"}, months=MONTHS[:8], approved=approved
     )
+    assert [tick.standings["bad"] for tick in ticks[2:5]] == ["demoted", "removed", "removed"]
+    assert rested[5:] == [frozenset({"bad"})] * 3
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 2**16),
+    cuts=st.sets(st.integers(1, 23), max_size=5),
+    budget=st.sampled_from([1.0, 2.0, float("inf")]),
+)
+def test_runs_one_after_another_stand_where_one_run_does(seed, cuts, budget):
+    """In any pieces, under any budget, with gaps and changes: every tick is the same."""
+    rng = np.random.default_rng(seed)
+    level = {s: rng.normal(0, 0.1, 2) for s in "abc"}
+    turn = {s: rng.integers(0, 24) for s in "abc"}
+    noise, absent = rng.normal(0, 0.03, (24, 3)), rng.random((24, 3)) < 0.25
+
+    def values(place):
+        return {
+            s: None if absent[place, k] else float(level[s][int(place >= turn[s])] + noise[place, k])
+            for k, s in enumerate("abc")
+        }
+
+    watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=budget, labour=1.0), lambda _: Cost(bytes=1.0, labour=1.0))
+    start = dict.fromkeys("abc", "member")
+    whole, _ = run(values, watch=watch, standings=start)
+    found = []
+    for first, last in zip([0, *sorted(cuts)], [*sorted(cuts), 24], strict=True):
+        standings = found[-1].standings if found else start
+        found += run(values, watch=watch, standings=standings, months=MONTHS[first:last], past=tuple(found))[0]
+    assert found == whole
+
+
+def test_nothing_is_asked_before_it_is_wanted():
+    asked = []
+    ticks = replay(MONTHS, lambda month, _: asked.append(month) or {}, watch=Watch(DETECTORS["glr"]), standings={})
     next(ticks)
-    assert calls == MONTHS[:1]
+    assert asked == MONTHS[:1]
 
 
 def test_months_out_of_order_are_refused():
-    with pytest.raises(Refusal, match="E-STREAM-TIME"):
-        run(lambda place: {"a": 1.0}, active=["a"], months=[MONTHS[1], MONTHS[0]])
+    with pytest.raises(Refusal) as error:
+        run(lambda _: {"a": 0.1}, months=[MONTHS[3], MONTHS[2]])
+    assert error.value.code == "E-STREAM-TIME"

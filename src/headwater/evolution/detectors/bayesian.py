@@ -55,22 +55,25 @@ class BayesianJudge:
 
     def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
         """Return the odds of all onsets together at the likeliest, and less at the others."""
-        said, weight = scores.sums(rows, DEPTH)
-        squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
-        squares = since(squares) + squares
-        by_level = said * said / (_PRECISION + weight)
-        rate = _RATE + (squares - by_level) / 2
-        evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
+        evidence, by_level = self.evidence(scores, rows)
         known = (AGO >= 2) & ((scores.count[rows] - 2)[:, None] >= AGO)
         odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
-        total = logsumexp(odds, axis=1)
-        # The level's own part: what it explains of the squares beyond those of a standard normal score.
-        likeliest = odds.argmax(axis=1)[:, None]
-        level = np.take_along_axis(said * said / (2 * weight), likeliest, axis=1)[:, 0]
-        variance = level < np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
-        threshold = self.threshold(observations, scores.caution[rows])
+        total, likeliest = logsumexp(odds, axis=1), odds.argmax(axis=1)[:, None]
+        half = np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
+        variance = np.take_along_axis(by_level, likeliest, axis=1)[:, 0] < half
         share = odds - odds.max(axis=1, keepdims=True)
+        threshold = self.threshold(observations, scores.caution[rows])
         return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
+
+    def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
+        """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part."""
+        said, weight = scores.sums(rows, DEPTH)
+        # A value that equals most before it says nothing of the variance.
+        squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
+        squares = since(squares) + squares
+        rate = _RATE + (squares - said * said / (_PRECISION + weight)) / 2
+        evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
+        return evidence, said * said / (2 * weight)
 
     def doubt(self, evidence: float) -> float:
         """Return the probability that nothing changed."""
@@ -98,4 +101,3 @@ class Bayesian(Single):
     def __post_init__(self) -> None:
         judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
         super().__init__(judge, steps=self.steps, interval=self.interval)
-

@@ -3,13 +3,14 @@ r"""Generalised likelihood ratio of another level, and of another variance, over
 With scores z (see ``scores.py``), and weights w by which a new level moves them, the evidence for another level since
 an onset m scores ago, and for another variance, is
 
-.. math:: \frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{m}{4}
+.. math:: \frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{\sum w^2}{4}
    \qquad \frac{(\sum v)^2}{2 m}, \quad v = \Phi^{-1}(2\Phi(|z|) - 1)
 
 The penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
 share of the false alarms, each threshold follows from how often the stream answers and how far it remembers
-(``calibration.py``). Scores are bounded: three values in a row on one side, each beyond 3 σ of the median before them,
-count at the nearest's weight, so that a huge change is found at once and a lone outlier is none.
+(``calibration.py``). Scores are bounded, so that a lone outlier is no change; in a young stream they are bounded by how
+little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.6 σ of the median of the 11 or
+more before them, count at the nearest's weight.
 The confidence of a change is 1 minus the number of onsets times the p-value of its evidence.
 
 Sources: Siegmund and Venkatraman 1995 (windowed likelihood ratio); Reynolds and Lou 2010 (its use from the first
@@ -31,13 +32,16 @@ from headwater.types import Vector
 __all__ = ["Glr", "GlrJudge"]
 
 _PENALTY = 0.3
-_SHARE = 0.15
-"""Of the false alarms, those left to evidence of another variance: it finds less often, and needs less often be quick."""
-_FAR, _RUN = 3.0, 3
-_ASIDE = 1.2
+_SHARE = 0.12
+"""Of the false alarms, those left to evidence of another variance, which may take its time."""
+_YOUNG = 64
+"""Values below which scores say too little of large changes."""
+_RUNS = (3, 4, 5, 6)
+_FAR = 2.6
+_REFERENCE = 11
+_ASIDE = 0.5
 """Scores of a run; looked at first, for medians are dear."""
 _NORMAL_QUARTILE = 0.6744897501960817
-_PENALTIES = _PENALTY * np.log(AGO / 4)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,6 @@ class Glr(Single):
 
     steps: float = STEPS
     interval: float = 1.0
-    absent: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         super().__init__(GlrJudge, steps=self.steps, interval=self.interval)
@@ -94,24 +97,26 @@ class Glr(Single):
 
 def _evidence_of_level(scores: Scores, rows: Rows) -> Vector:
     said, weight = scores.sums(rows, DEPTH)
-    evidence = said * said / (2 * weight) - _PENALTIES
-    newest = scores.normal[rows, -_RUN:]
-    for at in np.flatnonzero((newest > _ASIDE).all(axis=1) | (newest < -_ASIDE).all(axis=1)):
-        run = _evidence_of_run(scores.values[rows[at], -scores.count[rows[at]] :])
-        evidence[at, -_RUN] = max(evidence[at, -_RUN], run)
+    evidence = said * said / (2 * weight) - _PENALTY * np.log(weight / 4)
+    newest = scores.normal[rows, -_RUNS[0] :]
+    aside = (newest > _ASIDE).all(axis=1) | (newest < -_ASIDE).all(axis=1)
+    for at in np.flatnonzero(aside & (scores.count[rows] <= _YOUNG)).tolist():
+        values = scores.values[rows[at], -scores.count[rows[at]] :]
+        for run in (run for run in _RUNS if len(values) - run >= _REFERENCE):
+            evidence[at, -run] = max(evidence[at, -run], _evidence_of_run(values, run))
     return np.asarray(evidence)
 
 
-def _evidence_of_run(values: Vector) -> float:
+def _evidence_of_run(values: Vector, run: int) -> float:
     """Return the log likelihood ratio of a change under which the last values are all far out on one side."""
-    before = values[:-_RUN]
+    before = values[:-run]
     middle = np.median(before)
-    away = np.abs(values[-_RUN:] - middle)
+    away = values[-run:] - middle
     sigma = float(np.median(np.abs(before - middle))) / _NORMAL_QUARTILE
     # Most values before are equal: only a lasting departure says anything, and any unit will do.
     sigma = sigma or float(np.ptp(values)) / (2 * _FAR) or 1.0
-    nearest = float(away.min()) / sigma
-    return _RUN * nearest**2 / 2 if nearest > _FAR else 0.0
+    nearest = max(float(away.min()), -float(away.max())) / sigma
+    return run * nearest**2 / 2 if nearest > _FAR else 0.0
 
 
 def _evidence_of_variance(scores: Scores, rows: Rows) -> Vector:

@@ -143,7 +143,6 @@ class Tiers:
                 self.scores.restart(row, since)
         return _Moved(tier, (self._times[-ago - 1] + self._times[-ago]) / 2, sizes, float(likely.max()))
 
-
     def _likely(self, said: Vector, weight: Vector) -> Vector:
         """Return the probability that each source moved, for the likeliest size and share."""
         evidence = np.clip(_MOVES[:, None] * said - _MOVES[:, None] ** 2 / 2 * weight, -_LEAST, _MOST)
@@ -175,7 +174,7 @@ class Pooled:
         self._last: float | None = None
 
     def update(self, time: float, values: Mapping[SourceId, float | None]) -> Shift | None:
-        """Take what the sources said at ``time``; None, or not to be there, is absence. Return a change if there is one.
+        """Take what the sources said at ``time``, None or nothing where absent; return a change if there is one.
 
         Raises
         ------
@@ -192,7 +191,9 @@ class Pooled:
             require_step(self._last, time, value)
         self._last = time
         told = [values.get(source) for source in self.sources]
-        moved = self._tiers.update(time, np.array([[np.nan if value is None else value for value in told]], dtype=float))
+        moved = self._tiers.update(
+            time, np.array([[np.nan if value is None else value for value in told]], dtype=float)
+        )
         if not moved:
             return None
         sizes = {self.sources[source]: size for source, size in moved[0].sizes.items()}

@@ -97,14 +97,18 @@ class Design:
         plan = _plan(size, budget)
         return Design(plan, _draw(plan, size, rng))
 
-    def valuation(self, names: tuple[SourceId, ...], marginals: Vector, *, gain: float) -> Valuation:
-        """Return the values, which sum to ``gain``, from marginals (draws, players)."""
-        values, deviations = _stratified(self.stretches, marginals)
-        values = _efficient(values, deviations, gain)
+    def estimate(self, marginals: Vector, *, gain: float) -> tuple[Vector, Vector, Vector]:
+        """Return (players,) values that sum to ``gain``, half-widths of their intervals, shares of what was missing.
+
+        Parameters
+        ----------
+        marginals : (draws, players)
+        """
+        means, deviations = _stratified(self.stretches, marginals)
+        shares = _shares(means, deviations)
         freedom = max(1, self.plan.total - len(self.plan.draws))
-        reach = stats.t.ppf(0.975, freedom) * np.sqrt((deviations**2).sum(axis=0))
-        evaluations = len(self.coalitions) * (len(names) + 1) + 2
-        return Valuation(names, values, values - reach, values + reach, evaluations, "mean_field")
+        reach = stats.t.ppf(0.975, freedom) * np.sqrt(np.einsum("mn,mn->n", deviations, deviations))
+        return means + shares * (gain - means.sum()), reach, shares
 
     def weights(self) -> Vector:
         """Return (draws, players): what each marginal weighs in its player's value."""
@@ -134,7 +138,9 @@ def mean_field(
     design = Design.draw(size, rng=rng, budget=budget)
     marginals = _marginals(game, design.coalitions)
     ends = game(np.array([[False] * size, [True] * size]))
-    return design.valuation(names, marginals, gain=float(ends[1] - ends[0]))
+    values, reach, _ = design.estimate(marginals, gain=float(ends[1] - ends[0]))
+    evaluations = len(design.coalitions) * (size + 1) + 2
+    return Valuation(names, values, values - reach, values + reach, evaluations, "mean_field")
 
 
 def _reported(game: SelfReported, names: tuple[SourceId, ...]) -> Valuation:
@@ -228,15 +234,15 @@ def _stratified(stretches: Iterable[_Stretch], marginals: Vector) -> tuple[Vecto
     return values, deviations
 
 
-def _efficient(values: Vector, deviations: Vector, total: float) -> Vector:
-    """Return the values corrected so that they sum to ``total``."""
+def _shares(means: Vector, deviations: Vector) -> Vector:
+    """Return the (players,) shares of what is missing to v(N), which sum to 1."""
     covariance = deviations.sum(axis=1) @ deviations
     spread = float(covariance.sum())
     if spread <= 0.0:
-        covariance, spread = np.abs(values), float(np.abs(values).sum())
+        covariance, spread = np.abs(means), float(np.abs(means).sum())
     if spread <= 0.0:
-        covariance, spread = np.ones_like(values), float(len(values))
-    return np.asarray(values + covariance * (total - values.sum()) / spread, dtype=np.float64)
+        covariance, spread = np.ones_like(means), float(len(means))
+    return np.asarray(covariance / spread, dtype=np.float64)
 
 
 def _too_small(needed: int, budget: int | None) -> Refusal:

@@ -82,7 +82,7 @@ class RidgeMarginals:
         """Return the layout with other systems, not rotated yet, at some places."""
         rotated, chunks = self.turned(systems), list(self.chunks)
         parts = self.parts.copy()
-        parts[places] = rotated.reshape(len(places), -1)
+        parts[places] = rotated.reshape(len(places), parts.shape[1])
         for which in np.unique(places // _CHUNK).tolist():
             mine = places // _CHUNK == which
             chunks[which] = chunks[which].copy()
@@ -125,6 +125,14 @@ class RidgeMarginals:
             -sign * (np.einsum("mi,imn->mn", gradient.astype(np.float32), moved) + (moved * bent).sum(axis=0)),
             dtype=np.float64,
         )
+
+    def reaches(self, system: Vector) -> Vector:
+        """Return (sources,): how much each says, times how far that lies from the solution of one system."""
+        dim = len(self.base)
+        parts = self.parts.reshape(-1, dim, dim + 1)
+        beta = np.linalg.solve(system[:, :dim], system[:, dim])
+        apart = parts[:, :, dim] - parts[:, :, :dim] @ beta
+        return np.asarray(np.einsum("nii->n", parts[:, :, :dim]) * np.linalg.norm(apart, axis=1), dtype=np.float64)
 
     def gain(self, system: Vector) -> float:
         """Return R² on the validation records of one system's solution, less a constant that is the same for all."""

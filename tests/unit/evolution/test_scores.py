@@ -1,0 +1,116 @@
+"""Scores are standard normal and independent while nothing changes, whatever the values are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest, t
+
+from headwater.bench.evolution_streams import noise
+from headwater.evolution.scores import Scores, _normal_of_student
+
+ROWS = np.array([0])
+
+
+def scored(values, *, times=None, interval=1.0):
+    scores = Scores(1, interval=interval)
+    told = []
+    for time, value in zip(np.arange(len(values)) if times is None else times, values, strict=True):
+        scores.take(float(time), np.array([value], dtype=float))
+        told.append(scores.white[0, -1])
+    return np.array(told), scores
+
+
+@pytest.mark.parametrize("law", ["normal", "t3", "ar.5"])
+def test_white_scores_are_normal_and_forget(law):
+    values = noise(np.random.default_rng(1), (1, 3000), law)[0]
+    white = scored(values)[0][200:]
+    assert abs(white.mean()) < 0.06
+    assert abs(white.std() - 1) < 0.06
+    assert kstest(white, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.08
+
+
+def test_memory_is_learnt_and_its_lack_too():
+    for law, low, high in (("normal", 0.0, 0.1), ("ar.5", 0.4, 0.6), ("ar.7", 0.6, 0.8)):
+        scores = scored(noise(np.random.default_rng(2), (1, 600), law)[0])[1]
+        assert low <= scores.coefficient[0] <= high
+        assert scores.coefficient[0] <= scores.caution[0] <= scores.coefficient[0] + 0.3
+
+
+def test_a_gap_fades_memory():
+    values = noise(np.random.default_rng(3), (1, 601), "ar.7")[0]
+    scores = scored(values, times=[*range(600), 700.0])[1]
+    assert scores.level[0, -1] == pytest.approx(1.0)
+    assert scores.level[0, -2] < 0.6
+    assert scores.jump[0, -2] > 1.3
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=40), st.integers(-8, 8), st.sampled_from([-1.0, 1.0]))
+def test_unit_and_sign_do_not_matter(values, power, sign):
+    plain = scored(np.array(values, dtype=float))[0]
+    other = scored(sign * 2.0**power * np.array(values, dtype=float))[0]
+    np.testing.assert_allclose(other, sign * plain, atol=1e-9)
+
+
+def test_the_first_scores_are_the_ranks():
+    white, scores = scored([5.0, 7.0, 6.0, 6.0])
+    expected = [0.0, 0.6744897501960817, 0.0, 0.0]
+    np.testing.assert_allclose(scores.normal[0, -4:], expected, atol=1e-12)
+
+
+def test_heavy_tails_are_scored_by_rank_alone():
+    values = np.random.default_rng(4).standard_t(2, size=200)
+    scores = scored([*values, 1e9])[1]
+    assert scores.normal[0, -1] == pytest.approx(-np.sqrt(2) * _erfcinv(2 * (200.5 / 201)), abs=1e-9)
+
+
+def _erfcinv(value):
+    from scipy.special import erfcinv
+
+    return erfcinv(value)
+
+
+def test_student_becomes_normal():
+    for freedom in (7, 20, 200):
+        for value in (0.5, 1.5, 2.5):
+            exact = -np.sqrt(2) * _erfcinv(2 * t.cdf(value, freedom))
+            assert _normal_of_student(np.array([value]), np.array([freedom]))[0] == pytest.approx(exact, abs=0.02)
+
+
+def test_sums_since_every_onset():
+    scores = scored(noise(np.random.default_rng(5), (1, 60), "ar.5")[0])[1]
+    said, weight = scores.sums(ROWS, 10)
+    for ago in range(1, 11):
+        factor = np.concatenate([scores.jump[0, -ago : 256 - ago + 1], scores.level[0, 256 - ago + 1 :]])
+        assert said[0, -ago] == pytest.approx(float(factor @ scores.white[0, -ago:]))
+        assert weight[0, -ago] == pytest.approx(float(factor @ factor))
+
+
+def test_a_restart_scores_the_kept_values_anew():
+    values = np.random.default_rng(6).normal(size=50)
+    scores = scored(values)[1]
+    scores.restart(0, 12)
+    assert scores.count[0] == 12
+    np.testing.assert_array_equal(scores.values[0, -12:], values[-12:])
+    np.testing.assert_allclose(scores.normal[0, -12:], scored(values[-12:])[1].normal[0, -12:])
+
+
+def test_a_copy_goes_on_by_itself_and_can_be_put_back():
+    rng = np.random.default_rng(7)
+    scores = scored(rng.normal(size=40))[1]
+    copy = scores.copied(0)
+    scores.restart(0, 3)
+    copy.push(ROWS, np.array([40.0]), np.array([1.0]))
+    assert (int(scores.count[0]), int(copy.count[0])) == (3, 41)
+    scores.put(0, copy)
+    assert scores.count[0] == 41
+    np.testing.assert_array_equal(scores.white, copy.white)
+
+
+def test_the_share_of_answers_leaves_outages_out():
+    scores = Scores(1)
+    for step in range(400):
+        if step % 2 == 0 and not 200 <= step < 300:
+            scores.take(float(step), np.array([1.0 * (step % 7)]))
+    assert scores.answering(ROWS)[0] == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,188 @@
+"""What is accepted rings; what rang is held against lake and register, and becomes the sources to look at again."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from headwater.adapters import inbox, lake, postgres
+from headwater.adapters.home import Home
+from headwater.adapters.inbox import Event
+from headwater.cli.main import app
+from headwater.errors import Refusal
+from headwater.steps import intake
+from headwater.steps.drain import again, drain, events, finish, post
+from headwater.steps.land import land
+
+NOW = datetime(2026, 6, 30, tzinfo=UTC)
+CONTRACT = """
+version: 2
+sources:
+  - name: t1
+    config:
+      meta:
+        title: {zh: 测试医院, en: Test hospital}
+        owner: it
+        origin: synthetic
+        currency: CNY
+        deliveries: t1
+    tables:
+      - name: drug
+        config:
+          meta:
+            files: "drugs_*.csv"
+            columns: {medins_list_codg: code, medins_list_name: name, pric: price}
+"""
+
+
+@pytest.fixture
+def delivered(home: Home) -> Home:
+    """Give an installation that knows two hospitals of one deliverer, of which a file lies in the inbox."""
+    folder = home.deliveries
+    (folder / "contracts" / "t1").mkdir(parents=True)
+    (folder / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "t1").mkdir()
+    write(home, "drugs_1.csv", "1.00")
+    with lake.connect(home) as connection:
+        connection.execute(
+            "CREATE TABLE lake.marts.dim_hospital AS SELECT 't1' AS source_id, code AS fixmedins_code "
+            "FROM (VALUES ('H01'), ('H02')) AS t (code)"
+        )
+    return home
+
+
+def write(home: Home, name: str, price: str) -> None:
+    (home.deliveries / "t1" / name).write_text(f"code,name,price\nD1,药,{price}\n", encoding="utf-8")
+
+
+def landed(home: Home) -> None:
+    land(home, deliveries=home.deliveries, now=NOW)
+
+
+def built(home: Home) -> None:
+    """Say that marts stand on all that is in the lake now."""
+    with lake.connect(home) as connection:
+        snapshot = lake.snapshot(connection)
+        connection.execute("CREATE SCHEMA IF NOT EXISTS lake.intermediate")
+        connection.execute(
+            f"CREATE OR REPLACE TABLE lake.intermediate.int_raw__built AS SELECT {snapshot} AS snapshot_id"
+        )
+
+
+def test_a_delivery_that_is_accepted_rings_and_waits_until_marts_are_built_from_it(delivered: Home) -> None:
+    landed(delivered)
+    ((one,), counts) = events(delivered)
+    assert (one.event.source_id, one.event.kind, one.state, counts["waiting"]) == ("t1", "delivery", "waiting", 1)
+    early = drain(delivered, run="a")
+    assert (early.events, early.waiting, early.swept, dict(early.changed)) == (0, 1, 0, {})
+    built(delivered)
+    assert dict(drain(delivered, run="b").changed) == {"H01": None, "H02": None}
+    landed(delivered)
+    assert drain(delivered, run="c").events == 0, "what was there before does not ring again"
+    write(delivered, "drugs_1.csv", "2.00")
+    landed(delivered)
+    built(delivered)
+    assert drain(delivered, run="d").events == 1
+
+
+def test_a_batch_and_its_event_stand_or_fall_together(delivered: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as dying:
+        dying.setattr(intake, "post", lambda *ignored: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            landed(delivered)
+    with postgres.connect(delivered) as register:
+        assert register.execute("select state from ops.batch").fetchall() == [("received",)]
+    assert events(delivered)[0] == []
+    landed(delivered)
+    assert [one.state for one in events(delivered)[0]] == ["waiting"]
+
+
+def test_an_event_that_was_lost_is_found(delivered: Home) -> None:
+    landed(delivered)
+    built(delivered)
+    with postgres.connect(delivered) as register:
+        register.execute("delete from ops.event")
+    report = drain(delivered, run="a")
+    assert (report.swept, report.events) == (1, 1)
+    assert drain(delivered, run="b").swept == 0
+
+
+def test_a_task_that_is_repeated_gets_the_same_and_what_a_dead_run_took_comes_again(delivered: Home) -> None:
+    post(delivered, Event("H01", "claims", period=date(2026, 3, 1)))
+    first = drain(delivered, run="dead")
+    assert drain(delivered, run="dead").to_dict() == first.to_dict()
+    assert drain(delivered, run="other").events == 0, "another run that may still be at work is left alone"
+    found = drain(delivered, run="next", alone=True)
+    assert found.to_dict()["changed"] == {"H01": "2026-03"}
+    assert finish(delivered, run="next") == 1
+    assert drain(delivered, run="last", alone=True).events == 0
+
+
+def test_what_rang_is_told_by_source_and_month(delivered: Home) -> None:
+    for event in (
+        Event("H01", "claims", period=date(2026, 3, 1), sha256="a" * 64),
+        Event("H01", "claims", period=date(2026, 2, 1), sha256="b" * 64),
+        Event("t1", "outage", period=date(2026, 4, 1)),
+        Event("H02", "outage", period=date(2026, 5, 1)),
+        Event("H02", "withdrawal"),
+    ):
+        assert post(delivered, event)
+    found = drain(delivered, run="a").to_dict()
+    assert found["changed"] == {"H01": "2026-02"}
+    assert found["withdrawn"] == {"H02": None}
+    assert found["outages"] == {"H01": ["2026-04"], "H02": ["2026-04", "2026-05"]}
+
+
+def test_an_event_whose_truth_is_not_there_is_set_aside_until_it_is(delivered: Home) -> None:
+    lies = (Event("t1", "delivery", batch_id="nowhere"), Event("nobody", "claims"), Event("H01", "claims"))
+    for event in lies:
+        post(delivered, event)
+    report = drain(delivered, run="a")
+    assert (report.events, report.aside) == (1, 2)
+    aside, _ = events(delivered, state="aside")
+    assert {one.code for one in aside} == {"E-EVENT-BATCH", "E-EVENT-SOURCE"}
+    again(delivered, lies[1].event_id)
+    with lake.connect(delivered) as connection:
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t9', 'nobody')")
+    assert dict(drain(delivered, run="b").changed) == {"nobody": None}
+    with pytest.raises(Refusal) as refusal:
+        again(delivered, lies[1].event_id)
+    assert refusal.value.code == "E-EVENT-ASIDE"
+
+
+def command(*words: str) -> dict[str, object]:
+    done = CliRunner().invoke(app, ["events", *words, "--json"])
+    assert done.exit_code == 0, done.output
+    return dict(json.loads(done.stdout))
+
+
+def test_the_commands_ring_list_and_take(delivered: Home) -> None:
+    words = ("post", "H01", "claims", "--month", "2026-03")
+    assert [command(*words)["new"], command(*words)["new"]] == [True, False]
+    command("post", "nobody", "outage")
+    assert command("list")["counts"] == {"waiting": 2}
+    taken = command("drain")
+    assert (taken["changed"], taken["events"], taken["aside"]) == ({"H01": "2026-03"}, 1, 1)
+    (one,) = command("list", "--state", "aside")["events"]
+    assert (one["code"], one["source_id"]) == ("E-EVENT-SOURCE", "nobody")
+    assert command("again", one["event_id"])["state"] == "waiting"
+    with postgres.connect(delivered) as connection:
+        assert dict(inbox.counts(connection)) == {"waiting": 1, "done": 1}
+
+
+def test_the_commands_tell_people_in_both_languages(delivered: Home) -> None:
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(app, ["events", *words], env={"COLUMNS": "80"})
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert "已登记 posted" in told("post", "H01", "outage", "--month", "2026-03")
+    assert "此前已登记 posted before" in told("post", "H01", "outage", "--month", "2026-03")
+    told("post", "nobody", "claims")
+    shown = told("drain")
+    assert "中断" in shown
+    assert "aside 搁置 1" in shown
+    listed = told("list")
+    for text in ("没有来源“nobody”", "There is no source nobody", "已处理", "中断通知", "2026-03"):
+        assert text in listed
