@@ -9,8 +9,8 @@ are both unknown, with a normal-inverse-gamma prior, so that
    \qquad a_n = a + \tfrac n2,\; b_n = b + \tfrac12\Bigl(\sum z^2 - \frac{(\sum wz)^2}{\kappa + W}\Bigr)
 
 with :math:`W = \sum w^2`. Summed over the onsets, with their hazards, these are the odds that the stream has changed
-within its newest values; a change is reported where they exceed a calibrated threshold, with the posterior probability
-as its confidence and the likeliest onset. It is of the variance where the level explains less than half of it.
+within its newest values; a change is reported where they exceed a calibrated threshold, with the likeliest onset. Its
+confidence is the posterior probability of that onset at even odds before, for the calibrated odds are those of an alarm. It is of the variance where the level explains less than half of it.
 
 Source: Adams and MacKay 2007, with the run before the newest values taken as known; Fearnhead and Liu 2007.
 """
@@ -63,7 +63,7 @@ class BayesianJudge:
         variance = np.take_along_axis(by_level, likeliest, axis=1)[:, 0] < half
         share = odds - odds.max(axis=1, keepdims=True)
         threshold = self.threshold(observations, scores.caution[rows])
-        return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
+        return Verdict(share + (total - threshold)[:, None], evidence, variance)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
         """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part."""
@@ -76,7 +76,7 @@ class BayesianJudge:
         return evidence, said * said / (2 * weight)
 
     def doubt(self, evidence: float) -> float:
-        """Return the probability that nothing changed."""
+        """Return the probability that nothing changed, at even odds before."""
         return 1 / (1 + exp(evidence))
 
     def _hazard(self, scores: Scores, rows: Rows) -> Vector:
