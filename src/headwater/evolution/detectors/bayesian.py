@@ -10,7 +10,8 @@ are both unknown, with a normal-inverse-gamma prior, so that
 
 with :math:`W = \sum w^2`. Summed over the onsets, with their hazards, these are the odds that the stream has changed
 within its newest values; a change is reported where they exceed a calibrated threshold, with the likeliest onset. Its
-confidence is the posterior probability of that onset at even odds before, for the calibrated odds are those of an alarm. It is of the variance where the level explains less than half of it.
+confidence is the posterior probability of that onset at even odds before, for the calibrated odds are those of an alarm.
+It is of the variance where the level explains less than half of it.
 
 Source: Adams and MacKay 2007, with the run before the newest values taken as known; Fearnhead and Liu 2007.
 """

@@ -134,7 +134,7 @@ class Tiers:
 
     def _moved(self, tier: int, onset: int, said: Vector, weight: Vector) -> _Moved:
         """Place the change in each source that moved, and the tier's where it is plainest."""
-        likely, heard = self._likely(said, weight), self._present[:, -int(_AGO[onset]) :].any(axis=1)
+        likely, heard = self._likely(said, weight), self._present[:, -int(_AGO[onset]) :].sum(axis=1)
         moved = [s for s in np.argsort(-likely, kind="stable").tolist() if heard[tier * self._shape[1] + s]]
         moved = [source for source in moved if likely[source] > _MORE_LIKELY] or moved[:1]
         changes = {}
