@@ -10,7 +10,7 @@ are both unknown, with a normal-inverse-gamma prior, so that
 
 with :math:`W = \sum w^2`. Summed over the onsets, with their hazards, these are the odds that the stream has changed
 within its newest values; a change is reported where they exceed a calibrated threshold, with the likeliest onset. Its
-confidence is the posterior probability of that onset at even odds before, for the calibrated odds are those of an alarm.
+confidence is its posterior probability at even odds before, for the calibrated odds are those of an alarm.
 It is of the variance where the level explains less than half of it.
 
 Source: Adams and MacKay 2007, with the run before the newest values taken as known; Fearnhead and Liu 2007.
@@ -33,6 +33,8 @@ __all__ = ["Bayesian", "BayesianJudge"]
 
 _PRECISION = 0.5
 """Of the level behind a change, a priori, in observations: its spread is 1.4 deviations."""
+_ANSWERED = 0.5
+"""Share of steps with an answer in the simulations behind the threshold."""
 _SHAPE, _RATE = 2.0, 2.0
 """Of the inverse variance behind a change, a priori."""
 _SHAPES = _SHAPE + AGO / 2
@@ -45,7 +47,7 @@ class BayesianJudge:
 
     Parameters
     ----------
-    steps : mean time between changes a priori, in steps
+    steps : mean time between changes a priori, in steps; no word about false alarms, which the threshold keeps
     interval : time from one step to the next
     threshold : what log odds it takes
     """
@@ -63,7 +65,9 @@ class BayesianJudge:
         half = np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
         variance = np.take_along_axis(by_level, likeliest, axis=1)[:, 0] < half
         share = odds - odds.max(axis=1, keepdims=True)
-        threshold = self.threshold(observations, scores.caution[rows])
+        # The hazard grows with the gap already: an observation is worth what it was where thresholds were found.
+        steps = observations / scores.answering(rows)
+        threshold = self.threshold(_ANSWERED * steps, scores.caution[rows])
         return Verdict(share + (total - threshold)[:, None], evidence, variance)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
@@ -100,5 +104,5 @@ class Bayesian(Single):
     interval: float = 1.0
 
     def __post_init__(self) -> None:
-        judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
+        judge = partial(BayesianJudge, interval=self.interval)
         super().__init__(judge, steps=self.steps, interval=self.interval)

@@ -108,10 +108,7 @@ class Tiers:
         threshold = self._threshold(self._steps * answered, memory, self._shape[1])
         onset = pooled.argmax(axis=1)
         found = np.flatnonzero(pooled[np.arange(len(heard)), onset] > threshold)
-        return [
-            self._moved(int(heard[at]), int(onset[at]), said[at, :, onset[at]], weight[at, :, onset[at]])
-            for at in found
-        ]
+        return [self._moved(int(heard[at]), said[at, :, onset[at]], weight[at, :, onset[at]]) for at in found]
 
     def _sums(self, rows: Rows) -> tuple[Vector, Vector]:
         """Return (rows, onsets) sums since each; 0 where too little was heard before or since."""
@@ -132,10 +129,10 @@ class Tiers:
             scored += [np.log1p(share * grown).sum(axis=1) for share in self._shares]
         return np.asarray(logsumexp(scored, axis=0) - np.log(len(scored)))
 
-    def _moved(self, tier: int, onset: int, said: Vector, weight: Vector) -> _Moved:
+    def _moved(self, tier: int, said: Vector, weight: Vector) -> _Moved:
         """Place the change in each source that moved, and the tier's where it is plainest."""
-        likely, heard = self._likely(said, weight), self._present[:, -int(_AGO[onset]) :].sum(axis=1)
-        moved = [s for s in np.argsort(-likely, kind="stable").tolist() if heard[tier * self._shape[1] + s]]
+        likely = self._likely(said, weight)
+        moved = [source for source in np.argsort(-likely, kind="stable").tolist() if weight[source] > 0]
         moved = [source for source in moved if likely[source] > _MORE_LIKELY] or moved[:1]
         changes = {}
         for source in moved:
