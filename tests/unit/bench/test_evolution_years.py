@@ -99,6 +99,7 @@ def test_the_oracle_loses_less_than_anyone(years, known):
     best = cumulative(years, oracle(years, known))
     assert TICKS * NOISE**2 < best < min(losses.values())
     assert best < 1.01 * TICKS * NOISE**2
+    assert best < cumulative(years, oracle(years, known, ahead=0)) < min(losses.values())
 
 
 def cumulative(years, models):
