@@ -1,7 +1,7 @@
 """Where a prediction comes from, read from the lake in short queries: each looks for a key, none reads a whole mart."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -110,7 +110,8 @@ def predictions(connection: duckdb.DuckDBPyConnection, stay_id: str) -> list[Pre
         "WHERE stay_id = ? ORDER BY name, version DESC",
         [stay_id],
     ).fetchall()
-    return [Predicted(*row[:5], row[5].replace(tzinfo=UTC), *row[6:]) for row in rows]
+    found = [Predicted(*row) for row in rows]
+    return [replace(one, as_of=one.as_of.replace(tzinfo=UTC)) for one in found]
 
 
 def some(connection: duckdb.DuckDBPyConnection, *, limit: int) -> list[tuple[str, str]]:

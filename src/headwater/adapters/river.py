@@ -32,7 +32,10 @@ _SEED = 7
 class Drift(Protocol):
     """What all of river's detectors of drift have in common."""
 
-    drift_detected: bool
+    @property
+    def drift_detected(self) -> bool:
+        """Whether the last value was the one that told."""
+        ...
 
     def update(self, x: float) -> None:
         """Take the next value."""
@@ -40,7 +43,7 @@ class Drift(Protocol):
 
 
 def _adwin(threshold: float) -> Drift:
-    return drift.ADWIN(delta=exp(-threshold), clock=1, grace_period=_WARMUP)
+    return drift.ADWIN(delta=exp(-threshold), clock=1, grace_period=_WARMUP)  # type: ignore[no-untyped-call]
 
 
 def _page_hinkley(threshold: float) -> Drift:

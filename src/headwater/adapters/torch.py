@@ -156,7 +156,7 @@ class Body:
     @property
     def dim(self) -> int:
         """Width of the last hidden layer, and the bias."""
-        return self._layers()[-1].in_features + 1
+        return self._layers()[1].in_features + 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,23 +165,24 @@ class Body:
 
     def transform(self, table: pa.Table) -> Vector:
         """Return (rows, dim) features, multiples of 2**-14, the first of them 1."""
-        *body, _ = self._layers()
+        body, _ = self._layers()
         x = torch.from_numpy(self.network.model.spec.features.transform(table))
         with torch.no_grad(), one_thread():
-            hidden = nn.Sequential(*body)(x).numpy()
+            hidden = body(x).numpy()
         return np.column_stack([np.ones(len(hidden)), on_grid(np.clip(hidden, -_LARGEST, _LARGEST))])
 
     def to_json(self) -> str:
         """Return model and parameters: what travels in the question."""
         return json.dumps({"model": self.network.model.spec.name, "parameters": self.parameters.tobytes().hex()})
 
-    def _layers(self) -> list[nn.Module]:
+    def _layers(self) -> tuple[nn.Sequential, nn.Linear]:
+        """Return all layers before the last, and the last."""
         module = self.network.module()
         _restore(module, self.parameters)
-        layers = list(module) if isinstance(module, nn.Sequential) else []
-        if not layers or not isinstance(layers[-1], nn.Linear) or layers[-1].out_features != 1:
+        last = module[-1] if isinstance(module, nn.Sequential) and len(module) else None
+        if not isinstance(module, nn.Sequential) or not isinstance(last, nn.Linear) or last.out_features != 1:
             raise _no_head(self.network.model.spec.name)
-        return layers
+        return module[:-1], last
 
 
 def _no_head(name: str) -> Refusal:

@@ -1,6 +1,6 @@
 """Model versions as the lake tells of them: what they are, what they were made from, which served since when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -146,7 +146,8 @@ def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> l
         "ORDER BY value DESC NULLS LAST, source",
         [name, version],
     ).fetchall()
-    return [Member(*row[:-1], tuple(row[-1])) for row in rows]
+    found = (_told(Member, row) for row in rows)
+    return [Member(**{**told, "months": tuple(told["months"])}) for told in found]
 
 
 def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
@@ -154,7 +155,8 @@ def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
     rows = connection.execute(
         f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
     ).fetchall()
-    return [Served(*row[:4], row[4].replace(tzinfo=UTC), *row[5:]) for row in rows]
+    found = (_told(Served, row) for row in rows)
+    return [Served(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
 
 
 def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
@@ -164,5 +166,9 @@ def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[s
 
 
 def _line(row: Sequence[Any]) -> Line:
-    told: Mapping[str, Any] = dict(zip((one.name for one in fields(Line)), row, strict=True))
+    told = _told(Line, row)
     return Line(**{**told, "sources": tuple(told["sources"]), "as_of": told["as_of"].replace(tzinfo=UTC)})
+
+
+def _told(kind: type[Line] | type[Member] | type[Served], row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip((one.name for one in fields(kind)), row, strict=True))

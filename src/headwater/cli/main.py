@@ -184,8 +184,9 @@ app.command()(compare)
 app.command()(warehouse.publish)
 
 
-for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve, withdraw):
+for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve):
     app.command()(_command)
+app.command()(withdraw)
 
 
 @app.command()

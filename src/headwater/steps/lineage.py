@@ -144,8 +144,8 @@ def _entries(home: Home, line: Line) -> tuple[tuple[int, str], ...]:
 
 def _tells_of(kind: str, body: dict[str, Any], line: Line) -> bool:
     if kind == "certificate":
-        return body["version_after"] == line.label
-    return (body["name"], body["version"]) == (line.name, line.version)
+        return bool(body["version_after"] == line.label)
+    return bool((body["name"], body["version"]) == (line.name, line.version))
 
 
 def _unknown(stay_id: str, version: int | None) -> Refusal:

@@ -173,8 +173,8 @@ def _scores(case: _Case) -> float:
     """Return by how much the figures of the registered parameters differ from those that are told."""
     test, learner = case.region.target.test, case.model.learner
     found = score(predict(learner, case.model.parameters, test), test, target=learner.model.spec.target)
-    told = {"r2_log": case.line.r2_log, "mae": case.line.mae}
-    return max(abs(getattr(found, name) - told[name]) for name in told if told[name] is not None)
+    told = ((found.r2_log, case.line.r2_log), (found.mae, case.line.mae))
+    return max((abs(again - then) for again, then in told if then is not None), default=0.0)
 
 
 def _seed(case: _Case) -> int:

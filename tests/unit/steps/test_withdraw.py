@@ -14,6 +14,7 @@ from headwater.adapters import features, held, lake, mlflow, postgres
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Refusal
+from headwater.statistics import Statistic
 from headwater.steps import shrinking
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
@@ -99,13 +100,14 @@ def test_a_hospitals_part_is_subtracted_and_the_version_without_it_serves(home, 
 
 def from_records(home, stays, *, without=()):
     """Return the statistic of what the serving version may know, from records in one place, its persons left out."""
-    kept = said(home, serving(home))
+    kept, of = said(home, serving(home)), ridge_of(home, "stay_cost").asked().of
     stays = stays.filter(pc.invert(pc.is_in(stays["psn_no"], pa.array(without, pa.string()))))
-    parts = [stays.filter(pc.and_(pc.equal(stays["split"], "target_train"), pc.less_equal(stays["month"], kept.until)))]
+    own = stays.filter(pc.and_(pc.equal(stays["split"], "target_train"), pc.less_equal(stays["month"], kept.until)))
+    theirs = []
     for source, months in kept.months.items():
         mine = pc.and_(pc.equal(stays["hospital"], source), pc.equal(stays["split"], "source"))
-        parts.append(stays.filter(pc.and_(mine, pc.is_in(stays["month"], pa.array(months, pa.date32())))))
-    return ridge_of(home, "stay_cost").asked().of(pa.concat_tables(parts))
+        theirs.append(stays.filter(pc.and_(mine, pc.is_in(stays["month"], pa.array(months, pa.date32())))))
+    return Statistic.total([of(own)] * kept.weight).merge(of(pa.concat_tables(theirs)))
 
 
 def test_the_parameters_are_those_of_records_that_never_had_it(home, hospital, stays):

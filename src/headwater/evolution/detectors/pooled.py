@@ -121,7 +121,9 @@ class Tiers:
         count = self.scores.count[rows][:, None]
         usable = (since >= 1) & (since <= count - 2) & (count >= _WARMUP)
         at = np.minimum(DEPTH - since, DEPTH - 1)
-        return tuple(np.where(usable, np.take_along_axis(part, at, axis=1), 0.0) for part in (said, weight))
+        found = (np.take_along_axis(part, at, axis=1) for part in (said, weight))
+        said, weight = (np.where(usable, part, 0.0) for part in found)
+        return said, weight
 
     def _pooled(self, said: Vector, weight: Vector) -> Vector:
         """Return (tiers, onsets) log likelihood ratios."""
