@@ -172,4 +172,4 @@ def _now(regimes: Regimes, source: SourceId) -> int:
 
 
 def _model(version: _Version, regimes: Regimes) -> Vector:
-    return (Sums.of(GRAM, version.growth.total) + regimes.expected()).coefficients(0.0)
+    return (Sums.of(GRAM, version.growth.total) + regimes.expected).coefficients(0.0)
