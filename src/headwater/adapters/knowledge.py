@@ -93,6 +93,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "rounds": "VARCHAR",
         "bytes": "VARCHAR",
         "epsilon": "VARCHAR",
+        "judgement": "VARCHAR",
     },
     "model_version": {
         **_KEY,
@@ -135,8 +136,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 ``is_champion`` as it was then. A valuation knows the stays up to and including ``month``; ``low`` and ``high`` are what
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
-of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` by source, as JSON. Rows of before there
-were months have none."""
+of its plan in the audit log; ``rounds``, ``bytes`` and debited ``epsilon`` by source, and the ``judgement`` of its
+sums, if there was one, as JSON. Rows of before there were months have none."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,7 @@ class Kept:
     rounds: str
     bytes: str
     epsilon: str
+    judgement: str
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -232,7 +234,7 @@ def replace(
 def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:
     """Return what the rounds of a run gave; a run that joined nothing is refused."""
     same = " AND ".join(f"{name} = ?" for name in key)
-    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}')"
+    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}'), coalesce(judgement, 'null')"
     row = connection.execute(f"SELECT {columns} FROM lake.knowledge.joined WHERE {same}", list(key.values())).fetchone()
     if row is None:
         raise Refusal(

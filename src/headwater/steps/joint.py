@@ -10,6 +10,7 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, Ridge, learner
+from headwater.aggregation.planning.cohorts import in_cohorts
 from headwater.aggregation.planning.costs import Costs
 from headwater.aggregation.planning.dropping import ALONE, fewer
 from headwater.aggregation.planning.foresight import Job
@@ -19,7 +20,7 @@ from headwater.content.requirements import requirement_for
 from headwater.errors import Message, Refusal
 from headwater.federation.bounded import BoundedQuestion
 from headwater.security import Span
-from headwater.steps import audit
+from headwater.steps import audit, judge
 from headwater.steps.ledger import Books, requirements
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
@@ -136,8 +137,8 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
     Raises
     ------
     Refusal
-        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, and a requirement's
-        own words where it forbids the wish
+        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, a requirement's own
+        words where it forbids the wish, and what ``judge.require`` and ``in_cohorts`` refuse where sums are to be judged
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
@@ -149,6 +150,8 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
         region = features.read(
             connection, teacher, snapshot=snapshot, region=name, only={line.source for line in chosen}
         )
+    if wish.is_judged:
+        judge.require(teacher, region.target)
     absent = _absent(home, chosen, region, purpose)
     joint = Joint(
         entry=0,
@@ -272,7 +275,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     purpose = joint.job.purpose
     rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
-    found = plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    planned = in_cohorts if joint.wish.is_judged else plan
+    found = planned(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
     return fewer(found, joint.dropped) if joint.dropped else found
 
 
@@ -292,7 +296,7 @@ def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint
 
     Statistics without noise are asked as ever; the others are asked a bounded question, which one record moves little.
     """
-    if not isinstance(teacher, Ridge) or not joint.cities:
+    if not isinstance(teacher, Ridge) or not joint.cities or joint.wish.is_judged:
         return joint
     try:
         # Noise is for those who require it: a wish for masks that cannot be met is refused, it spends nobody's privacy.

@@ -65,7 +65,8 @@ def found_in(
         elif is_marked or chance >= _SUSPECTED:
             suspected[source] = _stands_out(source, chance, float(verdict.shifts[place]), cohorts, "kept")
     each = dict(zip(sources, verdict.weights.tolist(), strict=True))
-    return Robust(verdict.joined, each, excluded, undecided, suspected, cohorts, *measured[:2], notes, measured[2])
+    told = (each, excluded, undecided, suspected, cohorts)
+    return Robust(*told, *measured[:2], notes, measured[2], joined=verdict.joined)
 
 
 def nothing_usable(
