@@ -48,7 +48,7 @@ def left_out(refused: Mapping[SourceId, Message | HeadwaterError], small: Mappin
 
 
 def tell_judgement(judgement: "Judgement") -> None:
-    """Tell who stands out in the sums of cohorts, and on what evidence; why each is left out stands with the refused."""
+    """Tell who stands out in the sums of cohorts, and on what evidence; the sentences on who is left out come after."""
     found = {
         "[red]left out 已排除[/]": judgement.excluded,
         "[yellow]left out, not named 未并入、不点名[/]": judgement.undecided,

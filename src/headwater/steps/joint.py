@@ -138,7 +138,7 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
     ------
     Refusal
         ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, a requirement's own
-        words where it forbids the wish, and what ``judge.require`` and ``in_cohorts`` refuse where sums are to be judged
+        words where it forbids the wish, and what ``judge.require`` and ``in_cohorts`` refuse where sums are judged
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:

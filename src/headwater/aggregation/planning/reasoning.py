@@ -81,11 +81,10 @@ def strand_named(strand: str) -> Message:
     'cohort 003, under masks'
     """
     kind, *claim, protection = strand.split()
+    travel = _travel(protection)
     if kind == COHORT:
-        return Message(
-            f"第 {claim[0]} 组之和，{_travel(protection).zh}", f"cohort {claim[0]}, {_travel(protection).en}"
-        )
-    noise, travel = _NOISE[kind], _travel(protection)
+        return Message(f"第 {claim[0]} 组之和，{travel.zh}", f"cohort {claim[0]}, {travel.en}")
+    noise = _NOISE[kind]
     cost = f" (ε {claim[0]}, δ {claim[1]})" if claim else ""
     return Message(f"{noise.zh}{cost}，{travel.zh}", f"{noise.en}{cost}, {travel.en}")
 

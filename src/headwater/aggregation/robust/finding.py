@@ -151,7 +151,10 @@ class Robust(Judgement):
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: _told(value) if isinstance(value, float) else value for name, value in told.items()}
+    return {
+        name: _told(value) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value
+        for name, value in told.items()
+    }
 
 
 def _told(value: float) -> float | None:
