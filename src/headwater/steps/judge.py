@@ -79,8 +79,8 @@ def incomplete(lost: Mapping[SourceId, Message]) -> Refusal:
             f"Sources {named} were lost half-way; the sums that were told are kept as revealed, and no more are asked.",
         ),
         Message(
-            "待其恢复后以完全相同的来源重新运行；缺少它的和数会暴露它。",
-            "Run again with the very same sources when they are back: sums without them would lay them open.",
+            "请改用 masked 汇聚其余来源：同样的分组再求和，无论有无它，都会暴露它。",
+            "Join the others as masked: the same cohorts once more, with them or without, would lay them open.",
         ),
     )
 

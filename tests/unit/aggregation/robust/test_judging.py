@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from headwater.aggregation.robust import Beliefs, Revealed, judged, judging
+from headwater.aggregation.robust import Beliefs, Revealed, judged, judging, telling
 from headwater.aggregation.robust.bounds import MOST, beyond
 from headwater.bench.poison_attacks import spoken
 from headwater.bench.poison_federations import FAMILIES
 from headwater.bench.tiers_poison import revealed_sums
+from headwater.federation.division import crossed
 from headwater.statistics import Statistic, on_grid
 
 SOURCES = 30
@@ -173,3 +174,17 @@ def test_a_standing_moves_the_odds_by_three_at_most():
     good, bad, unsure, unknown = beliefs.odds(("good", "bad", "unsure", "unknown"))
     assert unknown - good == bad - unknown == 3.0
     assert unsure == unknown
+
+
+def test_who_stands_in_the_very_same_sums_as_another_is_left_out_and_not_named(drawn, rows, monkeypatch):
+    few, poisoned, innocent = 16, 1, 14
+    columns = crossed([f"h{place:04d}" for place in range(few)]).T
+    assert np.array_equal(columns[poisoned], columns[innocent])
+    said = _said(drawn, rows[:few], "boosted", [poisoned])
+    found = _judged(revealed_sums(said), drawn)
+    assert not found.excluded
+    assert set(found.undecided) == _names([poisoned, innocent])
+    assert all("very same sums" in finding.told.en for finding in found.undecided.values())
+    assert all(found.weights[source] == pytest.approx(0, abs=1e-9) for source in found.undecided)
+    monkeypatch.setattr(telling, "_alike", lambda sources, cohorts: dict.fromkeys(sources, ()))
+    assert set(_judged(revealed_sums(said), drawn).excluded) == _names([innocent]), "an honest hospital is named"
