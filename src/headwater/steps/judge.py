@@ -21,8 +21,8 @@ _FEWEST = 20
 """Own records below which there is no line to hold sums against, nor a mean squared error to compare."""
 
 
-def require(teacher: Learner, own: features.Target) -> None:
-    """Refuse what cannot be judged.
+def require(teacher: Learner, own: features.Target) -> Ridge:
+    """Return the learner whose sums can be judged, or refuse.
 
     Raises
     ------
@@ -33,6 +33,7 @@ def require(teacher: Learner, own: features.Target) -> None:
         raise _no_gram(teacher.model.spec.name)
     if min(own.train.num_rows, own.valid.num_rows) < _FEWEST:
         raise _too_few(own)
+    return teacher
 
 
 def judge(
@@ -44,8 +45,15 @@ def judge(
     ----------
     groups : as ``in_cohorts`` planned them; nobody was lost
     beliefs : with the records of every source
+
+    Raises
+    ------
+    Refusal
+        what ``require`` refuses
     """
-    spec, own = teacher.model.spec, region.target
+    own = region.target
+    ridge = require(teacher, own)
+    spec = ridge.model.spec
     sources = tuple(sorted({name for group in groups for name in group.members}))
     revealed = Revealed(
         sources,
@@ -53,6 +61,7 @@ def judge(
         tuple(summed.parts[group.strand].total for group in groups),
         np.array([beliefs.records[source] for source in sources], dtype=np.float64),
         partitions(groups),
+        ridge.asked(),
     )
     target = Target(own.train, own.valid, spec.target, spec.features, ridge=spec.ridge)
     return judged(revealed, target, rng=np.random.default_rng(seed), beliefs=beliefs)
@@ -79,8 +88,9 @@ def incomplete(lost: Mapping[SourceId, Message]) -> Refusal:
             f"Sources {named} were lost half-way; the sums that were told are kept as revealed, and no more are asked.",
         ),
         Message(
-            "请改用 masked 汇聚其余来源：同样的分组再求和，无论有无它，都会暴露它。",
-            "Join the others as masked: the same cohorts once more, with them or without, would lay them open.",
+            "同样的分组再求和，无论有无它，都会暴露它，会被拒绝；请由来源在要求中规定加噪后再汇聚。",
+            "The same cohorts once more, with them or without, would lay them open, and are refused: join with noise, as "
+            "requirements say.",
         ),
     )
 

@@ -166,9 +166,7 @@ def test_whom_a_round_lost_is_not_asked_in_the_sum_that_was_planned(home, requir
         patch.setattr(steps_of_join, "climb", losing)
         aggregate(home, run=occasion("lost once"))
     again = aggregate(home, run=occasion("lost no more"))
-    assert again.sources == CHOSEN[1:], (
-        "the sum of all was agreed on, and never made: with the one without H02 it is H02"
-    )
+    assert again.sources == CHOSEN[1:], "the sum of all was agreed on, and never made: it would tell H02"
     assert "H02" in again.refused
 
 

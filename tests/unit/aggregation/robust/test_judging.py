@@ -89,13 +89,13 @@ def test_each_bound_is_held_against_a_sum(drawn, rows):
     x, y = rows[0]
     usual = np.ones(gram.dim + 1)
     sound = gram.statistic(x, y)
-    assert beyond(gram, sound, records=len(y), usual=usual) is None
-    assert "records" in beyond(gram, sound, records=len(y) + 1, usual=usual).en
+    assert beyond(gram, sound, records=len(y), usual=usual, center=0.0) is None
+    assert "records" in beyond(gram, sound, records=len(y) + 1, usual=usual, center=0.0).en
     wide = gram.statistic(on_grid(np.column_stack([x[:, 0], x[:, 1:] * 2 * np.sqrt(MOST)])), y)
-    assert "64" in beyond(gram, wide, records=len(y), usual=usual).en
+    assert "64" in beyond(gram, wide, records=len(y), usual=usual, center=0.0).en
     values = sound.values.copy()
     values[-3] = 0
-    assert beyond(gram, Statistic("gram", sound.shape, values), records=len(y), usual=usual) is not None
+    assert beyond(gram, Statistic("gram", sound.shape, values), records=len(y), usual=usual, center=0.0) is not None
 
 
 def _blinded(drawn, rows):
