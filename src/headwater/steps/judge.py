@@ -89,8 +89,8 @@ def incomplete(lost: Mapping[SourceId, Message]) -> Refusal:
         ),
         Message(
             "同样的分组再求和，无论有无它，都会暴露它，会被拒绝；请由来源在要求中规定加噪后再汇聚。",
-            "The same cohorts once more, with them or without, would lay them open, and are refused: join with noise, as "
-            "requirements say.",
+            "The same cohorts once more, with them or without, would lay them open and are refused: join with noise, "
+            "as requirements say.",
         ),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from tests.unit.cli.test_knowledge import _fits
 from tests.unit.steps.test_joint import (  # noqa: F401
     NOISY,
     SUMS,
@@ -18,6 +19,7 @@ from tests.unit.steps.test_joint import (  # noqa: F401
     require,
     rule,
 )
+from typer.testing import CliRunner
 
 from headwater.adapters import features, knowledge, lake, mlflow, postgres, revealed
 from headwater.adapters.home import Home
@@ -25,6 +27,7 @@ from headwater.adapters.knowledge import Run
 from headwater.aggregation import aggregate as climb
 from headwater.aggregation import apart as apart_of
 from headwater.aggregation.robust import Beliefs, Judgement, Revealed, judged, judging
+from headwater.cli.main import app
 from headwater.errors import Message, Refusal
 from headwater.federation.division import crossed, division, named_cohorts
 from headwater.statistics import Statistic
@@ -317,3 +320,35 @@ def test_a_judgement_that_is_changed_afterwards_is_not_registered(home, require,
         connection.execute(f"UPDATE lake.knowledge.joined SET judgement = ? {where}", [told])
     report = conclude(home, run=occasion("changed"), task="stay_cost", model="stay_cost_ridge")
     assert set(report.judgement.excluded) == {POISONED}
+
+
+def test_the_command_line_names_who_is_left_out_in_both_languages(home, require, forgotten, monkeypatch):
+    require(rule("said", SUMS))
+    choose(home, *HONEST, POISONED)
+    for name, value in (("HEADWATER_HOME", home.root), ("HEADWATER_PROJECT", home.project), ("COLUMNS", 80)):
+        monkeypatch.setenv(name, str(value))
+    planned = CliRunner().invoke(app, ["plan", "--region", REGION, "--protect", "required", "judged", "--explain"])
+    assert planned.exit_code == 0, planned.output
+    assert "cohort 001, under masks" in planned.stdout
+    told = CliRunner().invoke(app, ["aggregate", "--region", REGION, "--protect", "required", "judged"])
+    assert told.exit_code == 0, told.output
+    said = "".join(told.stdout.split())
+    for words in (
+        "left out 已排除",
+        f"refused 未采用 {POISONED}",
+        f"来源“{POISONED}”所在各和数",
+        f"Sums of source {POISONED}",
+    ):
+        assert words.replace(" ", "") in said
+    assert _fits(told.stdout)
+    assert _fits(planned.stdout)
+
+
+def test_programs_are_told_all_of_it(home, require, forgotten, monkeypatch):
+    require(rule("read", SUMS))
+    report = run(home, "read", *HONEST, POISONED)
+    told = json.loads(json.dumps(report.to_dict() | report.lines(), allow_nan=False, default=str))
+    assert told["excluded"] == [POISONED]
+    assert Judgement.from_dict(told["judgement"]).to_dict() == report.judgement.to_dict()
+    assert told["refused"][POISONED] == str(report.judgement.excluded[POISONED].told)
+    assert set(told["protection_by_source"]) == set(HONEST)
