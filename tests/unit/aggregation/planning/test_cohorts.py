@@ -137,3 +137,15 @@ def test_a_plan_says_who_is_in_which_cohort():
     assert len({one["strand"] for one in told}) == len(told)
     less = planned(suppliers((replace(SHY, delta=1e-7), 10)))
     assert less.digest != found.digest, "other requirements are another plan"
+
+
+def test_without_both_guards_the_region_sees_sums_that_it_may_not(monkeypatch):
+    many = suppliers((SHY, 10), (replace(CLINICAL, sees={**CLINICAL.sees, "sum": "tier"}), 1))
+    assert set(planned(many).refused) == {"h100"}
+    monkeypatch.setattr(cohorts, "objection", lambda *given, **told: None)
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        planned(many)
+    monkeypatch.setattr(cohorts, "require_permitted", lambda *given: None)
+    found = planned(many)
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        permit(many, found.exposures)
