@@ -34,9 +34,10 @@ PARAMS = {
     "region_protection": Param(
         "required",
         type="string",
-        enum=["required", "masked"],
+        enum=["required", "masked", "judged"],
         title="城市到统筹区的保护 / Protection from city to region",
-        description="masked：统筹区只见总和。/ masked: the region sees one sum of all.",
+        description="masked：统筹区只见总和；judged：只见各组之和，据此排除投毒来源。"
+        "/ masked: the region sees one sum; judged: sums of cohorts, by which poisoned sources are left out.",
     ),
     "model": Param(
         "stay_cost_ridge",

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -23,12 +24,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 CITIES = ("东城", "西城", "南城")
 
 
-def mart(*, hospitals: int = 12, stays: int = 200) -> pa.Table:
-    """Return ``feat_stay_cost`` of an invented region of twelve hospitals in three cities."""
+def mart(*, hospitals: int = 12, stays: int = 200, poisoned: int | None = None) -> pa.Table:
+    """Return ``feat_stay_cost`` of an invented region of hospitals in three cities; one may turn its labels around."""
     rng = np.random.default_rng(5)
     n = hospitals * stays
     where, days = np.arange(n) % hospitals, rng.gamma(2.0, 4.0, n).round() + 1
     log_cost = 7 + 0.8 * np.log1p(days) + rng.normal(0, 0.3, n)
+    split = rng.choice(["source", "target_train", "target_valid", "target_test"], n, p=[0.9, 0.02, 0.04, 0.04])
+    log_cost = np.where((where == poisoned) & (split == "source"), 20 - log_cost, log_cost)
     ones, texts = np.ones(n), np.array(["A"] * n)
     numeric = ("is_male", "diagnosis_count", "operation_count", "is_emergency", "is_dead", "is_employee")
     return pa.table(
@@ -39,9 +42,7 @@ def mart(*, hospitals: int = 12, stays: int = 200) -> pa.Table:
             "city": [CITIES[w % len(CITIES)] for w in where],
             "region": ["楚源省"] * n,
             "month": [date(2025, 1, 1)] * n,
-            "split": rng.choice(
-                ["source", "target_train", "target_valid", "target_test"], n, p=[0.9, 0.02, 0.04, 0.04]
-            ),
+            "split": split,
             "cost": pa.array(np.exp(log_cost).round(2)).cast(pa.decimal128(18, 2), safe=False),
             "currency": ["CNY"] * n,
             "log_cost": log_cost,
@@ -81,13 +82,16 @@ def home(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Home:
             "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT region, 'synthetic' AS origin FROM feat"
         )
         knowledge.prepare(made, connection)
-        rows = [
-            {"source": f"H{k:02d}", "value": 0.1, "low": 0.1, "high": 0.1, "selected": True, "run": "v", "snapshot": 1}
-            for k in range(12)
-        ]
-        key = {"task": "stay_cost", "region": "楚源省", "month": date(2025, 1, 1)}
-        knowledge.replace(connection, "valuation", key=key, rows=rows)
+        choose(connection, 12)
     return made
+
+
+def choose(connection: duckdb.DuckDBPyConnection, hospitals: int) -> None:
+    """Write a valuation that chooses all of so many hospitals."""
+    common = {"value": 0.1, "low": 0.1, "high": 0.1, "selected": True, "run": "v", "snapshot": 1}
+    key = {"task": "stay_cost", "region": "楚源省", "month": date(2025, 1, 1)}
+    rows = [common | {"source": f"H{k:02d}"} for k in range(hospitals)]
+    knowledge.replace(connection, "valuation", key=key, rows=rows)
 
 
 def run(home: Home, *, silent: Sequence[str] = (), broken: str = "", **params: Any) -> Ran:
@@ -208,3 +212,34 @@ def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
     assert "above the cap 8" in second.said
     assert len(entries(home, "release")) == released + 1, "the second asked nobody"
     assert verify(home).fault is None
+
+
+def test_poison_is_named_and_left_out_where_sums_are_judged(home: Home, whole: Ran) -> None:
+    with lake.connect(home, threads=1) as connection:
+        connection.register("poisoned", mart(hospitals=24, stays=150, poisoned=5))
+        connection.execute("CREATE OR REPLACE TABLE lake.marts.feat_stay_cost AS SELECT * FROM poisoned")
+        choose(connection, 24)
+    done = run(home, region_protection="judged")
+    assert done.state == "success", done.said[-4000:]
+    assert {name: len(states) for name, states in done.tasks.items() if "open_tier" in name} == {
+        "cities.open_tier": 3,
+        "region.open_tier": 1,
+    }
+    (judgement,) = entries(home, "judgement")
+    assert list(judgement["excluded"]) == ["H05"]
+    assert "来源“H05”所在各和数" in judgement["excluded"]["H05"]["told"]["zh"]
+    planned = entries(home, "plan")[-1]
+    assert (judgement["plan"], planned["wish"]["region"]) == (planned_entry(home), "judged")
+    assert all(len(cohort["members"]) >= 5 for cohort in judgement["cohorts"])
+    assert "H05" not in entries(home, "model_version")[-1]["protections"]
+    assert len(entries(home, "model_version")[-1]["protections"]) >= 12
+    with lake.connect(home, threads=1) as connection:
+        told = connection.execute("SELECT judgement FROM lake.knowledge.joined ORDER BY entry DESC").fetchone()
+    assert told is not None
+    assert list(json.loads(told[0])["excluded"]) == ["H05"]
+    assert verify(home).fault is None
+
+
+def planned_entry(home: Home) -> int:
+    with postgres.connect(home) as connection:
+        return [entry.number for entry in audit.entries(connection, kind="plan")][-1]

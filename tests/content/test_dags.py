@@ -344,6 +344,7 @@ def test_sources_can_be_protected_and_paid_in_whatever_the_engine_knows(dags: di
         ("value_sources", "month", "2025-06-01"),
         ("value_sources", "seed", -1),
         ("aggregate_knowledge", "city_protection", "none"),
+        ("aggregate_knowledge", "region_protection", "clear"),
         ("aggregate_knowledge", "model", "../../etc/passwd"),
         ("retrain_networks", "model", "../../etc/passwd"),
         ("evolve_model", "bytes", -1),

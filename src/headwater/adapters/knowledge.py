@@ -93,6 +93,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "rounds": "VARCHAR",
         "bytes": "VARCHAR",
         "epsilon": "VARCHAR",
+        "judgement": "VARCHAR",
     },
     "model_version": {
         **_KEY,
@@ -195,8 +196,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 ``is_champion`` as it was then. A valuation knows the stays up to and including ``month``; ``low`` and ``high`` are what
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
-of its plan in the audit log; ``rounds``, and ``bytes`` and debited ``epsilon`` by source, as JSON. Rows of before there
-were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
+of its plan in the audit log; ``rounds``, ``bytes`` and debited ``epsilon`` by source, and the ``judgement`` of its
+sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
 another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
 a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
 bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
@@ -262,6 +263,7 @@ class Kept:
     rounds: str
     bytes: str
     epsilon: str
+    judgement: str
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -304,7 +306,7 @@ def insert(
 def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:
     """Return what the rounds of a run gave; a run that joined nothing is refused."""
     same = " AND ".join(f"{name} = ?" for name in key)
-    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}')"
+    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}'), coalesce(judgement, 'null')"
     row = connection.execute(f"SELECT {columns} FROM lake.knowledge.joined WHERE {same}", list(key.values())).fetchone()
     if row is None:
         raise Refusal(

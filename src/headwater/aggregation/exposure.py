@@ -64,7 +64,8 @@ def exposures(groups: Sequence[Group], *, l2: float | None, length: int) -> dict
     for group in groups:
         here = below.setdefault((group.strand, group.tier), {})
         for source, exposure in _seen(group, below, root=root, l2=l2, length=length):
-            found[source] = (*found.get(source, ()), exposure)
+            # Of the same kind of sum a source may stand in several, in cohorts.
+            found[source] = tuple(dict.fromkeys((*found.get(source, ()), exposure)))
             here[source] = exposure.event
     return found
 

@@ -1,6 +1,7 @@
 """``headwater value``, ``aggregate``, ``evolve``: what sources are worth, the model they make, and how both change."""
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from rich.console import Console
 from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
 from headwater.cli.frontier import tell_frontier
 from headwater.cli.shown import listing, shown
-from headwater.cli.told import MODELS, NAMED, head, left_out
+from headwater.cli.told import MODELS, NAMED, head, left_out, tell_judgement
 from headwater.errors import Message
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Region = Annotated[str | None, typer.Option(help="Only this region; default: eac
 Protect = Annotated[
     tuple[str, str],
     typer.Option(
-        help="Hospital to city: required, clear or masked; city to region: required or masked. / 两级保护方式"
+        help="Hospital to city: required, clear or masked; city to region: required, masked or judged. / 两级保护方式"
     ),
 ]
 UNPROTECTED = ("required", "required")
@@ -310,6 +311,8 @@ def _tell_aggregate(report: "AggregateReport") -> None:
         highlight=False,
     )
     _tell_plan(report)
+    if report.judgement:
+        tell_judgement(report.judgement)
     for note in report.notes:
         _out.print(f"[yellow]![/] {shown(note.zh)}\n  {shown(note.en)}", highlight=False)
     left_out(report.refused)
@@ -339,9 +342,9 @@ def _tell_plan(report: "AggregateReport") -> None:
         f"bytes 字节 {sum(one.bytes for one in report.rounds):,}",
         highlight=False,
     )
-    for group in plan.groups:
-        how = leaving(group.mechanisms[0][1].company)
-        text = f"{group.tier} ← {len(group.members)}: {how.zh} {how.en}"
+    like = Counter((group.tier, len(group.members), leaving(group.mechanisms[0][1].company)) for group in plan.groups)
+    for (tier, members, how), times in like.items():
+        text = f"{tier} ← {members}{f' × {times}' if times > 1 else ''}: {how.zh} {how.en}"
         _out.print(f"  {shown(text)}", highlight=False)
     for why, sources in alike.items():
         named = f"{' '.join(sources[:NAMED])}{' …' * (len(sources) > NAMED)}"

@@ -11,6 +11,7 @@ from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, equally, predict
+from headwater.aggregation.robust import Judgement
 from headwater.errors import Message, Refusal
 from headwater.federation import Answers, Question, Source
 from headwater.security.events import NonPrivate
@@ -53,6 +54,8 @@ class AggregateReport:
     rounds : what every round took and gave
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     notes : what is otherwise than usual
+    refused : chosen sources that are not in the model, and why
+    judgement : of the sums of cohorts, where that was wished: who is left out, and on what evidence
     """
 
     run: str
@@ -68,6 +71,8 @@ class AggregateReport:
     rounds: tuple[Round, ...]
     bytes_by_source: Mapping[str, int]
     notes: tuple[Message, ...]
+    refused: Mapping[SourceId, Message]
+    judgement: Judgement | None
     registered: Registered
 
     @property
@@ -79,11 +84,6 @@ class AggregateReport:
     def sources(self) -> tuple[SourceId, ...]:
         """Those in the model."""
         return tuple(self.protections)
-
-    @property
-    def refused(self) -> Mapping[SourceId, Message]:
-        """Chosen sources that are not in it, and why."""
-        return self.joint.refused
 
     def to_dict(self) -> dict[str, Any]:
         """Return the small facts as JSON-safe values."""
@@ -107,6 +107,7 @@ class AggregateReport:
             "bytes_per_source": max(self.bytes_by_source.values(), default=0),
             "scores": {name: asdict(scored) for name, scored in self.scores.items()},
             "notes": [str(note) for note in self.notes],
+            "excluded": list(self.judgement.excluded) if self.judgement else [],
             "version": self.registered.version.label,
             "is_champion": self.registered.is_champion,
         }
@@ -119,6 +120,7 @@ class AggregateReport:
             "epsilon_by_source": dict(self.epsilon),
             "bytes_by_source": dict(self.bytes_by_source),
             "by_round": [asdict(one) for one in self.rounds],
+            "judgement": self.judgement.to_dict() if self.judgement else None,
         }
 
 
@@ -173,18 +175,20 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         data=region.data,
         scores=scores,
         joint=joint,
-        protections=_protections(joint),
+        protections=_protections(found),
         epsilon=found.epsilon,
         rounds=found.rounds,
         bytes_by_source=found.bytes_by_source,
         notes=(hidden,) if hidden else (),
+        refused=found.refused,
+        judgement=found.judgement,
         registered=registered,
     )
 
 
 def _hidden(books: Books, joint: Joint, sources: Sequence[SourceId]) -> Message | None:
     """Return why the region may not look at every source's own statistic, as references do; None where it may."""
-    if "masked" in (joint.wish.city, joint.wish.region):
+    if joint.wish.hides:
         return _WISHED
     try:
         books.permit(books.seen(sources, NonPrivate()))
@@ -230,8 +234,8 @@ def _wholly(question: Question, answers: Answers) -> Statistic | None:
 def _candidate(
     home: Home, found: Joined, teacher: Learner, region: Region, scores: Mapping[str, Score], *, alone: Vector
 ) -> Candidate:
-    joint, used, head = found.joint, _protections(found.joint), audit.head(home)
-    epsilon, plan = found.epsilon, joint.plan
+    joint, used, head = found.joint, _protections(found), audit.head(home)
+    epsilon, plan, judged = found.epsilon, joint.plan, found.judgement
     return Candidate(
         step="aggregate",
         region=region,
@@ -248,18 +252,23 @@ def _candidate(
             "protections": ", ".join(f"{name} {count}" for name, count in sorted(Counter(used.values()).items())),
             "epsilon": f"{max(epsilon.values(), default=0.0):g}",
             "rounds": str(len(found.rounds)),
+            **({"excluded": str(len(judged.excluded)), "undecided": str(len(judged.undecided))} if judged else {}),
         },
         tags={
             "headwater.plan": plan.digest if plan else "",
             "headwater.plan_entry": str(joint.entry),
             "headwater.audit_head": head.root.hex(),
             "headwater.audit_size": str(head.size),
+            **({"headwater.excluded": ", ".join(judged.excluded)} if judged else {}),
         },
         rounds={
             f"round_{name}": [float(getattr(one, name)) for one in found.rounds]
             for name in ("sources", "bytes", "r2_log")
         },
-        artifacts={"plan.json": plan.to_dict()} if plan else {},
+        artifacts={
+            **({"plan.json": plan.to_dict()} if plan else {}),
+            **({"judgement.json": judged.to_dict()} if judged else {}),
+        },
     )
 
 
@@ -276,15 +285,15 @@ def _listed(found: Joined, region: Region) -> dict[SourceId, Mapping[str, object
             "mechanism": mechanisms[source],
             "epsilon": found.epsilon.get(source),
         }
-        for source in found.joint.sources
+        for source in found.sources
     }
 
 
-def _protections(joint: Joint) -> dict[SourceId, str]:
-    """Return by source how its answers travel when they leave it."""
-    groups = joint.plan.groups if joint.plan else ()
+def _protections(found: Joined) -> dict[SourceId, str]:
+    """Return by source in the model how its answers travel when they leave it."""
+    groups = found.joint.plan.groups if found.joint.plan else ()
     told = {name: mechanism.protection for group in groups for name, mechanism in group.mechanisms}
-    return {source: told[source] for source in joint.sources}
+    return {source: told[source] for source in found.sources}
 
 
 def _mechanisms(joint: Joint) -> dict[SourceId, str]:

@@ -17,14 +17,16 @@ from headwater.adapters.learners import Learner, Ridge, predict
 from headwater.adapters.revealed import Cohort
 from headwater.aggregation import Aggregation, Group
 from headwater.aggregation import aggregate as climb
+from headwater.aggregation.apart import apart
 from headwater.aggregation.grouping import parted
+from headwater.aggregation.robust import Beliefs, Judgement
 from headwater.aggregation.weighing import Expected, weighed
 from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, Question, TableSource, ask
 from headwater.federation.bounded import BoundedQuestion
-from headwater.security.pact import Pact
+from headwater.security.pact import Pact, Span
 from headwater.statistics import Statistic
-from headwater.steps import audit, outcome
+from headwater.steps import audit, judge, outcome
 from headwater.steps.joint import Joint, books_of, narrowed, recall, replan, teacher_of
 from headwater.steps.ledger import Books
 from headwater.steps.register import score
@@ -69,6 +71,7 @@ class Joined:
     parameters : of the model
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     epsilon : what was debited for each source in whose answers there is noise
+    judgement : of the sums, where they were to be judged
     """
 
     joint: Joint
@@ -76,6 +79,18 @@ class Joined:
     rounds: tuple[Round, ...]
     bytes_by_source: Mapping[SourceId, int]
     epsilon: Mapping[SourceId, float]
+    judgement: Judgement | None = None
+
+    @property
+    def sources(self) -> tuple[SourceId, ...]:
+        """Those in the model."""
+        counted = self.joint.sources if self.judgement is None else self.judgement.joined_sources
+        return tuple(sorted(counted))
+
+    @property
+    def refused(self) -> dict[SourceId, Message]:
+        """Chosen sources that are not in it, and why."""
+        return {**self.joint.refused, **(self.judgement.missing if self.judgement else {})}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the small facts as JSON-safe values."""
@@ -83,6 +98,9 @@ class Joined:
             "bytes": sum(one.bytes for one in self.rounds),
             "rounds": len(self.rounds),
             "r2_log_valid": self.rounds[-1].r2_log,
+            "sources": list(self.sources),
+            "refused": {source: str(reason) for source, reason in self.refused.items()},
+            "excluded": list(self.judgement.excluded) if self.judgement else [],
         }
 
 
@@ -136,6 +154,7 @@ def joined(home: Home, *, run: Run, task: str, model: str) -> Joined:
         tuple(Round(**one) for one in json.loads(row.rounds)),
         json.loads(row.bytes),
         json.loads(row.epsilon),
+        Judgement.from_dict(told) if (told := json.loads(row.judgement)) else None,
     )
 
 
@@ -151,6 +170,7 @@ class _Rounds:
     progress: Progress
     told: list[Round] = field(default_factory=list)
     bytes_by_source: dict[SourceId, int] = field(default_factory=dict)
+    judgement: Judgement | None = None
 
     def learn(self, *, seed: int) -> Joined:
         """Play all rounds, the bureau's own records joining in each; then the one of those who answer with noise."""
@@ -161,12 +181,25 @@ class _Rounds:
             question = self.teacher.question(parameters, seed=seed + turn)
             total = own.answer(question)
             theirs = self._round(question, is_noisy=False)
-            total = total.merge(theirs.total) if theirs else total
+            total = total.merge(self._heard(theirs, seed=seed)) if theirs else total
             parameters = self.teacher.solve(total)
             self._tell(theirs, parameters)
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
             parameters = self._corrected(self.teacher, total, parameters)
-        return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source, self.books.spent())
+        spent = self.books.spent()
+        return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source, spent, self.judgement)
+
+    def _heard(self, summed: Aggregation, *, seed: int) -> Statistic:
+        """Return what is joined of a round without noise: all of it, or what its sums let be trusted."""
+        if not self.joint.wish.is_judged:
+            return summed.total
+        standing = {line.source: (line.low, line.high) for line in self.joint.chosen}
+        beliefs = Beliefs(self.joint.records, standing)
+        groups = self._groups(is_noisy=False)
+        found = judge.judge(groups, summed, self.region, self.teacher, beliefs=beliefs, seed=seed)
+        self.judgement = Judgement.from_dict(told := found.to_dict())
+        self._enter("judgement", **told)
+        return found.joined
 
     def _corrected(self, teacher: Ridge, total: Statistic, exact: Vector) -> Vector:
         """Return the solution of the exact ``total``, corrected by what others say beyond it with noise."""
@@ -208,10 +241,13 @@ class _Rounds:
             Revealed(self.home, self.joint.region).permit(*self._hidden(plan.groups))
 
     def _pay(self, groups: tuple[Group, ...]) -> None:
-        """Debit what is about to be released, and keep which sums will be revealed."""
-        Revealed(self.home, self.joint.region).record(*self._hidden(groups))
+        """Debit what is about to be released, and keep which sums will be revealed.
+
+        In this order: what is kept is kept for ever, so a debit that is refused must leave nothing behind.
+        """
         plan, sources = self.joint.plan, _sources(groups)
         self.books.reserve({source: plan.exposures[source] for source in sorted(sources)} if plan else {})
+        Revealed(self.home, self.joint.region).record(*self._hidden(groups))
 
     def _hidden(self, groups: tuple[Group, ...]) -> tuple[tuple[Cohort, ...], tuple[Cohort, ...]]:
         return hidden_cohorts(groups, self.books.rules(_sources(groups)))
@@ -221,26 +257,31 @@ class _Rounds:
         answers = self._answers(question, is_noisy=is_noisy)
         if not answers:
             return None
-        groups, round_id = self._groups(is_noisy=is_noisy), f"{self.books.execution}/{len(self.told) + 1}"
+        groups = self._groups(is_noisy=is_noisy)
         self._pay(groups)
-        self._enter("release", round_id, sources=sorted(answers))
-        summed = climb(
-            groups,
-            answers,
-            round_id=round_id,
-            entropy=secrets.token_bytes,
-            span=self.joint.job.span if is_noisy else None,
-            l2=self.joint.job.l2,
-        )
+        self._enter("release", sources=sorted(answers))
+        summed = self._climb(groups, answers, span=self.joint.job.span if is_noisy else None)
         lost = {source: error.reason for source, error in summed.lost.items()}
-        self._enter("keys", round_id, pacts=[_plain(pact) for pact in summed.pacts], lost=sorted(lost))
+        self._enter("keys", pacts=[_plain(pact) for pact in summed.pacts], lost=sorted(lost))
         for source in answers:
             told = question.nbytes + summed.bytes_sent[source] + summed.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + told
+        if lost and self.joint.wish.is_judged:
+            Revealed(self.home, self.joint.region).admit(*self._hidden(judge.heard(groups, summed)))
+            raise judge.incomplete(lost)
         if lost:
             self.joint = narrowed(self.home, self.joint, lost)
             Revealed(self.home, self.joint.region).admit(*self._hidden(self._groups(is_noisy=is_noisy)))
         return summed
+
+    def _climb(
+        self, groups: tuple[Group, ...], answers: Mapping[SourceId, Statistic], *, span: Span | None
+    ) -> Aggregation:
+        """Return the sum of a round's answers, or the sums of its cohorts where they are to be judged."""
+        if self.joint.wish.is_judged:
+            return apart(groups, answers, round_id=self._round_id, entropy=secrets.token_bytes)
+        name, entropy = self._round_id, secrets.token_bytes
+        return climb(groups, answers, round_id=name, entropy=entropy, span=span, l2=self.joint.job.l2)
 
     def _answers(self, question: Question | BoundedQuestion, *, is_noisy: bool) -> dict[SourceId, Statistic]:
         """Return the answers of all in the groups; whoever does not answer is planned around, or left out."""
@@ -270,8 +311,13 @@ class _Rounds:
         self.told.append(Round(len(self.told) + 1, len(members), sent, r2_log))
         self.progress(self.told[-1])
 
-    def _enter(self, kind: str, round_id: str, **told: Any) -> None:
-        audit.enter(self.home, kind, {"plan": self.joint.entry, "round": round_id, **told})
+    @property
+    def _round_id(self) -> str:
+        """The name of the round that is played now, never used before."""
+        return f"{self.books.execution}/{len(self.told) + 1}"
+
+    def _enter(self, kind: str, **told: Any) -> None:
+        audit.enter(self.home, kind, {"plan": self.joint.entry, "round": self._round_id, **told})
 
 
 def _worthless(worth: float) -> Message:
@@ -316,4 +362,5 @@ def _row(found: Joined, run: Run) -> Mapping[str, object]:
         "rounds": json.dumps([asdict(one) for one in found.rounds]),
         "bytes": json.dumps(dict(found.bytes_by_source)),
         "epsilon": json.dumps(dict(found.epsilon)),
+        "judgement": json.dumps(found.judgement.to_dict() if found.judgement else None, allow_nan=False),
     }

@@ -10,6 +10,7 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
 from headwater.adapters.learners import Learner, Ridge, learner
+from headwater.aggregation.planning.cohorts import in_cohorts
 from headwater.aggregation.planning.costs import Costs
 from headwater.aggregation.planning.dropping import ALONE, fewer
 from headwater.aggregation.planning.foresight import Job
@@ -19,9 +20,9 @@ from headwater.content.requirements import requirement_for
 from headwater.errors import Message, Refusal
 from headwater.federation.bounded import BoundedQuestion
 from headwater.security import Span
-from headwater.steps import audit
+from headwater.steps import audit, judge
 from headwater.steps.ledger import Books, requirements
-from headwater.steps.revealed import Revealed, hidden_cohorts
+from headwater.steps.revealed import LaidOpen, Revealed, hidden_cohorts
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId
 
@@ -29,6 +30,12 @@ __all__ = ["PURPOSE", "Joint", "books_of", "foreseen", "narrowed", "plan_join", 
 
 PURPOSE = "aggregation"
 """As requirements call it."""
+_WHOLLY = 1.0 - 1e-6
+"""The leverage of a source that some difference of sums is."""
+_DIFFERENCE = Message(
+    "以往公开过不含它的和数，与此次含它的和数之差即为它自身的统计量；此次不询问它。",
+    "A sum of the others was revealed without it before: with it, their difference would be its own. Not asked.",
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,8 @@ def plan_join(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_RE
     """Plan how the sources join that the newest valuation chose, and enter the plan in the audit log.
 
     Nobody is asked and nothing is spent. A run that would overspend, or whose sums with those of earlier runs would
-    lay a source open, is refused here with the numbers, before it starts.
+    lay a source open, is refused here with the numbers, before it starts. Who was missing from an earlier sum of the
+    others, and would be the difference of that one and this, is left out instead.
 
     Raises
     ------
@@ -136,8 +144,8 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
     Raises
     ------
     Refusal
-        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, and a requirement's
-        own words where it forbids the wish
+        ``E-PLAN-NOBODY``, ``E-KNOWLEDGE-VALUATION``, what a model or a requirement is refused for, a requirement's own
+        words where it forbids the wish, and what ``judge.require`` and ``in_cohorts`` refuse where sums are judged
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
@@ -149,6 +157,8 @@ def foreseen(home: Home, *, run: Run, task: str, model: str, wish: Wish = AS_REQ
         region = features.read(
             connection, teacher, snapshot=snapshot, region=name, only={line.source for line in chosen}
         )
+    if wish.is_judged:
+        judge.require(teacher, region.target)
     absent = _absent(home, chosen, region, purpose)
     joint = Joint(
         entry=0,
@@ -209,15 +219,8 @@ def recall(home: Home, entry: int) -> Joint:
 
 def replan(home: Home, joint: Joint, *, lost: Collection[str] = (), silent: Mapping[SourceId, Message]) -> Joint:
     """Plan again without tiers that are lost and sources that did not answer, and enter that as well."""
-    left = {source: city for source, city in joint.cities.items() if source not in silent}
-    again = replace(
-        joint,
-        lost=tuple(sorted({*joint.lost, *lost})),
-        cities=left,
-        records={source: joint.records[source] for source in left},
-        absent={**joint.absent, **silent},
-    )
-    return _entered(home, replace(again, plan=_plan(home, again)))
+    lost = tuple(sorted({*joint.lost, *lost}))
+    return _entered(home, _without(home, replace(joint, lost=lost), silent))
 
 
 def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint:
@@ -236,15 +239,46 @@ def narrowed(home: Home, joint: Joint, why: Mapping[SourceId, Message]) -> Joint
 
 
 def _entered(home: Home, joint: Joint) -> Joint:
-    """Hold the plan against ledger and revealed sums, and enter it."""
-    books, plan = books_of(home), joint.plan
-    rules = books.rules(joint.sources)
-    books.state(rules.values())
-    if plan is not None:
-        books.permit(plan.exposures)
-        books.afford(plan.exposures)
-        Revealed(home, joint.region).permit(*hidden_cohorts(plan.groups, rules))
+    """Hold the plan against revealed sums and ledger, and enter it."""
+    joint, books = _hidden(home, joint), books_of(home)
+    books.state(books.rules(joint.sources).values())
+    if joint.plan is not None:
+        books.permit(joint.plan.exposures)
+        books.afford(joint.plan.exposures)
     return _told(home, joint)
+
+
+def _hidden(home: Home, joint: Joint) -> Joint:
+    """Return the run without whoever would be the difference between its sums and earlier ones of the others.
+
+    A hospital that was silent once and stays chosen would otherwise stop the region for ever. Where it is not a planned
+    source that is laid open, or too few are left without it, the run is refused.
+    """
+    first = None
+    while joint.plan is not None:
+        try:
+            Revealed(home, joint.region).permit(*hidden_cohorts(joint.plan.groups, books_of(home).rules(joint.sources)))
+            return joint
+        except LaidOpen as refusal:
+            first = first or refusal
+            if refusal.source not in joint.sources or refusal.leverage < _WHOLLY:
+                raise first from None
+            laid_open = refusal.source
+        try:
+            joint = _without(home, joint, {laid_open: _DIFFERENCE})
+        except Refusal:
+            raise first from None
+    if first:
+        raise first
+    return joint
+
+
+def _without(home: Home, joint: Joint, gone: Mapping[SourceId, Message]) -> Joint:
+    """Plan again without some sources."""
+    left = {source: city for source, city in joint.cities.items() if source not in gone}
+    records = {source: joint.records[source] for source in left}
+    again = replace(joint, cities=left, records=records, absent={**joint.absent, **gone})
+    return replace(again, plan=_plan(home, again))
 
 
 def _told(home: Home, joint: Joint) -> Joint:
@@ -272,7 +306,8 @@ def _plan(home: Home, joint: Joint) -> Plan | None:
     purpose = joint.job.purpose
     rules = joint.wish.narrowed(Books(home, purpose).rules(joint.cities), purpose=purpose)
     suppliers = [Supplier(s, city, joint.records[s], rules[s]) for s, city in sorted(joint.cities.items())]
-    found = plan(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
+    planned = in_cohorts if joint.wish.is_judged else plan
+    found = planned(suppliers, {}, Costs(), job=joint.job, lost=joint.lost)
     return fewer(found, joint.dropped) if joint.dropped else found
 
 
@@ -292,7 +327,7 @@ def _noised(home: Home, joint: Joint, teacher: Learner, region: Region) -> Joint
 
     Statistics without noise are asked as ever; the others are asked a bounded question, which one record moves little.
     """
-    if not isinstance(teacher, Ridge) or not joint.cities:
+    if not isinstance(teacher, Ridge) or not joint.cities or joint.wish.is_judged:
         return joint
     try:
         # Noise is for those who require it: a wish for masks that cannot be met is refused, it spends nobody's privacy.

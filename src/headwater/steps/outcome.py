@@ -21,7 +21,7 @@ def bind(home: Home, row: Mapping[str, Any], *, run: str) -> None:
 
     Parameters
     ----------
-    row : of ``knowledge.joined``: entry of the plan, parameters, rounds, bytes and epsilon
+    row : of ``knowledge.joined``: entry of the plan, parameters, rounds, bytes, epsilon and judgement
     run : key of the occasion
     """
     audit.enter(home, "joined", _told(Kept(**{name: row[name] for name in Kept.__annotations__}), run))
@@ -48,9 +48,9 @@ def _told(kept: Kept, run: str) -> dict[str, Any]:
         "run": run,
         # As in the entry of a ``model_version``, so that both can be held against each other.
         "parameters": hashlib.sha256(np.asarray(kept.parameters, dtype=np.float64).tobytes()).hexdigest(),
-        "rounds": hashlib.sha256(kept.rounds.encode()).hexdigest(),
-        "bytes": hashlib.sha256(kept.bytes.encode()).hexdigest(),
-        "epsilon": hashlib.sha256(kept.epsilon.encode()).hexdigest(),
+        **{name: hashlib.sha256(getattr(kept, name).encode()).hexdigest() for name in ("rounds", "bytes", "epsilon")},
+        # Entries of before there were judgements stay what they were.
+        **({} if kept.judgement == "null" else {"judgement": hashlib.sha256(kept.judgement.encode()).hexdigest()}),
     }
 
 

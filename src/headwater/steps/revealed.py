@@ -17,10 +17,23 @@ from headwater.security.requirement import VIEWERS, Requirement, Viewer
 from headwater.steps.ledger import opened
 from headwater.types import SourceId
 
-__all__ = ["Revealed", "hidden_cohorts"]
+__all__ = ["LaidOpen", "Revealed", "hidden_cohorts"]
 
+_NEARER = 1e-9
+"""By how much a leverage must differ to be another."""
 _NAMED = 12
 """How many sources a refusal names."""
+
+
+class LaidOpen(Refusal):
+    """Sums that would lay a source open, with those that were revealed before.
+
+    ``source`` is the one that they come closest to, ``leverage`` how close: 1 where a difference of sums is the source.
+    """
+
+    def __init__(self, reason: Message, remedy: Message, *, source: SourceId, leverage: float) -> None:
+        super().__init__("E-COHORT-REVEALED", reason, remedy)
+        self.source, self.leverage = source, leverage
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Revealed:
 
         Raises
         ------
-        Refusal
+        LaidOpen
             ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``
         """
         self._keep(seen, together, for_good=True)
@@ -105,14 +118,21 @@ def _hidden(sight: Sight, rules: Mapping[SourceId, Requirement], viewer: Viewer)
 
 
 def _require_hidden(before: Sequence[Cohort], more: Sequence[Cohort], names: set[SourceId]) -> None:
-    """Refuse more cohorts if one of the names would no longer be hidden."""
-    if {frozenset(one) for one in more} <= {frozenset(one) for one in before}:
-        # What was revealed before reveals nothing new, whatever it came to.
-        return
-    reached = {source: found for source, found in _leverages([*before, *more]).items() if source in names}
-    source = max(reached, key=reached.__getitem__, default=None)
-    if source is not None and reached[source] > LIMIT + 1e-9:
-        raise _exposed(source, reached[source], before, more)
+    """Refuse more cohorts if one of the names would no longer be hidden.
+
+    Nor is one asked again that the books have laid open: a cohort that lost somebody was kept as planned and as it was,
+    so what was planned may never have been revealed. To others that are laid open, what does not come closer does
+    nothing.
+    """
+    stood, asked = _leverages(before), {name for cohort in more for name in cohort}
+    beyond = {
+        source: found
+        for source, found in _leverages([*before, *more]).items()
+        if source in names and found > LIMIT + _NEARER and (source in asked or found > stood.get(source, 0.0) + _NEARER)
+    }
+    if beyond:
+        source = max(beyond, key=lambda one: (round(beyond[one], 6), one in asked, one))
+        raise _exposed(source, beyond[source], before, more)
 
 
 def _leverages(cohorts: Sequence[Cohort]) -> dict[SourceId, float]:
@@ -125,9 +145,8 @@ def _leverages(cohorts: Sequence[Cohort]) -> dict[SourceId, float]:
     return dict(zip(names, leverage(masks).tolist(), strict=True))
 
 
-def _exposed(source: SourceId, reached: float, before: Sequence[Cohort], more: Sequence[Cohort]) -> Refusal:
-    return Refusal(
-        "E-COHORT-REVEALED",
+def _exposed(source: SourceId, reached: float, before: Sequence[Cohort], more: Sequence[Cohort]) -> LaidOpen:
+    return LaidOpen(
         Message(
             f"以往已公开 {len(before)} 个和数；再公开 {len(more)} 个，来源“{source}”的杠杆值将达 {reached:.3f}，"
             f"超过上限 {LIMIT:g}。不同月份按同一批记录计。",
@@ -135,6 +154,8 @@ def _exposed(source: SourceId, reached: float, before: Sequence[Cohort], more: S
             f"reach {reached:.3f}, above {LIMIT:g}. All months count as the same records.",
         ),
         _remedy(before, more),
+        source=source,
+        leverage=reached,
     )
 
 

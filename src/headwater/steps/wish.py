@@ -1,4 +1,4 @@
-"""What a person wishes beyond what sources require: that hospitals, or cities, are seen in sums alone, or openly."""
+"""What a person wishes beyond what sources require: that they are seen in sums alone, or openly, or are judged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from headwater.types import SourceId
 __all__ = ["AS_REQUIRED", "InCity", "InRegion", "Wish"]
 
 InCity: TypeAlias = Literal["required", "clear", "masked"]
-InRegion: TypeAlias = Literal["required", "masked"]
+InRegion: TypeAlias = Literal["required", "masked", "judged"]
 """``required``: whatever requirements permit that is cheapest, which for the sum of a city is in clear."""
 
 
@@ -28,7 +28,8 @@ class Wish:
     ----------
     city : from a hospital to its city; ``masked``: no city sees what one of its hospitals said
     region : from a city to the region; ``masked``: nobody sees less than the sum of a whole group, so cities too are
-        masked
+        masked; ``judged``: sources speak to the region themselves, under masks, in cohorts whose sums are judged, so
+        cities see nothing, and whoever does not permit this is left out
     """
 
     city: InCity = "required"
@@ -39,19 +40,32 @@ class Wish:
         for where, told, kind in zip(places, (self.city, self.region), (InCity, InRegion), strict=True):
             if told not in get_args(kind):
                 raise _unknown(where, told, ", ".join(get_args(kind)))
-        if (self.city, self.region) == ("clear", "masked"):
+        if self.city == "clear" and self.hides:
             raise _contrary()
+
+    @property
+    def hides(self) -> bool:
+        """Whether nobody is to see what one source said."""
+        return "masked" in (self.city, self.region) or self.is_judged
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether sums of cohorts are asked for, to be judged."""
+        return self.region == "judged"
 
     def narrowed(self, rules: Mapping[SourceId, Requirement], *, purpose: str) -> dict[SourceId, Requirement]:
         """Return the requirements with the wish in them, each under the version that its source wrote.
 
-        One that forbids what is wished is refused in its own words.
+        One that forbids what is wished is refused in its own words; but one that forbids that sums are judged leaves
+        its source out of the plan, and stays as it is.
 
         Raises
         ------
         Refusal
             ``E-REQUIRE-VIEWER`` or ``E-REQUIRE-MECHANISM``
         """
+        if self.is_judged:
+            return dict(rules)
         for source, rule in rules.items():
             for viewer, shown, protection in self._asked():
                 release = Release("", source, purpose, NonPrivate(), tier=viewer, shown=shown, protection=protection)
@@ -95,8 +109,8 @@ def _contrary() -> Refusal:
     return Refusal(
         "E-WISH-CONTRARY",
         Message(
-            "城市看得到每家医院、统筹区却看不到每个城市，这样没有意义。",
-            "That cities see every hospital and the region sees no city hides nothing that matters.",
+            "城市看得到每家医院、统筹区却只见合计，这样没有意义。",
+            "That cities see every hospital and the region sees sums alone hides nothing that matters.",
         ),
-        Message("请同时对医院到城市使用 masked。", "Wish masked from hospital to city as well."),
+        Message("请同时对医院到城市使用 masked 或 required。", "Wish masked, or required, from hospital to city."),
     )

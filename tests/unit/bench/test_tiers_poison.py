@@ -3,20 +3,27 @@
 import numpy as np
 import pytest
 
+from headwater.aggregation.robust import telling
 from headwater.bench import tiers_poison
 from headwater.bench.poison_attacks import ATTACKS, spoken
 from headwater.bench.poison_federations import FAMILIES
 from headwater.bench.tiers_poison import Run, run
 
 
-def test_a_fifth_is_poisoned_and_ways_to_join_are_held_against_the_honest_sum():
+def test_a_fifth_is_poisoned_and_ways_to_join_are_held_against_the_honest_sum(monkeypatch):
     found = run("made_up", 30, "boosted", 0, None)
     assert found.losses["plain"] > 1.2
     assert found.losses["robust"] < 1.02
     assert found.losses["cohort_median"] > found.losses["robust"]
     assert found.missed == 0
-    assert found.left_out_wrongly <= 1
+    assert found.named_wrongly == 0
     assert found.leverage <= 0.5
+    # Who stands in the very same sums as a poisoned one weighs nothing with it, whether or not that is told.
+    monkeypatch.setattr(telling, "_alike", lambda sources, cohorts: dict.fromkeys(sources, ()))
+    untold = run("made_up", 30, "boosted", 0, None)
+    assert untold.left_out_wrongly <= 1
+    assert found.left_out_wrongly >= untold.left_out_wrongly
+    assert found.losses == untold.losses
 
 
 def test_of_a_clean_round_nothing_is_lost():

@@ -132,7 +132,7 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["requirement", "plan", "revealed", "ledger", "release", "keys", "joined", "model_version"]
+    assert kinds == ["requirement", "plan", "ledger", "revealed", "release", "keys", "joined", "model_version"]
 
 
 def test_the_version_carries_plan_protections_epsilon_and_audit_head(home, require):

@@ -95,7 +95,7 @@ def test_the_report_tells_what_the_ledger_was_debited(home, require):
     assert set(found) == set(report.epsilon)
 
 
-def test_what_noise_would_drown_is_neither_asked_nor_paid_for(home, require, asked, monkeypatch):
+def test_what_noise_would_drown_is_neither_asked_nor_paid_for(home, require, forgotten, asked, monkeypatch):
     monkeypatch.setattr("headwater.steps.join._LEAST", 1.0)
     require(rule("drowned", NOISY))
     report = aggregate(home, run=occasion("drowned"))
@@ -122,3 +122,58 @@ def test_whoever_is_lost_within_a_round_is_in_the_log_and_not_in_the_model(home,
     with postgres.connect(home) as connection:
         kept = {frozenset(cohort) for cohort in revealed.locked(connection)}
     assert {len(one & {"H02"}) for one in kept} == {0, 1}, "what was planned and what there was"
+
+
+def test_a_hospital_that_was_silent_and_stays_chosen_is_left_out_and_told_why(home, require, forgotten):
+    choose(home, (*CHOSEN, "H07"), minute=47)
+    require(rule("stays", SUMS))
+    first = aggregate(home, run=occasion("stays"))
+    again = steps.plan_join(home, run=occasion("stays on"), task="stay_cost", model="stay_cost_ridge")
+    choose(home, CHOSEN, minute=48)
+    assert first.sources == again.sources == CHOSEN
+    assert "did not answer" not in again.refused["H07"].en
+    assert "their difference would be its own" in again.refused["H07"].en
+    assert recall(home, again.entry) == again
+    assert entries(home, "plan")[-1][1]["absent"]["H07"]["zh"] == again.refused["H07"].zh
+
+
+@pytest.mark.parametrize("more", [(), ("H07",)], ids=["one is gone", "another came instead"])
+def test_where_no_planned_source_is_the_difference_the_run_is_refused(home, require, forgotten, more):
+    # H06 and H07 are of one city of four, whose masked sum is seen.
+    require(rule(f"gone {more}", SUMS))
+    aggregate(home, run=occasion(f"gone {more}"))
+    choose(home, (*(source for source in CHOSEN if source != "H06"), *more), minute=49 + len(more))
+    before = len(entries(home, "plan"))
+    with pytest.raises(Refusal, match="E-COHORT-REVEALED"):
+        steps.plan_join(home, run=occasion("another"), task="stay_cost", model="stay_cost_ridge")
+    choose(home, CHOSEN, minute=51 + len(more))
+    assert len(entries(home, "plan")) == before
+
+
+def test_whom_a_round_lost_is_not_asked_in_the_sum_that_was_planned(home, require, forgotten, monkeypatch):
+    real = steps_of_join.climb
+
+    def losing(groups, answers, **told):
+        summed = real(groups, answers, **told)
+        return replace(summed, lost={"H02": Refusal("E-LOST", Message("断线", "cut off"), Message("等", "wait"))})
+
+    require(rule("lost once", SUMS))
+    with monkeypatch.context() as patch:
+        patch.setattr(steps_of_join, "climb", losing)
+        aggregate(home, run=occasion("lost once"))
+    again = aggregate(home, run=occasion("lost no more"))
+    assert again.sources == CHOSEN[1:], "the sum of all was agreed on, and never made: it would tell H02"
+    assert "H02" in again.refused
+
+
+def test_a_debit_that_is_refused_leaves_no_sum_behind(home, require, forgotten, monkeypatch):
+    def refused(self, seen):
+        raise Refusal("E-LEDGER-RUN", Message("超支", "overspent"), Message("等", "wait"))
+
+    require(rule("refused", SUMS))
+    planned = steps.plan_join(home, run=occasion("refused"), task="stay_cost", model="stay_cost_ridge")
+    monkeypatch.setattr(steps.Books, "reserve", refused)
+    with pytest.raises(Refusal, match="E-LEDGER-RUN"):
+        steps_of_join.join(home, run=occasion("refused"), entry=planned.entry)
+    with postgres.connect(home) as connection:
+        assert revealed.all_of(connection) == []

@@ -52,6 +52,8 @@ def test_who_may_be_seen_openly_adds_no_noise_for_want_of_companions_under_masks
         (("rot13", "required"), "E-WISH-UNKNOWN"),
         (("required", "clear"), "E-WISH-UNKNOWN"),
         (("clear", "masked"), "E-WISH-CONTRARY"),
+        (("clear", "judged"), "E-WISH-CONTRARY"),
+        (("judged", "required"), "E-WISH-UNKNOWN"),
     ],
 )
 def test_wishes_that_mean_nothing_are_refused_in_both_languages(told, code):
@@ -59,3 +61,11 @@ def test_wishes_that_mean_nothing_are_refused_in_both_languages(told, code):
         Wish(*told)
     assert refusal.value.code == code
     assert "region" not in refusal.value.reason.zh
+
+
+def test_who_forbids_that_sums_are_judged_is_not_narrowed_and_refuses_nobody_else():
+    for wish in (Wish(region="judged"), Wish("masked", "judged")):
+        assert wish.hides
+        assert wish.narrowed({"a": OPEN, "b": STRICT}, purpose="aggregation") == {"a": OPEN, "b": STRICT}
+    with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
+        Wish("clear").narrowed({"a": OPEN, "b": STRICT}, purpose="aggregation")

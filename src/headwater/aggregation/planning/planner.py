@@ -6,7 +6,7 @@ Deterministic: the same suppliers, links and costs give the same plan, in whatev
 import hashlib
 import json
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +20,7 @@ from headwater.aggregation.planning.costs import Costs, Link
 from headwater.aggregation.planning.expecting import Toll, epsilon_of, expect
 from headwater.aggregation.planning.fanning import fanned
 from headwater.aggregation.planning.foresight import Job, drawn
-from headwater.aggregation.planning.reasoning import NO_COMPANY, NO_ROOM, against, because, climb
+from headwater.aggregation.planning.reasoning import NO_COMPANY, NO_ROOM, against, because, climb, counted, sentence
 from headwater.aggregation.planning.routes import Claim, Route, claim_of, objection, routes
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
@@ -28,7 +28,7 @@ from headwater.security.events import to_json
 from headwater.security.requirement import Release, Requirement
 from headwater.types import SourceId
 
-__all__ = ["Plan", "Supplier", "plan"]
+__all__ = ["Plan", "Supplier", "plan", "require_names", "require_permitted"]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def plan(
         ``E-PLAN-NOBODY`` when nothing permits any source, ``E-TREE-NAMES`` for a name that stands twice
     """
     ordered, away = tuple(sorted(suppliers, key=lambda one: one.source)), frozenset(lost)
-    _require_names(ordered, job.region)
+    require_names(ordered, job.region)
     banned: frozenset[Mechanism] = frozenset()
     while True:
         offered, hopeless = _weighing(ordered, away, banned, (links, costs, job))
@@ -229,7 +229,7 @@ def _why_not(one: Supplier, lost: frozenset[str], job: Job, banned: frozenset[Me
         return NO_ROOM
     ways = [way for way in routes(own, [own], travel=["masked"]) if (job.l2 or way.claim is None)]
     why = against([way for way in ways if way.tier is None or _tier_of(one, lost)], one.requirement, one.source, job)
-    return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
+    return sentence(why)
 
 
 def _groups(weighing: Weighing, arrangement: Arrangement) -> tuple[Group, ...]:
@@ -278,7 +278,7 @@ def _plan(
 ) -> Plan:
     (ordered, lost), job = given, weighing.job
     seen = exposures(groups, l2=job.l2, length=job.length)
-    _require_permitted(seen, ordered, job)
+    require_permitted(seen, ordered, job)
     rules = {one.source: one.requirement for one in ordered}
     reasons = {
         source: _reason(rules[source], cell.tier, route, source, job)
@@ -321,7 +321,7 @@ def _reason(requirement: Requirement, tier: str | None, route: Route, source: So
     return because(how, against([way for way in ways if way.tier is None or tier], requirement, source, job))
 
 
-def _require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
+def require_permitted(seen: Mapping[SourceId, Sequence[Exposure]], ordered: Sequence[Supplier], job: Job) -> None:
     """Hold what the groups really show against every requirement: a plan that shows more is no plan."""
     requirements = {one.source: one.requirement for one in ordered}
     for source, many in seen.items():
@@ -368,7 +368,7 @@ def _told(value: float) -> float | None:
     return None if math.isinf(value) else float(f"{value:.9g}")
 
 
-def _require_names(ordered: Sequence[Supplier], region: str) -> None:
+def require_names(ordered: Sequence[Supplier], region: str) -> None:
     """Refuse names that stand twice, as a tree does."""
     if ordered:
         cities = sorted({one.city for one in ordered if one.city})
@@ -376,9 +376,8 @@ def _require_names(ordered: Sequence[Supplier], region: str) -> None:
 
 
 def _nobody(purpose: str, refused: Mapping[SourceId, Message]) -> Refusal:
-    counts = Counter(refused.values()).most_common()
-    zh = "".join(f"{count} 个来源：{why.zh}" for why, count in counts) or "没有来源。"
-    en = " ".join(f"{count} sources: {why.en}" for why, count in counts) or "There is none."
+    why = counted(refused)
+    zh, en = why.zh or "没有来源。", why.en or "There is none."
     return Refusal(
         "E-PLAN-NOBODY",
         Message(f"没有来源可用于“{purpose}”。{zh}", f"No source can be joined for {purpose!r}. {en}"),

@@ -1,5 +1,6 @@
 """How statistics climb and why they do so, in words of each language."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from headwater.aggregation.mechanism import Mechanism
@@ -9,7 +10,22 @@ from headwater.errors import Message
 from headwater.security.requirement import Requirement
 from headwater.types import SourceId
 
-__all__ = ["NO_COMPANY", "NO_ROOM", "TOO_FEW", "against", "because", "climb", "leaving", "strand_named"]
+__all__ = [
+    "COHORT",
+    "NO_COMPANY",
+    "NO_ROOM",
+    "TOO_FEW",
+    "against",
+    "because",
+    "climb",
+    "counted",
+    "leaving",
+    "sentence",
+    "strand_named",
+]
+
+COHORT = "cohort"
+"""The kind of a strand that is one cohort's sum."""
 
 NO_COMPANY = Message(
     "不能汇聚；所允许的方式都需要更多同伴。", "Cannot join: whatever it permits takes more companions."
@@ -61,9 +77,14 @@ def strand_named(strand: str) -> Message:
 
     >>> strand_named("pooled 0.5 1e-07 masked").en, strand_named("exact clear").en
     ('with noise shared once in the region (ε 0.5, δ 1e-07), under masks', 'without noise, in clear')
+    >>> strand_named("cohort 003 masked").en
+    'cohort 003, under masks'
     """
     kind, *claim, protection = strand.split()
-    noise, travel = _NOISE[kind], _travel(protection)
+    travel = _travel(protection)
+    if kind == COHORT:
+        return Message(f"第 {claim[0]} 组之和，{travel.zh}", f"cohort {claim[0]}, {travel.en}")
+    noise = _NOISE[kind]
     cost = f" (ε {claim[0]}, δ {claim[1]})" if claim else ""
     return Message(f"{noise.zh}{cost}，{travel.zh}", f"{noise.en}{cost}, {travel.en}")
 
@@ -89,6 +110,24 @@ def because(how: Message, why: Message | None) -> Message:
     if why is None:
         return Message(f"{how.zh}。", f"{how.en}.")
     return Message(f"{how.zh}；{why.zh}。", f"{how.en}: {why.en}.")
+
+
+def sentence(why: Message) -> Message:
+    """Return part of a sentence as a whole one.
+
+    >>> sentence(Message("不许", "it says no")).en
+    'It says no.'
+    """
+    return Message(f"{why.zh}。", f"{why.en[0].upper()}{why.en[1:]}.")
+
+
+def counted(refused: Mapping[SourceId, Message]) -> Message:
+    """Return how many sources are refused for which reason, those of most first; nothing where nobody is."""
+    counts = Counter(refused.values()).most_common()
+    return Message(
+        "".join(f"{count} 个来源：{why.zh}" for why, count in counts),
+        " ".join(f"{count} sources: {why.en}" for why, count in counts),
+    )
 
 
 def against(ways: Sequence[Route], requirement: Requirement, source: SourceId, job: Job) -> Message:

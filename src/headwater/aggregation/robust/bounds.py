@@ -3,24 +3,32 @@
 import numpy as np
 
 from headwater.errors import HeadwaterError, Message
-from headwater.statistics.gram import Gram
+from headwater.statistics.gram import Gram, Moments
 from headwater.statistics.statistic import Statistic
 from headwater.types import Vector
 
-__all__ = ["MOST", "beyond"]
+__all__ = ["MOST", "beyond", "squares"]
 
 MOST = 64.0
-"""Largest second moment of a feature or the label a record, in units of the target's own (at least 1): a sum of
-hospitals whose patients lie eight standard deviations beside the target's is no case mix."""
+"""Largest second moment of a feature (in units of the target's own, at least 1) or of the label around the target's
+mean (in units of the target's variance) a record: a sum of hospitals whose patients lie eight standard deviations
+beside the target's is no case mix."""
 
 
-def beyond(gram: Gram, total: Statistic, *, records: float, usual: Vector) -> Message | None:
+def squares(moments: Moments, center: float) -> Vector:
+    """Return the (dim + 1,) second moments of features, and of the label around ``center``, a record."""
+    label = moments.yy - 2 * center * moments.y + center**2 * moments.n
+    return np.asarray(np.append(moments.xx.diagonal(), label) / max(moments.n, 1.0))
+
+
+def beyond(gram: Gram, total: Statistic, *, records: float, usual: Vector, center: float) -> Message | None:
     """Return which bound a sum breaks; None if records can give it.
 
     Parameters
     ----------
     records : how many its members are known to have
-    usual : (dim + 1,) second moments of the target's features and label a record
+    usual : (dim + 1,) the target's own ``squares``
+    center : the target's mean label
     """
     try:
         gram.check(total)
@@ -32,8 +40,8 @@ def beyond(gram: Gram, total: Statistic, *, records: float, usual: Vector) -> Me
             f"和数有 {moments.n:.0f} 条记录，各成员共有 {records:.0f} 条。",
             f"The sum counts {moments.n:.0f} records, its members have {records:.0f}.",
         )
-    squares = np.append(moments.xx.diagonal(), moments.yy) / max(moments.n, 1.0)
-    times = float((squares / np.maximum(usual, 1.0)).max())
+    least = np.append(np.ones(gram.dim), gram.encoding.resolution)
+    times = float((squares(moments, center) / np.maximum(usual, least)).max())
     if times > MOST:
         return Message(
             f"每条记录的平方均值为目标方的 {times:.0f} 倍，超过 {MOST:.0f} 倍。",

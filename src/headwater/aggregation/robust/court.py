@@ -5,6 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from headwater.aggregation.robust.bounds import squares
+from headwater.federation import GramQuestion
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Vector
@@ -15,19 +17,25 @@ __all__ = ["Court"]
 
 @dataclass(frozen=True, eq=False)
 class Court:
-    """What follows from the target's records alone, once for all sums."""
+    """What follows from the target's records alone, once for all sums.
+
+    Parameters
+    ----------
+    question : that the sums answer
+    """
 
     target: Target
+    question: GramQuestion
 
     @cached_property
     def gram(self) -> Gram:
         """The family of the sums."""
-        return self.target.question.family
+        return self.question.family
 
     @cached_property
     def own(self) -> Statistic:
         """The statistic of the training records."""
-        return self.target.question.of(self.target.train)
+        return self.question.of(self.target.train)
 
     @property
     def nothing(self) -> Statistic:
@@ -37,7 +45,7 @@ class Court:
     @cached_property
     def all_own(self) -> Statistic:
         """The statistic of all records, those that judge included: sums are held against as many as there are."""
-        return self.own.merge(self.target.question.of(self.target.valid))
+        return self.own.merge(self.question.of(self.target.valid))
 
     @cached_property
     def line(self) -> Vector:
@@ -65,21 +73,26 @@ class Court:
         return max(float(np.square(y - x @ self.line).std()), float(np.sqrt(2.0)) * self.noise)
 
     @cached_property
-    def usual(self) -> Vector:
-        """The (dim + 1,) second moments of features and label a record."""
+    def center(self) -> float:
+        """The mean label."""
         moments = self.gram.moments(self.own)
-        return np.asarray(np.append(moments.xx.diagonal(), moments.yy) / moments.n)
+        return moments.y / moments.n
+
+    @cached_property
+    def usual(self) -> Vector:
+        """The (dim + 1,) second moments of features, and of the label around its mean, a record."""
+        return squares(self.gram.moments(self.own), self.center)
 
     @cached_property
     def judging(self) -> tuple[Vector, Vector]:
         """Features and labels of the judging records."""
-        question = self.target.question
-        return question.feature_map.transform(self.target.valid), question.labels(self.target.valid)
+        question, valid = self.question, self.target.valid
+        return question.feature_map.transform(valid), question.labels(valid)
 
     @cached_property
     def records(self) -> tuple[Vector, Vector]:
         """Features and labels of all records."""
-        question, (x, y) = self.target.question, self.judging
+        question, (x, y) = self.question, self.judging
         train = self.target.train
         return np.concatenate([x, question.feature_map.transform(train)]), np.concatenate([y, question.labels(train)])
 

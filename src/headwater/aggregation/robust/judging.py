@@ -17,6 +17,7 @@ from headwater.aggregation.robust.finding import CohortFinding, Robust
 from headwater.aggregation.robust.telling import Verdict, found_in, nothing_usable, two_faced
 from headwater.aggregation.robust.weighing import combined, spanned, weights
 from headwater.errors import Message
+from headwater.federation import GramQuestion
 from headwater.federation.division import leverage, named_cohorts
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, SourceId, Vector
@@ -48,6 +49,7 @@ class Revealed:
     sums : in the same order
     sizes : (sources,) numbers of records
     partitions : how many sums each of the partitions has, which come first; at least one
+    question : that they answer; None for the target's own
     """
 
     sources: tuple[SourceId, ...]
@@ -55,6 +57,7 @@ class Revealed:
     sums: tuple[Statistic, ...]
     sizes: Vector
     partitions: tuple[int, ...]
+    question: GramQuestion | None = None
 
     def total(self, partition: int) -> Statistic:
         """Return the sum of all sources, by one of the partitions."""
@@ -75,9 +78,9 @@ def judged(revealed: Revealed, target: Target, *, rng: np.random.Generator, beli
     rng : of the search for explanations
     beliefs : what is known of the sources beforehand
     """
-    court = Court(target)
+    court = Court(target, revealed.question or target.question)
     broken = tuple(
-        beyond(court.gram, total, records=float(revealed.sizes[mask].sum()), usual=court.usual)
+        beyond(court.gram, total, records=float(revealed.sizes[mask].sum()), usual=court.usual, center=court.center)
         for mask, total in zip(revealed.masks, revealed.sums, strict=True)
     )
     used, notes = _usable(revealed, broken)

@@ -50,22 +50,25 @@ def found_in(
     excluded: dict[SourceId, Finding] = {}
     undecided: dict[SourceId, Finding] = {}
     suspected: dict[SourceId, Finding] = {}
-    lonely = _lonely(cohorts)
+    lonely, alike = _lonely(cohorts), _alike(sources, cohorts)
+    out = {source for place, source in enumerate(sources) if verdict.marked[place] and not verdict.keeps_all}
     for place, source in enumerate(sources):
         chance, is_marked = float(verdict.chances[place]), bool(verdict.marked[place])
         if source in lonely:
             finding = _broke(source, cohorts, alone=lonely[source])
             (excluded if lonely[source] else undecided)[source] = finding
-        elif is_marked and not verdict.keeps_all:
-            is_named = chance >= NAMED and verdict.shifts[place] >= NAMED_SHIFT
-            finding = _stands_out(
-                source, chance, float(verdict.shifts[place]), cohorts, "named" if is_named else "left"
-            )
+        elif source in out:
+            is_named = chance >= NAMED and verdict.shifts[place] >= NAMED_SHIFT and not alike[source]
+            what = "named" if is_named else "alike" if alike[source] else "left"
+            finding = _stands_out(source, chance, float(verdict.shifts[place]), cohorts, what)
             (excluded if is_named else undecided)[source] = finding
+        elif others := out.intersection(alike[source]):
+            undecided[source] = _like(source, sorted(others), chance, float(verdict.shifts[place]), cohorts)
         elif is_marked or chance >= _SUSPECTED:
             suspected[source] = _stands_out(source, chance, float(verdict.shifts[place]), cohorts, "kept")
     each = dict(zip(sources, verdict.weights.tolist(), strict=True))
-    return Robust(verdict.joined, each, excluded, undecided, suspected, cohorts, *measured[:2], notes, measured[2])
+    told = (each, excluded, undecided, suspected, cohorts)
+    return Robust(*told, *measured[:2], notes, measured[2], joined=verdict.joined)
 
 
 def nothing_usable(
@@ -95,8 +98,22 @@ def _lonely(cohorts: tuple[CohortFinding, ...]) -> dict[SourceId, bool]:
     return {name: any(group == [name] for group in left) for name in sorted({name for group in left for name in group})}
 
 
+def _alike(sources: Sequence[SourceId], cohorts: tuple[CohortFinding, ...]) -> dict[SourceId, tuple[SourceId, ...]]:
+    """Return by source the others that stand in the very same of the sums that are used.
+
+    Whatever one of them says, the sums are as if another had said it: only what is thought of it before tells them
+    apart, and nobody is to be named for that.
+    """
+    used = [set(cohort.members) for cohort in cohorts if np.isfinite(cohort.times)]
+    stands = {source: tuple(source in members for members in used) for source in sources}
+    return {
+        source: tuple(other for other in sources if other != source and stands[other] == stands[source])
+        for source in sources
+    }
+
+
 def _broke(source: SourceId, cohorts: tuple[CohortFinding, ...], *, alone: bool) -> Finding:
-    places = tuple(place for place, cohort in enumerate(cohorts) if source in cohort.members)
+    places = _places(source, cohorts)
     reason = next(cohort.beyond for cohort in cohorts if source in cohort.members and cohort.beyond)
     zh = "其余成员都另有一个合规的和数" if alone else "尚不能与同组其他成员区分，不予点名"
     en = "every other member also stands in a sum within the bounds" if alone else "not told apart from other members"
@@ -107,9 +124,28 @@ def _broke(source: SourceId, cohorts: tuple[CohortFinding, ...], *, alone: bool)
     return Finding(1.0 if alone else float("nan"), float("nan"), places, told)
 
 
+def _like(
+    source: SourceId, others: Sequence[SourceId], chance: float, shift: float, cohorts: tuple[CohortFinding, ...]
+) -> Finding:
+    named = ", ".join(others)
+    told = Message(
+        f"来源“{source}”所在和数与 {named} 完全相同，无法区分；均未并入、不点名。",
+        f"Source {source} stands in the very same sums as {named}: they cannot be told apart; left out, not named.",
+    )
+    return Finding(chance, shift, _places(source, cohorts), told)
+
+
+def _places(source: SourceId, cohorts: tuple[CohortFinding, ...]) -> tuple[int, ...]:
+    return tuple(place for place, cohort in enumerate(cohorts) if source in cohort.members)
+
+
 _WHAT = {
     "named": ("已排除", "left out"),
     "left": ("未并入，但证据不足以点名", "left out, not named, as others would explain the sums nearly as well"),
+    "alike": (
+        "另有来源与其所在和数完全相同，未并入、不点名",
+        "left out, not named, as another source stands in the very same sums",
+    ),
     "kept": ("无实质危害，予以保留", "kept, as it does no harm that matters"),
 }
 
@@ -117,7 +153,7 @@ _WHAT = {
 def _stands_out(
     source: SourceId, chance: float, shift: float, cohorts: tuple[CohortFinding, ...], what: str
 ) -> Finding:
-    places = tuple(place for place, cohort in enumerate(cohorts) if source in cohort.members)
+    places = _places(source, cohorts)
     usable = [place for place in places if cohorts[place].beyond is None and np.isfinite(cohorts[place].times)]
     times = ", ".join(f"{cohorts[place].times:.1f}" for place in usable)
     least = min((cohorts[place].chance for place in usable), default=float("nan"))

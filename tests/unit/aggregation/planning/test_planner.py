@@ -210,7 +210,7 @@ def test_without_its_guards_a_plan_shows_what_may_not_be_seen(monkeypatch):
     monkeypatch.setattr(arranging, "objection", lambda *_, **__: None)
     with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
         planned(many)
-    monkeypatch.setattr(planning, "_require_permitted", lambda *_: None)
+    monkeypatch.setattr(planning, "require_permitted", lambda *_: None)
     with pytest.raises(Refusal, match="E-REQUIRE-VIEWER"):
         permit(many, planned(many).exposures)
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from headwater.aggregation.robust import Beliefs, Revealed, judged, judging
+from headwater.aggregation.robust import Beliefs, Revealed, judged, judging, telling
 from headwater.aggregation.robust.bounds import MOST, beyond
 from headwater.bench.poison_attacks import spoken
 from headwater.bench.poison_federations import FAMILIES
 from headwater.bench.tiers_poison import revealed_sums
+from headwater.federation.division import crossed
 from headwater.statistics import Statistic, on_grid
 
 SOURCES = 30
@@ -88,13 +89,13 @@ def test_each_bound_is_held_against_a_sum(drawn, rows):
     x, y = rows[0]
     usual = np.ones(gram.dim + 1)
     sound = gram.statistic(x, y)
-    assert beyond(gram, sound, records=len(y), usual=usual) is None
-    assert "records" in beyond(gram, sound, records=len(y) + 1, usual=usual).en
+    assert beyond(gram, sound, records=len(y), usual=usual, center=0.0) is None
+    assert "records" in beyond(gram, sound, records=len(y) + 1, usual=usual, center=0.0).en
     wide = gram.statistic(on_grid(np.column_stack([x[:, 0], x[:, 1:] * 2 * np.sqrt(MOST)])), y)
-    assert "64" in beyond(gram, wide, records=len(y), usual=usual).en
+    assert "64" in beyond(gram, wide, records=len(y), usual=usual, center=0.0).en
     values = sound.values.copy()
     values[-3] = 0
-    assert beyond(gram, Statistic("gram", sound.shape, values), records=len(y), usual=usual) is not None
+    assert beyond(gram, Statistic("gram", sound.shape, values), records=len(y), usual=usual, center=0.0) is not None
 
 
 def _blinded(drawn, rows):
@@ -173,3 +174,17 @@ def test_a_standing_moves_the_odds_by_three_at_most():
     good, bad, unsure, unknown = beliefs.odds(("good", "bad", "unsure", "unknown"))
     assert unknown - good == bad - unknown == 3.0
     assert unsure == unknown
+
+
+def test_who_stands_in_the_very_same_sums_as_another_is_left_out_and_not_named(drawn, rows, monkeypatch):
+    few, poisoned, innocent = 17, 13, 9
+    columns = crossed([f"h{place:04d}" for place in range(few)]).T
+    assert np.array_equal(columns[poisoned], columns[innocent])
+    said = _said(drawn, rows[:few], "flipped", [poisoned])
+    found = _judged(revealed_sums(said), drawn)
+    assert not found.excluded
+    for source in _names([poisoned, innocent]):
+        assert "very same sums" in found.undecided[source].told.en
+        assert found.weights[source] == pytest.approx(0, abs=1e-9)
+    monkeypatch.setattr(telling, "_alike", lambda sources, cohorts: dict.fromkeys(sources, ()))
+    assert set(_judged(revealed_sums(said), drawn).excluded) & _names([innocent]), "an honest hospital is named"
