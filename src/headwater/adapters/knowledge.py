@@ -197,9 +197,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
 of its plan in the audit log; ``rounds``, ``bytes`` and debited ``epsilon`` by source, and the ``judgement`` of its
-sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a version, as it was known then; ``champion`` one each time
-another version came to serve, ``before`` the one it relieved, with what was compared; ``withdrawal`` one a withdrawal:
-a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
+sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a
+version, as it was known then; ``champion`` one each time another version came to serve, ``before`` the one it relieved,
+with what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``, those of whom records were withdrawn (``target`` is the
 bureau's sample); a version's ``withdrawn`` is the ``entry`` of the last one that its data was read after.
 ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution`` has a
 row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that afterwards,

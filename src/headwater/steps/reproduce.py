@@ -158,8 +158,8 @@ def _joined(case: _Case) -> tuple[Vector | None, Message, tuple[Message, ...]]:
         return None, _NOT, (_lost(", ".join(sorted(joint.dropped))),)
     again = Run(f"{case.run.name} reproduces {line.label}", case.run.at, _seed(case), line.region)
     found = join(case.home, run=again, entry=line.entry, progress=lambda _: None)
-    if tuple(sorted(found.joint.sources)) != tuple(sorted(line.sources)):
-        return None, _NOT, (_lost(", ".join(sorted(set(line.sources) - set(found.joint.sources)))),)
+    if found.sources != tuple(sorted(line.sources)):
+        return None, _NOT, (_lost(", ".join(sorted(set(line.sources) - set(found.sources)))),)
     return found.parameters, _JOINED, ()
 
 
