@@ -3,7 +3,7 @@
 Streams in which nothing changes, normal, with and without memory, part of their steps absent, are watched with one
 threshold after another; what is fitted is the log of the rate of false alarms,
 
-    ln(alarms / observations) = a - b threshold + c memory^3 + d ln(streams),
+    ln(alarms / observations) = a - b threshold + c memory^2 + d ln(streams),
 
 and turned around. The seeds are no other program's: what benches and tests measure is not what was fitted.
 """
@@ -95,7 +95,7 @@ def fitted(trials: Iterable[Trial]) -> Threshold:
     design = np.array([_weight(t) * np.array([1.0, -t.threshold, np.log(t.streams)]) for t in plain])
     level, steep, more = np.linalg.lstsq(design, np.array([_weight(t) * _log_rate(t) for t in plain]))[0].tolist()
     left = [_log_rate(t) - level + steep * t.threshold - more * np.log(t.streams) for t in used]
-    memory = np.array([t.memory**3 if t.memory >= _FORGETFUL else 0.0 for t in used])
+    memory = np.array([t.memory**2 if t.memory >= _FORGETFUL else 0.0 for t in used])
     weight = np.array([t.alarms for t in used]) * memory
     grows = float(weight @ left / (weight @ memory)) if weight.any() else 0.0
     return Threshold(*(round(value / steep, 3) for value in (level, 1.0, grows, more)))
