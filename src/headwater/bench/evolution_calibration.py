@@ -109,9 +109,15 @@ def _log_rate(trial: Trial) -> float:
     return float(np.log(trial.alarms / trial.observations))
 
 
-def _of_judge(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, streams: int) -> Threshold:
-    tried = tuple(tried)
-    return fitted(trial for law in _ABSENT for trial in simulated(judge, tried, law=law, streams=streams))
+def _of_judge(
+    judge: Callable[[Threshold], Judge], tried: tuple[float, ...], *, remembering: tuple[float, ...] = ()
+) -> Threshold:
+    """Fit a judge; ``remembering`` are the thresholds for streams with memory, if not the same."""
+    return fitted(
+        trial
+        for law in _ABSENT
+        for trial in simulated(judge, tried if law == "normal" else remembering or tried, law=law, streams=_STREAMS)
+    )
 
 
 def _glr_level(threshold: Threshold) -> Judge:
@@ -155,9 +161,9 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), streams=_STREAMS),
-    "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5), streams=_STREAMS),
-    "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5), streams=_STREAMS),
+    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), remembering=(6.5,)),
+    "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5)),
+    "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5)),
     "pooled": _of_tiers,
     "adwin": partial(_of_river, "adwin", (0.1, 0.7)),
     # Its p-values are few: tried are the last thresholds before 8 and 9 of 10 ranks apart no longer suffice.
