@@ -126,6 +126,7 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
         {
             **SEEN,
             **{"month": date(2025, 6, 1), "source": source, "value": 0.1, "state": state, "action": action},
+            "standing": "probation",
             **{"reason_zh": "价值连续三个月低于零。", "reason_en": "Its value was below zero for three months."},
         }
         for source, state, action in (("H0103", "out", "demote"), ("H0101", "in", "keep"))

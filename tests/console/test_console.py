@@ -452,7 +452,7 @@ def test_a_prediction_is_traced_to_all_that_it_rests_on(clerk: TestClient) -> No
         "Version 1 stay_cost 楚源省 · aggregation serves now",
         "22,026.47",
         "0.2140 0.2040 … 0.2240",
-        "in 2025-06",
+        "in · on probation 2025-06",
         "clearly better when registered",
         "against the bureau's records alone (640 held-out stays, R²)",
         "+0.2100 +0.1800 … +0.2400",

@@ -83,11 +83,18 @@ class Quality:
 
 @dataclass(frozen=True)
 class Drift:
-    """How a source stood in the newest month that was followed when a version was made."""
+    """How a source stood in the newest month that was followed when a version was made.
+
+    Parameters
+    ----------
+    state : its presence then
+    standing : its place in the model afterwards, None in replays of before there were standings
+    """
 
     source: SourceId
     month: date
     state: str
+    standing: str | None
     action: str
     onset: date | None
     size: float | None
@@ -176,7 +183,7 @@ def drifts(connection: duckdb.DuckDBPyConnection, line: Line, there: Collection[
         return []
     rows = connection.execute(
         """
-        SELECT source, month, state, action, change_onset, change_size, reason_zh, reason_en
+        SELECT source, month, state, standing, action, change_onset, change_size, reason_zh, reason_en
         FROM lake.knowledge.evolution
         WHERE task = $task AND region = $region AND as_of <= $as_of AND month <= coalesce($month, month)
         QUALIFY row_number() OVER (PARTITION BY source ORDER BY (run = $run) DESC, as_of DESC, month DESC) = 1

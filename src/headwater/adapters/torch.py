@@ -182,7 +182,7 @@ class Body:
         last = module[-1] if isinstance(module, nn.Sequential) and len(module) else None
         if not isinstance(module, nn.Sequential) or not isinstance(last, nn.Linear) or last.out_features != 1:
             raise _no_head(self.network.model.spec.name)
-        return module[:-1], last
+        return nn.Sequential(*list(module)[:-1]), last
 
 
 def _no_head(name: str) -> Refusal:

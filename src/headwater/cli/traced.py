@@ -41,5 +41,7 @@ def tell_lineage(found: "Lineage") -> None:
         table = listing("source 来源", "drift then 当时演化", "month 月份", "since 变化自")
         for drift in found.drifts:
             since = f"{drift.onset:%Y-%m}" if drift.onset else "–"
-            table.add_row(shown(drift.source), f"{drift.state} · {drift.action}", f"{drift.month:%Y-%m}", since)
+            table.add_row(
+                shown(drift.source), f"{drift.state} · {drift.standing or drift.action}", f"{drift.month:%Y-%m}", since
+            )
         _out.print(table)

@@ -153,7 +153,8 @@ def test_the_champion_yields_to_a_better_version_only(home):
     assert bad.registered.comparison.difference == pytest.approx(gained, abs=1e-12)
     assert not bad.registered.is_champion
     assert mlflow.champion(home, bad.registered.version.name) is None
-    small = _aggregated(home, "small", ["H07"], minute=2)
+    # H05 turned to noise, so that it costs more than its first months give.
+    small = _aggregated(home, "small", ["H05", "H07", "H08"], minute=2)
     assert small.registered.is_champion
     worse = _aggregated(home, "worse", ["H03", "H07"], minute=3)
     assert not worse.registered.is_champion
@@ -163,6 +164,8 @@ def test_the_champion_yields_to_a_better_version_only(home):
     assert better.scores["ours"].r2_log > small.scores["ours"].r2_log
     assert mlflow.champion(home, bad.registered.version.name) == better.registered.version
     assert better.registered.version.parent == worse.registered.version.label
+    most = _aggregated(home, "most", [*GOOD, "H06"], minute=5)
+    assert most.registered.is_champion == (most.registered.comparison.low > 0)
 
 
 def _aggregated(home, name: str, sources: list[str], *, minute: int):
