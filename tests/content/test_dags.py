@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
@@ -23,6 +25,7 @@ from headwater.steps.deliveries import option as option_of
 from headwater.valuation import approaches
 
 PROJECT = Path(__file__).resolve().parents[2]
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 # dag_id -> schedule, stage tag, tasks in order, params
 EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
@@ -280,14 +283,16 @@ def test_the_question_has_the_choices_that_can_be_decided(dags: dict[str, Any], 
     assert (name, field["schema"]["__var"]["maxLength"]) == ("why", 500)
 
 
-def test_months_can_be_made_up_for_by_a_backfill(dags: dict[str, Any]) -> None:
+def test_two_years_can_be_made_up_for_by_a_backfill(dags: dict[str, Any]) -> None:
     """A backfill needs a timetable that comes round, which one of assets alone does not."""
-    from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
 
-    assert DAG
     dag = DagSerialization.from_dict({"__version": 3, "dag": dags["evolve_model"]})
     assert dag.timetable.periodic
+    first, last = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
+    dates = [info.logical_date.astimezone(SHANGHAI) for info in dag.iter_dagrun_infos_between(first, last)]
+    assert [(at.year, at.month) for at in dates] == [(2024 + n // 12, n % 12 + 1) for n in range(24)]
+    assert {(at.day, at.hour) for at in dates} == {(5, 4)}
 
 
 def test_one_warehouse_build_at_a_time(dags: dict[str, Any]) -> None:

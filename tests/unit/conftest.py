@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from headwater.adapters import audit, lake, postgres
+from headwater.adapters import audit, evolved, lake, postgres
 from headwater.adapters.home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -132,6 +132,16 @@ def region_home(installation: Home) -> Home:
         connection.execute("truncate ops.privacy_entry, ops.privacy_balance, ops.revealed_sum, ops.audit")
         connection.execute("update ops.audit_peaks set size = 0, hashes = '', signature = %s", (audit.NONE,))
     return installation
+
+
+@pytest.fixture(scope="module")
+def unfollowed(region_home: Home) -> Home:
+    """Give it with no month followed yet, whatever tests of other files followed."""
+    with lake.connect(region_home) as connection:
+        evolved.prepare(region_home, connection)
+        for table in evolved.TABLES:
+            connection.execute(f"DELETE FROM lake.knowledge.{table}")
+    return region_home
 
 
 def _without_ages(region: str) -> pa.Table:

@@ -269,6 +269,7 @@ def _source_panel(story: Story, source: str, months: Sequence[date]) -> Panel:
     places = {month: place for place, month in enumerate(months)}
     values = [lines[month].value if month in lines else None for month in months]
     absent = [month in lines and lines[month].is_absent for month in months]
+    marks: list[tuple[int, float | None, str]]
     marks = [(places[m], line.value, line.action) for m, line in lines.items() if line.is_told]
     marks += [(places[m], line.value, "change") for m, line in lines.items() if line.onset]
     onsets = [sum(at < line.onset for at in months) - 0.5 for line in lines.values() if line.onset]

@@ -32,7 +32,10 @@ _SEED = 7
 class Drift(Protocol):
     """What all of river's detectors of drift have in common."""
 
-    drift_detected: bool
+    @property
+    def drift_detected(self) -> bool:
+        """Whether the last value was the one that told."""
+        ...
 
     def update(self, x: float) -> None:
         """Take the next value."""
@@ -40,7 +43,7 @@ class Drift(Protocol):
 
 
 def _adwin(threshold: float) -> Drift:
-    return drift.ADWIN(delta=exp(-threshold), clock=1, grace_period=_WARMUP)
+    return drift.ADWIN(delta=exp(-threshold), clock=1, grace_period=_WARMUP)  # type: ignore[no-untyped-call]
 
 
 def _page_hinkley(threshold: float) -> Drift:
@@ -94,7 +97,7 @@ class River:
     def update(self, time: float, value: float | None) -> Change | None:
         """Take a value or its absence; after a change, go on from the values behind its onset.
 
-        The confidence of a change is 1 minus the number of onsets times the p-value of the likeliest.
+        The confidence of a change is 1 minus the p-value of another level behind its onset.
         """
         require_step(self._last, time, value)
         self._last = time
@@ -107,7 +110,7 @@ class River:
             return None
         ago = values_since(self._scores.values[0, -count:], most=DEPTH)
         said, weight = self._scores.sums(np.array([0]), ago)
-        doubt = DEPTH * erfc(sqrt(float(said[0, 0] ** 2 / (2 * weight[0, 0]))))
+        doubt = erfc(sqrt(float(said[0, 0] ** 2 / (2 * weight[0, 0]))))
         change = changed(self._scores, 0, ago, confidence=1 - doubt)
         self._scores.restart(0, ago)
         return change

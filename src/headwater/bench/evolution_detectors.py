@@ -58,9 +58,8 @@ class Cell:
         return np.where(gone, np.nan, values)
 
 
-CELLS = tuple(
-    Cell(law, share, burst) for law, burst, share in product(("normal", "t3", "ar.5"), (0.0, 5.0), (0.3, 0.5, 0.7))
-)
+_LAWS: tuple[Law, ...] = ("normal", "t3", "ar.5")
+CELLS = tuple(Cell(law, share, burst) for law, burst, share in product(_LAWS, (0.0, 5.0), (0.3, 0.5, 0.7)))
 _CHANGES: Mapping[str, Mapping[str, float]] = {
     "abrupt": {"level": 1.0},
     "gradual": {"level": 1.0, "ramp": _RAMP},
@@ -89,7 +88,7 @@ class _Counts:
 
     @classmethod
     def of(cls, size: Size) -> "_Counts":
-        return cls(300, 1000, 300, 60, 100) if size == "full" else cls(12, 400, 16, 6, 8)
+        return cls(200, 1000, 200, 60, 60) if size == "full" else cls(12, 400, 16, 6, 8)
 
 
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:

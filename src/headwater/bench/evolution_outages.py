@@ -22,7 +22,7 @@ from headwater.types import Vector
 __all__ = ["figures"]
 
 _BEFORE, _AFTER, _ANSWERS = 200, 150, 10
-_LENGTHS = (5, 200)
+_LENGTHS = (5, 10, 20, 40, 80, 200)
 _WITHIN = 21.0
 _SEED = 404
 
@@ -31,15 +31,15 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     """Return E2; it needs no data."""
     outages = 10_000 if size == "full" else 150
     rng = np.random.default_rng(_SEED)
-    lengths = rng.integers(*_LENGTHS, size=outages, endpoint=True)
+    lengths = rng.choice(_LENGTHS, size=outages)
     values = rng.normal(size=(outages, _BEFORE + _AFTER))
     values[rng.random(values.shape) < 0.5] = np.nan
-    with_outage, without = _drops(values, lengths), _drops(values, np.zeros_like(lengths))
-    called, expected = _soon(values, with_outage), _soon(values, without)
+    none = np.zeros_like(lengths)
+    called, expected = _soon(values, _drops(values, lengths)), _soon(values, _drops(values, none))
     fallen = values.copy()
     fallen[:, _BEFORE:] -= 1.0
     delays = _delays(_drops(fallen, lengths))
-    plain = _delays(_drops(fallen, np.zeros_like(lengths)))
+    plain = _delays(_drops(fallen, none))
     excess = max(0, int(called.sum()) - int(expected.sum()))
     median = float(np.median(delays))
     return {

@@ -72,7 +72,7 @@ class Records:
             features=FeatureMap(self.numeric, self.categorical),
             ridge=2.0,
         )
-        return Ridge(Model(spec, Gram, "", ""))
+        return Ridge(Model(spec, Gram, Path(__file__), ""))
 
 
 def available(data: Path | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ Law: TypeAlias = Literal["normal", "t3", "ar.5", "ar.7"]
 def noise(rng: np.random.Generator, shape: tuple[int, int], law: Law) -> Vector:
     """Return (streams, steps) stationary noise of standard deviation 1: normal, Student's with 3, autoregressive."""
     if law == "t3":
-        return rng.standard_t(3, size=shape) / np.sqrt(3)
+        return np.asarray(rng.standard_t(3, size=shape) / np.sqrt(3))
     values = rng.normal(size=shape)
     if law != "normal":
         memory = float(law.removeprefix("ar"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
+import pandas as pd
 
 from headwater.bench.evolution_records import RECORDS, Records, available, region
 from headwater.bench.figures import Figure, Size
@@ -145,10 +146,10 @@ class _Draw:
     periods: int
 
 
-def _drawn(records: Records, frame: object, seed: int) -> _Draw:
+def _drawn(records: Records, frame: pd.DataFrame, seed: int) -> _Draw:
     learner = records.learner
     history = replace(
-        History.of(region(records, frame, seed=seed), learner, fewest=_KNOWN_FROM),  # type: ignore[arg-type]
+        History.of(region(records, frame, seed=seed), learner, fewest=_KNOWN_FROM),
         opening=records.opening,
     )
     one = history.hearing.cost("").bytes

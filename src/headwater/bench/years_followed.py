@@ -24,7 +24,7 @@ from headwater.valuation import METHODS, GramUtility
 
 __all__ = ["Followed", "followed"]
 
-TARGET = "target"
+TARGET = "own records"
 _JUDGED = 13
 """Newest deliveries of the target's own by which a version's sources are valued."""
 _FEWEST = 24
@@ -58,7 +58,7 @@ class Followed:
     ----------
     models : (TICKS, dim) coefficients, each made before its week
     actions : how often each action was taken
-    steps : merges and subtractions of sources
+    steps : merges and subtractions of sources; what they left was in the end found equal to building anew, bit for bit
     changes : how often a source was seen to change, and how often it returned to a known regime
     """
 
@@ -85,6 +85,8 @@ def followed(world: World, *, policy: Policy, seed: int) -> Followed:
         _bring_up(versions, regimes)
         if week >= WARMUP - 1:
             models.append(sum(share * _model(versions[regime], regimes) for regime, share in shares.items()))
+    for version in versions.values():
+        version.growth.proven()
     steps = sum(len(version.growth.certificates) for version in versions.values())
     return Followed(np.array(models), dict(actions), steps, (changes.total(), changes[True]))
 
@@ -170,4 +172,4 @@ def _now(regimes: Regimes, source: SourceId) -> int:
 
 
 def _model(version: _Version, regimes: Regimes) -> Vector:
-    return (Sums.of(GRAM, version.growth.total) + regimes.expected()).coefficients(0.0)
+    return (Sums.of(GRAM, version.growth.total) + regimes.expected).coefficients(0.0)

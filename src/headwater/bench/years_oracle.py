@@ -16,13 +16,17 @@ _RADII = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Squared distances from what will hold, within which deliveries are used."""
 
 
-def oracle(world: World, heard: Heard) -> Vector:
+def oracle(world: World, heard: Heard, *, ahead: int = 1) -> Vector:
     """Return (TICKS, dim): each week the best model that knowing every change allows.
 
     It knows what will hold for the target in the coming week, before any record of it, and how far from that was what
     held for everyone at each delivery so far. It fits the deliveries within a radius, as they are or each regime of a
     source weighted against its distance, and of these models takes, week by week, the one that will lose least. Nobody
     can know as much; what it loses is what the records leave uncertain.
+
+    Parameters
+    ----------
+    ahead : weeks that it knows ahead; with 0 it is told of a change when the first week under it is over
     """
     regimes: dict[tuple[SourceId, bytes], tuple[Sums, Vector]] = {}
     models = []
@@ -32,7 +36,7 @@ def oracle(world: World, heard: Heard) -> Vector:
             before, _ = regimes.get((source, held.tobytes()), (Sums.nothing(GRAM), held))
             regimes[source, held.tobytes()] = (before + sums, held)
         if week in heard.scored:
-            models.append(_best(list(regimes.values()), world.truth[week + 1]))
+            models.append(_best(list(regimes.values()), world.truth[week + ahead]))
     return np.array(models)
 
 

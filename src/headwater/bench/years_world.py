@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from headwater.statistics import Gram, Statistic
-from headwater.statistics.features import on_grid
+from headwater.statistics.fixed_point import on_grid
 from headwater.types import SourceId, Vector
 
 __all__ = ["GRAM", "NOISE", "TICKS", "WARMUP", "World", "world"]
@@ -76,6 +77,7 @@ def world(seed: int) -> World:
     return World(said, own, truth, drawn, names)
 
 
+_Flags = npt.NDArray[np.bool_]
 _Turn = tuple[int, int, int]
 """First week of a change, weeks until it is complete (0: abrupt), and the concept that holds then."""
 
@@ -95,7 +97,7 @@ def _path(turns: list[_Turn], concepts: Vector) -> Vector:
     return path
 
 
-def _sources(rng: np.random.Generator, turns: list[_Turn], concepts: Vector) -> tuple[Vector, Vector]:
+def _sources(rng: np.random.Generator, turns: list[_Turn], concepts: Vector) -> tuple[Vector, _Flags]:
     """Return what held for each source, (sources, weeks, dim), and whether it existed, (sources, weeks)."""
     paths = [_path(_followed(rng, turns), concepts) for _ in range(_FOLLOWERS)]
     paths += [_path(_wandering(rng, gradual=False), concepts) for _ in range(_ABRUPT)]
@@ -104,7 +106,7 @@ def _sources(rng: np.random.Generator, turns: list[_Turn], concepts: Vector) -> 
     paths += [_path([(0, 0, 0)], rng.normal(size=(1, GRAM.dim))) for _ in range(_FAULTY)]
     drawn = np.array(paths)
     drawn += _OFFSET * rng.normal(size=(len(drawn), 1, GRAM.dim))
-    there = np.ones(drawn.shape[:2], dtype=np.bool_)
+    there: _Flags = np.ones(drawn.shape[:2], dtype=np.bool_)
     for place in range(_CLOSING):
         there[place, WARMUP + int(rng.integers(60, 110)) :] = False
     for place in range(_CLOSING, _CLOSING + _JOINING):
@@ -134,7 +136,7 @@ def _alternating(rng: np.random.Generator) -> list[_Turn]:
     return [(0, 0, pair[0]), *((week, 0, pair[k % 2]) for k, week in enumerate(range(first + every, _WEEKS, every), 1))]
 
 
-def _answers(rng: np.random.Generator, there: Vector) -> Vector:
+def _answers(rng: np.random.Generator, there: _Flags) -> _Flags:
     """Return (sources, weeks): whether an answer came, in spells of answering and of silence."""
     state = rng.random(len(there)) < _RETURNS / (_RETURNS + _FALLS_SILENT)
     answers = np.zeros(there.shape, dtype=np.bool_)
@@ -142,7 +144,7 @@ def _answers(rng: np.random.Generator, there: Vector) -> Vector:
         answers[:, week] = state
         draw = rng.random(len(there))
         state = np.where(state, draw >= _FALLS_SILENT, draw < _RETURNS)
-    return answers & there
+    return np.logical_and(answers, there)
 
 
 def _records(rng: np.random.Generator, coefficients: Vector, count: int, shift: Vector) -> tuple[Vector, Vector]:

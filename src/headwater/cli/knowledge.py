@@ -378,5 +378,5 @@ def _tell_evolve(report: "EvolveReport") -> None:
     labels = " ".join(shown(registered.version.label) for registered in report.versions.values())
     _out.print(f"versions 版本 {labels or '–'}\nchampion 现役 {shown(report.champion or '–')}", highlight=False)
     left_out(report.refused)
-    for language in ("zh", "en") if report.report else ():
-        _out.print(f"    {shown(str(report.report / language))}.html", highlight=False, soft_wrap=True)
+    for page in (report.report / "zh", report.report / "en") if report.report else ():
+        _out.print(f"    {shown(str(page))}.html", highlight=False, soft_wrap=True)

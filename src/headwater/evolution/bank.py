@@ -7,10 +7,10 @@ sequential test of the old level against the alarm's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headwater.evolution.detector import Change, require_step
 from headwater.evolution.onset import values_since
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
     excess: Vector
     evidence: Vector
-    variance: Vector
+    variance: NDArray[np.bool_]
 
 
 class Judge(Protocol):
@@ -55,15 +55,6 @@ class Judge(Protocol):
     def doubt(self, evidence: float) -> float:
         """Return how likely evidence like this says nothing."""
         ...
-
-
-@dataclass
-class _Trial:
-    """What a stream was before its last alarm, going on in the shadow, and the odds of the alarm against it."""
-
-    shadow: Scores
-    size: float
-    odds: float = 0.0
 
 
 def changed(
@@ -95,16 +86,16 @@ class Bank:
 
     def __init__(self, judge: Judge, streams: int, *, steps: float, interval: float = 1.0) -> None:
         self._judge, self._steps = judge, steps
-        self.scores = Scores(streams, interval=interval)
+        self.scores, self._shadows = Scores(streams, interval=interval), Scores(streams, interval=interval)
         self._room = np.full(streams, DEPTH)
-        self._trials: dict[int, _Trial] = {}
+        # Of streams whose last alarm is on trial: what the alarm said, and the odds for it.
+        self._tried, self._size, self._odds = np.zeros(streams, dtype=bool), np.zeros(streams), np.zeros(streams)
 
     def update(self, time: float, values: Vector) -> list[tuple[int, Change]]:
         """Take the values at ``time``, NaN where a stream is absent; return the changes by stream."""
         rows = self.scores.take(time, values)
         self._room[rows] = np.minimum(self._room[rows] + 1, DEPTH)
-        for row in [row for row in rows.tolist() if row in self._trials]:
-            self._weigh(row, time, float(values[row]))
+        self._weigh(rows[self._tried[rows]], time, values)
         return self._verdicts(rows[self.scores.count[rows] >= _WARMUP])
 
     def _verdicts(self, rows: Rows) -> list[tuple[int, Change]]:
@@ -122,24 +113,27 @@ class Bank:
         doubt, variance = self._judge.doubt(float(verdict.evidence[at, onset])), bool(verdict.variance[at])
         ago = ago if variance else values_since(scores.values[row, -count:], most=DEPTH)
         change = changed(scores, row, ago, confidence=1 - doubt, kind="variance" if variance else "level")
-        self._trials.pop(row, None)
-        if not variance and count - ago >= _REFERENCE:
+        self._tried[row] = not variance and count - ago >= _REFERENCE
+        if self._tried[row]:
             said, weight = scores.sums(np.array([row]), ago)
-            self._trials[row] = _Trial(scores.copied(row), float(said[0, 0] / weight[0, 0]))
+            self._size[row], self._odds[row] = said[0, 0] / weight[0, 0], 0.0
+            self._shadows.put(np.array([row]), scores)
         scores.restart(row, ago)
         self._room[row] = DEPTH
         return change
 
-    def _weigh(self, row: int, time: float, value: float) -> None:
-        trial = self._trials[row]
-        trial.shadow.push(np.array([0]), np.array([time]), np.array([value]))
-        moved = trial.size * float(trial.shadow.level[0, -1])
-        trial.odds += moved * float(trial.shadow.white[0, -1]) - moved * moved / 2
-        if trial.odds < -_SURE:
-            self.scores.put(row, trial.shadow)
-            self._room[row] = 0
-        if abs(trial.odds) > _SURE:
-            del self._trials[row]
+    def _weigh(self, rows: Rows, time: float, values: Vector) -> None:
+        """Let streams on trial go on in the shadow as if there had been no alarm; end the trials that are decided."""
+        if not len(rows):
+            return
+        shadows = self._shadows
+        shadows.push(rows, np.full(len(rows), time), values[rows])
+        moved = self._size[rows] * shadows.level[rows, -1]
+        self._odds[rows] += moved * shadows.white[rows, -1] - moved * moved / 2
+        back = rows[self._odds[rows] < -_SURE]
+        self.scores.put(back, shadows)
+        self._room[back] = 0
+        self._tried[rows] = np.abs(self._odds[rows]) <= _SURE
 
 
 class Single:

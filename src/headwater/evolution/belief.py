@@ -97,11 +97,11 @@ class Belief:
 
     def _following(self, moving: Vector, ways: dict[tuple[int, int], int], gone: Vector) -> Vector:
         """Let each regime's chain follow those that have gone from it: mostly at once, else by setting out."""
-        for one in np.flatnonzero(gone.sum(axis=1)):
+        for one in np.flatnonzero(gone.sum(axis=1)).tolist():
             towards = gone[one] / gone[one].sum()
             chance = min(0.5, self.follow * float(gone[one].sum()) ** 2)
             moving[one] *= 1 - chance
-            for other in np.flatnonzero(towards):
+            for other in np.flatnonzero(towards).tolist():
                 first = ways[min(one, other), max(one, other)]
                 out = first if one < other else first + self.parts - 2
                 moving[one, other] += 0.7 * chance * towards[other]
@@ -143,7 +143,7 @@ def _likelihoods(regimes: Regimes, latest: Sequence[Delivery], points: Vector) -
     pools = [regimes.sums(regime) for regime in regimes.known]
     for delivery in latest:
         pools[place[delivery.regime]] -= delivery.sums
-    expected, found = regimes.expected(), []
+    expected, found = regimes.expected, []
     variance = _variance(regimes)
     for delivery in latest:
         models = points @ np.stack([(pool + expected).coefficients(0.0) for pool in pools])
@@ -158,5 +158,5 @@ def _likelihoods(regimes: Regimes, latest: Sequence[Delivery], points: Vector) -
 def _variance(regimes: Regimes) -> float:
     """Return the mean squared error of every regime's model on what was said under it."""
     pools: list[Sums] = [regimes.sums(regime) for regime in regimes.known]
-    squares = sum(float(pool.squares((pool + regimes.expected()).coefficients(0.0)[None])[0]) for pool in pools)
+    squares = sum(float(pool.squares((pool + regimes.expected).coefficients(0.0)[None])[0]) for pool in pools)
     return squares / sum(pool.records for pool in pools)

@@ -46,6 +46,11 @@ class Evidence:
         return not self.values or self.values[-1] is None
 
     @property
+    def shift(self) -> Change | None:
+        """The change, if it is one of level: another variance alone makes nothing better or worse."""
+        return self.change if self.change is not None and self.change.kind == "level" else None
+
+    @property
     def silence(self) -> int:
         """Periods since its last value."""
         return len(list(takewhile(lambda value: value is None, reversed(self.values))))
@@ -110,7 +115,8 @@ class Policy:
     - ``demote_after`` bad values in a row, or a proven fall into harm, demote: the source leaves the model.
     - One good value of a demoted source starts a trial; ``promote_after`` in a row, or a proven rise, promote.
     - ``remove_after`` bad values in a row remove a demoted source, if a person approves; it stays demoted otherwise.
-    - A change of a source that is still of use refreshes it, or recalls the regime that is back.
+    - A change of a source that is still of use refreshes it, or recalls the regime that is back. Changes are those of
+      level; one of variance alone decides nothing.
     - A source that is leaving goes on probation, and none that is leaving is promoted.
     - A closed source is not asked. What it said stays in the model if ``closed_stays`` and its last value was not bad:
       a closed hospital's records are as true as they were. Otherwise it is removed, if a person approves.
@@ -204,7 +210,7 @@ class Policy:
         return Decision("remove", "removed", _CLOSED_GOES, asked=False)
 
     def _counted(self, evidence: Evidence, standing: Standing) -> Decision:
-        worth, change = evidence.observed[-1], evidence.change
+        worth, change = evidence.observed[-1], evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if bad and change is not None and change.size < 0:
             return Decision("demote", "demoted", _fell(change))
@@ -219,7 +225,7 @@ class Policy:
         return Decision("keep", standing, _valued(worth, "继续使用", "kept"))
 
     def _outside(self, evidence: Evidence, standing: Standing) -> Decision:
-        worth, change = evidence.observed[-1], evidence.change
+        worth, change = evidence.observed[-1], evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if evidence.presence != "leaving" and good:
             if evidence.returned is not None:

@@ -90,12 +90,13 @@ class Regimes:
     _deliveries: dict[SourceId, list[Delivery]] = field(init=False, repr=False, default_factory=dict)
     _said: dict[SourceId, dict[int, Statistic]] = field(init=False, repr=False, default_factory=dict)
     _all: Sums = field(init=False, repr=False)
+    _expected: Sums = field(init=False, repr=False)
     _opened: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
         if not (0 < self.hazard < 1 and self.novelty > 0 and self.lookback >= 1 and self.prior > 0):
             raise ValueError("hazard lies between 0 and 1; novelty, lookback and prior are positive")
-        self._all = Sums.nothing(self.gram)
+        self._hear(Sums.nothing(self.gram), Sums.nothing(self.gram))
 
     @property
     def known(self) -> tuple[int, ...]:
@@ -119,17 +120,17 @@ class Regimes:
         """All that ever delivered."""
         return tuple(sorted(self._deliveries))
 
+    @property
     def expected(self) -> Sums:
-        """Return what is expected of a regime before anything was said under it."""
-        some = self._all.worth(self.prior)
-        return Sums(some.matrix + _PROPER * np.eye(self.gram.dim + 1), some.records + _PROPER)
+        """What is expected of a regime before anything was said under it."""
+        return self._expected
 
     def update(self, time: float, source: SourceId, statistic: Statistic) -> Belonging:
         """Take what a source said at ``time``, after its last delivery; silence is simply not told."""
         past = self._deliveries.setdefault(source, [])
         require_step(past[-1].time if past else None, time, None)
         sums = Sums.of(self.gram, statistic)
-        self._all += sums
+        self._hear(self._all, sums)
         switch = self._switch(past, sums) if past else self._first(sums)
         if switch is None:
             self._count(source, Delivery(time, past[-1].regime, statistic, sums))
@@ -142,11 +143,17 @@ class Regimes:
         self._count(source, Delivery(time, regime, statistic, sums))
         return replace(before, regime=self._merged(regime))
 
+    def _hear(self, before: Sums, sums: Sums) -> None:
+        """Add to all that was ever said."""
+        self._all = before + sums
+        some = self._all.worth(self.prior)
+        self._expected = Sums(some.matrix + _PROPER * np.eye(self.gram.dim + 1), some.records + _PROPER)
+
     def _first(self, sums: Sums) -> _Switch:
         """Place the first delivery of a source: all known regimes are as likely, a new one by its novelty."""
         known = self.known
-        pools = [*(self._speaking(self._pools[regime]) for regime in known), self.expected()]
-        odds = _evidence([pool + sums for pool in pools]) - _evidence(pools)
+        pools = [*(self._speaking(self._pools[regime]) for regime in known), self.expected]
+        odds = _gains([sums], pools)[0]
         odds[:-1] -= log(max(1, len(known)))
         odds[-1] += log(self.novelty)
         best = int(odds.argmax())
@@ -156,15 +163,14 @@ class Regimes:
         """Return the likeliest change, if one is likelier than none."""
         current = past[-1].regime
         others = [regime for regime in self.known if regime != current]
-        pools = [*(self._speaking(self._pools[regime]) for regime in others), self.expected()]
+        pools = [*(self._speaking(self._pools[regime]) for regime in others), self.expected]
         together, left = [sums], [self._pools[current]]
         for delivery in takewhile(lambda one: one.regime == current, past[: -self.lookback : -1]):
             together.append(together[-1] + delivery.sums)
             left.append(left[-1] - delivery.sums)
-        gains = _evidence([pool + moved for moved in together for pool in pools]).reshape(len(together), -1)
-        rest = [self._speaking(pool) for pool in left]
-        stays = _evidence([pool + moved for pool, moved in zip(rest, together, strict=True)]) - _evidence(rest)
-        odds = gains - _evidence(pools) - stays[:, None] + log(self.hazard / (1 - self.hazard))
+        gains = _gains(together, pools)
+        stays = np.diagonal(_gains(together, [self._speaking(pool) for pool in left]))
+        odds = gains - stays[:, None] + log(self.hazard / (1 - self.hazard))
         odds[:, :-1] -= log(max(1, len(others)))
         # A new regime in place of one that nothing would be left of is the same by another name.
         odds[:, -1] += np.where([pool.records >= 1 for pool in left], log(self.novelty), -inf)
@@ -188,10 +194,11 @@ class Regimes:
     def _apart(self, one: Sums, other: Sums) -> float:
         """Return the root mean squared difference of what two regimes predict, over all records."""
         between = one.coefficients(_PROPER) - other.coefficients(_PROPER)
-        return float(max(0.0, between @ self._all.matrix[:-1, :-1] @ between / self._all.records)) ** 0.5
+        squared = float(between @ self._all.matrix[:-1, :-1] @ between) / self._all.records
+        return float(np.sqrt(max(0.0, squared)))
 
     def _speaking(self, pool: Sums) -> Sums:
-        return self.expected() + pool.worth(self.speaks_for)
+        return self.expected + pool.worth(self.speaks_for)
 
     def _count(self, source: SourceId, delivery: Delivery) -> None:
         regime, said = delivery.regime, self._said.setdefault(source, {})
@@ -220,7 +227,7 @@ class Regimes:
             mine, pools = self._speaking(self._pools[regime]), [self._pools[other] for other in others]
             both = _evidence([mine + pool.worth(self.speaks_for) for pool in pools])
             apart = _evidence([self._speaking(pool) for pool in pools]) + _evidence([mine])
-            odds = both + _evidence([self.expected()]) - apart
+            odds = both + _evidence([self.expected]) - apart
             best = int(odds.argmax())
             if odds[best] <= self.merging:
                 break
@@ -241,4 +248,16 @@ class Regimes:
 
 
 def _evidence(sums: Sequence[Sums]) -> Vector:
-    return log_evidence(np.stack([one.matrix for one in sums]), np.array([one.records for one in sums]))
+    return log_evidence(*_stacked(sums))
+
+
+def _gains(moved: Sequence[Sums], pools: Sequence[Sums]) -> Vector:
+    """Return (moved, pools): the evidence of each after each pool."""
+    (what, count), (pool, records) = _stacked(moved), _stacked(pools)
+    both = (what[:, None] + pool).reshape(-1, *pool.shape[1:])
+    after = log_evidence(both, (count[:, None] + records).ravel()).reshape(len(count), len(records))
+    return np.asarray(after - log_evidence(pool, records))
+
+
+def _stacked(sums: Sequence[Sums]) -> tuple[Vector, Vector]:
+    return np.stack([one.matrix for one in sums]), np.array([one.records for one in sums])

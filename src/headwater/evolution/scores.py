@@ -134,17 +134,10 @@ class Scores:
             self.push(rows, np.array([time]), np.array([value]))
         self._evidence[row] = evidence
 
-    def copied(self, row: int) -> "Scores":
-        """Return one stream, to go on by itself."""
-        other = Scores(1, interval=self.interval)
-        other.put(0, self, row)
-        return other
-
-    def put(self, row: int, other: "Scores", from_row: int = 0) -> None:
-        """Replace a stream by one of ``other``."""
-        mine, theirs = self._state, other._state
-        for kept, given in zip(mine, theirs, strict=True):
-            kept[row] = given[from_row]
+    def put(self, rows: Rows, other: "Scores") -> None:
+        """Replace streams by those in the same rows of ``other``."""
+        for kept, given in zip(self._state, other._state, strict=True):
+            kept[rows] = given[rows]
 
     @property
     def _kept(self) -> Sequence[Vector]:

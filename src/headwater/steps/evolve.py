@@ -132,8 +132,9 @@ def evolve(
             since = made.since if kept.months else date.min
             heard_since = min([since, *mended])
             heard = stands.heard_rows(history.hearing, since=heard_since)
-            tables = {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
-            evolved.rewrite(connection, {**tables, "heard": (heard_since, heard)}, key=key)
+            tables: dict[str, tuple[date, Sequence[Row]]] = {"heard": (heard_since, heard)}
+            tables |= {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
+            evolved.rewrite(connection, tables, key=key)
             evolved.forget(connection, key=key, but=history.sources)
     story = _story(region, run, [*kept.months, *made.months], [*kept.lines, *made.lines], dry=dry)
     report = None if dry else evolution_report.write(home, story)

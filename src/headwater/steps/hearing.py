@@ -1,11 +1,13 @@
 """Hearing: what every source said, block by block, kept so that a period asks for what is new alone."""
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,11 +61,21 @@ class Holdings:
 
     def known(self, month: date, *, fewest: int) -> frozenset[SourceId]:
         """Return the sources with at least ``fewest`` records up to and including ``month``."""
-        return frozenset(
-            source
-            for source, counts in self.counts.items()
-            if sum(count for at, count in counts.items() if at <= month) >= fewest
-        )
+        return frozenset(source for source in self.counts if self.until(source, month) >= fewest)
+
+    def until(self, source: SourceId, month: date) -> int:
+        """Return the number of the source's records up to and including ``month``."""
+        months, totals = self._running.get(source, ([], []))
+        place = bisect_right(months, month)
+        return totals[place - 1] if place else 0
+
+    @cached_property
+    def _running(self) -> dict[SourceId, tuple[list[date], list[int]]]:
+        found = {}
+        for source, counts in self.counts.items():
+            months = sorted(counts)
+            found[source] = months, list(accumulate(counts[month] for month in months))
+        return found
 
     def fingerprint(self, source: SourceId, months: Sequence[date]) -> str:
         """Return a digest of the source's records of some months: another one means that they were mended."""
@@ -96,7 +108,7 @@ class Hearing:
     bytes_by_source: Counter[SourceId] = field(default_factory=Counter)
     asked: int = 0
     fingerprints: dict[tuple[SourceId, date], str] = field(default_factory=dict)
-    _told: dict[SourceId, tuple[int, frozenset[date]]] = field(init=False, default_factory=dict, repr=False)
+    _told: dict[SourceId, "_Told"] = field(init=False, default_factory=dict, repr=False)
 
     def cost(self, source: SourceId) -> Cost:
         """Return what it costs to ask a source once, and an hour of whoever looks at what is done with it."""
@@ -128,20 +140,20 @@ class Hearing:
 
     def news(self, source: SourceId, month: date) -> tuple[date, ...]:
         """Return the months until ``month`` in which the source has records and of which it never told."""
-        told = self._months_told(source)
+        told = self._told_by(source).months
         return tuple(sorted(at for at in self.holdings.counts.get(source, ()) if at <= month and at not in told))
 
     def pending(self, source: SourceId, month: date) -> int:
-        """Return how many records until ``month`` the source has of which it never told."""
-        told, counts = self._months_told(source), self.holdings.counts.get(source, {})
-        return sum(count for at, count in counts.items() if at <= month and at not in told)
+        """Return how many records until ``month``, its newest, the source has of which it never told."""
+        return self.holdings.until(source, month) - self._told_by(source).records
 
-    def _months_told(self, source: SourceId) -> frozenset[date]:
+    def _told_by(self, source: SourceId) -> "_Told":
         blocks = self.blocks.get(source, {})
-        answers, told = self._told.get(source, (0, frozenset()))
-        if answers != len(blocks):
-            told = frozenset(at for block in blocks.values() for at in block.months)
-            self._told[source] = len(blocks), told
+        told = self._told.get(source)
+        if told is None or told.answers != len(blocks):
+            months = frozenset(at for block in blocks.values() for at in block.months)
+            counts = self.holdings.counts.get(source, {})
+            told = self._told[source] = _Told(len(blocks), months, sum(counts.get(at, 0) for at in months))
         return told
 
     def mend(self) -> list[date]:
@@ -175,6 +187,15 @@ class Hearing:
     def statistic(self, source: SourceId, heard: Sequence[date]) -> Statistic:
         """Return the sum of some answers."""
         return Statistic.total(self.blocks[source][at].statistic for at in heard)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Of what a source told in so many answers: the months, and their records."""
+
+    answers: int
+    months: frozenset[date]
+    records: int
 
 
 def _counted(table: pa.Table) -> dict[date, int]:

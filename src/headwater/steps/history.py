@@ -101,8 +101,8 @@ class History:
         hearing = Hearing(InProcess(region.sources if guarded is None else guarded), learner, holdings)
         target = region.target
         unseen = pa.concat_tables([target.valid, target.test])
-        own = (Own.of(learner, months, table) for table in (target.train, target.valid, unseen))
-        return History(region, learner, months, hearing, *own, fewest)
+        train, valid, test = (Own.of(learner, months, table) for table in (target.train, target.valid, unseen))
+        return History(region, learner, months, hearing, train, valid, test, fewest)
 
     @property
     def sources(self) -> tuple[SourceId, ...]:

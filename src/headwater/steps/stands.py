@@ -64,7 +64,7 @@ def _decision(line: Row) -> Decision:
 def line_rows(state: State, *, run: Run, snapshot: int) -> list[Row]:
     """Return the rows of ``evolution``, one a source that is known."""
     tick, memory = state.stand.tick, state.stand.memory
-    found = []
+    found: list[Row] = []
     for source, decision in tick.plan.decisions.items():
         change = tick.changes.get(source)
         found.append(

@@ -10,13 +10,13 @@ with :math:`A, \beta` the coalition's system and solution, :math:`G, h` the sour
 says and is made anew for all sources by one product of matrices. R falls with the square of the coalition's size; it is
 made anew, and so exact,
 
-- for sources that say something else, and for a few others in turn, at every coalition (where most of them say
-  something else, for all);
+- for sources that say something else, for the loudest (to whose leaving no series does justice) and for a few others in
+  turn, at every coalition; where most say something else, for all;
 - for all sources at the coalitions that matter. How far R moved is in proportion to how much a source says, times how
   far that lies from what everybody says together; those whose turn it was tell the proportion at each coalition. Thrice
   their root mean square, with the weights of marginals, is the bound of every source. Coalitions are made exact, those
   first that add most to the bounds, until in their root mean square these are no more than a stated share of the error
-  that values have from sampling. What is left of them widens the intervals.
+  that values have from sampling. What is left of them, and what their sum moves the others by, widens the intervals.
 
 Where nobody moved, and with a share of 0 everywhere, a value is the one that ``mean_field`` gives with the same draw.
 """
@@ -166,15 +166,17 @@ class Revaluation:
             exact, count, doubts = np.arange(len(systems)), linear.size, np.zeros(len(self.said))
             rest = (now.layout.at(systems, coalitions) - linear).astype(np.float32)
         else:
-            turns = max(1, min(_TURNS, len(self.said) // _FEWEST))
-            turn = np.setdiff1d(np.arange(self.tick % turns, len(self.said), turns), places)
+            turns, reaches = max(1, min(_TURNS, len(self.said) // _FEWEST)), now.layout.reaches(systems[-1])
+            loudest = np.argsort(reaches, kind="stable")[-(len(self.said) // turns) :]
+            always = np.union1d(places, loudest)
+            turn = np.setdiff1d(np.arange(self.tick % turns, len(self.said), turns), always)
             rest = self.rest.copy()
-            for some in (places, turn):
+            for some in (always, turn):
                 rest[:, some] = _pairs(now.layout.of_some(some), systems, coalitions[:, some]) - linear[:, some]
-            moved = rest[:, turn] - self.rest[:, turn]
-            exact, doubts = self._settled(now.layout.reaches(systems[-1]), turn, moved, touched)
+            reaches[always] = 0.0
+            exact, doubts = self._settled(reaches, turn, rest[:, turn] - self.rest[:, turn], touched)
             rest[exact] = now.layout.at(systems[exact], coalitions[exact]) - linear[exact]
-            count = len(exact) * len(self.said) + (len(rest) - len(exact)) * (len(places) + len(turn))
+            count = len(exact) * len(self.said) + (len(rest) - len(exact)) * (len(always) + len(turn))
         marginals = linear.astype(np.float64) + rest
         found, bounds = _valued(self.valuation.players, self.design, now.layout, (systems, marginals), doubts)
         spared = Spared(len(touched), len(exact), count, bounds)

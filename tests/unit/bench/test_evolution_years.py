@@ -75,6 +75,14 @@ def test_no_baseline_knows_a_week_before_it_is_over(known, other, name):
         assert (before[same:] != changed[same:]).any()
 
 
+def test_one_that_knows_a_week_too_early_is_caught(known, other):
+    def peeking(heard):
+        return np.array([heard.own[week + 1].coefficients(1.0) for week in heard.scored])
+
+    same = CUT - WARMUP + 1
+    assert (peeking(known)[:same] != peeking(heard(other))[:same]).any()
+
+
 def test_headwater_does_not_either_and_acts_alike_again(monkeypatch, years, other):
     monkeypatch.setattr(years_followed, "TICKS", 16)
     before, changed, again = (followed(one, policy=POLICY, seed=1) for one in (years, other, years))
@@ -91,6 +99,7 @@ def test_the_oracle_loses_less_than_anyone(years, known):
     best = cumulative(years, oracle(years, known))
     assert TICKS * NOISE**2 < best < min(losses.values())
     assert best < 1.01 * TICKS * NOISE**2
+    assert best < cumulative(years, oracle(years, known, ahead=0)) < min(losses.values())
 
 
 def cumulative(years, models):
@@ -100,7 +109,7 @@ def cumulative(years, models):
 def test_the_figure_is_held_against_every_baseline():
     figure = figures("ci", None)["E4"]
     assert set(figure.baseline) == set(BASELINES)
-    assert figure.n == 1
+    assert figure.n == 2
     assert figure.holds == (figure.value <= 1.03 and figure.value < min(figure.baseline.values()))
     assert figure.value < min(figure.baseline.values())
     assert figure.also["actions"]["keep"] > 1000

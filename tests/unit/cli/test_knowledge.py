@@ -138,7 +138,7 @@ def test_a_folder_that_is_not_there_is_said_in_a_sentence(run, tmp_path, monkeyp
     assert not isinstance(done.exception, OSError)
 
 
-def test_aggregate_and_evolve_tell_scores_and_actions(run):
+def test_aggregate_and_evolve_tell_scores_and_actions(run, unfollowed):
     run("value", "--region", "汇")
     joined = run("aggregate", "--region", "汇")
     assert joined.exit_code == 0, joined.output

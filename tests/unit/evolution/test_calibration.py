@@ -42,9 +42,8 @@ def test_the_fit_recovers_a_law():
     assert fitted(trials) == law
 
 
-def test_the_table_is_what_the_simulation_says(monkeypatch):
+def test_the_table_is_what_the_simulation_says():
     """A small part of the simulation, run anew: the rate at a threshold is the table's."""
-    monkeypatch.setattr(evolution_calibration, "_STEPS", {"normal": 1000})
     judge = evolution_calibration._glr_level
     (trial,) = simulated(judge, (5.0,), law="normal", streams=60)
     table = calibrated("glr_level")

@@ -3,6 +3,7 @@
 Everything is a pure function of the evidence, so what is asserted of one decision is what a dry run would have shown.
 """
 
+import random
 from dataclasses import replace
 from typing import get_args
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Policy, Standing
+from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Plan, Policy, Standing
 from headwater.evolution.budgets import LABOURED
 from headwater.evolution.standing import ACTIONS, Action
 
@@ -58,6 +59,14 @@ def test_decisions(values, standing, action, after):
 def test_a_proven_fall_into_harm_demotes_at_once(standing):
     assert POLICY.decide(Evidence([0.5, -0.2], FALL), standing).action == "demote"
     assert POLICY.decide(Evidence([0.5, -0.2], RISE), standing).action in ("keep", "probation")
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.2], [0.5, -0.2], [0.5, 0.005]])
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_another_variance_alone_decides_nothing(values, standing):
+    for change in (FALL, RISE):
+        wider = Evidence(values, replace(change, kind="variance"))
+        assert POLICY.decide(wider, standing) == POLICY.decide(Evidence(values), standing)
 
 
 def test_a_change_that_leaves_it_useful_refreshes_and_one_back_to_an_old_regime_recalls():
@@ -158,7 +167,7 @@ evidences = st.builds(Evidence, values, changes, presences, st.one_of(st.none(),
 standings_ = st.sampled_from(STANDINGS)
 situations = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(evidences, standings_), max_size=8)
 budgets_ = st.builds(Budgets, st.floats(0, 4), st.integers(0, 1500), st.floats(0, 4))
-thorough = settings(deadline=None, derandomize=True, max_examples=300)
+thorough = settings(deadline=None, derandomize=True, max_examples=150)
 
 
 def parted(situation):
@@ -224,10 +233,10 @@ def test_budgets_are_never_exceeded(situation, budgets):
 
 @thorough
 @given(situations, budgets_, st.randoms(use_true_random=False))
-def test_decisions_are_the_same_again_and_in_any_order(situation, budgets, random):
+def test_decisions_are_the_same_again_and_in_any_order(situation, budgets, chance):
     evidence, standings = parted(situation)
     names = list(evidence)
-    random.shuffle(names)
+    chance.shuffle(names)
     shuffled = {name: evidence[name] for name in names}
     one, other = (POLICY.plan(each, standings, budgets=budgets) for each in (evidence, shuffled))
     assert one == other
@@ -253,6 +262,66 @@ def test_every_decision_has_a_reason_in_both_languages_and_one_default(evidence,
     assert made.unapproved in (None, standing)
     assert (made.since is not None) == (made.action == "refresh") or made.action == "promote"
     assert (made.regime is not None) == (made.action == "recall")
+
+
+class ReadsAbsenceAsWorthless(Policy):
+    def decide(self, evidence, standing):
+        return super().decide(replace(evidence, values=[value or -1.0 for value in evidence.values]), standing)
+
+
+class HasNoBand(Policy):
+    def decide(self, evidence, standing):
+        return Policy(demote_after=1, promote_after=1).decide(evidence, standing)
+
+
+class NeverSaysNo(Budgets):
+    def allows(self, spent):
+        return True
+
+
+class TakesThemAsTheyCome(Policy):
+    def plan(self, evidence, standings, *, budgets):
+        found, spent = {}, Cost()
+        for name, one in evidence.items():
+            made = self.decide(one, standings.get(name, "trial"))
+            asked = made.asked and budgets.allows(spent + one.cost)
+            spent += one.cost if asked else Cost()
+            found[name] = replace(made, asked=asked)
+        return Plan(found, spent)
+
+
+def test_a_policy_that_reads_absence_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(ReadsAbsenceAsWorthless))
+    with pytest.raises(AssertionError):
+        body(test_absence_decides_nothing_and_leaves_no_trace)([0.2], 2, "present", "member")
+
+
+def test_a_policy_without_a_band_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(HasNoBand))
+    with pytest.raises(AssertionError):
+        body(test_noise_within_the_band_changes_nothing)([0.2], [-0.005, 0.005], "member")
+
+
+def test_a_policy_that_depends_on_the_order_is_caught(monkeypatch):
+    monkeypatch.setitem(globals(), "POLICY", twin(TakesThemAsTheyCome))
+    situation = {name: (Evidence([0.2], cost=Cost(bytes=100)), "member") for name in "abcdef"}
+    with pytest.raises(AssertionError):
+        body(test_decisions_are_the_same_again_and_in_any_order)(situation, Budgets(bytes=150), random.Random(0))
+
+
+def test_budgets_that_allow_everything_are_caught():
+    evidence = {"a": Evidence([0.2], cost=Cost(bytes=100))}
+    spent = POLICY.plan(evidence, {}, budgets=NeverSaysNo(bytes=50)).spent
+    assert not Budgets(bytes=50).allows(spent)
+
+
+def body(property_):
+    """Return a property without the search for what breaks it."""
+    return property_.hypothesis.inner_test
+
+
+def twin(kind):
+    return kind(harm=-0.01, use=0.01, demote_after=2, promote_after=3, remove_after=4)
 
 
 def test_every_action_can_be_read():

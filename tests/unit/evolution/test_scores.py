@@ -96,16 +96,16 @@ def test_a_restart_scores_the_kept_values_anew():
     np.testing.assert_allclose(scores.normal[0, -12:], scored(values[-12:])[1].normal[0, -12:])
 
 
-def test_a_copy_goes_on_by_itself_and_can_be_put_back():
-    rng = np.random.default_rng(7)
-    scores = scored(rng.normal(size=40))[1]
-    copy = scores.copied(0)
+def test_a_stream_goes_on_in_another_and_can_be_put_back():
+    scores = scored(np.random.default_rng(7).normal(size=40))[1]
+    other = Scores(1)
+    other.put(ROWS, scores)
     scores.restart(0, 3)
-    copy.push(ROWS, np.array([40.0]), np.array([1.0]))
-    assert (int(scores.count[0]), int(copy.count[0])) == (3, 41)
-    scores.put(0, copy)
+    other.push(ROWS, np.array([40.0]), np.array([1.0]))
+    assert (int(scores.count[0]), int(other.count[0])) == (3, 41)
+    scores.put(ROWS, other)
     assert scores.count[0] == 41
-    np.testing.assert_array_equal(scores.white, copy.white)
+    np.testing.assert_array_equal(scores.white, other.white)
 
 
 def test_the_share_of_answers_leaves_outages_out():

@@ -88,6 +88,20 @@ def test_with_tolerance_values_are_off_by_no_more_than_is_told(game, seed):
     assert (found.valuation.high - found.valuation.low) / 2 == pytest.approx(found.sampling + found.spared.bounds)
 
 
+def test_the_louder_sources_change_the_less_is_spared(game):
+    rng, now = np.random.default_rng(3), dict(game.sources)
+    calm, _ = followed(game, ticks=4, tolerance=0.1, seed=3)
+    loud = started(game, tolerance=0.1)
+    for _ in range(4):
+        changed = {NAMES[place]: statistic(rng, 1_000, 3.0) for place in rng.choice(SOURCES, 6, replace=False)}
+        now |= changed
+        loud = loud.after(changed)
+    assert loud.spared.exact > calm.spared.exact
+    errors, truth = off(loud, anew(game, now)), anew(game, now)
+    assert np.mean(errors <= loud.spared.bounds + 1e-9) >= 0.99
+    assert mean(errors) <= 0.1 * float(np.median((truth.high - truth.low) / 2))
+
+
 def test_what_is_spared_without_being_held_against_a_bound_goes_further_astray(game):
     """The broken twin of the bound: nothing is ever made exact because of it."""
     kept, truth = followed(game, ticks=8, tolerance=0.05)

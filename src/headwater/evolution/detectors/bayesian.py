@@ -9,8 +9,9 @@ are both unknown, with a normal-inverse-gamma prior, so that
    \qquad a_n = a + \tfrac n2,\; b_n = b + \tfrac12\Bigl(\sum z^2 - \frac{(\sum wz)^2}{\kappa + W}\Bigr)
 
 with :math:`W = \sum w^2`. Summed over the onsets, with their hazards, these are the odds that the stream has changed
-within its newest values; a change is reported where they exceed a calibrated threshold, with the posterior probability
-as its confidence and the likeliest onset. It is of the variance where the level explains less than half of it.
+within its newest values; a change is reported where they exceed a calibrated threshold, with the likeliest onset. Its
+confidence is its posterior probability at even odds before, for the calibrated odds are those of an alarm.
+It is of the variance where the level explains less than half of it.
 
 Source: Adams and MacKay 2007, with the run before the newest values taken as known; Fearnhead and Liu 2007.
 """
@@ -32,6 +33,8 @@ __all__ = ["Bayesian", "BayesianJudge"]
 
 _PRECISION = 0.5
 """Of the level behind a change, a priori, in observations: its spread is 1.4 deviations."""
+_ANSWERED = 0.5
+"""Share of steps with an answer in the simulations behind the threshold."""
 _SHAPE, _RATE = 2.0, 2.0
 """Of the inverse variance behind a change, a priori."""
 _SHAPES = _SHAPE + AGO / 2
@@ -44,7 +47,7 @@ class BayesianJudge:
 
     Parameters
     ----------
-    steps : mean time between changes a priori, in steps
+    steps : mean time between changes a priori, in steps; no word about false alarms, which the threshold keeps
     interval : time from one step to the next
     threshold : what log odds it takes
     """
@@ -62,8 +65,10 @@ class BayesianJudge:
         half = np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
         variance = np.take_along_axis(by_level, likeliest, axis=1)[:, 0] < half
         share = odds - odds.max(axis=1, keepdims=True)
-        threshold = self.threshold(observations, scores.caution[rows])
-        return Verdict(share + (total - threshold)[:, None], share + total[:, None], variance)
+        # The hazard grows with the gap already: an observation is worth what it was where thresholds were found.
+        steps = observations / scores.answering(rows)
+        threshold = self.threshold(_ANSWERED * steps, scores.caution[rows])
+        return Verdict(share + (total - threshold)[:, None], evidence, variance)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
         """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part."""
@@ -76,7 +81,7 @@ class BayesianJudge:
         return evidence, said * said / (2 * weight)
 
     def doubt(self, evidence: float) -> float:
-        """Return the probability that nothing changed."""
+        """Return the probability that nothing changed, at even odds before."""
         return 1 / (1 + exp(evidence))
 
     def _hazard(self, scores: Scores, rows: Rows) -> Vector:
@@ -99,5 +104,5 @@ class Bayesian(Single):
     interval: float = 1.0
 
     def __post_init__(self) -> None:
-        judge = partial(BayesianJudge, steps=self.steps, interval=self.interval)
+        judge = partial(BayesianJudge, interval=self.interval)
         super().__init__(judge, steps=self.steps, interval=self.interval)

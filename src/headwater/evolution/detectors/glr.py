@@ -32,7 +32,7 @@ from headwater.types import Vector
 __all__ = ["Glr", "GlrJudge"]
 
 _PENALTY = 0.3
-_SHARE = 0.12
+_SHARE = 0.08
 """Of the false alarms, those left to evidence of another variance, which may take its time."""
 _YOUNG = 64
 """Values below which scores say too little of large changes."""

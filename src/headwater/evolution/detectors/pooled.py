@@ -14,7 +14,6 @@ Source: Xie and Siegmund 2013, the mixture with a given size of change, averaged
 of known levels, and gaps, are additions.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,16 +22,18 @@ import numpy as np
 from scipy.special import logsumexp
 
 from headwater.errors import Message, Refusal
-from headwater.evolution.bank import DEPTH
+from headwater.evolution.bank import DEPTH, changed
 from headwater.evolution.calibration import STEPS, Threshold, calibrated
 from headwater.evolution.detector import DETECTORS, Change, require_step
+from headwater.evolution.onset import values_since
 from headwater.evolution.scores import Rows, Scores
 from headwater.types import SourceId, Vector
 
-__all__ = ["Pooled", "Shift", "Tiers", "TierOfOne"]
+__all__ = ["Pooled", "Shift", "TierOfOne", "Tiers"]
 
 _FEW = 3
 _WARMUP = 8
+_MORE_LIKELY = 0.5
 _LEAST, _MOST = 30.0, 500.0
 """Evidence of one source against and for a change, beyond which its exponential is not taken."""
 _SIZES = np.array([0.6, 1.0, 1.6, 2.6])
@@ -89,11 +90,9 @@ class Tiers:
         self._shares = sorted({min(1.0, _FEW / sources), 0.5, 1.0} if sources > 1 else {1.0})
         self.scores = Scores(tiers * sources, interval=interval)
         self._present = np.zeros((tiers * sources, DEPTH), dtype=np.intp)
-        self._times: deque[float] = deque([0.0] * (DEPTH + 1), maxlen=DEPTH + 1)
 
     def update(self, time: float, values: Vector) -> list[_Moved]:
         """Take (tiers, sources) values at ``time``, NaN where one is absent; return what moved, by tier."""
-        self._times.append(time)
         self._present[:, :-1] = self._present[:, 1:]
         self._present[:, -1] = 0
         rows = self.scores.take(time, values.ravel())
@@ -109,10 +108,7 @@ class Tiers:
         threshold = self._threshold(self._steps * answered, memory, self._shape[1])
         onset = pooled.argmax(axis=1)
         found = np.flatnonzero(pooled[np.arange(len(heard)), onset] > threshold)
-        return [
-            self._moved(int(heard[at]), int(onset[at]), said[at, :, onset[at]], weight[at, :, onset[at]])
-            for at in found
-        ]
+        return [self._moved(int(heard[at]), said[at, :, onset[at]], weight[at, :, onset[at]]) for at in found]
 
     def _sums(self, rows: Rows) -> tuple[Vector, Vector]:
         """Return (rows, onsets) sums since each; 0 where too little was heard before or since."""
@@ -121,7 +117,9 @@ class Tiers:
         count = self.scores.count[rows][:, None]
         usable = (since >= 1) & (since <= count - 2) & (count >= _WARMUP)
         at = np.minimum(DEPTH - since, DEPTH - 1)
-        return tuple(np.where(usable, np.take_along_axis(part, at, axis=1), 0.0) for part in (said, weight))
+        found = (np.take_along_axis(part, at, axis=1) for part in (said, weight))
+        said, weight = (np.where(usable, part, 0.0) for part in found)
+        return said, weight
 
     def _pooled(self, said: Vector, weight: Vector) -> Vector:
         """Return (tiers, onsets) log likelihood ratios."""
@@ -131,17 +129,19 @@ class Tiers:
             scored += [np.log1p(share * grown).sum(axis=1) for share in self._shares]
         return np.asarray(logsumexp(scored, axis=0) - np.log(len(scored)))
 
-    def _moved(self, tier: int, onset: int, said: Vector, weight: Vector) -> _Moved:
-        likely, ago = self._likely(said, weight), int(_AGO[onset])
-        sizes = {}
-        for source in np.flatnonzero((likely > 0.5) | (likely == likely.max())).tolist():
+    def _moved(self, tier: int, said: Vector, weight: Vector) -> _Moved:
+        """Place the change in each source that moved, and the tier's where it is plainest."""
+        likely = self._likely(said, weight)
+        moved = [source for source in np.argsort(-likely, kind="stable").tolist() if weight[source] > 0]
+        moved = [source for source in moved if likely[source] > _MORE_LIKELY] or moved[:1]
+        changes = {}
+        for source in moved:
             row = tier * self._shape[1] + source
-            since, count = int(self._present[row, -ago:].sum()), int(self.scores.count[row])
-            values = self.scores.values[row, -count:]
-            if 0 < since < count:
-                sizes[source] = float(np.median(values[-since:]) - np.median(values[:-since]))
-                self.scores.restart(row, since)
-        return _Moved(tier, (self._times[-ago - 1] + self._times[-ago]) / 2, sizes, float(likely.max()))
+            ago = values_since(self.scores.values[row, -int(self.scores.count[row]) :], most=DEPTH)
+            changes[source] = changed(self.scores, row, ago, confidence=float(likely[source]))
+            self.scores.restart(row, ago)
+        first = changes[moved[0]]
+        return _Moved(tier, first.onset, {s: change.size for s, change in changes.items()}, first.confidence)
 
     def _likely(self, said: Vector, weight: Vector) -> Vector:
         """Return the probability that each source moved, for the likeliest size and share."""
