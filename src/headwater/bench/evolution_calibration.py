@@ -3,7 +3,7 @@
 Streams in which nothing changes, normal, with and without memory, part of their steps absent, are watched with one
 threshold after another; what is fitted is the log of the rate of false alarms,
 
-    ln(alarms / observations) = a - b threshold + c memory^3 + d ln(streams),
+    ln(alarms / observations) = a - b threshold + c memory^2 + d ln(streams),
 
 and turned around. The seeds are no other program's: what benches and tests measure is not what was fitted.
 """
@@ -95,7 +95,7 @@ def fitted(trials: Iterable[Trial]) -> Threshold:
     design = np.array([_weight(t) * np.array([1.0, -t.threshold, np.log(t.streams)]) for t in plain])
     level, steep, more = np.linalg.lstsq(design, np.array([_weight(t) * _log_rate(t) for t in plain]))[0].tolist()
     left = [_log_rate(t) - level + steep * t.threshold - more * np.log(t.streams) for t in used]
-    memory = np.array([t.memory**3 if t.memory >= _FORGETFUL else 0.0 for t in used])
+    memory = np.array([t.memory**2 if t.memory >= _FORGETFUL else 0.0 for t in used])
     weight = np.array([t.alarms for t in used]) * memory
     grows = float(weight @ left / (weight @ memory)) if weight.any() else 0.0
     return Threshold(*(round(value / steep, 3) for value in (level, 1.0, grows, more)))
@@ -109,9 +109,15 @@ def _log_rate(trial: Trial) -> float:
     return float(np.log(trial.alarms / trial.observations))
 
 
-def _of_judge(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, streams: int) -> Threshold:
-    tried = tuple(tried)
-    return fitted(trial for law in _ABSENT for trial in simulated(judge, tried, law=law, streams=streams))
+def _of_judge(
+    judge: Callable[[Threshold], Judge], tried: tuple[float, ...], *, remembering: tuple[float, ...] = ()
+) -> Threshold:
+    """Fit a judge; ``remembering`` are the thresholds for streams with memory, if not the same."""
+    return fitted(
+        trial
+        for law in _ABSENT
+        for trial in simulated(judge, tried if law == "normal" else remembering or tried, law=law, streams=_STREAMS)
+    )
 
 
 def _glr_level(threshold: Threshold) -> Judge:
@@ -155,9 +161,9 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), streams=_STREAMS),
-    "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5), streams=_STREAMS),
-    "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5), streams=_STREAMS),
+    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), remembering=(6.5,)),
+    "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5)),
+    "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5)),
     "pooled": _of_tiers,
     "adwin": partial(_of_river, "adwin", (0.1, 0.7)),
     # Its p-values are few: tried are the last thresholds before 8 and 9 of 10 ranks apart no longer suffice.

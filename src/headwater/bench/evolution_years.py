@@ -39,7 +39,7 @@ BASELINES: Mapping[str, Callable[[Heard], Vector]] = {
     "no_adaptation": static,
     "target_only": partial(target_only, window=10),
 }
-"""Others, each with the settings that were best for it on seeds 101–106."""
+"""Others, each with the settings that were best for it on seeds of their own, see ``years_tuning``."""
 
 
 def figures(size: Size, data: Path | None) -> dict[str, Figure]:

@@ -2,7 +2,7 @@
 
 All of them know what headwater knows: every delivery of every source as its statistic, and the target's own records of
 each week once it is over. Where a baseline can choose sources, it chooses those that lower the loss on the target's
-newest records, which is kinder to it than taking all. Settings were chosen by ``tuned`` on seeds of their own.
+newest records, which is kinder to it than taking all. Settings were chosen by ``years_tuning``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

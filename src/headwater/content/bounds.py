@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom, poisson
 
 from headwater.claims.canonical import ENTITIES
 from headwater.content.metrics import METRICS, Kind
@@ -199,6 +198,9 @@ def _width(key: Key, fit: _Fit, spread: float) -> tuple[float, float]:
 
 def _idle(rows: float) -> float:
     """Return how many days of a month chance leaves without a row: workdays see 1.15 of an even share, others 0.6."""
+    # Two thirds of a second to import: no command waits for it that draws no bounds.
+    from scipy.stats import poisson
+
     expected = 22 * np.exp(-1.15 * rows / 31) + 9 * np.exp(-0.6 * rows / 31)
     return float(poisson.ppf(1 - _IDLE, expected))
 
@@ -217,6 +219,8 @@ def _chance(fit: _Fit, spread: float) -> tuple[float, float]:
     tail = (_CHANCE**2 - 1) / 6 * min(skew, 8.0) * float(np.sqrt(drawn))
     far = max(_CHANCE * sigma - tail, sigma, 1.5 / fit.rows)
     nearer = min(max(fit.centre, 0.0), max(1 - fit.centre, 0.0))
+    from scipy.stats import nbinom
+
     most = nbinom.ppf(1 - _RARE, nearer * fit.total + 0.5, fit.total / (fit.total + fit.rows))
     near = max(_CHANCE * sigma, float(most + 0.5) / fit.rows - nearer)
     if share > 0.5:

@@ -10,6 +10,7 @@ from headwater.bench.evolution_years import _SEEDS, BASELINES, POLICY, figures
 from headwater.bench.years_baselines import heard
 from headwater.bench.years_followed import followed
 from headwater.bench.years_oracle import oracle
+from headwater.bench.years_tuning import GRIDS, SEEDS
 from headwater.bench.years_world import GRAM, NOISE, TICKS, WARMUP, world
 
 SEED = 201
@@ -117,4 +118,17 @@ def test_the_figure_is_held_against_every_baseline():
 
 def test_the_seeds_of_the_figure_are_not_those_of_the_settings():
     assert len(_SEEDS["full"]) >= 5
-    assert not set(_SEEDS["full"]) & {*range(101, 107), SEED}
+    assert not set(_SEEDS["full"]) & {*range(101, 107), *SEEDS, SEED}
+
+
+def test_every_baseline_that_has_settings_has_been_tuned():
+    assert set(BASELINES) - set(GRIDS) == {"adwin_default", "no_adaptation"}
+    for name, grid in GRIDS.items():
+        assert told(BASELINES[name]) in [told(tried) for tried in grid.values()]
+
+
+def told(baseline):
+    """Return all settings of a baseline, those of its detector too."""
+    watch = baseline.keywords.get("watch")
+    rest = {name: value for name, value in baseline.keywords.items() if name != "watch"}
+    return baseline.func, rest, watch and (watch.keep, watch.detector.func, watch.detector.args)

@@ -76,9 +76,9 @@ class BayesianJudge:
         # A value that equals most before it says nothing of the variance.
         squares = np.where(scores.spread[rows, -DEPTH:] == 0, 1.0, scores.white[rows, -DEPTH:] ** 2)
         squares = since(squares) + squares
-        rate = _RATE + (squares - said * said / (_PRECISION + weight)) / 2
-        evidence = _CONSTANT - _SHAPES * np.log(rate) + squares / 2 + np.log(_PRECISION / (_PRECISION + weight)) / 2
-        return evidence, said * said / (2 * weight)
+        explained, spent = said * said / (_PRECISION + weight), np.log(_PRECISION / (_PRECISION + weight)) / 2
+        evidence = _CONSTANT - _SHAPES * np.log(_RATE + (squares - explained) / 2) + squares / 2 + spent
+        return evidence, explained / 2 + spent
 
     def doubt(self, evidence: float) -> float:
         """Return the probability that nothing changed, at even odds before."""

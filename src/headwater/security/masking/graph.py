@@ -30,8 +30,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scipy.stats import hypergeom
-
 __all__ = ["Thresholds", "neighbourhoods", "thresholds"]
 
 _COMPLETE = 64
@@ -76,6 +74,9 @@ def thresholds(members: int) -> Thresholds:
 
 
 def _sparse(members: int, lost: int, colluding: int) -> tuple[int, int]:
+    # Two thirds of a second to import, for groups of more than 64 alone: no command waits for it otherwise.
+    from scipy.stats import hypergeom
+
     for degree in range(2, members - 1, 2):
         cut = members**2 / 2 * ((lost + colluding) / members) ** degree
         # The owner is one of the holders: it neither colludes nor opens its own secret against itself.
