@@ -121,6 +121,11 @@ def debits(home, patients: str) -> list[ledger.Entry]:
         return [entry for entry in ledger.entries(connection) if entry.patients == patients]
 
 
+def registered(report) -> list[str]:
+    """Return what is entered when a version is registered: that it is there, and then that it serves, if it does."""
+    return ["model_version", "champion"] if report.registered.is_champion else ["model_version"]
+
+
 def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(home, require, forgotten):
     require(rule("noisy", NOISY))
     before = len(entries(home))
@@ -132,7 +137,8 @@ def test_what_needs_noise_joins_with_noise_that_is_paid_for_and_told_everywhere(
     assert set(report.scores) == {"ours", "target_only"}, "references need what the region may not see"
     assert [one.sources for one in report.rounds] == [0, len(CHOSEN)]
     kinds = [kind for kind, _ in entries(home)[before:]]
-    assert kinds == ["requirement", "plan", "ledger", "revealed", "release", "keys", "joined", "model_version"]
+    joined = ["requirement", "plan", "ledger", "revealed", "release", "keys", "joined"]
+    assert kinds == [*joined, *registered(report)]
 
 
 def test_the_version_carries_plan_protections_epsilon_and_audit_head(home, require):
@@ -148,7 +154,7 @@ def test_the_version_carries_plan_protections_epsilon_and_audit_head(home, requi
     assert told["plan"] == plan
     assert {one["version"] for one in told["requirements"].values()} == {rule("tagged", NOISY).version}
     size = int(tags["headwater.audit_size"])
-    assert [kind for kind, _ in entries(home)[size:]] == ["model_version"]
+    assert [kind for kind, _ in entries(home)[size:]] == registered(report)
     assert float(run.data.params["epsilon"]) == pytest.approx(max(report.epsilon.values()), rel=1e-5)
     told_rounds = store.get_metric_history(version.run_id, "round_bytes")
     assert [(one.step, one.value) for one in told_rounds] == [(k, one.bytes) for k, one in enumerate(report.rounds)]
