@@ -21,7 +21,7 @@ from headwater.types import Vector
 
 __all__ = ["figures"]
 
-_BEFORE, _AFTER, _ANSWERS = 200, 150, 10
+_BEFORE, _AFTER, _ANSWERS = 500, 150, 10
 _LENGTHS = (5, 10, 20, 40, 80, 200)
 _WITHIN = 21.0
 _SEED = 404
