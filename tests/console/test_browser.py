@@ -105,7 +105,7 @@ def test_the_report_is_styled_and_switches_its_language_within_the_page(page: Pa
 def test_every_control_is_reached_by_keyboard(page: Page) -> None:
     page.goto("/batches?lang=en")
     reached = []
-    for _ in range(16):
+    for _ in range(page.locator("a[href], button, input, select").count()):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name"))
     assert reached[0] == "Skip to content"
