@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from headwater.adapters import lake
@@ -16,7 +17,7 @@ def run(region_home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWATER_HOME", str(region_home.root))
         patch.setenv("HEADWATER_PROJECT", str(region_home.project))
-        patch.setenv("COLUMNS", "100")
+        patch.setenv("COLUMNS", "80")
 
         def invoke(*words):
             return CliRunner().invoke(app, words)
@@ -38,7 +39,8 @@ def test_versions_are_listed_and_one_of_them_serves(run):
     assert sum(one["serves"] for one in found) == 1
     said = run("model", "list", NAME).stdout
     assert "champion 现役" in said
-    assert f"{NAME}/1" in said.replace("\n", "")
+    assert f"{NAME}/1" in said
+    assert max(map(cell_len, said.splitlines())) <= 80
 
 
 def test_a_version_tells_its_sources_their_value_then_and_its_comparison(run):
