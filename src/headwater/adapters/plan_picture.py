@@ -94,7 +94,11 @@ def _edges(axes: Any, plan: Plan, places: Mapping[str, tuple[float, float]], *, 
 
 
 def _nodes(axes: Any, plan: Plan, places: Mapping[str, tuple[float, float]], *, named: bool) -> None:
+    spoken = {plan.job.region}.union(*({group.tier, *group.members} for group in plan.groups))
     for name, (x, y) in places.items():
+        # A tier that everybody passes by would stand in the way of the lines.
+        if x and name not in spoken:
+            continue
         if x:
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "#333333"}
             axes.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box, zorder=3)
