@@ -26,9 +26,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headwater.errors import Message, Refusal
+from headwater.statistics.blas import one_thread
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Fixed, Masks, SourceId, Vector
@@ -122,7 +122,7 @@ class Revaluation:
         said = game.gram.stacked(game.sources.values())
         _require_room(said)
         sums = _summed(design.coalitions, said)
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             layout = game.laid_out()
             systems = _systems(game.gram, layout, sums)
             marginals = layout.at(systems, design.coalitions)
@@ -153,7 +153,7 @@ class Revaluation:
         else:
             sums = self.sums + inside.astype(np.uint64) @ (said[places] - self.said[places])
         touched = np.flatnonzero(inside.any(axis=1))
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             layout = self.layout.renewed(places, self.gram.systems(said[places]))
             systems = _systems(self.gram, layout, sums)
             return self._brought(replace(self, said=said, sums=sums, layout=layout), systems, places, touched)
