@@ -71,8 +71,8 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
-    returned : number of the earlier regime that a source has just come back to; asked where it may decide alone, of a
-        source that changed or that is not in the model
+    returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
+        one that changed, or that is outside the model and was good in this period
     tiers : sources that may change together, watched so besides; each source in at most one
     """
 
@@ -183,8 +183,9 @@ class _Seen:
     ) -> Evidence:
         """Return all that is known of a source."""
         source, watch = self.sources[name], self._watch
-        asks = name in changes or standings.get(name) not in COUNTED
-        returned = watch.returned(name, month) if asks and source.values[-1] is not None else None
+        worth = source.values[-1]
+        comes = standings.get(name) not in COUNTED and worth is not None and worth > watch.policy.use
+        returned = watch.returned(name, month) if name in changes or comes else None
         cost, news = watch.cost(name), watch.news(name, month)
         return Evidence(tuple(source.values), changes.get(name), source.state, returned, cost, news)
 
