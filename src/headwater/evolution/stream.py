@@ -8,7 +8,6 @@ from types import MappingProxyType
 from headwater.errors import Message
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
-from headwater.evolution.detectors.pooled import Pooled
 from headwater.evolution.policy import Evidence, Plan, Policy
 from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
@@ -73,7 +72,6 @@ class Watch:
     news : records that a source has in a month of which it never told
     returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
         one that changed, or that is outside the model and was good in this period
-    tiers : sources that may change together, watched so besides; each source in at most one
     """
 
     detector: Callable[[], Detector]
@@ -82,7 +80,6 @@ class Watch:
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
     returned: Callable[[SourceId, date], int | None] = _never
-    tiers: Sequence[Sequence[SourceId]] = ()
 
 
 def month_number(month: date) -> float:
@@ -150,29 +147,19 @@ class _Source:
 
 
 class _Seen:
-    """All that was seen so far: each source by itself, and each tier."""
+    """All that was seen so far of every source."""
 
     def __init__(self, watch: Watch) -> None:
         self.sources: dict[SourceId, _Source] = {}
         self._watch = watch
-        self._tiers = [Pooled(tier) for tier in watch.tiers]
 
     def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
-        """Let every known source see the month, new ones among them, and return the changes noticed.
-
-        What a source shows alone comes before what its tier shows of it.
-        """
+        """Let every known source see the month, new ones among them, and return the changes noticed."""
         time = month_number(month)
         for name in sorted(values.keys() - self.sources.keys()):
             self.sources[name] = _Source(self._watch.detector())
         seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
-        found: dict[SourceId, Change] = {}
-        for tier in self._tiers:
-            shift = tier.update(time, {name: values[name] for name in tier.sources if name in values})
-            if shift is not None:
-                moved = shift.sizes.items()
-                found |= {name: Change(time, shift.onset, size, shift.confidence) for name, size in moved}
-        return found | {name: change for name, change in seen.items() if change is not None}
+        return {name: change for name, change in seen.items() if change is not None}
 
     def evidence(
         self,

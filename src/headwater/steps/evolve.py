@@ -45,18 +45,9 @@ def policy_of(sources: int) -> Policy:
 
 
 def watch_of(history: History, budgets: Budgets = UNLIMITED) -> Watch:
-    """Return how the sources of a history are watched: each by itself, and with the others of its city."""
-    cities: dict[str, list[SourceId]] = {}
-    for source in history.sources:
-        cities.setdefault(history.region.cities[source], []).append(source)
-    return Watch(
-        DETECTORS["glr"],
-        policy_of(len(history.sources)),
-        budgets,
-        history.hearing.cost,
-        history.hearing.pending,
-        tiers=[tier for tier in cities.values() if len(tier) > 1],
-    )
+    """Return how the sources of a history are watched, each by itself: their values move together for other reasons."""
+    hearing = history.hearing
+    return Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
 
 
 @dataclass(frozen=True)
