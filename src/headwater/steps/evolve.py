@@ -133,7 +133,7 @@ def evolve(
         versions: Mapping[date, Registered] = {}
         if not dry:
             if states:
-                versions = grown_versions(home, connection, history, states, run=run)
+                versions = grown_versions(home, connection, history, states, run=run, before=kept.version)
                 made.tell(versions)
             since = made.since if kept.months else date.min
             heard_since = min([since, *mended])
@@ -156,6 +156,12 @@ class _Kept:
     months: Sequence[Row]
     lines: Sequence[Row]
     until: date | None
+
+    @property
+    def version(self) -> int | None:
+        """Number of the last version that was registered for these months."""
+        labels = [row["version"] for row in self.months if row["version"]]
+        return int(labels[-1].rpartition("/")[2]) if labels else None
 
     @staticmethod
     def read(connection: duckdb.DuckDBPyConnection, key: Row, *, run: Run) -> "_Kept":
