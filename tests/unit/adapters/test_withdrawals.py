@@ -8,7 +8,8 @@ import pytest
 
 from headwater.adapters import audit, knowledge, lake, postgres, withdrawals
 from headwater.errors import Refusal
-from headwater.steps import minded
+from headwater.steps.audit import verify
+from headwater.steps.minded import require_minded
 
 AT = {"run": "r", "task": "stay_cost", "as_of": datetime(2026, 1, 5), "snapshot": 1}
 
@@ -35,7 +36,8 @@ def test_under_one_name_two_withdraw_and_both_are_minded(home, connection):
     assert (found.sources, found.entry) == ({"H1", "H2"}, numbers[1])
     assert [number for number, _ in entries(home)] == numbers
     assert withdrawals.members_since(connection, region="退", since=numbers[0]) == {"H2"}
-    minded.require_minded(home, connection)
+    require_minded(home, connection)
+    assert verify(home).fault is None
 
 
 def test_who_withdrew_without_a_region_withdrew_from_all(home, connection):
@@ -61,8 +63,9 @@ def test_a_withdrawal_that_is_taken_out_of_the_lake_or_changed_is_noticed(home, 
     number = withdrawals.enter(home, connection, {}, row("H1"))
     connection.execute(change)
     with pytest.raises(Refusal, match="E-WITHDRAWAL-LOST") as refusal:
-        minded.require_minded(home, connection)
+        require_minded(home, connection)
     assert str(number) in refusal.value.reason.en
+    assert str(number) in verify(home).fault.en
 
 
 def test_what_broke_off_between_lake_and_log_keeps_its_number_to_itself(home, connection, monkeypatch):
@@ -89,4 +92,4 @@ def test_what_broke_off_between_lake_and_log_keeps_its_number_to_itself(home, co
     assert [told["row"] for _, told in entries(home)] == list(withdrawals.digests(connection).values())
     # Whoever minded H2 when it was not in the log yet does not know of H3.
     assert withdrawals.members_since(connection, region="退", since=broken.entry) == {"H3"}
-    minded.require_minded(home, connection)
+    require_minded(home, connection)
