@@ -16,7 +16,7 @@ from headwater.errors import Message, Refusal
 from headwater.federation import TableSource
 from headwater.types import SourceId
 
-__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read", "stays_of"]
+__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read", "stays_of", "until"]
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region:
 
 
 def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
-    """Return the region as it was known at the end of ``month``: later stays, of the sources and its own, are gone.
+    """Return the region as it was known at the end of ``month``: later stays, of sources and its own, are gone.
 
     Parameters
     ----------
@@ -192,14 +192,20 @@ def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
     Refusal
         ``E-FEATURE-MONTH`` for a month after the newest, or before the first
     """
+    newest, known = region.newest, until(region, month, min_stays=min_stays)
+    if newest is None or month > newest or not known.pooled.table.num_rows:
+        raise _no_month(region, month)
+    return known
 
-    def until(table: pa.Table) -> pa.Table:
+
+def until(region: Region, month: date, *, min_stays: int = 1) -> Region:
+    """Return the region without the stays after ``month``, of the sources and its own, whoever has any until then."""
+
+    def cut(table: pa.Table) -> pa.Table:
         return table.filter(pc.less_equal(table.column("month"), pa.scalar(month, table.column("month").type)))
 
-    own, newest, kept = region.target, region.newest, until(region.pooled.table)
-    if newest is None or month > newest or not kept.num_rows:
-        raise _no_month(region, month)
-    sources = tuple(replace(source, table=until(source.table)) for source in region.sources)
+    own = region.target
+    sources = tuple(replace(source, table=cut(source.table)) for source in region.sources)
     stays = {source.source_id: source.table.num_rows for source in sources}
     enough = {source: count for source, count in stays.items() if count >= min_stays}
     return replace(
@@ -208,8 +214,8 @@ def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
         cities={source: region.cities[source] for source in enough},
         stays=enough,
         small=dict(sorted({**region.small, **{s: n for s, n in stays.items() if s not in enough}}.items())),
-        target=Target(*(until(part) for part in (own.train, own.valid, own.test))),
-        pooled=replace(region.pooled, table=kept),
+        target=Target(*(cut(part) for part in (own.train, own.valid, own.test))),
+        pooled=replace(region.pooled, table=cut(region.pooled.table)),
     )
 
 

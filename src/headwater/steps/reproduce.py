@@ -102,7 +102,7 @@ def reproduce(home: Home, *, run: Run, name: str, number: int) -> Reproduced:
             connection, model.learner, snapshot=line.snapshot, region=line.region, only=set(line.sources)
         )
         if line.month is not None:
-            region = features.known_by(region, line.month)
+            region = features.until(region, line.month)
         is_noisy = any(one.epsilon for one in versions.members(connection, name, number))
     case = _Case(home, run, line, model, region, is_noisy)
     found, how, why_not = _again(case)

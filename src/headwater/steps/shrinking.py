@@ -76,7 +76,7 @@ class Shrinking:
             connection, learner, snapshot=line.snapshot, region=line.region, only=set(growth.members)
         )
         if line.month is not None:
-            region = features.known_by(region, line.month)
+            region = features.until(region, line.month)
         again, unasked = None, None
         try:
             again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
