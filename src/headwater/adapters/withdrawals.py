@@ -4,10 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.types import SourceId
 
-__all__ = ["Left", "left", "members_since", "stays_of_person"]
+__all__ = ["Left", "in_force", "left", "members_since", "stays_of_person"]
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,9 @@ class Left:
 
     Parameters
     ----------
-    sources : that withdrew
+    sources : that withdrew, as they were named: by a hospital's code whoever delivers it, or by ``deliverer:code``
     stays : single ones, and those of persons who withdrew, whatever source they are of
-    entry : of the last withdrawal in the audit log, 0 where nobody withdrew
+    entry : of the last withdrawal or revocation in the audit log, 0 where there is none
     """
 
     sources: frozenset[SourceId]
@@ -29,9 +31,23 @@ class Left:
         """Return what is not in the other: a person's stays may have withdrawn one by one before."""
         return Left(self.sources - other.sources, self.stays - other.stays, self.entry)
 
+    def beside(self, other: "Left") -> "Left":
+        """Return what is in either."""
+        return Left(self.sources | other.sources, self.stays | other.stays, self.entry)
+
+    def named(self, hospitals: pa.Table) -> frozenset[SourceId]:
+        """Return what a table's ``source`` calls the sources that withdrew.
+
+        A hospital's name there depends on who else delivers, its rows do not: they have ``source_id`` and ``hospital``.
+        """
+        qualified = pc.binary_join_element_wise(hospitals["source_id"], hospitals["hospital"], ":")
+        said = pa.array(sorted(self.sources), pa.string())
+        gone = pc.or_(pc.is_in(hospitals["hospital"], said), pc.is_in(qualified, said))
+        return frozenset(pc.unique(hospitals["source"].filter(gone)).to_pylist())
+
 
 def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
-    """Return what withdrew in a region; stays of persons are those that the snapshot has.
+    """Return what withdrew in a region, persons in any; stays of persons are those that the snapshot has.
 
     Parameters
     ----------
@@ -39,26 +55,54 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     """
     try:
         rows = connection.execute(
-            "SELECT source, person, stays, entry FROM lake.knowledge.withdrawal "
-            "WHERE region = $region AND ($until IS NULL OR entry <= $until)",
+            f"{_IN_FORCE} SELECT source, person, stays FROM in_force WHERE region = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
+        last = connection.execute(
+            "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
+            "WHERE (region = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
+            {"region": region, "until": until},
+        ).fetchone()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
-        rows = []
-    stays = {stay for _, _, single, _ in rows for stay in single or ()}
-    if persons := {person for _, person, _, _ in rows if person}:
+        rows, last = [], None
+    stays = {stay for _, _, single in rows for stay in single or ()}
+    if persons := {person for _, person, _ in rows if person}:
         stays |= stays_of_person(connection, persons, snapshot=snapshot)
     sources = frozenset(source for source, *_ in rows if source)
-    return Left(sources, frozenset(stays), max((entry for *_, entry in rows), default=0))
+    return Left(sources, frozenset(stays), int(last[0]) if last else 0)
 
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
-    """Return of whom records were withdrawn after an entry of the audit log."""
+    """Return of whom records were withdrawn after an entry of the audit log, and are still."""
     rows = connection.execute(
-        "SELECT DISTINCT unnest(members) FROM lake.knowledge.withdrawal WHERE region = ? AND entry > ?", [region, since]
+        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force WHERE region = $region AND entry > $since",
+        {"region": region, "since": since, "until": None},
     ).fetchall()
     return {str(row[0]) for row in rows}
+
+
+def in_force(
+    connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
+) -> list[tuple[str, int]]:
+    """Return region and entry of every withdrawal of exactly this source, person or stay that was not revoked."""
+    return [
+        (str(region), int(entry))
+        for region, entry in connection.execute(
+            f"{_IN_FORCE} SELECT region, entry FROM in_force WHERE source = $source OR person = $person "
+            "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
+            {"source": source, "person": person, "stay": stay, "until": None},
+        ).fetchall()
+    ]
+
+
+_IN_FORCE = """
+WITH counted AS (SELECT * FROM lake.knowledge.withdrawal WHERE $until IS NULL OR entry <= $until),
+in_force AS (
+    SELECT * FROM counted
+    WHERE revokes IS NULL AND entry NOT IN (SELECT revokes FROM counted WHERE revokes IS NOT NULL)
+)
+"""
 
 
 def stays_of_person(connection: duckdb.DuckDBPyConnection, persons: Collection[str], *, snapshot: int) -> set[str]:

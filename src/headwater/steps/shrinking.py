@@ -72,11 +72,7 @@ class Shrinking:
         members = tuple(
             one for one in versions.members(connection, line.name, line.version) if one.source in growth.members
         )
-        region = features.read(
-            connection, learner, snapshot=line.snapshot, region=line.region, only=set(growth.members)
-        )
-        if line.month is not None:
-            region = features.until(region, line.month)
+        region = features.read_again(connection, learner, line, only=set(growth.members))
         again, unasked = None, None
         try:
             again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
