@@ -10,7 +10,7 @@ from headwater.adapters import knowledge, lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "forget", "prepare", "rewrite", "rows"]
+__all__ = ["TABLES", "forget", "prepare", "rewrite", "rows", "unhear"]
 
 _PLACE = {"task": "VARCHAR", "region": "VARCHAR", "month": "DATE"}
 _RUN = {"run": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
@@ -105,6 +105,13 @@ def forget(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object], 
     same = " AND ".join(f"{name} = ?" for name in key)
     gone = [*key.values(), list(but)]
     connection.execute(f"DELETE FROM lake.knowledge.heard WHERE {same} AND NOT list_contains(?, source)", gone)
+
+
+def unhear(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object], sources: Sequence[str]) -> None:
+    """Forget what these sources said."""
+    same = " AND ".join(f"{name} = ?" for name in key)
+    gone = [*key.values(), list(sources)]
+    connection.execute(f"DELETE FROM lake.knowledge.heard WHERE {same} AND list_contains(?, source)", gone)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object]) -> list[dict[str, Any]]:

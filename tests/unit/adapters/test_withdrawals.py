@@ -40,13 +40,6 @@ def test_under_one_name_two_withdraw_and_both_are_minded(home, connection):
     assert verify(home).fault is None
 
 
-def test_who_withdrew_without_a_region_withdrew_from_all(home, connection):
-    number = withdrawals.enter(home, connection, {}, row("H1", region=None) | {"source": None, "person": "p"})
-    for region in ("退", "RS"):
-        assert withdrawals.left(connection, region=region, snapshot=1).entry == number
-        assert withdrawals.members_since(connection, region=region, since=0) == {"H1"}
-
-
 @pytest.mark.parametrize(
     "change",
     [
