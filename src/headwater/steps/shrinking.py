@@ -73,6 +73,8 @@ class Shrinking:
             one for one in versions.members(connection, line.name, line.version) if one.source in growth.members
         )
         region = features.read_again(connection, learner, line, only=set(growth.members))
+        # Read later, it may mind more than what was subtracted.
+        region = replace(region, withdrawn=left.entry)
         again, unasked = None, None
         try:
             again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
