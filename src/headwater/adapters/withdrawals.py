@@ -1,15 +1,23 @@
 """Who withdrew from models: read with every feature table, so that nothing of them is learned from again."""
 
-from collections.abc import Collection
+import hashlib
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headwater.adapters import audit, knowledge, lake, postgres
+from headwater.adapters.home import Home
 from headwater.types import SourceId
 
-__all__ = ["Left", "in_force", "left", "members_since", "stays_of_person"]
+__all__ = ["InForce", "Left", "digests", "enter", "in_force", "left", "members_since", "stays_of_person"]
+
+_MOMENT = ("entry", "as_of", "snapshot")
+"""Columns that tell when a withdrawal was entered, not what it is."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,50 @@ class Left:
         said = pa.array(sorted(self.sources), pa.string())
         gone = pc.or_(pc.is_in(hospitals["hospital"], said), pc.is_in(qualified, said))
         return frozenset(pc.unique(hospitals["source"].filter(gone)).to_pylist())
+
+
+def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
+    """Enter a withdrawal in the audit log and its row in the lake, and return the number of the entry.
+
+    The log waits until the row is in the lake. So an entry that can be seen has its row, and whoever sees the row of an
+    entry sees those of all entries before it. Broken off between both, the row is minded all the same; the next
+    withdrawal enters it first, so that its number is never another's.
+
+    Parameters
+    ----------
+    told : what the log says, to which the row's digest is added
+    row : of ``knowledge.withdrawal``, without ``entry``
+    """
+    postgres.prepare(home)
+    with postgres.connect(home) as ops:
+        for broken in _rows(connection, after=audit.hold(ops)):
+            members, stays = broken["members"], len(broken["stays"] or ())
+            known = {"region": broken["region"], "source": broken["source"], "members": members, "stays": stays}
+            audit.add(home, ops, "withdrawal", {**known, "row": _digest(broken)})
+        entry = audit.add(home, ops, "withdrawal", {**told, "row": _digest(row)}).number
+        with lake.transaction(connection):
+            knowledge.insert(connection, "withdrawal", [{**row, "entry": entry}])
+    return entry
+
+
+def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """Return of each withdrawal in the lake the digest that its entry in the audit log tells."""
+    return {int(row["entry"]): _digest(row) for row in _rows(connection, after=0)}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, *, after: int) -> list[dict[str, Any]]:
+    query = "SELECT * FROM lake.knowledge.withdrawal WHERE entry > ? ORDER BY entry"
+    try:
+        found: list[dict[str, Any]] = connection.execute(query, [after]).to_arrow_table().to_pylist()
+    except duckdb.CatalogException:
+        # Before anything is known there is no such table.
+        return []
+    return found
+
+
+def _digest(row: Mapping[str, object]) -> str:
+    said = {name: value for name, value in row.items() if value is not None and name not in _MOMENT}
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
@@ -82,18 +134,25 @@ def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: 
     return {str(row[0]) for row in rows}
 
 
+@dataclass(frozen=True)
+class InForce:
+    """A withdrawal that was not revoked; ``region`` is None where a person has no stays to learn from."""
+
+    task: str
+    region: str | None
+    entry: int
+
+
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
-) -> list[tuple[str, int]]:
-    """Return region and entry of every withdrawal of exactly this source, person or stay that was not revoked."""
-    return [
-        (str(region), int(entry))
-        for region, entry in connection.execute(
-            f"{_IN_FORCE} SELECT region, entry FROM in_force WHERE source = $source OR person = $person "
-            "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
-            {"source": source, "person": person, "stay": stay, "until": None},
-        ).fetchall()
-    ]
+) -> list[InForce]:
+    """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
+    rows = connection.execute(
+        f"{_IN_FORCE} SELECT task, region, entry FROM in_force WHERE source = $source OR person = $person "
+        "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
+        {"source": source, "person": person, "stay": stay, "until": None},
+    ).fetchall()
+    return [InForce(str(task), region, int(entry)) for task, region, entry in rows]
 
 
 _IN_FORCE = """
