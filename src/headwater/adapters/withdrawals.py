@@ -107,12 +107,13 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     """
     try:
         rows = connection.execute(
-            f"{_IN_FORCE} SELECT source, person, stays FROM in_force WHERE region = $region OR person IS NOT NULL",
+            f"{_IN_FORCE} SELECT source, person, stays FROM in_force "
+            "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
         last = connection.execute(
             "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
-            "WHERE (region = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
+            "WHERE (coalesce(region, $region) = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
             {"region": region, "until": until},
         ).fetchone()
     except duckdb.CatalogException:
@@ -128,7 +129,8 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
     """Return of whom records were withdrawn after an entry of the audit log, and are still."""
     rows = connection.execute(
-        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force WHERE region = $region AND entry > $since",
+        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force "
+        "WHERE coalesce(region, $region) = $region AND entry > $since",
         {"region": region, "since": since, "until": None},
     ).fetchall()
     return {str(row[0]) for row in rows}
