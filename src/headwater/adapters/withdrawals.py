@@ -14,7 +14,18 @@ from headwater.adapters import audit, knowledge, lake, postgres
 from headwater.adapters.home import Home
 from headwater.types import SourceId
 
-__all__ = ["Left", "adopt", "digests", "enter", "in_force", "left", "members_since", "stays_of_person"]
+__all__ = [
+    "InForce",
+    "Left",
+    "adopt",
+    "digests",
+    "enter",
+    "in_force",
+    "left",
+    "members_since",
+    "revocations",
+    "stays_of_person",
+]
 
 _MOMENT = ("entry", "as_of", "snapshot")
 """Columns that tell when a withdrawal was entered, not what it is."""
@@ -76,27 +87,45 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
 
 
 def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Enter in the audit log what is in the lake already and broke off before its entry was kept."""
+    """Enter in the audit log the withdrawals in the lake that broke off before their entry was kept.
+
+    A revocation that no entry tells of did not take place, and goes.
+    """
     postgres.prepare(home)
     with postgres.connect(home) as ops:
         _adopt(home, connection, ops)
 
 
 def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Connection) -> None:
-    for row in _rows(connection, after=audit.hold(ops)):
-        known = {name: row[name] for name in ("region", "source", "members", "revokes")}
-        audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
+    audit.hold(ops)
+    told = {one.number for one in audit.entries(ops, kind="withdrawal")}
+    for row in _rows(connection):
+        if row["entry"] in told:
+            continue
+        if row["revokes"] is not None:
+            connection.execute("DELETE FROM lake.knowledge.withdrawal WHERE entry = ?", [row["entry"]])
+            continue
+        known = {name: row[name] for name in ("region", "source", "members")}
+        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
+        # Where others were entered since, its number is later; to be minded later than it was is safe.
+        moved = [entry.number, row["entry"]]
+        connection.execute("UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ?", moved)
 
 
 def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return of each withdrawal in the lake the digest that its entry in the audit log tells."""
-    return {int(row["entry"]): _digest(row) for row in _rows(connection, after=0)}
+    """Return of each withdrawal and revocation in the lake the digest that its entry in the audit log tells."""
+    return {int(row["entry"]): _digest(row) for row in _rows(connection)}
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, *, after: int) -> list[dict[str, Any]]:
-    query = "SELECT * FROM lake.knowledge.withdrawal WHERE entry > ? ORDER BY entry"
+def revocations(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    """Return the entries of revocations in the lake."""
+    return {int(row["entry"]) for row in _rows(connection) if row["revokes"] is not None}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    query = "SELECT * FROM lake.knowledge.withdrawal ORDER BY entry"
     try:
-        found: list[dict[str, Any]] = connection.execute(query, [after]).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
         return []
@@ -117,12 +146,13 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     """
     try:
         rows = connection.execute(
-            f"{_IN_FORCE} SELECT source, person, stays FROM in_force WHERE region = $region OR person IS NOT NULL",
+            f"{_IN_FORCE} SELECT source, person, stays FROM in_force "
+            "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
         last = connection.execute(
             "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
-            "WHERE (region = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
+            "WHERE (coalesce(region, $region) = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
             {"region": region, "until": until},
         ).fetchone()
     except duckdb.CatalogException:
@@ -138,24 +168,32 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
     """Return of whom records were withdrawn after an entry of the audit log, and are still."""
     rows = connection.execute(
-        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force WHERE region = $region AND entry > $since",
+        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force "
+        "WHERE coalesce(region, $region) = $region AND entry > $since",
         {"region": region, "since": since, "until": None},
     ).fetchall()
     return {str(row[0]) for row in rows}
 
 
+@dataclass(frozen=True)
+class InForce:
+    """A withdrawal that was not revoked; ``region`` is None where a person has no stays to learn from."""
+
+    task: str
+    region: str | None
+    entry: int
+
+
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
-) -> list[tuple[str, int]]:
-    """Return region and entry of every withdrawal of exactly this source, person or stay that was not revoked."""
-    return [
-        (str(region), int(entry))
-        for region, entry in connection.execute(
-            f"{_IN_FORCE} SELECT region, entry FROM in_force WHERE source = $source OR person = $person "
-            "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
-            {"source": source, "person": person, "stay": stay, "until": None},
-        ).fetchall()
-    ]
+) -> list[InForce]:
+    """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
+    rows = connection.execute(
+        f"{_IN_FORCE} SELECT task, region, entry FROM in_force WHERE source = $source OR person = $person "
+        "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
+        {"source": source, "person": person, "stay": stay, "until": None},
+    ).fetchall()
+    return [InForce(str(task), region, int(entry)) for task, region, entry in rows]
 
 
 _IN_FORCE = """

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import duckdb
+
 from headwater.adapters import audit, lake, postgres, withdrawals
 from headwater.adapters import revealed as sums
 from headwater.adapters.audit import Entry
@@ -107,9 +109,9 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
         first, fault = _against(kept, log.tree, log.public)
     if fault is None:
         fault = _forgotten(found["revealed"], known)
-    if fault is None and found["withdrawal"]:
+    if fault is None:
         with lake.connect(home, threads=1) as opened:
-            fault = unminded(found["withdrawal"], withdrawals.digests(opened))
+            fault = unminded(found["withdrawal"], opened)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
 
 
@@ -194,20 +196,22 @@ def _forgotten(revealed: list[Entry], known: set[tuple[Viewer, Cohort]]) -> Mess
     return None
 
 
-def unminded(told: list[Entry], kept: Mapping[int, str]) -> Message | None:
-    """Return which withdrawals are not in the lake as they were entered, None where all are.
+def unminded(told: list[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
+    """Return which withdrawals are not in the lake as they were entered, or revoked there alone; None where none is.
 
     Parameters
     ----------
-    kept : digests by entry, read after the entries, for a row is there before its entry is
+    told : the entries of withdrawals and revocations, read before, for a row is there before its entry is
     """
-    lost = [one.number for one in told if kept.get(one.number) != json.loads(one.body)["row"]]
+    kept, known = withdrawals.digests(connection), {one.number for one in told}
+    lost = {one.number for one in told if kept.get(one.number) != json.loads(one.body)["row"]}
+    lost |= withdrawals.revocations(connection) - known
     if not lost:
         return None
-    numbers = ", ".join(map(str, lost))
+    numbers = ", ".join(map(str, sorted(lost)))
     return Message(
-        f"第 {numbers} 条所记的退出在湖中缺失或被改动。",
-        f"What entries {numbers} say was withdrawn is missing from the lake, or was changed there.",
+        f"第 {numbers} 条的退出或撤销在湖中缺失、被改动，或日志没有记载。",
+        f"What was withdrawn or revoked as entries {numbers} is not in the lake as the log tells it.",
     )
 
 

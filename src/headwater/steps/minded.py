@@ -2,7 +2,7 @@
 
 import duckdb
 
-from headwater.adapters import postgres, withdrawals
+from headwater.adapters import postgres
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 from headwater.steps import audit
@@ -20,7 +20,7 @@ def require_minded(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """
     with postgres.connect(home) as ops:
         told = audit.trusted(home, ops, lambda one: one.kind == "withdrawal")
-    fault = audit.unminded(told, withdrawals.digests(connection))
+    fault = audit.unminded(told, connection)
     if fault is not None:
         raise Refusal(
             "E-WITHDRAWAL-LOST",
@@ -29,7 +29,7 @@ def require_minded(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
                 f"{fault.en} Nothing is joined or registered, and no other version comes to serve, until it is there.",
             ),
             Message(
-                "请从备份恢复 lake.knowledge.withdrawal，并查明原因。",
-                "Restore lake.knowledge.withdrawal from a backup, and find out why.",
+                "请从备份恢复 lake.knowledge.withdrawal，并查明原因；若撤销退出时中断，请重新撤销。",
+                "Restore lake.knowledge.withdrawal from a backup, and find out why; or revoke again what broke off.",
             ),
         )

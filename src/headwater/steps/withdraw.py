@@ -120,11 +120,13 @@ class _Case:
         places, leaving = self.places, self.leaving
         who = {"source": leaving.source, "person": leaving.person, "stay": leaving.stay}
         known = withdrawals.in_force(self.connection, **who)
-        if here := [entry for region, entry in known if region == (places.region or "")]:
+        if here := [one.entry for one in known if (one.task, one.region) == (self.task, places.region)]:
             return here[-1]
         told = {**leaving.told, "region": places.region, "members": places.members, "stays": len(places.stays)}
         row = {
-            **self.run.key(self.task, places.region or ""),
+            "run": self.run.name,
+            "task": self.task,
+            "region": places.region,
             "as_of": self.run.as_of,
             "snapshot": lake.snapshot(self.connection),
             "source": leaving.source,
@@ -140,9 +142,9 @@ class _Case:
         if self.places.region is None:
             return Taken(self.places, entry, "absent", None, None, None, _NEVER)
         with postgres.alone(self.home, task=self.task, region=self.places.region):
-            return self._settled(entry)
+            return self._settle(entry)
 
-    def _settled(self, entry: int) -> Taken:
+    def _settle(self, entry: int) -> Taken:
         serving = mlflow.champion(self.home, self.name)
         try:
             forgotten = self._forget(serving)

@@ -50,15 +50,18 @@ def test_under_one_name_two_withdraw_and_both_are_minded(home, connection):
         "UPDATE lake.knowledge.withdrawal SET region = 'RS'",
         "UPDATE lake.knowledge.withdrawal SET entry = 0",
         "DROP TABLE lake.knowledge.withdrawal",
+        "INSERT INTO lake.knowledge.withdrawal (region, entry, revokes) VALUES ('退', 0, 1)",
     ],
 )
 def test_a_withdrawal_that_is_taken_out_of_the_lake_or_changed_is_noticed(home, connection, change):
     number = withdrawals.enter(home, connection, {}, row("H1"))
+    require_minded(home, connection)
     connection.execute(change)
     with pytest.raises(Refusal, match="E-WITHDRAWAL-LOST") as refusal:
         require_minded(home, connection)
-    assert str(number) in refusal.value.reason.en
-    assert str(number) in verify(home).fault.en
+    named = "0" if "INSERT" in change else str(number)
+    assert named in refusal.value.reason.en
+    assert named in verify(home).fault.en
 
 
 def test_what_broke_off_between_lake_and_log_keeps_its_number_to_itself(home, connection, monkeypatch):
@@ -86,3 +89,20 @@ def test_what_broke_off_between_lake_and_log_keeps_its_number_to_itself(home, co
     # Whoever minded H2 when it was not in the log yet does not know of H3.
     assert withdrawals.members_since(connection, region="退", since=broken.entry) == {"H3"}
     require_minded(home, connection)
+
+
+def test_what_broke_off_is_adopted_under_a_later_number_and_a_revocation_is_not(home, connection):
+    first = withdrawals.enter(home, connection, {}, row("H1"))
+    with postgres.connect(home) as ops:
+        audit.add(home, ops, "other", {})
+    broken = [row("H2") | {"entry": first + 1}, row("H1") | {"entry": first + 2, "revokes": first}]
+    knowledge.insert(connection, "withdrawal", broken)
+    assert withdrawals.left(connection, region="退", snapshot=1).sources == {"H2"}
+    withdrawals.adopt(home, connection)
+    found = withdrawals.left(connection, region="退", snapshot=1)
+    assert (found.sources, found.entry) == ({"H1", "H2"}, first + 2)
+    require_minded(home, connection)
+    withdrawals.enter(home, connection, {}, row("H1") | {"revokes": first})
+    assert withdrawals.left(connection, region="退", snapshot=1).sources == {"H2"}
+    require_minded(home, connection)
+    assert verify(home).fault is None
