@@ -96,7 +96,7 @@ def _told(history: History, state: State, source: SourceId) -> tuple[date, ...]:
 def _scores(history: History, state: State, region: features.Region) -> Mapping[str, Score]:
     """Judge the state on the bureau's held-out stays, beside references that remember as many answers."""
     learner, month = history.learner, state.stand.tick.month
-    own, everyone = history.train.until[month], history.everything(month)
+    own, everyone = history.train.until(month), history.everything(month)
     models = {
         "ours": state.coefficients["evolving"],
         "target_only": state.coefficients["target_only"],
