@@ -9,7 +9,7 @@ from headwater.evolution.policy import Decision, Evidence, Plan, Policy
 from headwater.evolution.presence import Presence
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
-from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
+from headwater.evolution.stream import Reading, Tick, Watch, month_at, month_number, replay
 from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Watch",
     "Window",
     "Windows",
+    "month_at",
     "month_number",
     "replay",
 ]

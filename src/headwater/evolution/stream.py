@@ -13,7 +13,7 @@ from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Reading", "Tick", "Watch", "month_number", "replay"]
+__all__ = ["Reading", "Tick", "Watch", "month_at", "month_number", "replay"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tick:
     ----------
     values : of the sources that were asked; None: no answer
     changes : noticed in this period
-    presences : of the sources that were asked
+    presences : of the sources that were asked, and ``outage`` of those that announced one
     plan : decisions about all sources that are known, within the budgets
     standings : afterwards, of all sources that are known
     """
@@ -69,6 +69,10 @@ def _none(source: SourceId, month: date) -> float:
     return 0.0
 
 
+def _nobody(month: date) -> frozenset[SourceId]:
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class Watch:
     """How sources are watched and decided about.
@@ -80,6 +84,8 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
+    away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
+        value is None whatever came, and it is no silence that presence would count
     """
 
     detector: Callable[[], Detector]
@@ -87,6 +93,7 @@ class Watch:
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
+    away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
 def month_number(month: date) -> float:
@@ -96,6 +103,16 @@ def month_number(month: date) -> float:
     3.0
     """
     return float(12 * month.year + month.month - 1)
+
+
+def month_at(time: float) -> date:
+    """Return the month that a detector's time falls into: the first whose number is not below it.
+
+    >>> month_at(month_number(date(2025, 3, 1)) - 0.5)
+    datetime.date(2025, 3, 1)
+    """
+    year, month = divmod(int(-(-time // 1)), 12)
+    return date(year, month + 1, 1)
 
 
 def replay(
@@ -121,10 +138,11 @@ def replay(
     resting: frozenset[SourceId] = frozenset()
     for tick in past:
         _see(sources, tick.month, tick.values, watch)
-        resting = tick.resting
+        resting = _resting(tick, approved.get(tick.month, {}))
     standing = dict(standings)
     for month in months:
-        readings = read(month, resting)
+        away = watch.away(month)
+        readings = read(month, resting | away)
         changes = _see(sources, month, {source: reading.value for source, reading in readings.items()}, watch)
         evidence = {
             name: Evidence(
@@ -137,13 +155,20 @@ def replay(
             )
             for name, source in sources.items()
         }
-        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings)
+        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings, away)
         standing |= plan.standings | dict(approved.get(month, {}))
-        presences = {source: sources[source].state for source in readings}
+        presences: dict[SourceId, State] = {source: sources[source].state for source in readings}
+        presences |= dict.fromkeys(away & sources.keys(), "outage")
         values = {source: reading.value for source, reading in readings.items()}
         tick = Tick(month, values, changes, presences, plan, dict(standing))
-        resting = tick.resting
+        resting = _resting(tick, approved.get(month, {}))
         yield tick
+
+
+def _resting(tick: Tick, approved: Mapping[SourceId, Standing]) -> frozenset[SourceId]:
+    """Return who is not asked after a tick: whom a person removed then, and not whom one brought back."""
+    removed = frozenset(source for source, standing in approved.items() if standing == "removed")
+    return tick.resting.difference(approved) | removed
 
 
 @dataclass
@@ -168,6 +193,8 @@ def _see(
     sources: dict[SourceId, _Source], month: date, values: Mapping[SourceId, float | None], watch: Watch
 ) -> dict[SourceId, Change]:
     """Let every known source see the month, new ones among them, and return the changes noticed."""
+    away = watch.away(month)
+    values = {name: value for name, value in values.items() if name not in away}
     for name in sorted(values.keys() - sources.keys()):
         sources[name] = _Source(watch.detector())
     seen = {
@@ -180,12 +207,15 @@ def _see(
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
 
 
-def _told(plan: Plan, readings: Mapping[SourceId, Reading]) -> Plan:
+_AWAY = Message("其预告本月中断，不作变动。", "It announced an outage for this month, so nothing changes.")
+
+
+def _told(plan: Plan, readings: Mapping[SourceId, Reading], away: frozenset[SourceId]) -> Plan:
     """Return the plan with the true reason for a source that was not asked, which is none for absence."""
     decisions = {
         source: decision
         if source in readings or decision.action != "keep" or decision.standing == "removed"
-        else replace(decision, reason=_RESTED)
+        else replace(decision, reason=_AWAY if source in away else _RESTED)
         for source, decision in plan.decisions.items()
     }
     return Plan(decisions, plan.spent)

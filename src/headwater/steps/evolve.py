@@ -14,7 +14,7 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message, Refusal
-from headwater.evolution import DETECTORS, Budgets, Policy, Watch
+from headwater.evolution import DETECTORS, Budgets, Policy, Watch, month_at
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
 from headwater.steps import stands
@@ -41,7 +41,11 @@ def policy_of(sources: int) -> Policy:
     a few in a row must agree; harm weighs more than a missed gain.
     """
     edge = min(0.01, 0.1 / max(1, sources))
-    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4)
+    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4, tell=_told)
+
+
+def _told(time: float) -> str:
+    return f"{month_at(time):%Y-%m}"
 
 
 @dataclass(frozen=True)
