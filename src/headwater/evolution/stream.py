@@ -8,26 +8,13 @@ from types import MappingProxyType
 from headwater.errors import Message
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
+from headwater.evolution.detectors.pooled import Pooled
 from headwater.evolution.policy import Evidence, Plan, Policy
 from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Reading", "Tick", "Watch", "month_at", "month_number", "replay"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one source gave in one period.
-
-    Parameters
-    ----------
-    value : what it is worth; None if it was asked and did not answer
-    returned : number of the earlier regime that what it says agrees with; None: of none
-    """
-
-    value: float | None
-    returned: int | None = None
+__all__ = ["Tick", "Watch", "month_at", "month_number", "ticks"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +60,10 @@ def _nobody(month: date) -> frozenset[SourceId]:
     return frozenset()
 
 
+def _never(source: SourceId, month: date) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Watch:
     """How sources are watched and decided about.
@@ -84,6 +75,9 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
+    returned : number of the earlier regime that a source has just come back to; asked where it may decide alone, of a
+        source that changed or that is not in the model
+    tiers : sources that may change together, watched so besides; each source in at most one
     away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
         value is None whatever came, and it is no silence that presence would count
     """
@@ -93,6 +87,8 @@ class Watch:
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
+    returned: Callable[[SourceId, date], int | None] = _never
+    tiers: Sequence[Sequence[SourceId]] = ()
     away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
@@ -115,9 +111,9 @@ def month_at(time: float) -> date:
     return date(year, month + 1, 1)
 
 
-def replay(
+def ticks(
     months: Iterable[date],
-    read: Callable[[date, frozenset[SourceId]], Mapping[SourceId, Reading]],
+    read: Callable[[date, frozenset[SourceId]], Mapping[SourceId, float | None]],
     *,
     watch: Watch,
     standings: Mapping[SourceId, Standing],
@@ -129,37 +125,26 @@ def replay(
     Parameters
     ----------
     months : first days, in order, behind those of ``past``
-    read : asks all sources in a month but those that rest
+    read : asks all sources in a month but those that rest, and tells what each is worth; None: no answer
     standings : at the start, or after the last tick of ``past``
     past : all ticks so far; detectors are fed from their values, and nothing is decided about them anew
     approved : standings that people agreed to after a month, by month and source
     """
-    sources: dict[SourceId, _Source] = {}
+    seen = _Seen(watch)
     resting: frozenset[SourceId] = frozenset()
     for tick in past:
-        _see(sources, tick.month, tick.values, watch)
+        seen.see(tick.month, tick.values)
         resting = _resting(tick, approved.get(tick.month, {}))
     standing = dict(standings)
     for month in months:
         away = watch.away(month)
-        readings = read(month, resting | away)
-        changes = _see(sources, month, {source: reading.value for source, reading in readings.items()}, watch)
-        evidence = {
-            name: Evidence(
-                tuple(source.values),
-                changes.get(name),
-                source.state,
-                readings[name].returned if name in readings else None,
-                watch.cost(name),
-                watch.news(name, month),
-            )
-            for name, source in sources.items()
-        }
-        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings, away)
+        values = dict(read(month, resting | away))
+        changes = seen.see(month, values)
+        evidence = {name: seen.evidence(name, month, changes, standing) for name in seen.sources}
+        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), values, away)
         standing |= plan.standings | dict(approved.get(month, {}))
-        presences: dict[SourceId, State] = {source: sources[source].state for source in readings}
-        presences |= dict.fromkeys(away & sources.keys(), "outage")
-        values = {source: reading.value for source, reading in readings.items()}
+        presences: dict[SourceId, State] = {source: seen.sources[source].state for source in values}
+        presences |= dict.fromkeys(away & seen.sources.keys(), "outage")
         tick = Tick(month, values, changes, presences, plan, dict(standing))
         resting = _resting(tick, approved.get(month, {}))
         yield tick
@@ -189,19 +174,45 @@ class _Source:
         return self.detector.update(time, value)
 
 
-def _see(
-    sources: dict[SourceId, _Source], month: date, values: Mapping[SourceId, float | None], watch: Watch
-) -> dict[SourceId, Change]:
-    """Let every known source see the month, new ones among them, and return the changes noticed."""
-    away = watch.away(month)
-    values = {name: value for name, value in values.items() if name not in away}
-    for name in sorted(values.keys() - sources.keys()):
-        sources[name] = _Source(watch.detector())
-    seen = {
-        name: source.see(month_number(month), values.get(name), asked=name in values)
-        for name, source in sources.items()
-    }
-    return {name: change for name, change in seen.items() if change is not None}
+class _Seen:
+    """All that was seen so far: each source by itself, and each tier."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.sources: dict[SourceId, _Source] = {}
+        self._watch = watch
+        self._tiers = [Pooled(tier) for tier in watch.tiers]
+
+    def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
+        """Let every known source see the month, new ones among them, and return the changes noticed.
+
+        What a source shows alone comes before what its tier shows of it.
+        """
+        time, away = month_number(month), self._watch.away(month)
+        values = {name: value for name, value in values.items() if name not in away}
+        for name in sorted(values.keys() - self.sources.keys()):
+            self.sources[name] = _Source(self._watch.detector())
+        seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
+        found: dict[SourceId, Change] = {}
+        for tier in self._tiers:
+            shift = tier.update(time, {name: values[name] for name in tier.sources if name in values})
+            if shift is not None:
+                moved = shift.sizes.items()
+                found |= {name: Change(time, shift.onset, size, shift.confidence) for name, size in moved}
+        return found | {name: change for name, change in seen.items() if change is not None}
+
+    def evidence(
+        self,
+        name: SourceId,
+        month: date,
+        changes: Mapping[SourceId, Change],
+        standings: Mapping[SourceId, Standing],
+    ) -> Evidence:
+        """Return all that is known of a source."""
+        source, watch = self.sources[name], self._watch
+        asks = name in changes or standings.get(name) not in COUNTED
+        returned = watch.returned(name, month) if asks and source.values[-1] is not None else None
+        cost, news = watch.cost(name), watch.news(name, month)
+        return Evidence(tuple(source.values), changes.get(name), source.state, returned, cost, news)
 
 
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
@@ -210,11 +221,11 @@ _RESTED = Message("本期未询问，不作变动。", "Not asked in this period
 _AWAY = Message("其预告本月中断，不作变动。", "It announced an outage for this month, so nothing changes.")
 
 
-def _told(plan: Plan, readings: Mapping[SourceId, Reading], away: frozenset[SourceId]) -> Plan:
+def _told(plan: Plan, values: Mapping[SourceId, float | None], away: frozenset[SourceId]) -> Plan:
     """Return the plan with the true reason for a source that was not asked, which is none for absence."""
     decisions = {
         source: decision
-        if source in readings or decision.action != "keep" or decision.standing == "removed"
+        if source in values or decision.action != "keep" or decision.standing == "removed"
         else replace(decision, reason=_AWAY if source in away else _RESTED)
         for source, decision in plan.decisions.items()
     }

@@ -28,7 +28,7 @@ from headwater.steps.stands import Row
 from headwater.steps.value import ridge_of
 from headwater.types import SourceId
 
-__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of"]
+__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of", "watch_of"]
 
 UNLIMITED = Budgets()
 
@@ -46,6 +46,21 @@ def policy_of(sources: int) -> Policy:
 
 def _told(time: float) -> str:
     return f"{month_at(time):%Y-%m}"
+
+
+def watch_of(history: History, budgets: Budgets = UNLIMITED) -> Watch:
+    """Return how the sources of a history are watched: each by itself, and with the others of its city."""
+    cities: dict[str, list[SourceId]] = {}
+    for source in history.sources:
+        cities.setdefault(history.region.cities[source], []).append(source)
+    return Watch(
+        DETECTORS["glr"],
+        policy_of(len(history.sources)),
+        budgets,
+        history.hearing.cost,
+        history.hearing.pending,
+        tiers=[tier for tier in cities.values() if len(tier) > 1],
+    )
 
 
 @dataclass(frozen=True)
@@ -205,8 +220,8 @@ def _followed(
     known = evolved.rows(connection, "heard", key=key) if past else []
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
-    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
     approved = stands.approvals(connection, key=key)
+    watch = watch_of(history, budgets)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from headwater.evolution import Growth, Reading, Standing, Tick, Watch, month_number
-from headwater.evolution import replay as ticks
+from headwater.evolution import Growth, Recurring, Standing, Tick, Watch, month_number, ticks
+from headwater.evolution.recurring import Answers
 from headwater.federation import ask
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Hearing
@@ -89,9 +89,9 @@ def follow(
     months = [month for month in history.followed if not past or month > past[-1].tick.month]
     if not months:
         return
-    seen: dict[date, Mapping[SourceId, Reading]] = {}
+    seen: dict[date, Mapping[SourceId, float | None]] = {}
 
-    def read(month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+    def read(month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, float | None]:
         if month not in seen:
             seen[month] = _readings(history, seed, month, resting)
         return seen.pop(month)
@@ -103,17 +103,21 @@ def follow(
     else:
         before, memory = _opened(history, seed, months[0], seen, watch=watch)
         standings = dict.fromkeys(before, "member")
+    memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory])
+    watch = replace(watch, returned=memories.returned)
     told = [stand.tick for stand in past]
     exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
-        memory = _remembered(history.hearing, memory, tick, harm=watch.policy.harm)
+        memory = memories.after(memory, tick)
         asked = history.hearing.bytes_by_source.total()
         state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
         before, exchanged = tick.active, asked
         yield state
 
 
-def _readings(history: History, seed: int, month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+def _readings(
+    history: History, seed: int, month: date, resting: frozenset[SourceId]
+) -> Mapping[SourceId, float | None]:
     """Ask everybody who does not rest, and value what came; the members have no say in it, trials are valued alike."""
     hearing = history.hearing
     asked = sorted(hearing.holdings.known(month, fewest=history.fewest) - resting)
@@ -138,11 +142,11 @@ def _readings(history: History, seed: int, month: date, resting: frozenset[Sourc
         method = METHODS["exact" if len(players) <= _EXACT_UP_TO else "mean_field"]
         found = method(game, game.players, rng=np.random.default_rng([seed, month.toordinal()]))
         values |= {source: found.of(source) for source in players}
-    return {source: Reading(value) for source, value in values.items()}
+    return values
 
 
 def _opened(
-    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, Reading]], *, watch: Watch
+    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, float | None]], *, watch: Watch
 ) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
     """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
     hearing, harm = history.hearing, watch.policy.harm
@@ -150,24 +154,55 @@ def _opened(
         for at in hearing.news(source, month):
             hearing.hear(source, at, months=(at,))
     seen[month] = _readings(history, seed, month, watch.away(month))
-    useful = frozenset(s for s, reading in seen[month].items() if reading.value is not None and reading.value >= harm)
+    useful = frozenset(s for s, value in seen[month].items() if value is not None and value >= harm)
     return useful, {source: tuple(m for m in hearing.until(source, month) if m < month) for source in useful}
 
 
-def _remembered(
-    hearing: Hearing, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick, *, harm: float
-) -> dict[SourceId, tuple[date, ...]]:
-    """Return the memory with what did no harm in the month, and without what a change made worthless."""
-    useful = {source for source, worth in tick.values.items() if worth is not None and worth >= harm}
-    found: dict[SourceId, tuple[date, ...]] = {}
-    for source in sorted(set(memory) | useful):
-        held = (*memory.get(source, ()), *([tick.month] if source in useful else []))[-MEMORY:]
-        decision = tick.plan.decisions.get(source)
-        if decision is not None and decision.since is not None:
-            blocks, since = hearing.blocks[source], decision.since
-            held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
-        found[source] = held
-    return found
+class _Memories:
+    """What a model remembers of each source: what did no harm, and of that no more than changes leave."""
+
+    def __init__(self, history: History, harm: float, past: Sequence[Mapping[SourceId, tuple[date, ...]]]) -> None:
+        self._hearing, self._harm = history.hearing, harm
+        self._recurring = Recurring(history.learner.gram)
+        self._harmless: dict[SourceId, set[date]] = {}
+        for memory in past:
+            self._note(memory)
+
+    def returned(self, source: SourceId, month: date) -> int | None:
+        """Return the regime that a source has come back to in what it said until a month."""
+        return self._recurring.returned(source, self._answers(source, month))
+
+    def after(self, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick) -> dict[SourceId, tuple[date, ...]]:
+        """Return the memory with what did no harm in the month, and without what a change made worthless.
+
+        Of a source whose earlier regime is back it is what did no harm under that regime, whenever that was said.
+        """
+        useful = {source for source, worth in tick.values.items() if worth is not None and worth >= self._harm}
+        self._note({source: (tick.month,) for source in useful})
+        found: dict[SourceId, tuple[date, ...]] = {}
+        for source in sorted(set(memory) | useful):
+            held = (*memory.get(source, ()), *([tick.month] if source in useful else []))
+            decision = tick.plan.decisions.get(source)
+            if decision is not None and decision.regime is not None:
+                held = self._under(source, decision.regime, tick.month)
+            elif decision is not None and decision.since is not None:
+                blocks, since = self._hearing.blocks[source], decision.since
+                held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
+            found[source] = held[-MEMORY:]
+        return found
+
+    def _under(self, source: SourceId, regime: int, month: date) -> tuple[date, ...]:
+        times = self._recurring.times(source, regime, self._answers(source, month))
+        harmless = sorted(self._harmless.get(source, set()) & self._hearing.blocks[source].keys())
+        return tuple(heard for heard in harmless if month_number(heard) in times)
+
+    def _answers(self, source: SourceId, month: date) -> Answers:
+        blocks = self._hearing.blocks.get(source, {})
+        return [(month_number(heard), blocks[heard].statistic) for heard in self._hearing.until(source, month)]
+
+    def _note(self, memory: Mapping[SourceId, tuple[date, ...]]) -> None:
+        for source, heard in memory.items():
+            self._harmless.setdefault(source, set()).update(heard)
 
 
 def _next(
@@ -202,10 +237,20 @@ def _said(
     """Return the statistic of every source in the model; one that remembers what it did before is the same."""
     said = {}
     for source in sorted(source for source in tick.active if memory.get(source)):
-        if state and source in state.growth.members and state.stand.memory[source] == memory[source]:
-            said[source] = state.growth.members[source]
+        if state and source in state.growth.members:
+            said[source] = _moved_on(hearing, source, state, memory[source])
         else:
             said[source] = hearing.statistic(source, memory[source])
+    return said
+
+
+def _moved_on(hearing: Hearing, source: SourceId, state: State, memory: Sequence[date]) -> Statistic:
+    """Return a member's statistic by what came to the memory and what left it, so that a month costs what changed."""
+    blocks, said, before = hearing.blocks[source], state.growth.members[source], state.stand.memory[source]
+    for heard in sorted(set(memory) - set(before)):
+        said = said.merge(blocks[heard].statistic)
+    for heard in sorted(set(before) - set(memory)):
+        said = said.subtract(blocks[heard].statistic)
     return said
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.evolution import DETECTORS, Budgets, Cost, Policy, Reading, Watch, month_at, month_number, replay
+from headwater.evolution import DETECTORS, Budgets, Cost, Policy, Watch, month_at, month_number, ticks
 
 YEARS = [date(2024 + place // 12, place % 12 + 1, 1) for place in range(120)]
 MONTHS = YEARS[:24]
@@ -21,11 +21,11 @@ def run(values, *, standings=None, months=MONTHS, watch=None, past=(), approved=
 
     def read(month, resting):
         rested.append(resting)
-        return {s: Reading(v) for s, v in values(YEARS.index(month)).items() if s not in resting}
+        return {s: v for s, v in values(YEARS.index(month)).items() if s not in resting}
 
     watch = watch or Watch(DETECTORS["glr"], POLICY)
-    ticks = replay(months, read, watch=watch, standings=standings or {}, past=past, approved=approved or {})
-    return list(ticks), rested
+    found = ticks(months, read, watch=watch, standings=standings or {}, past=past, approved=approved or {})
+    return list(found), rested
 
 
 def steady(place):
@@ -37,46 +37,46 @@ def turning(place):
 
 
 def test_a_source_that_turns_harmful_leaves_and_one_that_recovers_returns():
-    ticks, _ = run(turning, standings={"good": "member", "turns": "member"})
-    assert [tick.month for tick in ticks] == MONTHS
-    assert [tick.standings["turns"] for tick in ticks[9:13]] == ["member", "probation", "demoted", "demoted"]
-    assert [("turns" in tick.active) for tick in ticks] == [True] * 11 + [False] * 8 + [True] * 5
-    assert all("good" in tick.active for tick in ticks)
-    changes = [tick.changes["turns"] for tick in ticks if "turns" in tick.changes]
+    seen, _ = run(turning, standings={"good": "member", "turns": "member"})
+    assert [tick.month for tick in seen] == MONTHS
+    assert [tick.standings["turns"] for tick in seen[9:13]] == ["member", "probation", "demoted", "demoted"]
+    assert [("turns" in tick.active) for tick in seen] == [True] * 11 + [False] * 8 + [True] * 5
+    assert all("good" in tick.active for tick in seen)
+    changes = [tick.changes["turns"] for tick in seen if "turns" in tick.changes]
     assert changes
     assert month_number(MONTHS[9]) <= changes[0].onset <= month_number(MONTHS[11])
 
 
 def test_a_new_source_is_on_trial_and_asked():
-    ticks, rested = run(lambda place: {"new": 0.3} if place >= 5 else {"old": 0.1}, months=MONTHS[:9])
-    assert "new" not in ticks[4].standings
-    assert [tick.standings.get("new") for tick in ticks[5:7]] == ["trial", "member"]
+    seen, rested = run(lambda place: {"new": 0.3} if place >= 5 else {"old": 0.1}, months=MONTHS[:9])
+    assert "new" not in seen[4].standings
+    assert [tick.standings.get("new") for tick in seen[5:7]] == ["trial", "member"]
     assert not any(rested)
 
 
 def test_who_was_not_asked_has_not_failed_to_answer():
     # Bytes for one of two: they take turns, and neither is ever called absent.
     watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=1.0), lambda _: Cost(bytes=1.0))
-    ticks, rested = run(lambda _: {"a": 0.1, "b": 0.1}, watch=watch, standings={"a": "member", "b": "member"})
+    seen, rested = run(lambda _: {"a": 0.1, "b": 0.1}, watch=watch, standings={"a": "member", "b": "member"})
     assert [len(resting) for resting in rested] == [0] + [1] * 23
     assert {frozenset({"a"}), frozenset({"b"})} == set(rested[1:])
-    for tick, resting in zip(ticks, rested, strict=True):
+    for tick, resting in zip(seen, rested, strict=True):
         assert set(tick.values) == set(tick.presences) == {"a", "b"} - resting
         assert set(tick.presences.values()) == {"present"}
         for source in resting:
             assert "Not asked" in tick.plan.decisions[source].reason.en
-    assert all(tick.plan.spent.bytes <= 1.0 for tick in ticks)
+    assert all(tick.plan.spent.bytes <= 1.0 for tick in seen)
 
 
 def test_who_was_asked_and_is_silent_is_absent_and_keeps_its_standing():
-    ticks, _ = run(lambda place: {"a": None if 9 <= place < 19 else 0.1}, standings={"a": "member"})
-    assert {tick.standings["a"] for tick in ticks} == {"member"}
-    for tick in ticks[9:19]:
+    seen, _ = run(lambda place: {"a": None if 9 <= place < 19 else 0.1}, standings={"a": "member"})
+    assert {tick.standings["a"] for tick in seen} == {"member"}
+    for tick in seen[9:19]:
         assert tick.values == {"a": None}
         assert tick.changes == {}
-    assert "Absent" in ticks[10].plan.decisions["a"].reason.en
-    assert "closed" not in {tick.presences["a"] for tick in ticks}
-    assert ticks[19].presences["a"] == "present"
+    assert "Absent" in seen[10].plan.decisions["a"].reason.en
+    assert "closed" not in {tick.presences["a"] for tick in seen}
+    assert seen[19].presences["a"] == "present"
 
 
 def away(*places, source="a"):
@@ -105,8 +105,8 @@ def test_announced_outages_close_nobody_and_a_notice_that_comes_late_explains_th
         return {"a": None if place >= 60 or place % 3 == 2 else 0.1}
 
     def presences(watch, past=()):
-        ticks, _ = run(silent, standings={"a": "member"}, watch=watch, past=past, months=YEARS[len(past) :])
-        return [tick.presences.get("a") for tick in ticks]
+        seen, _ = run(silent, standings={"a": "member"}, watch=watch, past=past, months=YEARS[len(past) :])
+        return [tick.presences.get("a") for tick in seen]
 
     untold = Watch(DETECTORS["glr"], POLICY)
     assert "closed" in presences(untold)
@@ -138,9 +138,9 @@ def test_a_closed_source_that_delivers_again_is_asked_and_heard():
     def read(month, resting):
         place = YEARS.index(month)
         answers = news["a"] or (place < 60 and place % 3 < 2)
-        return {} if resting else {"a": Reading(0.1 if answers else None)}
+        return {} if resting else {"a": 0.1 if answers else None}
 
-    for tick in replay(YEARS, read, watch=watch, standings={"a": "member"}):
+    for tick in ticks(YEARS, read, watch=watch, standings={"a": "member"}):
         found.append(tick)
         if tick.resting:
             news["a"] = 5.0
@@ -159,13 +159,13 @@ def test_a_person_brings_a_removed_source_back_and_it_is_asked_at_once():
         return {"bad": -0.1 if place < 8 else 0.2}
 
     approved = {MONTHS[3]: {"bad": "removed"}, MONTHS[8]: {"bad": "trial"}}
-    ticks, rested = run(values, watch=watch, standings={"bad": "member"}, months=MONTHS[:13], approved=approved)
+    seen, rested = run(values, watch=watch, standings={"bad": "member"}, months=MONTHS[:13], approved=approved)
     assert [bool(resting) for resting in rested] == [False] * 4 + [True] * 5 + [False] * 4
-    assert [tick.standings["bad"] for tick in ticks[7:11]] == ["removed", "trial", "trial", "member"]
+    assert [tick.standings["bad"] for tick in seen[7:11]] == ["removed", "trial", "trial", "member"]
     again, asked = run(
-        values, watch=watch, standings={"bad": "trial"}, months=MONTHS[9:13], past=tuple(ticks[:9]), approved=approved
+        values, watch=watch, standings={"bad": "trial"}, months=MONTHS[9:13], past=tuple(seen[:9]), approved=approved
     )
-    assert (again, asked) == (ticks[9:], rested[9:])
+    assert (again, asked) == (seen[9:], rested[9:])
 
 
 @pytest.mark.parametrize(
@@ -178,21 +178,21 @@ def test_a_time_falls_into_the_month_that_began_by_then(time, month):
 def test_what_has_most_news_is_asked_first():
     news = {"a": 1.0, "b": 5.0, "c": 3.0}
     watch = Watch(DETECTORS["glr"], POLICY, Budgets(bytes=2.0), lambda _: Cost(bytes=1.0), lambda s, _: news[s])
-    ticks, _ = run(lambda _: dict.fromkeys("abc", 0.1), watch=watch, standings=dict.fromkeys("abc", "member"))
-    assert all(tick.resting == {"a"} for tick in ticks)
+    seen, _ = run(lambda _: dict.fromkeys("abc", 0.1), watch=watch, standings=dict.fromkeys("abc", "member"))
+    assert all(tick.resting == {"a"} for tick in seen)
 
 
 def test_a_person_may_approve_what_is_proposed_and_nothing_happens_otherwise():
     policy = Policy(demote_after=2, remove_after=3)
     watch = Watch(DETECTORS["glr"], policy)
-    ticks, _ = run(lambda _: {"bad": -0.1}, watch=watch, standings={"bad": "member"}, months=MONTHS[:8])
-    assert [tick.standings["bad"] for tick in ticks] == ["probation"] + ["demoted"] * 7
-    assert ticks[3].plan.decisions["bad"].standing == "removed"
+    seen, _ = run(lambda _: {"bad": -0.1}, watch=watch, standings={"bad": "member"}, months=MONTHS[:8])
+    assert [tick.standings["bad"] for tick in seen] == ["probation"] + ["demoted"] * 7
+    assert seen[3].plan.decisions["bad"].standing == "removed"
     approved = {MONTHS[3]: {"bad": "removed"}}
-    ticks, rested = run(
+    seen, rested = run(
         lambda _: {"bad": -0.1}, watch=watch, standings={"bad": "member"}, months=MONTHS[:8], approved=approved
     )
-    assert [tick.standings["bad"] for tick in ticks[2:5]] == ["demoted", "removed", "removed"]
+    assert [tick.standings["bad"] for tick in seen[2:5]] == ["demoted", "removed", "removed"]
     assert rested[5:] == [frozenset({"bad"})] * 3
 
 
@@ -227,8 +227,8 @@ def test_runs_one_after_another_stand_where_one_run_does(seed, cuts, budget):
 
 def test_nothing_is_asked_before_it_is_wanted():
     asked = []
-    ticks = replay(MONTHS, lambda month, _: asked.append(month) or {}, watch=Watch(DETECTORS["glr"]), standings={})
-    next(ticks)
+    found = ticks(MONTHS, lambda month, _: asked.append(month) or {}, watch=Watch(DETECTORS["glr"]), standings={})
+    next(found)
     assert asked == MONTHS[:1]
 
 

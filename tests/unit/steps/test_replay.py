@@ -10,10 +10,10 @@ import pytest
 from headwater.adapters.features import DataSeen, Region, Target
 from headwater.adapters.learners import Ridge
 from headwater.content import models
-from headwater.evolution import DETECTORS, Budgets, Watch
+from headwater.evolution import Budgets
 from headwater.federation import TableSource
 from headwater.statistics import Statistic
-from headwater.steps.evolve import policy_of
+from headwater.steps.evolve import policy_of, watch_of
 from headwater.steps.history import History
 from headwater.steps.replay import best_weight, follow, refit, weighted
 
@@ -51,12 +51,6 @@ def region(make_region) -> Region:
     return region_of(make_region())
 
 
-def watch(history: History, budgets: Budgets | None = None) -> Watch:
-    hearing = history.hearing
-    policy = policy_of(len(history.sources))
-    return Watch(DETECTORS["glr"], policy, budgets or Budgets(), hearing.cost, hearing.pending)
-
-
 @pytest.fixture(scope="module")
 def history(region, learner):
     return History.of(region, learner, fewest=50)
@@ -64,7 +58,7 @@ def history(region, learner):
 
 @pytest.fixture(scope="module")
 def states(history):
-    return list(follow(history, seed=3, watch=watch(history)))
+    return list(follow(history, seed=3, watch=watch_of(history)))
 
 
 def test_the_grown_model_equals_a_refit_from_the_records_bit_for_bit(history, states):
@@ -109,7 +103,7 @@ def test_what_was_known_in_a_month_does_not_depend_on_later_months(make_region, 
     cost = pc.if_else(late, pc.add(pc.multiply(table["log_cost"], -1.0), 20.0), table["log_cost"])
     forged = table.set_column(table.column_names.index("log_cost"), "log_cost", cost)
     other = History.of(region_of(forged), learner, fewest=50)
-    others = list(follow(other, seed=3, watch=watch(other)))
+    others = list(follow(other, seed=3, watch=watch_of(other)))
     before = [state for state in states if state.stand.tick.month < cut]
     assert len(before) == 7
     for state, changed in zip(before, others, strict=False):
@@ -123,7 +117,7 @@ def test_a_replay_in_pieces_is_the_whole_one(region, learner, share):
     def opened(until=None):
         history = History.of(region, learner, fewest=50, until=until)
         bytes_ = history.hearing.cost("").bytes * 10 * share if share else float("inf")
-        return history, watch(history, Budgets(bytes=bytes_))
+        return history, watch_of(history, Budgets(bytes=bytes_))
 
     history, watched = opened()
     whole = list(follow(history, seed=3, watch=watched))
@@ -145,7 +139,7 @@ def test_a_replay_in_pieces_is_the_whole_one(region, learner, share):
 
 def test_a_source_that_rested_is_asked_for_all_that_is_new_in_one_answer(region, learner):
     history = History.of(region, learner, fewest=50)
-    watched = watch(history, Budgets(bytes=history.hearing.cost("").bytes * 3))
+    watched = watch_of(history, Budgets(bytes=history.hearing.cost("").bytes * 3))
     *_, last = follow(history, seed=3, watch=watched)
     blocks = [block for blocks in history.hearing.blocks.values() for block in blocks.values()]
     assert max(len(block.months) for block in blocks) > 2
