@@ -18,6 +18,7 @@ from headwater.evolution import DETECTORS, Budgets, Policy, Watch, month_at
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
 from headwater.steps import stands
+from headwater.steps.drain import outages
 from headwater.steps.grown_versions import grown_versions
 from headwater.steps.history import History
 from headwater.steps.joint import PURPOSE
@@ -141,7 +142,8 @@ def evolve(
         kept = _Kept.read(connection, key, run=run)
         history = History.of(region, learner, guarded=guarded, until=kept.until, fewest=min_stays)
         history.require_months()
-        states, mended = _followed(connection, history, kept, run=run, budgets=budgets, key=key)
+        watch = replace(watch_of(history, budgets), away=outages(home, region))
+        states, mended = _followed(connection, history, kept, run=run, watch=watch, key=key)
         made = _Made.of(states, run=run, snapshot=region.data.snapshot, budgets=budgets)
         versions: Mapping[date, Registered] = {}
         if not dry:
@@ -211,7 +213,7 @@ def _followed(
     kept: _Kept,
     *,
     run: Run,
-    budgets: Budgets,
+    watch: Watch,
     key: Row,
 ) -> tuple[list[State], list[date]]:
     """Return the new states, and the months whose answers were asked for anew, as their records were mended."""
@@ -221,7 +223,6 @@ def _followed(
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
     approved = stands.approvals(connection, key=key)
-    watch = watch_of(history, budgets)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 
 
