@@ -95,7 +95,9 @@ def withdraw(home: Home, *, run: Run, leaving: Leaving, task: str = "stay_cost")
         taken = []
         for places in found(connection, leaving, task=task, snapshot=snapshot):
             case = _Case(home, connection, run, task, leaving, places)
-            taken.append(case.take(case.enter()))
+            entry = case.enter()
+            with postgres.alone(home, task=task, region=places.region):
+                taken.append(case.take(entry))
     return WithdrawReport(run.name, task, tuple(taken))
 
 
@@ -114,18 +116,17 @@ class _Case:
         """Enter the withdrawal; from now on it is minded by whoever reads features."""
         places = self.places
         told = {**self.leaving.told, "region": places.region, "members": places.members, "stays": len(places.stays)}
-        entry = audit.enter(self.home, "withdrawal", {**told, "task": self.task, "run": self.run.name})
         row = {
+            **self.run.key(self.task, places.region),
             "as_of": self.run.as_of,
             "snapshot": lake.snapshot(self.connection),
             "source": self.leaving.source,
             "person": self.leaving.person,
             "stays": list(places.stays),
             "members": list(places.members),
-            "entry": entry,
         }
-        knowledge.replace(self.connection, "withdrawal", key=self.run.key(self.task, places.region), rows=[row])
-        return entry
+        told |= {"task": self.task, "run": self.run.name}
+        return withdrawals.enter(self.home, self.connection, told, row)
 
     def take(self, entry: int) -> Taken:
         """Subtract what is pending from the version that serves."""
