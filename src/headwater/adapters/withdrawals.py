@@ -38,9 +38,7 @@ class Left:
         return Left(self.sources - other.sources, self.stays - other.stays, self.entry)
 
 
-def enter(
-    home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]
-) -> int:
+def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
     """Enter a withdrawal in the audit log and its row in the lake, and return the number of the entry.
 
     The log waits until the row is in the lake. So an entry that can be seen has its row, and whoever sees the row of an
