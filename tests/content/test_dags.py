@@ -68,7 +68,7 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
         {"task", "city_protection", "region_protection", "model", "region", "seed"},
     ),
     "evolve_model": (
-        "model_version or 0 4 5 * * Asia/Shanghai",
+        "source_valuation or 0 4 5 * * Asia/Shanghai",
         Tag.EVOLUTION,
         {
             "drain_inbox": "",

@@ -26,7 +26,8 @@ def readmit(
     from headwater.steps.readmit import readmit as step
 
     with refusing():
-        found = step(home(), source, region=region, by=by, why=why, at=datetime.now(UTC), task=task)
+        place = {"task": task, "region": region, "source": source}
+        found = step(home(), place, by=by, why=why, at=datetime.now(UTC))
     if as_json:
         print_json(found.to_dict())
         return

@@ -1,5 +1,6 @@
 """Readmit: a person brings a source back that was removed for good."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -39,13 +40,12 @@ class Readmitted:
         return {**place, "after": f"{self.after:%Y-%m}", "standing": _BACK, "entry": self.entry}
 
 
-def readmit(
-    home: Home, source: SourceId, *, region: str, by: str, why: str, at: datetime, task: str = "stay_cost"
-) -> Readmitted:
+def readmit(home: Home, place: Mapping[str, str], *, by: str, why: str, at: datetime) -> Readmitted:
     """Put a removed source on trial from the next month that is followed; what it was worth before still counts.
 
     Parameters
     ----------
+    place : ``task``, ``region`` and ``source``
     by, why : who decides, and the reason; both are kept in lake and audit log
 
     Raises
@@ -55,6 +55,7 @@ def readmit(
     """
     if not (by.strip() and why.strip()):
         raise _unsaid()
+    task, region, source = (place[name] for name in ("task", "region", "source"))
     key = {"task": task, "region": region}
     with lake.connect(home, threads=1) as connection, postgres.alone(home, task=task, region=region):
         evolved.prepare(home, connection)

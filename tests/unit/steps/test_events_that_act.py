@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.adapters import evolved, lake, mlflow, postgres, versions
 from headwater.adapters import audit as log
+from headwater.adapters import evolved, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
 from headwater.adapters.knowledge import Run

@@ -44,7 +44,8 @@ def decided(home) -> dict:
 
 
 def back(home, source: str, **how):
-    return readmit(home, source, **{"region": "复", "by": "王", "why": "已整改", "at": AT, **how})
+    place = {**KEY, "source": source, "region": how.pop("region", "复")}
+    return readmit(home, place, **{"by": "王", "why": "已整改", "at": AT, **how})
 
 
 def test_a_removed_source_is_on_trial_after_the_newest_month_and_the_log_says_who_and_why(home):
