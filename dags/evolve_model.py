@@ -1,23 +1,23 @@
 """随来源动态演化模型 / Let the model evolve with its sources.
 
 接着上月的状态逐月跟踪每个来源的价值：只询问新的内容，发现变点，按预算决定察看、降级、试用、加入，精确地减去或加入其统计量，
-登记新版本；明显更好时移动 `champion`。新数据经检查与估值后、以及每月 5 日各运行一次；补跑（backfill）与逐月运行结果相同。
+登记新版本；明显更好时移动 `champion`。新数据经检查与估值后运行，每月 5 日也运行；补跑（backfill）与逐月运行结果相同。
 先取出来源事件：要求退出的来源随即退出模型，预告中断的月份视为缺席；未能跟踪的统筹区，其事件下次再取。
 永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么，不保存、不登记。
 
 Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets about
 probation, demotion, trial and promotion, subtracts or adds statistics exactly and registers a new version; `champion`
 moves when it is better beyond doubt. Runs when new data were checked and valued, and on the 5th of each month; a
-backfill gives what run after run gives. Events of sources come first: whoever withdraws leaves the model, and a month of
-an announced outage is an absence; events of a region that failed come again. Removal for good takes a person, whom
+backfill gives what run after run gives. Events of sources come first: whoever withdraws leaves the model, and a month
+of an announced outage is an absence; events of a region that failed come again. Removal for good takes a person, whom
 review_evolution asks. A dry run tells what would happen, and takes no events.
 
 **Owner / 负责**: headwater · 模型组
 
 **Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.evolution`, `lake.knowledge.heard`, `ops.event`
 
-**Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard,withdrawal}`, `ops.event`, an MLflow version, the evolution report; assets
-`model_evolution` and `removals_proposed` when a person must decide
+**Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard,withdrawal}`, `ops.event`, `ops.audit`, an MLflow
+version, the evolution report; assets `model_evolution` and `removals_proposed` when a person must decide
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months. Clear a run that ended
 half-way: it replaces what it wrote, and registers no version twice.
