@@ -10,7 +10,7 @@ from headwater.evolution.presence import Presence
 from headwater.evolution.recurring import Recurring
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
-from headwater.evolution.stream import Tick, Watch, month_number, ticks
+from headwater.evolution.stream import Tick, Watch, month_at, month_number, ticks
 from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Watch",
     "Window",
     "Windows",
+    "month_at",
     "month_number",
     "ticks",
 ]

@@ -13,7 +13,7 @@ from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Tick", "Watch", "month_number", "ticks"]
+__all__ = ["Tick", "Watch", "month_at", "month_number", "ticks"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Tick:
     ----------
     values : of the sources that were asked; None: no answer
     changes : noticed in this period
-    presences : of the sources that were asked
+    presences : of the sources that were asked, and ``outage`` of those that announced one
     plan : decisions about all sources that are known, within the budgets
     standings : afterwards, of all sources that are known
     """
@@ -55,6 +55,10 @@ def _none(source: SourceId, month: date) -> float:
     return 0.0
 
 
+def _nobody(month: date) -> frozenset[SourceId]:
+    return frozenset()
+
+
 def _never(source: SourceId, month: date) -> int | None:
     return None
 
@@ -72,6 +76,8 @@ class Watch:
     news : records that a source has in a month of which it never told
     returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
         one that changed, or that is outside the model and was good in this period
+    away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
+        value is None whatever came, and it is no silence that presence would count
     """
 
     detector: Callable[[], Detector]
@@ -80,6 +86,7 @@ class Watch:
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
     returned: Callable[[SourceId, date], int | None] = _never
+    away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
 def month_number(month: date) -> float:
@@ -89,6 +96,16 @@ def month_number(month: date) -> float:
     3.0
     """
     return float(12 * month.year + month.month - 1)
+
+
+def month_at(time: float) -> date:
+    """Return the month that a detector's time falls into: the first whose number is not below it.
+
+    >>> month_at(month_number(date(2025, 3, 1)) - 0.5)
+    datetime.date(2025, 3, 1)
+    """
+    year, month = divmod(int(-(-time // 1)), 12)
+    return date(year, month + 1, 1)
 
 
 def ticks(
@@ -114,18 +131,26 @@ def ticks(
     resting: frozenset[SourceId] = frozenset()
     for tick in past:
         seen.see(tick.month, tick.values)
-        resting = tick.resting
+        resting = _resting(tick, approved.get(tick.month, {}))
     standing = dict(standings)
     for month in months:
-        values = dict(read(month, resting))
+        away = watch.away(month)
+        values = dict(read(month, resting | away))
         changes = seen.see(month, values)
         evidence = {name: seen.evidence(name, month, changes, standing) for name in seen.sources}
-        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), values)
+        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), values, away)
         standing |= plan.standings | dict(approved.get(month, {}))
-        presences = {source: seen.sources[source].state for source in values}
+        presences: dict[SourceId, State] = {source: seen.sources[source].state for source in values}
+        presences |= dict.fromkeys(away & seen.sources.keys(), "outage")
         tick = Tick(month, values, changes, presences, plan, dict(standing))
-        resting = tick.resting
+        resting = _resting(tick, approved.get(month, {}))
         yield tick
+
+
+def _resting(tick: Tick, approved: Mapping[SourceId, Standing]) -> frozenset[SourceId]:
+    """Return who is not asked after a tick: whom a person removed then, and not whom one brought back."""
+    removed = frozenset(source for source, standing in approved.items() if standing == "removed")
+    return tick.resting.difference(approved) | removed
 
 
 @dataclass
@@ -155,7 +180,8 @@ class _Seen:
 
     def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
         """Let every known source see the month, new ones among them, and return the changes noticed."""
-        time = month_number(month)
+        time, away = month_number(month), self._watch.away(month)
+        values = {name: value for name, value in values.items() if name not in away}
         for name in sorted(values.keys() - self.sources.keys()):
             self.sources[name] = _Source(self._watch.detector())
         seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
@@ -180,12 +206,15 @@ class _Seen:
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
 
 
-def _told(plan: Plan, values: Mapping[SourceId, float | None]) -> Plan:
+_AWAY = Message("其预告本月中断，不作变动。", "It announced an outage for this month, so nothing changes.")
+
+
+def _told(plan: Plan, values: Mapping[SourceId, float | None], away: frozenset[SourceId]) -> Plan:
     """Return the plan with the true reason for a source that was not asked, which is none for absence."""
     decisions = {
         source: decision
         if source in values or decision.action != "keep" or decision.standing == "removed"
-        else replace(decision, reason=_RESTED)
+        else replace(decision, reason=_AWAY if source in away else _RESTED)
         for source, decision in plan.decisions.items()
     }
     return Plan(decisions, plan.spent)

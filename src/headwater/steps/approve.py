@@ -46,10 +46,12 @@ class Proposal:
         body = (
             f"- **统筹区 / Region**: {region}\n- **月份 / Month**: {self.month:%Y-%m}\n- **来源 / Source**: {name}\n"
             f"- **原因 / Reason**: {_plain(self.reason.zh)} {_plain(self.reason.en)}\n\n"
-            f"**{yes}**：今后不再询问该来源，模型中不保留其任何统计量，只有人可以恢复。 "
-            "It is not asked any more, nothing of it is in the model, and only a person brings it back.\n\n"
-            f"**{no}**：该来源仍在模型之外，有预算时仍被询问，可经试用返回。 "
-            "It stays out of the model, is asked when there is budget, and may come back through a trial."
+            f"**{yes}**：今后不再询问该来源，模型中不保留其任何统计量，只有人可以恢复（headwater readmit）。 "
+            "It is not asked any more, nothing of it is in the model, and only a person brings it back "
+            "(headwater readmit).\n\n"
+            f"**{no}**：该来源状态不变；有新内容且有预算时仍被询问，可经试用返回。 "
+            "Its standing stays. It is asked when it has something new and there is budget, "
+            "and may come back through a trial."
         )
         return {**place, "subject": f"{region} {name}：移除？ Remove?", "body": body}
 

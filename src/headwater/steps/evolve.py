@@ -15,10 +15,11 @@ from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message, Refusal
-from headwater.evolution import DETECTORS, Budgets, Policy, Watch
+from headwater.evolution import DETECTORS, Budgets, Policy, Watch, month_at
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
 from headwater.steps import stands
+from headwater.steps.drain import outages
 from headwater.steps.grown_versions import grown_versions
 from headwater.steps.history import History
 from headwater.steps.joint import PURPOSE
@@ -42,7 +43,11 @@ def policy_of(sources: int) -> Policy:
     a few in a row must agree; harm weighs more than a missed gain.
     """
     edge = min(0.01, 0.1 / max(1, sources))
-    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4)
+    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4, tell=_told)
+
+
+def _told(time: float) -> str:
+    return f"{month_at(time):%Y-%m}"
 
 
 def watch_of(history: History, budgets: Budgets = UNLIMITED) -> Watch:
@@ -129,7 +134,8 @@ def evolve(
         kept = _Kept.read(connection, key, run=run)
         history = History.of(region, learner, guarded=guarded, until=kept.until, fewest=min_stays)
         history.require_months()
-        states, mended = _followed(connection, history, kept, run=run, budgets=budgets, key=key)
+        watch = replace(watch_of(history, budgets), away=outages(home, region))
+        states, mended = _followed(connection, history, kept, run=run, watch=watch, key=key)
         made = _Made.of(states, run=run, snapshot=region.data.snapshot, budgets=budgets)
         versions: Mapping[date, Registered] = {}
         if not dry:
@@ -212,7 +218,7 @@ def _followed(
     kept: _Kept,
     *,
     run: Run,
-    budgets: Budgets,
+    watch: Watch,
     key: Row,
 ) -> tuple[list[State], list[date]]:
     """Return the new states, and the months whose answers were asked for anew, as their records were mended."""
@@ -222,7 +228,6 @@ def _followed(
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
     approved = stands.approvals(connection, key=key)
-    watch = watch_of(history, budgets)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 
 

@@ -102,7 +102,7 @@ def follow(
         before, memory = state.stand.tick.active, state.stand.memory
         standings = dict(past[-1].tick.standings) | dict(approved.get(past[-1].tick.month, {}))
     else:
-        before, memory = _opened(history, seed, months[0], seen, harm=watch.policy.harm)
+        before, memory = _opened(history, seed, months[0], seen, watch=watch)
         standings = dict.fromkeys(before, "member")
     memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory])
     watch = replace(watch, returned=memories.returned)
@@ -147,14 +147,14 @@ def _readings(
 
 
 def _opened(
-    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, float | None]], *, harm: float
+    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, float | None]], *, watch: Watch
 ) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
     """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
-    hearing = history.hearing
+    hearing, harm = history.hearing, watch.policy.harm
     for source in sorted(hearing.holdings.known(month, fewest=history.fewest)):
         for at in hearing.news(source, month):
             hearing.hear(source, at, months=(at,))
-    seen[month] = _readings(history, seed, month, frozenset())
+    seen[month] = _readings(history, seed, month, watch.away(month))
     useful = frozenset(s for s, value in seen[month].items() if value is not None and value >= harm)
     return useful, {source: tuple(m for m in hearing.until(source, month) if m < month) for source in useful}
 

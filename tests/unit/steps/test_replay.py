@@ -101,7 +101,7 @@ def test_months_in_which_only_the_bureau_has_records_count_in_the_model_and_in_i
     theirs = pc.and_(pc.equal(table["split"], "source"), pc.is_in(table["month"], pa.array(alone)))
     region = region_of(table.filter(pc.invert(theirs)))
     history = History.of(region, learner, fewest=50)
-    *_, last = follow(history, seed=3, watch=watch(history))
+    *_, last = follow(history, seed=3, watch=watch_of(history))
     assert not set(alone) & set(history.months)
     assert history.train.until(history.months[-1]) == learner.asked().of(region.target.train)
     assert refit(history, last) == last.growth.total == last.growth.rebuilt()
@@ -110,14 +110,14 @@ def test_months_in_which_only_the_bureau_has_records_count_in_the_model_and_in_i
 def test_what_stood_on_a_month_of_which_nobody_has_records_any_more_is_followed_on(make_region, learner):
     table, gone = make_region(months=9), date(2024, 8, 1)
     whole = History.of(region_of(table), learner, fewest=50, until=gone)
-    past = [state.stand for state in follow(whole, seed=3, watch=watch(whole))]
+    past = [state.stand for state in follow(whole, seed=3, watch=watch_of(whole))]
     left = table.filter(pc.not_equal(table["month"], pa.scalar(gone)))
     history = History.of(region_of(left), learner, fewest=50)
     history.hearing.blocks = {
         source: {at: block for at, block in blocks.items() if at != gone}
         for source, blocks in whole.hearing.blocks.items()
     }
-    (state,) = follow(history, seed=3, watch=watch(history), past=past)
+    (state,) = follow(history, seed=3, watch=watch_of(history), past=past)
     assert state.stand.tick.month == date(2024, 9, 1)
     assert refit(history, state) == state.growth.total
     assert history.train.until(gone) == history.train.until(date(2024, 7, 1))
