@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import withdrawals
+from headwater.adapters import versions, withdrawals
 from headwater.adapters.learners import Learner
 from headwater.adapters.versions import Line
 from headwater.adapters.withdrawals import Left
@@ -181,9 +181,8 @@ def read_again(
 
     What withdrew since is left out, and what had withdrawn then, even if that was revoked.
     """
-    place = {"region": line.region, "snapshot": line.snapshot}
-    then = withdrawals.left(connection, **place, until=line.withdrawn)
-    left = withdrawals.left(connection, **place).beside(then)
+    left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
+    left = left.beside(versions.left_out(connection, line))
     region = _read(connection, learner, _Cut(line.region, line.snapshot, left), min_stays=1, only=only)
     return region if line.month is None else until(region, line.month)
 

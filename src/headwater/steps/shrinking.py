@@ -62,8 +62,8 @@ class Shrinking:
         """
         model = mlflow.load(home, serving)
         learner = model.learner
-        minded = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.withdrawn)
-        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot).beyond(minded)
+        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
+        left = left.beyond(versions.left_out(connection, line))
         stays = features.stays_of(connection, learner, region=line.region, snapshot=line.snapshot)
         started = time.perf_counter()
         growth = shrunk(kept, left, stays, learner=learner, parameters=model.parameters)

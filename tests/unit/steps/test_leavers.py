@@ -170,9 +170,11 @@ def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_s
             pc.equal(stays["split"], "source"),
         )
     )
-    stay = mine["stay_id"].to_pylist()[-1]
+    told = set(said(home, serving(home)).months[member])
+    known = [row["stay_id"] for row in mine.to_pylist() if row["month"] in told and row["psn_no"] != "p07"]
+    stay, other, third = known[-1], known[0], known[1]
     (taken,) = withdraw(home, run=occasion("mistake"), leaving=Leaving(stay=stay)).taken
-    assert taken.outcome in ("subtracted", "absent")
+    assert taken.outcome == "subtracted", taken.why.en
     (back,) = revoke(home, run=occasion("revoked"), leaving=Leaving(stay=stay))
     assert (back.revokes, back.region) == (taken.entry, "离")
     with pytest.raises(Refusal) as refusal:
@@ -182,6 +184,14 @@ def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_s
         snapshot = lake.snapshot(connection)
         region = features.read(connection, ridge_of(home, "stay_cost"), snapshot=snapshot, region="离")
     assert region.stays[member] == mine.num_rows - sum(one == "p07" for one in mine["psn_no"].to_pylist())
+    # What it shrank to lacks the stay still, and so does what that shrinks to; the stay is not subtracted twice.
+    (taken,) = withdraw(home, run=occasion("another"), leaving=Leaving(stay=other)).taken
+    assert taken.outcome == "subtracted", taken.why.en
+    (taken,) = withdraw(home, run=occasion("for good"), leaving=Leaving(stay=stay)).taken
+    assert taken.outcome == "absent", taken.why.en
+    (taken,) = withdraw(home, run=occasion("one more"), leaving=Leaving(stay=third)).taken
+    assert taken.certificate["equals_retraining"]
+    revoke(home, run=occasion("not for good"), leaving=Leaving(stay=stay))
     again = reproduce(home, run=occasion("reproduced"), name=name("离"), number=serving(home).number)
     assert again.is_bitwise
     assert again.is_whole
