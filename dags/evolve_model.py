@@ -2,15 +2,12 @@
 
 接着上月的状态逐月跟踪每个来源的价值：只询问新的内容，发现变点，按预算决定察看、降级、试用、加入，精确地减去或加入其统计量，
 登记新版本；明显更好时移动 `champion`。新数据经检查与估值后运行，每月 5 日也运行；补跑（backfill）与逐月运行结果相同。
-先取出来源事件：要求退出的来源随即退出模型，预告中断的月份视为缺席；未能跟踪的统筹区，其事件下次再取。
-永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么，不保存、不登记。
+先处理事件：要求退出者退出模型，预告的中断视为缺席。永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么。
 
-Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets about
-probation, demotion, trial and promotion, subtracts or adds statistics exactly and registers a new version; `champion`
-moves when it is better beyond doubt. Runs when new data were checked and valued, and on the 5th of each month; a
-backfill gives what run after run gives. Events of sources come first: whoever withdraws leaves the model, and a month
-of an announced outage is an absence; events of a region that failed come again. Removal for good takes a person, whom
-review_evolution asks. A dry run tells what would happen, and takes no events.
+Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets, subtracts or
+adds statistics exactly and registers a new version; `champion` moves when it is better beyond doubt. Runs when new data
+were checked and valued, and on the 5th; a backfill gives the same. Before that, whoever rang to withdraw leaves, and
+announced outages are absences. A person decides about removal: review_evolution. A dry run tells what would happen.
 
 **Owner / 负责**: headwater · 模型组
 
@@ -80,10 +77,9 @@ PARAMS = {
     dag_id="evolve_model",
     dag_display_name="10 适源动态演化 · Evolve model",
     doc_md=__doc__,
-    # No run is made up for at the start: months that were missed are followed by the next one all the same.
+    # No run is made up for: the next one follows missed months. Data that were valued need not have been joined.
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 4 5 * *", timezone="Asia/Shanghai", run_immediately=timedelta(0)),
-        # When data were checked and valued, whether or not they could be joined.
         assets=[VALUATION],
     ),
     catchup=False,
@@ -130,15 +126,12 @@ def evolve_model() -> None:
         chosen = {"task": params["task"], "budgets": Budgets(**limits), "dry": params["dry_run"]}
         return announce(evolve(Home.from_environment(), run=run, **chosen))
 
-    # A region that failed stands red in the grid; the others go on.
     @task(
         task_display_name="宣布 · Announce",
         trigger_rule="all_done_min_one_success",
         outlets=[EVOLUTION, AssetAlias(PROPOSED_ALIAS)],
     )
-    def publish(
-        asked: list[str], done: list[dict], params: dict | None = None, outlet_events: dict | None = None
-    ) -> int:
+    def publish(done: list[dict], params: dict | None = None, outlet_events: dict | None = None) -> int:
         from headwater.adapters.home import Home
         from headwater.steps.drain import finish
 
@@ -146,13 +139,12 @@ def evolve_model() -> None:
             raise AirflowSkipException("预演，不宣布。 / A dry run announces nothing.")
         if proposed := [one["region"] for one in done if one["proposals"]]:
             outlet_events[AssetAlias(PROPOSED_ALIAS)].add(PROPOSED, extra={"task": params["task"], "regions": proposed})
-        failed = set(asked) - {one["region"] for one in done}
-        finish(Home.from_environment(), run=show()["dag_run"].run_id, failed=failed)
+        followed = [one["region"] for one in done]
+        finish(Home.from_environment(), run=show()["dag_run"].run_id, task=params["task"], followed=followed)
         return len(list(done))
 
-    found = list_regions()
-    drain_inbox() >> found
-    publish(found, evolve_region.expand(region=found))
+    drain_inbox() >> (found := list_regions())
+    publish(evolve_region.expand(region=found))
 
 
 evolve_model()

@@ -100,12 +100,10 @@ EXPECTED: dict[str, tuple[str, Tag, dict[str, str], set[str]]] = {
 BESIDE = ("review_deliveries", "review_evolution", "retrain_networks")
 
 FURTHER = {
-    "list_regions": {"publish"},
     "plan_join": {"region.open_tier", "join_rounds"},
     "cities.open_tier": {"join_rounds"},
 }
-"""Tasks that others wait for than the next one as well: those that open a region, and the join, read the plans, and
-who publishes an evolution must know which regions failed."""
+"""Tasks that others wait for than the next one as well: those that open a region, and the join, read the plans."""
 
 LISTS = ("list_waiting", "list_proposals")
 """Tasks that expand a group: every task of it waits for them."""

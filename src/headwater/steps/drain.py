@@ -16,6 +16,7 @@ from headwater.adapters.knowledge import Run
 from headwater.adapters.postgres import Connection
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.steps.leaving import Leaving
+from headwater.steps.regions import regions
 from headwater.steps.withdraw import Taken, withdraw
 from headwater.types import SourceId
 
@@ -96,15 +97,19 @@ def drain(home: Home, *, run: str, at: datetime, alone: bool = False) -> DrainRe
     )
 
 
-def finish(home: Home, *, run: str, failed: Collection[str] = ()) -> int:
+def finish(home: Home, *, run: str, task: str = "stay_cost", followed: Collection[str] | None = None) -> int:
     """Note that a run did all that its events called for, and return how many these were.
 
     Parameters
     ----------
-    failed : regions that could not be followed; what came of their sources comes again
+    followed : regions whose sources were followed for the task; what came of the others' comes again, where they have
+        enough sources. None: of all
     """
-    with lake.connect(home, threads=1) as opened:
-        left = _names(opened, failed) if failed else frozenset()
+    left: frozenset[SourceId] = frozenset()
+    if followed is not None:
+        due = set(regions(home, task=task).usable).difference(followed)
+        with lake.connect(home, threads=1) as opened:
+            left = _names(opened, due)
     with postgres.connect(home) as connection:
         return inbox.finish(connection, run, but=left)
 

@@ -182,8 +182,18 @@ def test_what_came_of_a_region_that_failed_comes_again_and_nothing_else_does(del
     told = (Event("H01", "claims"), Event("H02", "claims"), Event("t1", "claims"))
     for event in (*told, Event("H02", "outage", period=date(2026, 4, 1))):
         post(delivered, event)
+    with lake.connect(delivered) as connection:
+        # Two sources of a hundred stays each make a region that is followed; nobody waits for 丙, which has one.
+        connection.execute(
+            "CREATE TABLE lake.marts.feat_stay_cost AS "
+            "SELECT region, source_id, source_id AS hospital, 'source' AS split FROM "
+            "(VALUES ('甲', 'a'), ('甲', 'b'), ('乙', 'a'), ('乙', 'b'), ('丙', 'a')) AS t (region, source_id), "
+            "range(100)"
+        )
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t3', 'H03', '丙')")
+    post(delivered, Event("H03", "claims"))
     drain(delivered, run="a", alone=True)
-    assert finish(delivered, run="a", failed=["乙"]) == 2
+    assert finish(delivered, run="a", followed=["甲"]) == 3
     found = drain(delivered, run="b", alone=True)
     assert (found.events, list(found.changed), dict(found.outages)) == (2, ["H01", "H02"], {})
     assert finish(delivered, run="b") == 2
