@@ -1,20 +1,20 @@
 """随来源动态演化模型 / Let the model evolve with its sources.
 
 接着上月的状态逐月跟踪每个来源的价值：只询问新的内容，发现变点，按预算决定察看、降级、试用、加入，精确地减去或加入其统计量，
-登记新版本；明显更好时移动 `champion`。新数据到达与每月 5 日各运行一次；补跑（backfill）与逐月运行结果相同。
-永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么，不保存、不登记。
+登记新版本；明显更好时移动 `champion`。新数据经检查与估值后运行，每月 5 日也运行；补跑（backfill）与逐月运行结果相同。
+先处理事件：要求退出者退出模型，预告的中断视为缺席。永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么。
 
-Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets about
-probation, demotion, trial and promotion, subtracts or adds statistics exactly and registers a new version; `champion`
-moves when it is better beyond doubt. Runs on new data and on the 5th of each month; a backfill gives what run after run
-gives. Removal for good takes a person, whom review_evolution asks. A dry run tells what would happen.
+Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets, subtracts or
+adds statistics exactly and registers a new version; `champion` moves when it is better beyond doubt. Runs when new data
+were checked and valued, and on the 5th; a backfill gives the same. Before that, whoever rang to withdraw leaves, and
+announced outages are absences. A person decides about removal: review_evolution. A dry run tells what would happen.
 
 **Owner / 负责**: headwater · 模型组
 
 **Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.evolution`, `lake.knowledge.heard`, `ops.event`
 
-**Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard}`, an MLflow version, the evolution report; assets
-`model_evolution` and `removals_proposed` when a person must decide
+**Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard,withdrawal}`, `ops.event`, `ops.audit`, an MLflow
+version, the evolution report; assets `model_evolution` and `removals_proposed` when a person must decide
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months. Clear a run that ended
 half-way: it replaces what it wrote, and registers no version twice.
@@ -29,9 +29,9 @@ from headwater.adapters.airflow import (
     DEFAULTS,
     EVOLUTION,
     KNOWLEDGE,
-    MODEL,
     PROPOSED,
     PROPOSED_ALIAS,
+    VALUATION,
     Tag,
     announce,
     month_before,
@@ -77,10 +77,10 @@ PARAMS = {
     dag_id="evolve_model",
     dag_display_name="10 适源动态演化 · Evolve model",
     doc_md=__doc__,
-    # No run is made up for at the start: months that were missed are followed by the next one all the same.
+    # No run is made up for: the next one follows missed months. Data that were valued need not have been joined.
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 4 5 * *", timezone="Asia/Shanghai", run_immediately=timedelta(0)),
-        assets=[MODEL],
+        assets=[VALUATION],
     ),
     catchup=False,
     max_active_runs=1,
@@ -98,7 +98,8 @@ def evolve_model() -> None:
 
         if params["dry_run"]:
             return {}
-        return announce(drain(Home.from_environment(), run=show()["dag_run"].run_id, alone=True))
+        run = show()["dag_run"]
+        return announce(drain(Home.from_environment(), run=run.run_id, at=run.run_after, alone=True))
 
     @task(task_display_name="列出统筹区 · List regions")
     def list_regions(params: dict | None = None) -> list[str]:
@@ -125,7 +126,6 @@ def evolve_model() -> None:
         chosen = {"task": params["task"], "budgets": Budgets(**limits), "dry": params["dry_run"]}
         return announce(evolve(Home.from_environment(), run=run, **chosen))
 
-    # A region that failed stands red in the grid; the others go on.
     @task(
         task_display_name="宣布 · Announce",
         trigger_rule="all_done_min_one_success",
@@ -139,11 +139,11 @@ def evolve_model() -> None:
             raise AirflowSkipException("预演，不宣布。 / A dry run announces nothing.")
         if proposed := [one["region"] for one in done if one["proposals"]]:
             outlet_events[AssetAlias(PROPOSED_ALIAS)].add(PROPOSED, extra={"task": params["task"], "regions": proposed})
-        finish(Home.from_environment(), run=show()["dag_run"].run_id)
+        followed = [one["region"] for one in done]
+        finish(Home.from_environment(), run=show()["dag_run"].run_id, task=params["task"], followed=followed)
         return len(list(done))
 
-    found = list_regions()
-    drain_inbox() >> found
+    drain_inbox() >> (found := list_regions())
     publish(evolve_region.expand(region=found))
 
 

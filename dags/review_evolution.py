@@ -27,7 +27,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
-from headwater.adapters.airflow import DEFAULTS, PROPOSED, Tag, show
+from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, PROPOSED, Tag, show
 
 OPTIONS = ["批准移除 · Approve the removal", "维持现状 · Leave it as it is"]
 ANSWER = {
@@ -61,8 +61,12 @@ def review_evolution() -> None:
         from headwater.steps.approve import proposals
 
         told = [event.extra for events in triggering_asset_events.values() for event in events]
-        regions = {name for extra in told for name in extra.get("regions", [])}
-        found = [one for one in proposals(Home.from_environment()) if not told or one.region in regions]
+        home = Home.from_environment()
+        if told:
+            places = {(extra["task"], region) for extra in told for region in extra["regions"]}
+            found = [one for task, region in sorted(places) for one in proposals(home, task=task, region=region)]
+        else:
+            found = [one for task in KNOWLEDGE["task"].schema["enum"] for one in proposals(home, task=task)]
         if not found:
             raise AirflowSkipException("没有待审批的移除。 / No removal waits for a decision.")
         return [one.question() for one in found]

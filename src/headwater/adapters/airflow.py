@@ -44,7 +44,7 @@ EVOLUTION = Asset(
     extra={"zh": "模型演化", "en": "model evolution"},
 )
 ASSETS = (RAW, CODED, MARTS, GROUPED, PRICED, INDICATORS, QUALITY, VALUATION, MODEL, EVOLUTION)
-"""In the order in which one causes the next."""
+"""In the order in which one causes the next; evolution is caused by the valuation, like the model."""
 
 HELD = Asset(
     name="files_held", uri="headwater://deliveries/held", extra={"zh": "待审批的送报", "en": "held deliveries"}

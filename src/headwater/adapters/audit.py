@@ -14,7 +14,7 @@ from headwater.claims.keys import key_at
 from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, leaf, sign
 
-__all__ = ["NONE", "Entry", "add", "at", "entries", "key", "newest"]
+__all__ = ["NONE", "Entry", "add", "at", "entries", "hold", "key", "newest"]
 
 NONE = bytes(64)
 """What stands before the first entry in place of a signature."""
@@ -85,6 +85,12 @@ def add(home: Home, connection: psycopg.Connection, kind: str, told: Mapping[str
         (grown.size, b"".join(grown.hashes), entry.signature),
     )
     return entry
+
+
+def hold(connection: psycopg.Connection) -> int:
+    """Let nobody else add until the transaction of the connection ends, and return how many entries there are."""
+    row = connection.execute("select size from ops.audit_peaks for update").fetchone()
+    return int(row[0]) if row else 0
 
 
 def entries(connection: psycopg.Connection, *, kind: str | None = None) -> Iterator[Entry]:

@@ -24,7 +24,7 @@ CHAIN = (
     "aggregate_knowledge",
     "evolve_model",
 )
-"""In the order in which one's asset starts the next."""
+"""In the order in which one's asset starts the next; what starts the last is already the values'."""
 
 LOOK_S = 1.0
 """Between two looks: each is two questions to Airflow, and the chain does not wait for whoever follows it."""

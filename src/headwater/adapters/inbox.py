@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
@@ -26,12 +26,14 @@ __all__ = [
     "Kind",
     "Posted",
     "Work",
+    "act",
     "again",
     "counts",
     "drain",
     "finish",
     "give_back",
     "newest",
+    "outages",
     "post",
     "sweep",
 ]
@@ -172,12 +174,52 @@ def drain(
     return Drained(run, tuple(one.event for one in mine), aside, waiting)
 
 
-def finish(connection: psycopg.Connection, run: str) -> int:
-    """Note that all is done about what a run took, and return how many events these are."""
+def act(connection: psycopg.Connection, *, run: str, kind: Kind, work: Callable[[Event], None]) -> tuple[Event, ...]:
+    """Do what no transaction holds about each event of a kind that a run took, and return those set aside for it.
+
+    Each is done when its work has ended. Killed in between it stands as taken, and comes again with its work, which
+    must do no harm twice. No lock is held meanwhile, so the connection must commit by itself.
+    """
+    if not connection.autocommit:
+        raise ValueError("an event would be locked while its work is done")
+    aside = []
+    for posted in _read(connection, "run = %s and kind = %s and state = 'taken' order by place", (run, kind)):
+        try:
+            work(posted.event)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        # As in a drain: whatever an event does to the work, it must not keep the others from being done.
+        except Exception as error:  # noqa: BLE001
+            _put_aside(connection, run, posted.event, error)
+            aside.append(posted.event)
+        else:
+            connection.execute("update ops.event set state = 'done' where event_id = %s", (posted.event.event_id,))
+    return tuple(aside)
+
+
+def finish(connection: psycopg.Connection, run: str, *, but: Collection[SourceId] = ()) -> int:
+    """Note that all is done about what a run took, and return how many events these are.
+
+    Parameters
+    ----------
+    but : sources that could not be followed; what came of them stands as taken, so that it is given back
+    """
     with connection.transaction():
         connection.execute("update ops.drain set finished_at = clock_timestamp() where run = %s", (run,))
-        done = connection.execute("update ops.event set state = 'done' where run = %s and state = 'taken'", (run,))
+        done = connection.execute(
+            "update ops.event set state = 'done' where run = %s and state = 'taken' "
+            "and not (kind in ('delivery', 'claims') and source_id = any(%s))",
+            (run, list(but)),
+        )
     return done.rowcount
+
+
+def outages(connection: psycopg.Connection) -> frozenset[tuple[SourceId, date]]:
+    """Return the months for which outages were announced and accepted, by the names that the notices use."""
+    rows = connection.execute(
+        "select source_id, period from ops.event where kind = 'outage' and state in ('taken', 'done')"
+    ).fetchall()
+    return frozenset((str(source), month) for source, month in rows if month is not None)
 
 
 def give_back(connection: psycopg.Connection, *, but: str) -> int:
@@ -223,15 +265,18 @@ def _done(connection: psycopg.Connection, run: str, event: Event, work: Work) ->
         raise
     # Whatever an event does to the work, it must not keep the others from being taken.
     except Exception as error:  # noqa: BLE001
-        why = error if isinstance(error, HeadwaterError) else _failed(event, error)
-        connection.execute(
-            "update ops.event set state = 'aside', run = %s, code = %s, reason_zh = %s, reason_en = %s "
-            "where event_id = %s",
-            (run, why.code, why.told.zh, why.told.en, event.event_id),
-        )
+        _put_aside(connection, run, event, error)
         return False
     connection.execute("update ops.event set state = 'taken', run = %s where event_id = %s", (run, event.event_id))
     return True
+
+
+def _put_aside(connection: psycopg.Connection, run: str, event: Event, error: Exception) -> None:
+    why = error if isinstance(error, HeadwaterError) else _failed(event, error)
+    connection.execute(
+        "update ops.event set state = 'aside', run = %s, code = %s, reason_zh = %s, reason_en = %s where event_id = %s",
+        (run, why.code, why.told.zh, why.told.en, event.event_id),
+    )
 
 
 def _read(connection: psycopg.Connection, condition: str, values: Sequence[object]) -> list[Posted]:

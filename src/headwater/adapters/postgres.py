@@ -1,8 +1,12 @@
 """PostgreSQL: an embedded server by default, any server by ``HEADWATER_POSTGRES_DSN``."""
 
+import json
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +24,7 @@ __all__ = [
     "DATABASES",
     "DSN_VARIABLE",
     "Connection",
+    "alone",
     "connect",
     "dsn",
     "prepare",
@@ -49,6 +54,7 @@ _SCHEMA = "\n".join(
 )
 
 
+_alone: ContextVar[frozenset[tuple[Path, str, str]]] = ContextVar("alone", default=frozenset())
 _started: dict[Path, str] = {}
 _STARTING = threading.Lock()
 
@@ -109,6 +115,27 @@ def url(home: Home, database: str, *, driver: str = "psycopg") -> str:
 def connect(home: Home, database: str = "headwater", *, autocommit: bool = False) -> Connection:
     """Open a connection to one database."""
     return psycopg.connect(dsn(home, database), autocommit=autocommit)
+
+
+@contextmanager
+def alone(home: Home, *, task: str, region: str) -> Iterator[None]:
+    """Hold the right to change which model a region has for a task, and what it is made from; others wait.
+
+    Whoever has it may ask for it again. It is lost when the process ends.
+    """
+    held, mine = _alone.get(), (home.root, task, region)
+    if mine in held:
+        yield
+        return
+    with connect(home, autocommit=True) as connection:
+        connection.execute(
+            "select pg_advisory_lock(hashtext('headwater.model'), hashtext(%s))", (json.dumps([task, region]),)
+        )
+        token = _alone.set(held | {mine})
+        try:
+            yield
+        finally:
+            _alone.reset(token)
 
 
 def prepare_once(home: Home) -> None:

@@ -16,7 +16,7 @@ from headwater.adapters import inbox
 from headwater.adapters.inbox import Event
 from headwater.errors import HeadwaterError, Message, Refusal
 
-__all__ = ["URL_VARIABLE", "forward"]
+__all__ = ["URL_VARIABLE", "forward", "take"]
 
 URL_VARIABLE = "HEADWATER_REDIS_URL"
 _STREAM, _GROUP, _CONSUMER, _AT_ONCE = "headwater.events", "headwater", "inbox", 500
@@ -25,8 +25,7 @@ _STREAM, _GROUP, _CONSUMER, _AT_ONCE = "headwater.events", "headwater", "inbox",
 def forward(connection: psycopg.Connection, url: str, *, stream: str = _STREAM) -> tuple[int, int]:
     """Post every message not acknowledged yet; return the numbers of new events and of messages put aside.
 
-    The fields of a message are those of an event, months as ``2026-01``. The connection must commit by itself. Without
-    the package ``redis`` it is refused, ``E-REDIS-MISSING``.
+    The connection must commit by itself. Without the package ``redis`` it is refused, ``E-REDIS-MISSING``.
     """
     if not connection.autocommit:
         raise ValueError("a message would be acknowledged before its event is committed")
@@ -34,26 +33,63 @@ def forward(connection: psycopg.Connection, url: str, *, stream: str = _STREAM) 
     with _client(url) as client:
         for place, content in _unacknowledged(client, stream):
             try:
-                posted += inbox.post(connection, _event(content))
-            except (HeadwaterError, TypeError, ValueError, psycopg.IntegrityError) as error:
-                client.xadd(f"{stream}.aside", {**content, "place": place, "reason": str(error)})
+                posted += take(connection, content)
+            except Refusal as refusal:
+                client.xadd(f"{stream}.aside", {**content, b"place": place, b"reason": str(refusal)})
                 aside += 1
             client.xack(stream, _GROUP, place)
     return posted, aside
 
 
+def take(connection: psycopg.Connection, content: Mapping[bytes, bytes]) -> bool:
+    """Post one message, whatever bytes it is of; False where the same rang before.
+
+    Parameters
+    ----------
+    content : fields of an event in UTF-8, months as ``2026-01``; others are not looked at
+
+    Raises
+    ------
+    Refusal
+        ``E-EVENT-MESSAGE`` for what is no event
+    """
+    try:
+        return inbox.post(connection, _event(content))
+    except _POISON as error:
+        # The text of a foreign exception may quote what was sent: it stays beside the message, which says the same.
+        told = error.told if isinstance(error, HeadwaterError) else Message(str(error), str(error))
+        raise Refusal(
+            "E-EVENT-MESSAGE",
+            Message(f"该消息不是事件：{told.zh}", f"This message is no event: {told.en}"),
+            Message("请更正后重新发送。", "Mend it and send it again."),
+        ) from error
+
+
+_POISON = (
+    HeadwaterError,
+    TypeError,
+    # Also bytes that are no UTF-8.
+    ValueError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    # A text that no index holds; other operational errors are the server's, and the message is taken again.
+    psycopg.errors.ProgramLimitExceeded,
+)
+
+
 def _client(url: str) -> Any:
     try:
-        return importlib.import_module("redis").Redis.from_url(url, decode_responses=True)
+        return importlib.import_module("redis").Redis.from_url(url)
     except ModuleNotFoundError as error:
         missing = Message("没有安装 redis 包。", "The package redis is not installed.")
         remedy = Message("运行 pip install redis==8.1.0。", "Run pip install redis==8.1.0.")
         raise Refusal("E-REDIS-MISSING", missing, remedy) from error
 
 
-def _unacknowledged(client: Any, stream: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _unacknowledged(client: Any, stream: str) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
     """Yield what was read before and never acknowledged, then what was never read."""
-    if not any(group["name"] == _GROUP for group in (client.xinfo_groups(stream) if client.exists(stream) else ())):
+    groups = client.xinfo_groups(stream) if client.exists(stream) else ()
+    if not any(group["name"] == _GROUP.encode() for group in groups):
         client.xgroup_create(stream, _GROUP, id="0", mkstream=True)
     for start in ("0", ">"):
         while found := client.xreadgroup(_GROUP, _CONSUMER, {stream: start}, count=_AT_ONCE):
@@ -63,8 +99,9 @@ def _unacknowledged(client: Any, stream: str) -> Iterator[tuple[str, Mapping[str
             yield from messages
 
 
-def _event(content: Mapping[str, str]) -> Event:
-    said: dict[str, Any] = {field.name: content[field.name] for field in fields(Event) if content.get(field.name)}
+def _event(content: Mapping[bytes, bytes]) -> Event:
+    sent = {field.name: content.get(field.name.encode(), b"") for field in fields(Event)}
+    said: dict[str, Any] = {name: value.decode() for name, value in sent.items() if value}
     if "period" in said:
         said["period"] = date.fromisoformat(f"{said['period'][:7]}-01")
     if "snapshot_id" in said:

@@ -8,11 +8,12 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import withdrawals
+from headwater.adapters.withdrawals import Left
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE
 from headwater.types import SourceId
 
-__all__ = ["Line", "Member", "Served", "line", "lines", "members", "served", "withdrawn_from"]
+__all__ = ["Line", "Member", "Served", "known", "left_out", "line", "lines", "members", "served", "withdrawn_from"]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,13 @@ def line(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> Line
     return _line(rows[0])
 
 
+def known(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> bool:
+    """Return whether all of a version was written down."""
+    query = "SELECT count(*) FROM lake.knowledge.model_version WHERE name = ? AND version = ?"
+    (count,) = connection.execute(query, [name, version]).fetchall()[0]
+    return bool(count)
+
+
 def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> list[Member]:
     """Return the sources of a version, by falling value."""
     rows = connection.execute(
@@ -157,6 +165,22 @@ def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
     ).fetchall()
     found = (_told(Served, row) for row in rows)
     return [Served(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
+
+
+def left_out(connection: duckdb.DuckDBPyConnection, line: Line) -> Left:
+    """Return what a version was made without: what had withdrawn then, and what another lacked from which it shrank.
+
+    The latter may have been revoked in between; its statistic lacks it all the same.
+    """
+    then = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.withdrawn)
+    if line.step != "withdraw" or line.parent is None:
+        return then
+    return then.beside(left_out(connection, _parent(connection, line.parent)))
+
+
+def _parent(connection: duckdb.DuckDBPyConnection, label: str) -> Line:
+    name, _, number = label.rpartition("/")
+    return line(connection, name, int(number))
 
 
 def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:

@@ -20,10 +20,10 @@ import pandas as pd
 
 from headwater.bench.evolution_records import RECORDS, Records, available, region
 from headwater.bench.figures import Figure, Size
-from headwater.evolution import DETECTORS, Budgets, Watch
+from headwater.evolution import Budgets
 from headwater.federation import ask
 from headwater.statistics import Statistic
-from headwater.steps.evolve import policy_of
+from headwater.steps.evolve import watch_of
 from headwater.steps.history import History
 from headwater.steps.replay import best_weight, follow, weighted
 from headwater.types import Vector
@@ -153,13 +153,7 @@ def _drawn(records: Records, frame: pd.DataFrame, seed: int) -> _Draw:
         opening=records.opening,
     )
     one = history.hearing.cost("").bytes
-    watch = Watch(
-        DETECTORS["glr"],
-        policy_of(len(history.sources)),
-        Budgets(bytes=max(one, _ASKED * one * len(history.sources))),
-        history.hearing.cost,
-        history.hearing.pending,
-    )
+    watch = watch_of(history, Budgets(bytes=max(one, _ASKED * one * len(history.sources))))
     errors: dict[str, list[float]] = defaultdict(list)
     seconds, byte_counts = {"evolving": 0.0, "retraining": 0.0}, {"evolving": 0.0, "retraining": 0.0}
     followed = history.followed
@@ -191,7 +185,7 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
     months = tuple(at for at in history.months if at <= month)
     known = sorted(history.hearing.holdings.known(month, fewest=history.fewest))
     answers = ask(history.hearing.transport, history.learner.asked(months=months), sources=known)
-    own = history.train.until[month]
+    own = history.train.until(month)
     plain = history.learner.solve(Statistic.total([own, *answers.statistics.values()]))
     seconds = process_time() - started
     others = Statistic.total(answers.statistics.values())

@@ -60,6 +60,8 @@ def post(
     else:
         told = "已登记 posted" if is_new else "此前已登记 posted before"
         _out.print(f"{told} {event.event_id}", highlight=False, soft_wrap=True)
+        if not is_new:
+            _out.print("  new since then? name it 若有新内容请另行命名: --batch", highlight=False)
 
 
 @app.command("list")
@@ -94,20 +96,22 @@ def show(
 
 @app.command()
 def drain(as_json: Json = False) -> None:
-    """Take what waits and say which sources changed; headwater evolve then follows them. / 取出等待的事件."""
+    """Take what waits: who withdraws leaves the models; headwater evolve then follows the others. / 取出等待的事件."""
     from headwater.steps.drain import drain as run
     from headwater.steps.drain import finish
 
     with refusing():
         installation = home()
-        report = run(installation, run=f"manual__{datetime.now(UTC).isoformat()}")
+        now = datetime.now(UTC)
+        report = run(installation, run=f"manual__{now.isoformat()}", at=now)
         finish(installation, run=report.run)
     if as_json:
         print_json(report.to_dict())
         return
-    for title, found in (("changed 有变化", report.changed), ("withdrawn 已撤回", report.withdrawn)):
-        for source, month in found.items():
-            _out.print(f"{title} {shown(source)} {f'{month:%Y-%m}' if month else ''}".rstrip(), highlight=False)
+    for source, month in report.changed.items():
+        _out.print(f"changed 有变化 {shown(source)} {f'{month:%Y-%m}' if month else ''}".rstrip(), highlight=False)
+    for source in report.withdrawn:
+        _out.print(f"withdrawn 已退出 {shown(source)}", highlight=False)
     for source, months in report.outages.items():
         told = " ".join(f"{month:%Y-%m}" for month in months)
         _out.print(f"outage 中断 {shown(source)} {told}".rstrip(), highlight=False)

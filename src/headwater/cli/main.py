@@ -30,6 +30,7 @@ from headwater.cli.command import Json, Seed, bar, home, print_json, refusing
 from headwater.cli.compare import compare
 from headwater.cli.expect import expect
 from headwater.cli.plan import plan
+from headwater.cli.readmit import readmit
 from headwater.cli.returns import returns
 from headwater.cli.shown import listing, shown
 from headwater.cli.watch import Watch
@@ -187,6 +188,7 @@ app.command()(warehouse.publish)
 for _command in (knowledge.value, plan, knowledge.aggregate, knowledge.evolve):
     app.command()(_command)
 app.command()(withdraw)
+app.command()(readmit)
 
 
 @app.command()

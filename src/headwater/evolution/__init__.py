@@ -7,9 +7,10 @@ from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
 from headwater.evolution.presence import Presence
+from headwater.evolution.recurring import Recurring
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
-from headwater.evolution.stream import Reading, Tick, Watch, month_number, replay
+from headwater.evolution.stream import Tick, Watch, month_at, month_number, ticks
 from headwater.evolution.windows import Said, Window, Windows
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
     "Policy",
     "Pooled",
     "Presence",
-    "Reading",
+    "Recurring",
     "Regimes",
     "Said",
     "Standing",
@@ -42,6 +43,7 @@ __all__ = [
     "Watch",
     "Window",
     "Windows",
+    "month_at",
     "month_number",
-    "replay",
+    "ticks",
 ]

@@ -118,8 +118,9 @@ class Policy:
     - A change of a source that is still of use refreshes it, or recalls the regime that is back. Changes are those of
       level; one of variance alone decides nothing.
     - A source that is leaving goes on probation, and none that is leaving is promoted.
-    - A closed source is not asked. What it said stays in the model if ``closed_stays`` and its last value was not bad:
-      a closed hospital's records are as true as they were. Otherwise it is removed, if a person approves.
+    - A closed source is asked only if it delivers again. What it said stays in the model if ``closed_stays`` and its
+      last value was not bad: a closed hospital's records are as true as they were. Otherwise, and as long as it has
+      nothing new, it is removed, if a person approves.
 
     Parameters
     ----------
@@ -128,6 +129,7 @@ class Policy:
         demote_after <= remove_after
     closed_stays : whether a closed source's statistic may stay
     approve : actions that a person must approve; until then, and by default, the standing stays as it was
+    tell : how a time is told in reasons, e.g. as a month
     """
 
     harm: float = 0.0
@@ -137,6 +139,7 @@ class Policy:
     remove_after: int = 8
     closed_stays: bool = True
     approve: frozenset[Action] = field(default=frozenset({"remove"}))
+    tell: Callable[[float], str] = "{:g}".format
 
     def __post_init__(self) -> None:
         if not self.harm <= self.use or min(self.demote_after, self.promote_after) < 1:
@@ -204,6 +207,8 @@ class Policy:
         return rule(evidence, standing)
 
     def _closed(self, evidence: Evidence, standing: Standing) -> Decision:
+        if evidence.news > 0:
+            return Decision("keep", standing, _DELIVERS_AGAIN)
         bad = self._run(evidence, self._is_bad) > 0
         if standing in COUNTED and self.closed_stays and not bad:
             return Decision("keep", standing, _CLOSED_STAYS, asked=False)
@@ -213,13 +218,13 @@ class Policy:
         worth, change = evidence.observed[-1], evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if bad and change is not None and change.size < 0:
-            return Decision("demote", "demoted", _fell(change))
+            return Decision("demote", "demoted", _fell(change, self.tell(change.onset)))
         if bad >= self.demote_after:
             return Decision("demote", "demoted", _persistent(worth, bad, "移出模型，继续观察", "out of the model"))
         if bad and standing == "member":
             return Decision("probation", "probation", _valued(worth, "有害，留用察看", "harmful, on probation"))
         if not bad and change is not None:
-            return _moved(evidence, change, standing)
+            return _moved(evidence, change, standing, when=self.tell(change.onset))
         if standing == "probation" and good >= self.promote_after and evidence.presence != "leaving":
             return Decision("promote", "member", _persistent(worth, good, "解除察看", "probation ends"))
         return Decision("keep", standing, _valued(worth, "继续使用", "kept"))
@@ -233,7 +238,7 @@ class Policy:
             if good >= self.promote_after:
                 return Decision("promote", "member", _persistent(worth, good, "加入模型", "into the model"))
             if change is not None and change.size > 0:
-                return Decision("promote", "member", _rose(change), since=change.onset)
+                return Decision("promote", "member", _rose(change, self.tell(change.onset)), since=change.onset)
             if standing == "demoted":
                 return Decision("trial", "trial", _valued(worth, "重新试用", "on trial again"))
         if bad >= self.remove_after and standing == "demoted":
@@ -268,6 +273,9 @@ _CLOSED_GOES = Message(
     "已关闭，不再询问；其统计量不在模型中或无益，移除。",
     "Closed and not asked; what it said is not in the model or of no use: removed.",
 )
+_DELIVERS_AGAIN = Message(
+    "曾判为关闭，现有新记录：重新询问。", "It was taken for closed and has new records: it is asked again."
+)
 
 
 def _urgency(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, float, SourceId]:
@@ -297,12 +305,12 @@ def _unasked(made: Decision) -> Decision:
     return replace(made, reason=reason, asked=False)
 
 
-def _moved(evidence: Evidence, change: Change, standing: Standing) -> Decision:
+def _moved(evidence: Evidence, change: Change, standing: Standing, *, when: str) -> Decision:
     if evidence.returned is not None:
         return replace(_recalled(evidence.returned, evidence.observed[-1]), standing=standing)
     reason = Message(
-        f"其数据自 {change.onset:g} 起改变而仍有益：此前统计量移出模型。",
-        f"It changed at {change.onset:g} and is still of use: what it said before leaves the model.",
+        f"其数据自 {when} 起改变而仍有益：此前统计量移出模型。",
+        f"It changed at {when} and is still of use: what it said before leaves the model.",
     )
     return Decision("refresh", standing, reason, since=change.onset)
 
@@ -315,17 +323,17 @@ def _recalled(regime: int, worth: float) -> Decision:
     return Decision("recall", "member", reason, regime=regime)
 
 
-def _fell(change: Change) -> Message:
+def _fell(change: Change, when: str) -> Message:
     return Message(
-        f"价值自 {change.onset:g} 起下降 {-change.size:.4g}（置信度 {change.confidence:.4f}），移出模型。",
-        f"Its value fell by {-change.size:.4g} at {change.onset:g} (confidence {change.confidence:.4f}): demoted.",
+        f"价值自 {when} 起下降 {-change.size:.4g}（置信度 {change.confidence:.4f}），移出模型。",
+        f"Its value fell by {-change.size:.4g} at {when} (confidence {change.confidence:.4f}): demoted.",
     )
 
 
-def _rose(change: Change) -> Message:
+def _rose(change: Change, when: str) -> Message:
     return Message(
-        f"价值自 {change.onset:g} 起上升 {change.size:.4g}（置信度 {change.confidence:.4f}），加入模型。",
-        f"Its value rose by {change.size:.4g} at {change.onset:g} (confidence {change.confidence:.4f}): promoted.",
+        f"价值自 {when} 起上升 {change.size:.4g}（置信度 {change.confidence:.4f}），加入模型。",
+        f"Its value rose by {change.size:.4g} at {when} (confidence {change.confidence:.4f}): promoted.",
     )
 
 

@@ -13,21 +13,7 @@ from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
-__all__ = ["Reading", "Tick", "Watch", "month_number", "replay"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one source gave in one period.
-
-    Parameters
-    ----------
-    value : what it is worth; None if it was asked and did not answer
-    returned : number of the earlier regime that what it says agrees with; None: of none
-    """
-
-    value: float | None
-    returned: int | None = None
+__all__ = ["Tick", "Watch", "month_at", "month_number", "ticks"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +24,7 @@ class Tick:
     ----------
     values : of the sources that were asked; None: no answer
     changes : noticed in this period
-    presences : of the sources that were asked
+    presences : of the sources that were asked, and ``outage`` of those that announced one
     plan : decisions about all sources that are known, within the budgets
     standings : afterwards, of all sources that are known
     """
@@ -69,6 +55,14 @@ def _none(source: SourceId, month: date) -> float:
     return 0.0
 
 
+def _nobody(month: date) -> frozenset[SourceId]:
+    return frozenset()
+
+
+def _never(source: SourceId, month: date) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Watch:
     """How sources are watched and decided about.
@@ -80,6 +74,10 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
+    returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
+        one that changed, or that is outside the model and was good in this period
+    away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
+        value is None whatever came, and it is no silence that presence would count
     """
 
     detector: Callable[[], Detector]
@@ -87,6 +85,8 @@ class Watch:
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
+    returned: Callable[[SourceId, date], int | None] = _never
+    away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
 def month_number(month: date) -> float:
@@ -98,9 +98,19 @@ def month_number(month: date) -> float:
     return float(12 * month.year + month.month - 1)
 
 
-def replay(
+def month_at(time: float) -> date:
+    """Return the month that a detector's time falls into: the first whose number is not below it.
+
+    >>> month_at(month_number(date(2025, 3, 1)) - 0.5)
+    datetime.date(2025, 3, 1)
+    """
+    year, month = divmod(int(-(-time // 1)), 12)
+    return date(year, month + 1, 1)
+
+
+def ticks(
     months: Iterable[date],
-    read: Callable[[date, frozenset[SourceId]], Mapping[SourceId, Reading]],
+    read: Callable[[date, frozenset[SourceId]], Mapping[SourceId, float | None]],
     *,
     watch: Watch,
     standings: Mapping[SourceId, Standing],
@@ -112,38 +122,35 @@ def replay(
     Parameters
     ----------
     months : first days, in order, behind those of ``past``
-    read : asks all sources in a month but those that rest
+    read : asks all sources in a month but those that rest, and tells what each is worth; None: no answer
     standings : at the start, or after the last tick of ``past``
     past : all ticks so far; detectors are fed from their values, and nothing is decided about them anew
     approved : standings that people agreed to after a month, by month and source
     """
-    sources: dict[SourceId, _Source] = {}
+    seen = _Seen(watch)
     resting: frozenset[SourceId] = frozenset()
     for tick in past:
-        _see(sources, tick.month, tick.values, watch)
-        resting = tick.resting
+        seen.see(tick.month, tick.values)
+        resting = _resting(tick, approved.get(tick.month, {}))
     standing = dict(standings)
     for month in months:
-        readings = read(month, resting)
-        changes = _see(sources, month, {source: reading.value for source, reading in readings.items()}, watch)
-        evidence = {
-            name: Evidence(
-                tuple(source.values),
-                changes.get(name),
-                source.state,
-                readings[name].returned if name in readings else None,
-                watch.cost(name),
-                watch.news(name, month),
-            )
-            for name, source in sources.items()
-        }
-        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), readings)
+        away = watch.away(month)
+        values = dict(read(month, resting | away))
+        changes = seen.see(month, values)
+        evidence = {name: seen.evidence(name, month, changes, standing) for name in seen.sources}
+        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), values, away)
         standing |= plan.standings | dict(approved.get(month, {}))
-        presences = {source: sources[source].state for source in readings}
-        values = {source: reading.value for source, reading in readings.items()}
+        presences: dict[SourceId, State] = {source: seen.sources[source].state for source in values}
+        presences |= dict.fromkeys(away & seen.sources.keys(), "outage")
         tick = Tick(month, values, changes, presences, plan, dict(standing))
-        resting = tick.resting
+        resting = _resting(tick, approved.get(month, {}))
         yield tick
+
+
+def _resting(tick: Tick, approved: Mapping[SourceId, Standing]) -> frozenset[SourceId]:
+    """Return who is not asked after a tick: whom a person removed then, and not whom one brought back."""
+    removed = frozenset(source for source, standing in approved.items() if standing == "removed")
+    return tick.resting.difference(approved) | removed
 
 
 @dataclass
@@ -164,28 +171,50 @@ class _Source:
         return self.detector.update(time, value)
 
 
-def _see(
-    sources: dict[SourceId, _Source], month: date, values: Mapping[SourceId, float | None], watch: Watch
-) -> dict[SourceId, Change]:
-    """Let every known source see the month, new ones among them, and return the changes noticed."""
-    for name in sorted(values.keys() - sources.keys()):
-        sources[name] = _Source(watch.detector())
-    seen = {
-        name: source.see(month_number(month), values.get(name), asked=name in values)
-        for name, source in sources.items()
-    }
-    return {name: change for name, change in seen.items() if change is not None}
+class _Seen:
+    """All that was seen so far of every source."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.sources: dict[SourceId, _Source] = {}
+        self._watch = watch
+
+    def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
+        """Let every known source see the month, new ones among them, and return the changes noticed."""
+        time, away = month_number(month), self._watch.away(month)
+        values = {name: value for name, value in values.items() if name not in away}
+        for name in sorted(values.keys() - self.sources.keys()):
+            self.sources[name] = _Source(self._watch.detector())
+        seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
+        return {name: change for name, change in seen.items() if change is not None}
+
+    def evidence(
+        self,
+        name: SourceId,
+        month: date,
+        changes: Mapping[SourceId, Change],
+        standings: Mapping[SourceId, Standing],
+    ) -> Evidence:
+        """Return all that is known of a source."""
+        source, watch = self.sources[name], self._watch
+        worth = source.values[-1]
+        comes = standings.get(name) not in COUNTED and worth is not None and worth > watch.policy.use
+        returned = watch.returned(name, month) if name in changes or comes else None
+        cost, news = watch.cost(name), watch.news(name, month)
+        return Evidence(tuple(source.values), changes.get(name), source.state, returned, cost, news)
 
 
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
 
 
-def _told(plan: Plan, readings: Mapping[SourceId, Reading]) -> Plan:
+_AWAY = Message("其预告本月中断，不作变动。", "It announced an outage for this month, so nothing changes.")
+
+
+def _told(plan: Plan, values: Mapping[SourceId, float | None], away: frozenset[SourceId]) -> Plan:
     """Return the plan with the true reason for a source that was not asked, which is none for absence."""
     decisions = {
         source: decision
-        if source in readings or decision.action != "keep" or decision.standing == "removed"
-        else replace(decision, reason=_RESTED)
+        if source in values or decision.action != "keep" or decision.standing == "removed"
+        else replace(decision, reason=_AWAY if source in away else _RESTED)
         for source, decision in plan.decisions.items()
     }
     return Plan(decisions, plan.spent)

@@ -1,21 +1,26 @@
-"""Drain: what rang since the last run, held against lake and register, as the sources that have to be looked at."""
+"""Drain: what rang since the last run, held against lake and register, and what it means for the models."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
 import duckdb
 
 from headwater.adapters import inbox, lake, postgres, raw, redis_streams
+from headwater.adapters.features import Region
 from headwater.adapters.home import Home
-from headwater.adapters.inbox import Drained, Event, Kind, Posted
+from headwater.adapters.inbox import Event, Kind, Posted
+from headwater.adapters.knowledge import Run
 from headwater.adapters.postgres import Connection
-from headwater.errors import Message, Refusal
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.steps.leaving import Leaving
+from headwater.steps.regions import regions
+from headwater.steps.withdraw import Taken, withdraw
 from headwater.types import SourceId
 
-__all__ = ["DrainReport", "again", "drain", "events", "finish", "post"]
+__all__ = ["DrainReport", "again", "drain", "events", "finish", "outages", "post"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class DrainReport:
     Parameters
     ----------
     changed : source to the first month that may have changed; None for any
-    withdrawn : sources that take back what they said, likewise
+    withdrawn : sources that have left all models
     outages : source to the months in which nothing will come
     events, aside, waiting : taken, set aside, left until marts are built from their snapshot
     swept : how many accepted batches had never rung
@@ -33,7 +38,7 @@ class DrainReport:
 
     run: str
     changed: Mapping[SourceId, date | None]
-    withdrawn: Mapping[SourceId, date | None]
+    withdrawn: tuple[SourceId, ...]
     outages: Mapping[SourceId, tuple[date, ...]]
     events: int
     aside: int
@@ -47,17 +52,21 @@ class DrainReport:
             "run": self.run,
             **counted,
             "changed": {source: _told(month) for source, month in self.changed.items()},
-            "withdrawn": {source: _told(month) for source, month in self.withdrawn.items()},
+            "withdrawn": list(self.withdrawn),
             "outages": {source: [_told(month) for month in months] for source, months in self.outages.items()},
         }
 
 
-def drain(home: Home, *, run: str, alone: bool = False) -> DrainReport:
-    """Take what waits and return what it means; under the same run again, the same and what came since.
+def drain(home: Home, *, run: str, at: datetime, alone: bool = False) -> DrainReport:
+    """Take what waits, let those leave who withdraw, and return what it means.
+
+    Under the same run again it is the same, and what came since. Announced outages are minded by every later month that
+    is followed (``outages``).
 
     Parameters
     ----------
     run : whoever will do something about it, and then calls ``finish``
+    at : when, with time zone
     alone : no other run is at work, so that what an earlier one took and never finished is taken again
     """
     postgres.prepare(home)
@@ -72,13 +81,49 @@ def drain(home: Home, *, run: str, alone: bool = False) -> DrainReport:
             inbox.give_back(connection, but=run)
         work = partial(_verify, known=hospitals)
         drained = inbox.drain(connection, run=run, work=work, built=built)
-    return _report(drained, hospitals, swept=len(swept))
+    with postgres.connect(home, autocommit=True) as connection:
+        leave = partial(_leave, home, hospitals, at=at)
+        failed = inbox.act(connection, run=run, kind="withdrawal", work=leave)
+    events = [event for event in drained.events if event not in failed]
+    return DrainReport(
+        run=run,
+        changed={source: _first(months) for source, months in _of(events, hospitals, "delivery", "claims").items()},
+        withdrawn=tuple(_of(events, hospitals, "withdrawal")),
+        outages={source: _months(months) for source, months in _of(events, hospitals, "outage").items()},
+        events=len(events),
+        aside=drained.aside + len(failed),
+        waiting=drained.waiting,
+        swept=len(swept),
+    )
 
 
-def finish(home: Home, *, run: str) -> int:
-    """Note that a run did all that its events called for, and return how many these were."""
+def finish(home: Home, *, run: str, task: str = "stay_cost", followed: Collection[str] | None = None) -> int:
+    """Note that a run did all that its events called for, and return how many these were.
+
+    Parameters
+    ----------
+    followed : regions whose sources were followed for the task; what came of the others' comes again, where they have
+        enough sources. None: of all
+    """
+    left: frozenset[SourceId] = frozenset()
+    if followed is not None:
+        due = set(regions(home, task=task).usable).difference(followed)
+        with lake.connect(home, threads=1) as opened:
+            left = _names(opened, due)
     with postgres.connect(home) as connection:
-        return inbox.finish(connection, run)
+        return inbox.finish(connection, run, but=left)
+
+
+def outages(home: Home, region: Region) -> Callable[[date], frozenset[SourceId]]:
+    """Return who of a region's sources announced an outage of a month, as the inbox has it now."""
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        notices = inbox.outages(connection)
+    known = region.pooled.table.group_by(["source", "source_id", "hospital"]).aggregate([]).to_pylist()
+    found: dict[date, set[SourceId]] = {}
+    for name, month in notices:
+        found.setdefault(month, set()).update(row["source"] for row in known if name in row.values())
+    return lambda month: frozenset(found.get(month, ()))
 
 
 def post(home: Home, event: Event) -> bool:
@@ -116,18 +161,40 @@ def again(home: Home, event_id: str) -> None:
 
 def _hospitals(connection: duckdb.DuckDBPyConnection) -> dict[SourceId, tuple[SourceId, ...]]:
     """Return the sources that models know by each name that an event may use: a deliverer's or their own."""
-    query = "SELECT DISTINCT source_id, fixmedins_code FROM lake.marts.dim_hospital ORDER BY ALL"
+    rows = _listed(connection)
+    found: dict[SourceId, set[SourceId]] = {}
+    for _, _, code, source in rows:
+        found.setdefault(code, set()).add(source)
+        found.setdefault(source, set()).add(source)
+    for deliverer in {row[1] for row in rows} - set(found):
+        found[deliverer] = {source for _, other, _, source in rows if other == deliverer}
+    return {name: tuple(sorted(sources)) for name, sources in found.items()}
+
+
+def _names(connection: duckdb.DuckDBPyConnection, regions: Collection[str]) -> frozenset[SourceId]:
+    """Return all names that an event of a hospital of these regions may use."""
+    return frozenset(name for region, *names in _listed(connection) if region in regions for name in names)
+
+
+def _listed(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+    """Return region, deliverer, code and name of every hospital; models know it by its code, if one delivers it."""
     try:
-        rows = connection.execute(query).fetchall()
+        return connection.execute(_LISTED).fetchall()
     except duckdb.CatalogException:
-        return {}
-    found: dict[SourceId, tuple[SourceId, ...]] = {str(code): (str(code),) for _, code in rows}
-    for deliverer in {str(row[0]) for row in rows} - set(found):
-        found[deliverer] = tuple(str(code) for source, code in rows if source == deliverer)
-    return found
+        return []
 
 
-def _verify(connection: Connection, event: Event, *, known: Iterable[SourceId]) -> None:
+_LISTED = """
+WITH hospital AS (
+    SELECT DISTINCT region, source_id, fixmedins_code AS code FROM lake.marts.dim_hospital
+)
+SELECT region, source_id, code,
+       CASE WHEN count(*) OVER (PARTITION BY region, code) > 1 THEN source_id || ':' || code ELSE code END
+FROM hospital ORDER BY ALL
+"""
+
+
+def _verify(connection: Connection, event: Event, *, known: Collection[SourceId]) -> None:
     """Refuse an event whose truth is not where it says: a doorbell at a house that is not there."""
     if event.kind == "delivery":
         row = connection.execute(
@@ -136,30 +203,44 @@ def _verify(connection: Connection, event: Event, *, known: Iterable[SourceId]) 
         # One that was superseded meanwhile has a later event of its own, and is looked at again all the same.
         if row is None or row[0] not in ("loaded", "superseded", "received"):
             raise _no_batch(event)
-    elif event.source_id not in known:
+    # Who is in a model and delivers no more may leave it all the same: withdrawing tells who is unknown.
+    elif event.kind != "withdrawal" and event.source_id not in known:
         raise _no_source(event)
+    if (event.kind == "outage" and event.period is None) or (event.kind == "withdrawal" and event.period is not None):
+        raise _month(event)
 
 
-def _report(drained: Drained, hospitals: Mapping[SourceId, tuple[SourceId, ...]], *, swept: int) -> DrainReport:
-    def of(*kinds: Kind) -> dict[SourceId, list[date | None]]:
-        found: dict[SourceId, list[date | None]] = {}
-        for event in drained.events:
-            if event.kind in kinds:
-                for source in hospitals.get(event.source_id, (event.source_id,)):
-                    found.setdefault(source, []).append(event.period)
-        return dict(sorted(found.items()))
+def _leave(home: Home, hospitals: Mapping[SourceId, tuple[SourceId, ...]], event: Event, *, at: datetime) -> None:
+    """Let every hospital that the event means leave, whatever becomes of the others; then raise what went wrong."""
+    faults: list[HeadwaterError] = []
+    taken: list[Taken] = []
+    for source in hospitals.get(event.source_id, (event.source_id,)):
+        run = Run(f"event {event.event_id[:16]} {source} {at:%Y-%m-%dT%H:%M:%SZ}", at, seed=0)
+        try:
+            taken += withdraw(home, run=run, leaving=Leaving(source)).taken
+        except HeadwaterError as error:
+            faults.append(error)
+    if sums := [one for one in taken if one.outcome == "sums"]:
+        faults.append(Refusal("E-WITHDRAW-SUMS", sums[0].why, sums[0].remedy or sums[0].why))
+    # Of a deliverer's hospitals some may have no stays yet.
+    if faults := [fault for fault in faults if not taken or fault.code != "E-WITHDRAW-UNKNOWN"]:
+        raise faults[0]
 
-    outages = {source: tuple(sorted({m for m in months if m})) for source, months in of("outage").items()}
-    return DrainReport(
-        run=drained.run,
-        changed={source: _first(months) for source, months in of("delivery", "claims").items()},
-        withdrawn={source: _first(months) for source, months in of("withdrawal").items()},
-        outages=outages,
-        events=len(drained.events),
-        aside=drained.aside,
-        waiting=drained.waiting,
-        swept=swept,
-    )
+
+def _of(
+    events: Iterable[Event], hospitals: Mapping[SourceId, tuple[SourceId, ...]], *kinds: Kind
+) -> dict[SourceId, list[date | None]]:
+    """Return source to the months that events of some kinds name."""
+    found: dict[SourceId, list[date | None]] = {}
+    for event in events:
+        if event.kind in kinds:
+            for source in hospitals.get(event.source_id, (event.source_id,)):
+                found.setdefault(source, []).append(event.period)
+    return dict(sorted(found.items()))
+
+
+def _months(months: Iterable[date | None]) -> tuple[date, ...]:
+    return tuple(sorted({month for month in months if month}))
 
 
 def _first(months: Iterable[date | None]) -> date | None:
@@ -188,3 +269,14 @@ def _no_source(event: Event) -> Refusal:
         Message(f"没有来源“{event.source_id}”。", f"There is no source {event.source_id}."),
         Message("请核对来源编号；见 headwater deliveries。", "Check its name: headwater deliveries."),
     )
+
+
+def _month(event: Event) -> Refusal:
+    if event.kind == "outage":
+        reason = Message("中断通知须指明月份。", "An outage notice must name its month.")
+    else:
+        reason = Message("来源整体退出，不能只退出某月。", "A source withdraws as a whole, not one month of it.")
+    remedy = Message(
+        "请改正后重新登记：headwater events post。", "Post it again as it is meant: headwater events post."
+    )
+    return Refusal("E-EVENT-MONTH", reason, remedy)

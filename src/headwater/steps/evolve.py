@@ -1,6 +1,7 @@
 """Evolve: take up where the last month stands, follow what every source is worth, and change the model exactly."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow
+from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow, postgres
 from headwater.adapters.evolution_report import Line, Month, Story
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message, Refusal
-from headwater.evolution import DETECTORS, Budgets, Policy, Watch
+from headwater.evolution import DETECTORS, Budgets, Policy, Watch, month_at
 from headwater.federation import Source
 from headwater.security.events import NonPrivate
 from headwater.steps import stands
+from headwater.steps.drain import outages
 from headwater.steps.grown_versions import grown_versions
 from headwater.steps.history import History
 from headwater.steps.joint import PURPOSE
@@ -28,7 +30,7 @@ from headwater.steps.stands import Row
 from headwater.steps.value import ridge_of
 from headwater.types import SourceId
 
-__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of"]
+__all__ = ["EvolveReport", "UNLIMITED", "evolve", "policy_of", "watch_of"]
 
 UNLIMITED = Budgets()
 
@@ -41,7 +43,17 @@ def policy_of(sources: int) -> Policy:
     a few in a row must agree; harm weighs more than a missed gain.
     """
     edge = min(0.01, 0.1 / max(1, sources))
-    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4)
+    return Policy(harm=-edge, use=edge, demote_after=3, promote_after=4, tell=_told)
+
+
+def _told(time: float) -> str:
+    return f"{month_at(time):%Y-%m}"
+
+
+def watch_of(history: History, budgets: Budgets = UNLIMITED) -> Watch:
+    """Return how the sources of a history are watched, each by itself: their values move together for other reasons."""
+    hearing = history.hearing
+    return Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ def evolve(
     dry : find out what would happen: sources are asked, but nothing is kept, registered or reported
     """
     learner = ridge_of(home, task)
-    with lake.connect(home) as connection:
+    with lake.connect(home) as connection, _alone(home, connection, task, run):
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
         snapshot = lake.snapshot(connection)
@@ -122,19 +134,20 @@ def evolve(
         kept = _Kept.read(connection, key, run=run)
         history = History.of(region, learner, guarded=guarded, until=kept.until, fewest=min_stays)
         history.require_months()
-        states, mended = _followed(connection, history, kept, run=run, budgets=budgets, key=key)
+        watch = replace(watch_of(history, budgets), away=outages(home, region))
+        states, mended = _followed(connection, history, kept, run=run, watch=watch, key=key)
         made = _Made.of(states, run=run, snapshot=region.data.snapshot, budgets=budgets)
         versions: Mapping[date, Registered] = {}
         if not dry:
             if states:
-                versions = grown_versions(home, connection, history, states, run=run)
+                versions = grown_versions(home, connection, history, states, run=run, before=kept.version)
                 made.tell(versions)
             since = made.since if kept.months else date.min
             heard_since = min([since, *mended])
             heard = stands.heard_rows(history.hearing, since=heard_since)
             tables: dict[str, tuple[date, Sequence[Row]]] = {"heard": (heard_since, heard)}
             tables |= {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
-            evolved.rewrite(connection, tables, key=key)
+            evolved.rewrite(connection, tables, key=key, newest=kept.newest)
             evolved.forget(connection, key=key, but=history.sources)
     story = _story(region, run, [*kept.months, *made.months], [*kept.lines, *made.lines], dry=dry)
     report = None if dry else evolution_report.write(home, story)
@@ -145,11 +158,18 @@ def evolve(
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the lake has of months before those that this run follows, and the last month to follow."""
+    """What the lake has of months before those that this run follows, the last month to follow, and the newest kept."""
 
     months: Sequence[Row]
     lines: Sequence[Row]
     until: date | None
+    newest: date | None
+
+    @property
+    def version(self) -> int | None:
+        """Number of the last version that was registered for these months."""
+        labels = [row["version"] for row in self.months if row["version"]]
+        return int(labels[-1].rpartition("/")[2]) if labels else None
 
     @staticmethod
     def read(connection: duckdb.DuckDBPyConnection, key: Row, *, run: Run) -> "_Kept":
@@ -161,9 +181,9 @@ class _Kept:
             until = max(until, months[-1]["month"])
         before = {row["month"] for row in months if not own or row["month"] < own[0]}
         lines = evolved.rows(connection, "evolution", key=key)
-        return _Kept(
-            [row for row in months if row["month"] in before], [row for row in lines if row["month"] in before], until
-        )
+        newest = months[-1]["month"] if months else None
+        kept, told = ([row for row in rows if row["month"] in before] for rows in (months, lines))
+        return _Kept(kept, told, until, newest)
 
 
 @dataclass(frozen=True)
@@ -186,13 +206,20 @@ class _Made:
                 row |= {"version": found.version.label, "is_champion": found.is_champion}
 
 
+def _alone(home: Home, connection: duckdb.DuckDBPyConnection, task: str, run: Run) -> AbstractContextManager[None]:
+    """Follow a region's sources one run after the other: the second sees what the first did."""
+    mart, snapshot = f"marts.feat_{task}", lake.snapshot(connection)
+    region = features.choose_region(connection, mart, region=run.region, snapshot=snapshot)
+    return postgres.alone(home, task=task, region=region)
+
+
 def _followed(
     connection: duckdb.DuckDBPyConnection,
     history: History,
     kept: _Kept,
     *,
     run: Run,
-    budgets: Budgets,
+    watch: Watch,
     key: Row,
 ) -> tuple[list[State], list[date]]:
     """Return the new states, and the months whose answers were asked for anew, as their records were mended."""
@@ -201,7 +228,6 @@ def _followed(
     known = evolved.rows(connection, "heard", key=key) if past else []
     stands.hold(hearing, [row for row in known if row["month"] <= past[-1].tick.month])
     mended = hearing.mend()
-    watch = Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
     approved = stands.approvals(connection, key=key)
     return list(follow(history, seed=run.seed, watch=watch, past=past, approved=approved)), mended
 

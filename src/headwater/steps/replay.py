@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from headwater.evolution import Growth, Reading, Standing, Tick, Watch, month_number
-from headwater.evolution import replay as ticks
-from headwater.federation import ask
+from headwater.adapters.held import Held
+from headwater.evolution import Growth, Recurring, Standing, Tick, Watch, month_number, ticks
+from headwater.evolution.recurring import Answers
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Hearing
 from headwater.steps.history import MEMORY, History
+from headwater.steps.refit import asked_again
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
 
@@ -89,9 +90,9 @@ def follow(
     months = [month for month in history.followed if not past or month > past[-1].tick.month]
     if not months:
         return
-    seen: dict[date, Mapping[SourceId, Reading]] = {}
+    seen: dict[date, Mapping[SourceId, float | None]] = {}
 
-    def read(month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+    def read(month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, float | None]:
         if month not in seen:
             seen[month] = _readings(history, seed, month, resting)
         return seen.pop(month)
@@ -101,19 +102,23 @@ def follow(
         before, memory = state.stand.tick.active, state.stand.memory
         standings = dict(past[-1].tick.standings) | dict(approved.get(past[-1].tick.month, {}))
     else:
-        before, memory = _opened(history, seed, months[0], seen, harm=watch.policy.harm)
+        before, memory = _opened(history, seed, months[0], seen, watch=watch)
         standings = dict.fromkeys(before, "member")
+    memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory])
+    watch = replace(watch, returned=memories.returned)
     told = [stand.tick for stand in past]
     exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
-        memory = _remembered(history.hearing, memory, tick, harm=watch.policy.harm)
+        memory = memories.after(memory, tick)
         asked = history.hearing.bytes_by_source.total()
         state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
         before, exchanged = tick.active, asked
         yield state
 
 
-def _readings(history: History, seed: int, month: date, resting: frozenset[SourceId]) -> Mapping[SourceId, Reading]:
+def _readings(
+    history: History, seed: int, month: date, resting: frozenset[SourceId]
+) -> Mapping[SourceId, float | None]:
     """Ask everybody who does not rest, and value what came; the members have no say in it, trials are valued alike."""
     hearing = history.hearing
     asked = sorted(hearing.holdings.known(month, fewest=history.fewest) - resting)
@@ -138,36 +143,67 @@ def _readings(history: History, seed: int, month: date, resting: frozenset[Sourc
         method = METHODS["exact" if len(players) <= _EXACT_UP_TO else "mean_field"]
         found = method(game, game.players, rng=np.random.default_rng([seed, month.toordinal()]))
         values |= {source: found.of(source) for source in players}
-    return {source: Reading(value) for source, value in values.items()}
+    return values
 
 
 def _opened(
-    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, Reading]], *, harm: float
+    history: History, seed: int, month: date, seen: dict[date, Mapping[SourceId, float | None]], *, watch: Watch
 ) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
     """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
-    hearing = history.hearing
+    hearing, harm = history.hearing, watch.policy.harm
     for source in sorted(hearing.holdings.known(month, fewest=history.fewest)):
         for at in hearing.news(source, month):
             hearing.hear(source, at, months=(at,))
-    seen[month] = _readings(history, seed, month, frozenset())
-    useful = frozenset(s for s, reading in seen[month].items() if reading.value is not None and reading.value >= harm)
+    seen[month] = _readings(history, seed, month, watch.away(month))
+    useful = frozenset(s for s, value in seen[month].items() if value is not None and value >= harm)
     return useful, {source: tuple(m for m in hearing.until(source, month) if m < month) for source in useful}
 
 
-def _remembered(
-    hearing: Hearing, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick, *, harm: float
-) -> dict[SourceId, tuple[date, ...]]:
-    """Return the memory with what did no harm in the month, and without what a change made worthless."""
-    useful = {source for source, worth in tick.values.items() if worth is not None and worth >= harm}
-    found: dict[SourceId, tuple[date, ...]] = {}
-    for source in sorted(set(memory) | useful):
-        held = (*memory.get(source, ()), *([tick.month] if source in useful else []))[-MEMORY:]
-        decision = tick.plan.decisions.get(source)
-        if decision is not None and decision.since is not None:
-            blocks, since = hearing.blocks[source], decision.since
-            held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
-        found[source] = held
-    return found
+class _Memories:
+    """What a model remembers of each source: what did no harm, and of that no more than changes leave."""
+
+    def __init__(self, history: History, harm: float, past: Sequence[Mapping[SourceId, tuple[date, ...]]]) -> None:
+        self._hearing, self._harm = history.hearing, harm
+        self._recurring = Recurring(history.learner.gram)
+        self._harmless: dict[SourceId, set[date]] = {}
+        for memory in past:
+            self._note(memory)
+
+    def returned(self, source: SourceId, month: date) -> int | None:
+        """Return the regime that a source has come back to in what it said until a month."""
+        return self._recurring.returned(source, self._answers(source, month))
+
+    def after(self, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick) -> dict[SourceId, tuple[date, ...]]:
+        """Return the memory with what did no harm in the month, and without what a change made worthless.
+
+        Of a source whose earlier regime is back it is what did no harm under that regime, whenever that was said.
+        """
+        useful = {source for source, worth in tick.values.items() if worth is not None and worth >= self._harm}
+        self._note({source: (tick.month,) for source in useful})
+        found: dict[SourceId, tuple[date, ...]] = {}
+        for source in sorted(set(memory) | useful):
+            held = (*memory.get(source, ()), *([tick.month] if source in useful else []))
+            decision = tick.plan.decisions.get(source)
+            if decision is not None and decision.regime is not None:
+                held = self._under(source, decision.regime, tick.month)
+            elif decision is not None and decision.since is not None:
+                blocks, since = self._hearing.blocks[source], decision.since
+                held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
+            found[source] = held[-MEMORY:]
+        return found
+
+    def _under(self, source: SourceId, regime: int, month: date) -> tuple[date, ...]:
+        times = self._recurring.times(source, regime, self._answers(source, month))
+        harmless = sorted(self._harmless.get(source, set()) & self._hearing.blocks[source].keys())
+        return tuple(heard for heard in harmless if month_number(heard) in times)
+
+    def _answers(self, source: SourceId, month: date) -> Answers:
+        blocks = self._hearing.blocks.get(source, {})
+        return [(month_number(heard), blocks[heard].statistic) for heard in self._hearing.until(source, month)]
+
+    def _note(self, memory: Mapping[SourceId, tuple[date, ...]]) -> None:
+        for source, heard in memory.items():
+            self._harmless.setdefault(source, set()).update(heard)
 
 
 def _next(
@@ -179,7 +215,7 @@ def _next(
     before: frozenset[SourceId],
 ) -> State:
     """Bring the model up to the month by exact steps alone."""
-    said, own = _said(history.hearing, state, tick, memory), history.train.until[tick.month]
+    said, own = _said(history.hearing, state, tick, memory), history.train.until(tick.month)
     grown = _grown(state.growth, said) if state else Growth.start(own, said)
     theirs = grown.total.subtract(grown.base) if said else None
     weight = best_weight(history, own, theirs, tick.month)
@@ -202,10 +238,20 @@ def _said(
     """Return the statistic of every source in the model; one that remembers what it did before is the same."""
     said = {}
     for source in sorted(source for source in tick.active if memory.get(source)):
-        if state and source in state.growth.members and state.stand.memory[source] == memory[source]:
-            said[source] = state.growth.members[source]
+        if state and source in state.growth.members:
+            said[source] = _moved_on(hearing, source, state, memory[source])
         else:
             said[source] = hearing.statistic(source, memory[source])
+    return said
+
+
+def _moved_on(hearing: Hearing, source: SourceId, state: State, memory: Sequence[date]) -> Statistic:
+    """Return a member's statistic by what came to the memory and what left it, so that a month costs what changed."""
+    blocks, said, before = hearing.blocks[source], state.growth.members[source], state.stand.memory[source]
+    for heard in sorted(set(memory) - set(before)):
+        said = said.merge(blocks[heard].statistic)
+    for heard in sorted(set(before) - set(memory)):
+        said = said.subtract(blocks[heard].statistic)
     return said
 
 
@@ -227,7 +273,7 @@ def best_weight(history: History, own: Statistic, others: Statistic | None, mont
     it must lower n · log(error) by 2.
     """
     gram, ridge = history.learner.gram, history.learner.model.spec.ridge
-    valid = gram.moments(history.valid.until[month])
+    valid = gram.moments(history.valid.until(month))
     if others is None or valid.n < 1:
         return 1
     mine, theirs = gram.moments(own), gram.moments(others)
@@ -253,7 +299,7 @@ def _resumed(history: History, past: Sequence[Stand]) -> State:
     models = {
         "evolving": solve(growth.total),
         "static": solve(_built(history, past[0]).total),
-        "target_only": solve(history.train.until[last.tick.month]),
+        "target_only": solve(history.train.until(last.tick.month)),
     }
     # Answers that are no more, as their records went, are forgotten.
     memory = {s: tuple(at for at in held if at in blocks.get(s, {})) for s, held in last.memory.items()}
@@ -264,7 +310,7 @@ def _built(history: History, stand: Stand) -> Growth:
     blocks = history.hearing.blocks
     held = {s: [at for at in stand.memory.get(s, ()) if at in blocks.get(s, {})] for s in stand.tick.active}
     said = {source: history.hearing.statistic(source, heard) for source, heard in sorted(held.items()) if heard}
-    return Growth.start(weighted(history.train.until[stand.tick.month], stand.weight), said)
+    return Growth.start(weighted(history.train.until(stand.tick.month), stand.weight), said)
 
 
 def _errors(history: History, state: State | None, month: date) -> dict[str, float]:
@@ -276,11 +322,11 @@ def _errors(history: History, state: State | None, month: date) -> dict[str, flo
 
 def refit(history: History, state: State) -> Statistic:
     """Ask the members anew for the months that the model remembers, from their records in one go."""
-    hearing, stand = history.hearing, state.stand
-    total = weighted(history.train.until[stand.tick.month], stand.weight)
-    for source in sorted(state.growth.members):
-        blocks = hearing.blocks[source]
-        months = tuple(sorted(at for heard in stand.memory[source] for at in blocks[heard].months))
-        answers = ask(hearing.transport, history.learner.asked(months=months), sources=[source])
-        total = total.merge(answers.statistics[source])
-    return total
+    stand, blocks = state.stand, history.hearing.blocks
+    months = {
+        source: tuple(sorted(at for heard in stand.memory[source] for at in blocks[source][heard].months))
+        for source in state.growth.members
+    }
+    held = Held(state.growth, months, stand.tick.month, stand.weight)
+    parameters = state.coefficients["evolving"]
+    return asked_again(history.hearing.transport, history.region.target.train, history.learner, parameters, held).total

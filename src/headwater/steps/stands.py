@@ -11,7 +11,7 @@ import duckdb
 from headwater.adapters import evolved
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message
-from headwater.evolution import Budgets, Cost, Decision, Plan, Standing, Tick
+from headwater.evolution import Budgets, Cost, Decision, Plan, Standing, Tick, month_at
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Block, Hearing
 from headwater.steps.replay import Stand, State
@@ -79,7 +79,7 @@ def line_rows(state: State, *, run: Run, snapshot: int) -> list[Row]:
                 "action": decision.action,
                 "reason_zh": decision.reason.zh,
                 "reason_en": decision.reason.en,
-                "change_onset": _month(change.onset) if change else None,
+                "change_onset": month_at(change.onset) if change else None,
                 "change_size": change.size if change else None,
                 "change_confidence": change.confidence if change else None,
                 "standing": decision.standing,
@@ -91,12 +91,6 @@ def line_rows(state: State, *, run: Run, snapshot: int) -> list[Row]:
             }
         )
     return found
-
-
-def _month(number: float) -> date:
-    """Return the month that a detector's time falls into: the first whose number is not below it."""
-    year, month = divmod(int(-(-number // 1)), 12)
-    return date(year, month + 1, 1)
 
 
 def month_row(state: State, *, run: Run, snapshot: int, budgets: Budgets) -> dict[str, Any]:
@@ -158,9 +152,9 @@ def heard_rows(hearing: Hearing, *, since: date) -> list[Row]:
 
 
 def approvals(connection: duckdb.DuckDBPyConnection, *, key: Row) -> dict[date, dict[SourceId, Standing]]:
-    """Return the standings that people approved, by the month that proposed them."""
+    """Return the standings that people approved, by the month after which they hold; the last word counts."""
     found: dict[date, dict[SourceId, Standing]] = {}
-    for row in evolved.rows(connection, "approval", key=key):
+    for row in sorted(evolved.rows(connection, "approval", key=key), key=lambda row: row["as_of"]):
         if row["approved"]:
             found.setdefault(row["month"], {})[row["source"]] = row["standing"]
     return found

@@ -1,5 +1,6 @@
 """Messages of a real Redis server become events, each once."""
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -7,11 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from headwater.adapters import inbox, postgres
 from headwater.adapters.home import Home
-from headwater.adapters.redis_streams import forward
+from headwater.adapters.redis_streams import forward, take
 from headwater.errors import Refusal
 
 SERVER = shutil.which("redis-server")
@@ -25,15 +27,24 @@ def url(tmp_path: Path) -> Iterator[str]:
     redis = pytest.importorskip("redis", reason="needs redis-server and the package redis")
     socket = tmp_path / "redis.sock"
     words = (SERVER, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path))
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     found = f"unix://{socket}"
     until = time.monotonic() + 60
-    while not (socket.exists() and redis.Redis.from_url(found).ping()):
-        assert server.poll() is None
-        assert time.monotonic() < until
-    yield found
-    server.terminate()
-    server.wait(timeout=60)
+
+    def listens() -> bool:
+        try:
+            with redis.Redis.from_url(found) as asked:
+                return bool(asked.ping())
+        except redis.ConnectionError:
+            return False
+
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
+        try:
+            while not listens():
+                assert server.poll() is None
+                assert time.monotonic() < until
+            yield found
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -91,6 +102,62 @@ def test_what_is_no_event_is_put_aside_with_its_reason(connection, client, url):
     assert forward(connection, url) == (1, 4)
     assert waiting(connection) == ["h4"]
     assert all(content["reason"] for _, content in client.xrange(f"{STREAM}.aside"))
+
+
+GOOD = {b"source_id": b"h1", b"kind": b"claims"}
+POISON = {
+    "no source": {b"kind": b"claims"},
+    "nothing": {},
+    "no such kind": {**GOOD, b"kind": b"rumour"},
+    "no month": {**GOOD, b"period": b"soon"},
+    "no digest": {**GOOD, b"sha256": b"no digest"},
+    "no number": {**GOOD, b"snapshot_id": b"9" * 5_000},
+    "a number too large": {**GOOD, b"snapshot_id": b"99999999999999999999"},
+    "a null character": {**GOOD, b"batch_id": b"a\0b"},
+    "no UTF-8": {**GOOD, b"source_id": b"\xff\xfe"},
+    "a surrogate": {**GOOD, b"source_id": b"\xed\xa0\x80"},
+    "a text that no index holds": {**GOOD, b"batch_id": secrets.token_hex(20_000).encode()},
+}
+
+
+@pytest.mark.parametrize("content", POISON.values(), ids=POISON)
+def test_whatever_bytes_a_message_is_of_it_is_an_event_or_refused(connection, content):
+    with pytest.raises(Refusal) as refusal:
+        take(connection, content)
+    assert refusal.value.code == "E-EVENT-MESSAGE"
+    assert waiting(connection) == []
+    assert [take(connection, GOOD), take(connection, {**GOOD, b"further": b"\xff"})] == [True, False]
+
+
+def test_a_server_that_is_gone_says_nothing_about_a_message(connection):
+    connection.close()
+    with pytest.raises(psycopg.OperationalError):
+        take(connection, GOOD)
+
+
+@needs_server
+def test_poison_is_put_aside_as_it_came_and_does_not_stop_the_rest(connection, client, url):
+    for content in POISON.values():
+        client.xadd(STREAM, content or {b"field": b"value"})
+    send(client, "h2")
+    assert forward(connection, url) == (1, len(POISON))
+    assert waiting(connection) == ["h2"]
+    assert client.xpending(STREAM, "headwater")["pending"] == 0
+    with pytest.importorskip("redis").Redis.from_url(url) as raw:
+        aside = [content for _, content in raw.xrange(f"{STREAM}.aside")]
+    assert {content.get(b"source_id") for content in aside} >= {b"\xff\xfe", b"h1"}
+    assert all(content[b"reason"].startswith(b"E-EVENT-MESSAGE") for content in aside)
+    assert forward(connection, url) == (0, 0)
+
+
+@needs_server
+def test_a_message_that_was_trimmed_before_it_was_acknowledged_stops_nothing(connection, client, url):
+    send(client, "h1", "h2")
+    client.xgroup_create(STREAM, "headwater", id="0")
+    client.xreadgroup("headwater", "inbox", {STREAM: ">"})
+    client.xtrim(STREAM, maxlen=1, approximate=False)
+    assert forward(connection, url) == (1, 1)
+    assert waiting(connection) == ["h2"]
 
 
 def test_a_connection_that_does_not_commit_by_itself_is_refused(unopened):

@@ -107,8 +107,24 @@ def test_a_closed_source_is_not_asked_and_what_it_said_stays_if_it_was_not_harmf
     assert strict.decide(good, "member").action == "remove"
 
 
-def test_a_closed_source_that_opens_again_is_asked_again():
-    assert POLICY.decide(Evidence([0.2, None, 0.2]), "member").asked
+@pytest.mark.parametrize("standing", ["trial", "member", "probation", "demoted"])
+@pytest.mark.parametrize("worth", [0.2, -0.2])
+def test_a_closed_source_that_delivers_again_is_asked_and_nothing_else_is_decided(standing, worth):
+    made = POLICY.decide(Evidence([worth, None, None], presence="closed", news=1.0), standing)
+    assert (made.action, made.standing, made.asked, made.unapproved) == ("keep", standing, True, None)
+    removed = POLICY.decide(Evidence([worth, None], presence="closed", news=1.0), "removed")
+    assert (removed.standing, removed.asked) == ("removed", False)
+
+
+def test_times_are_told_as_whoever_decides_calls_them():
+    monthly = replace(POLICY, tell=lambda time: f"month {time + 0.5:.0f}")
+    for values, change, standing in (
+        ([0.5, -0.2], FALL, "member"),
+        ([0.5, 0.2], FALL, "member"),
+        ([-0.5, 0.2], RISE, "trial"),
+    ):
+        reason = monthly.decide(Evidence(values, change), standing).reason
+        assert all("month 10" in text and "9.5" not in text for text in (reason.zh, reason.en))
 
 
 def test_removing_for_good_waits_for_a_person_and_by_default_does_not_happen():

@@ -11,8 +11,9 @@ from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
 from headwater.cli.main import app
 from headwater.errors import Refusal
+from headwater.steps import drain as step
 from headwater.steps import intake
-from headwater.steps.drain import again, drain, events, finish, post
+from headwater.steps.drain import DrainReport, again, events, finish, post
 from headwater.steps.land import land
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
@@ -46,14 +47,18 @@ def delivered(home: Home) -> Home:
     write(home, "drugs_1.csv", "1.00")
     with lake.connect(home) as connection:
         connection.execute(
-            "CREATE TABLE lake.marts.dim_hospital AS SELECT 't1' AS source_id, code AS fixmedins_code "
-            "FROM (VALUES ('H01'), ('H02')) AS t (code)"
+            "CREATE TABLE lake.marts.dim_hospital AS SELECT 't1' AS source_id, code AS fixmedins_code, region "
+            "FROM (VALUES ('H01', '甲'), ('H02', '乙')) AS t (code, region)"
         )
     return home
 
 
 def write(home: Home, name: str, price: str) -> None:
     (home.deliveries / "t1" / name).write_text(f"code,name,price\nD1,药,{price}\n", encoding="utf-8")
+
+
+def drain(home: Home, *, run: str, alone: bool = False) -> DrainReport:
+    return step.drain(home, run=run, at=NOW, alone=alone)
 
 
 def landed(home: Home) -> None:
@@ -125,12 +130,10 @@ def test_what_rang_is_told_by_source_and_month(delivered: Home) -> None:
         Event("H01", "claims", period=date(2026, 2, 1), sha256="b" * 64),
         Event("t1", "outage", period=date(2026, 4, 1)),
         Event("H02", "outage", period=date(2026, 5, 1)),
-        Event("H02", "withdrawal"),
     ):
         assert post(delivered, event)
     found = drain(delivered, run="a").to_dict()
     assert found["changed"] == {"H01": "2026-02"}
-    assert found["withdrawn"] == {"H02": None}
     assert found["outages"] == {"H01": ["2026-04"], "H02": ["2026-04", "2026-05"]}
 
 
@@ -144,11 +147,57 @@ def test_an_event_whose_truth_is_not_there_is_set_aside_until_it_is(delivered: H
     assert {one.code for one in aside} == {"E-EVENT-BATCH", "E-EVENT-SOURCE"}
     again(delivered, lies[1].event_id)
     with lake.connect(delivered) as connection:
-        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t9', 'nobody')")
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t9', 'nobody', '甲')")
     assert dict(drain(delivered, run="b").changed) == {"nobody": None}
     with pytest.raises(Refusal) as refusal:
         again(delivered, lies[1].event_id)
     assert refusal.value.code == "E-EVENT-ASIDE"
+
+
+def test_where_two_deliverers_use_one_code_each_is_told_by_its_own(delivered: Home) -> None:
+    with lake.connect(delivered) as connection:
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t2', 'H01', '甲'), ('t2', 'H02', '丙')")
+    for number, name in enumerate(("H01", "t2:H01", "t2", "H02")):
+        post(delivered, Event(name, "claims", batch_id=name))
+        found = drain(delivered, run=f"{number}").changed
+        assert (
+            list(found)
+            == {
+                "H01": ["t1:H01", "t2:H01"],
+                "t2:H01": ["t2:H01"],
+                "t2": ["H02", "t2:H01"],
+                "H02": ["H02"],
+            }[name]
+        )
+
+
+def test_what_concerns_no_month_or_must_concern_one_is_set_aside(delivered: Home) -> None:
+    post(delivered, Event("H01", "outage"))
+    post(delivered, Event("H01", "withdrawal", period=date(2026, 3, 1)))
+    assert drain(delivered, run="a").aside == 2
+    assert {one.code for one in events(delivered, state="aside")[0]} == {"E-EVENT-MONTH"}
+
+
+def test_what_came_of_a_region_that_failed_comes_again_and_nothing_else_does(delivered: Home) -> None:
+    told = (Event("H01", "claims"), Event("H02", "claims"), Event("t1", "claims"))
+    for event in (*told, Event("H02", "outage", period=date(2026, 4, 1))):
+        post(delivered, event)
+    with lake.connect(delivered) as connection:
+        # Two sources of a hundred stays each make a region that is followed; nobody waits for 丙, which has one.
+        connection.execute(
+            "CREATE TABLE lake.marts.feat_stay_cost AS "
+            "SELECT region, source_id, source_id AS hospital, 'source' AS split FROM "
+            "(VALUES ('甲', 'a'), ('甲', 'b'), ('乙', 'a'), ('乙', 'b'), ('丙', 'a')) AS t (region, source_id), "
+            "range(100)"
+        )
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t3', 'H03', '丙')")
+    post(delivered, Event("H03", "claims"))
+    drain(delivered, run="a", alone=True)
+    assert finish(delivered, run="a", followed=["甲"]) == 3
+    found = drain(delivered, run="b", alone=True)
+    assert (found.events, list(found.changed), dict(found.outages)) == (2, ["H01", "H02"], {})
+    assert finish(delivered, run="b") == 2
+    assert drain(delivered, run="c", alone=True).events == 0
 
 
 def command(*words: str) -> dict[str, object]:

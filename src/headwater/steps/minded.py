@@ -1,0 +1,35 @@
+"""Minded: all withdrawals that the signed log tells stand in the lake as they were entered, or nothing is learned."""
+
+import duckdb
+
+from headwater.adapters import postgres
+from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
+from headwater.steps import audit
+
+__all__ = ["require_minded"]
+
+
+def require_minded(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse to go on where the lake does not tell of every withdrawal what the audit log does.
+
+    Raises
+    ------
+    Refusal
+        ``E-WITHDRAWAL-LOST``, or ``E-AUDIT-CHANGED`` when the log itself is not as it was signed
+    """
+    with postgres.connect(home) as ops:
+        told = audit.trusted(home, ops, lambda one: one.kind == "withdrawal")
+    fault = audit.unminded(told, connection)
+    if fault is not None:
+        raise Refusal(
+            "E-WITHDRAWAL-LOST",
+            Message(
+                f"{fault.zh}恢复之前不汇聚、不登记、不改变现役模型。",
+                f"{fault.en} Nothing is joined or registered, and no other version comes to serve, until it is there.",
+            ),
+            Message(
+                "请从备份恢复 lake.knowledge.withdrawal，并查明原因；若撤销退出时中断，请重新撤销。",
+                "Restore lake.knowledge.withdrawal from a backup, and find out why; or revoke again what broke off.",
+            ),
+        )

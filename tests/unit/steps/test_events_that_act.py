@@ -1,0 +1,126 @@
+"""An event of withdrawal takes a hospital out of the model that serves, and an announced outage is an absence."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from headwater.adapters import audit as log
+from headwater.adapters import evolved, lake, mlflow, postgres, versions
+from headwater.adapters.home import Home
+from headwater.adapters.inbox import Event
+from headwater.adapters.knowledge import Run
+from headwater.steps.drain import DrainReport, drain, events, finish, post
+from headwater.steps.evolve import evolve
+from headwater.steps.register import registered_name
+
+PROJECT = Path(__file__).resolve().parents[3]
+REGION = "铃"
+NAME = registered_name("stay_cost", REGION)
+AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+BEFORE, OUTAGE, LAST = (date(2024, month, 1) for month in (5, 6, 7))
+
+
+def following(home: Home, name: str, month: date) -> None:
+    evolve(home, run=Run(name, AT, 3, REGION, month), min_stays=20)
+
+
+def drained(home: Home, run: str) -> DrainReport:
+    return drain(home, run=run, at=AT, alone=True)
+
+
+def lines(home: Home, month: date) -> dict[str, dict]:
+    with lake.connect(home) as connection:
+        rows = evolved.rows(connection, "evolution", key={"task": "stay_cost", "region": REGION})
+    return {row["source"]: row for row in rows if row["month"] == month}
+
+
+def serving(home: Home) -> versions.Line:
+    found = mlflow.champion(home, NAME)
+    assert found is not None
+    with lake.connect(home) as connection:
+        return versions.line(connection, NAME, found.number)
+
+
+def withdrawals(home: Home) -> int:
+    with postgres.connect(home) as connection:
+        return len(list(log.entries(connection, kind="withdrawal")))
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(databases, patch, tmp_path_factory, put_mart, make_region) -> Home:
+    """Give an installation in which a region was followed until a month before the last two."""
+    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+    postgres.prepare(made)
+    put_mart(made, make_region(region=REGION, hospitals=8, months=7, stays_a_month=60))
+    following(made, "first", BEFORE)
+    return made
+
+
+@pytest.fixture(scope="module")
+def announced(home: Home) -> Home:
+    """Let a deliverer announce an outage, although its hospital's records of the month are there."""
+    post(home, Event("h07", "outage", period=OUTAGE))
+    assert dict(drained(home, "a").outages) == {"H07": (OUTAGE,)}
+    finish(home, run="a")
+    following(home, "second", LAST)
+    return home
+
+
+def test_the_month_of_an_announced_outage_is_an_absence_whatever_came(announced: Home) -> None:
+    there, other = lines(announced, OUTAGE)["H07"], lines(announced, OUTAGE)["H08"]
+    assert (there["value"], there["state"], there["action"]) == (None, "outage", "keep")
+    assert "announced" in there["reason_en"]
+    assert other["value"] is not None
+    assert lines(announced, BEFORE)["H07"]["standing"] == there["standing"]
+    after = lines(announced, LAST)["H07"]
+    assert after["value"] is not None
+    assert after["state"] == "present"
+
+
+@pytest.fixture(scope="module")
+def left(announced: Home) -> DrainReport:
+    """Let a hospital's system ring that it withdraws, and one that nobody knows."""
+    assert "H08" in serving(announced).sources
+    assert withdrawals(announced) == 0
+    post(announced, Event("nobody", "withdrawal"))
+    post(announced, Event("H08", "withdrawal"))
+    return drained(announced, "b")
+
+
+def test_whoever_rings_that_it_withdraws_leaves_the_model_that_serves(announced: Home, left: DrainReport) -> None:
+    assert (left.withdrawn, left.events, left.aside) == (("H08",), 1, 1)
+    assert "H08" not in serving(announced).sources
+    assert withdrawals(announced) == 1
+    (unknown,) = events(announced, state="aside")[0]
+    assert (unknown.event.source_id, unknown.code) == ("nobody", "E-WITHDRAW-UNKNOWN")
+
+
+def test_it_withdraws_once_however_often_the_run_is_repeated_or_its_follower_comes(
+    announced: Home, left: DrainReport
+) -> None:
+    version = serving(announced).label
+    assert drained(announced, "b").withdrawn == left.withdrawn
+    assert drained(announced, "next").withdrawn == ()
+    assert (serving(announced).label, withdrawals(announced)) == (version, 1)
+
+
+def test_without_its_work_the_event_would_be_done_and_nothing_left(
+    announced: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain that does not act leaves the event taken, so that it is not told as done."""
+    monkeypatch.setattr("headwater.adapters.inbox.act", lambda *_, **__: 1 / 0)
+    post(announced, Event("H07", "withdrawal"))
+    with pytest.raises(ZeroDivisionError):
+        drained(announced, "killed")
+    assert [one.event.source_id for one in events(announced, state="taken")[0]] == ["H07"]
+    monkeypatch.undo()
+    assert drained(announced, "after").withdrawn == ("H07",)
+    assert "H07" not in serving(announced).sources
