@@ -8,8 +8,9 @@ import duckdb
 
 from headwater.adapters import knowledge, lake
 from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "forget", "prepare", "rewrite", "rows"]
+__all__ = ["TABLES", "forget", "prepare", "rewrite", "rows", "unhear"]
 
 _PLACE = {"task": "VARCHAR", "region": "VARCHAR", "month": "DATE"}
 _RUN = {"run": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
@@ -71,15 +72,26 @@ def rewrite(
     tables: Mapping[str, tuple[date, Sequence[Mapping[str, object]]]],
     *,
     key: Mapping[str, object],
+    newest: date | None,
 ) -> None:
     """Let each table's rows with this key go on from a month with other ones, all tables in one transaction.
 
     Parameters
     ----------
     tables : name → the first month whose rows go, and the rows, each completed by ``key``, that take their place
+    newest : the last month that was followed when the rows were made, None if there was none
+
+    Raises
+    ------
+    Refusal
+        ``E-EVOLVE-MEANWHILE`` where somebody followed another month since: it would stand there twice
     """
     same = " AND ".join(f"{name} = ?" for name in key)
     with lake.transaction(connection):
+        query = f"SELECT max(month) FROM lake.knowledge.evolution_month WHERE {same}"
+        ((found,),) = connection.execute(query, list(key.values())).fetchall()
+        if found != newest:
+            raise _meanwhile(found)
         for table, (since, rows) in tables.items():
             gone = [*key.values(), since]
             connection.execute(f"DELETE FROM lake.knowledge.{table} WHERE {same} AND month >= ?", gone)
@@ -95,6 +107,13 @@ def forget(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object], 
     connection.execute(f"DELETE FROM lake.knowledge.heard WHERE {same} AND NOT list_contains(?, source)", gone)
 
 
+def unhear(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object], sources: Sequence[str]) -> None:
+    """Forget what these sources said."""
+    same = " AND ".join(f"{name} = ?" for name in key)
+    gone = [*key.values(), list(sources)]
+    connection.execute(f"DELETE FROM lake.knowledge.heard WHERE {same} AND list_contains(?, source)", gone)
+
+
 def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str, object]) -> list[dict[str, Any]]:
     """Return the rows of a table with this key by month and source, one dictionary each."""
     order = "month, source" if "source" in TABLES[table] else "month"
@@ -102,3 +121,15 @@ def rows(connection: duckdb.DuckDBPyConnection, table: str, *, key: Mapping[str,
     query = f"SELECT * FROM lake.knowledge.{table} WHERE {same} ORDER BY {order}"
     found: list[dict[str, Any]] = connection.execute(query, list(key.values())).to_arrow_table().to_pylist()
     return found
+
+
+def _meanwhile(month: date | None) -> Refusal:
+    last = f"{month:%Y-%m}" if month else "–"
+    return Refusal(
+        "E-EVOLVE-MEANWHILE",
+        Message(
+            f"计算期间另一次运行已跟踪到 {last}，本次结果未写入。",
+            f"Another run followed the sources until {last} meanwhile; nothing of this one was kept.",
+        ),
+        Message("请重新运行。", "Run it again."),
+    )

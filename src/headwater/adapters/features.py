@@ -12,11 +12,26 @@ import pyarrow.compute as pc
 
 from headwater.adapters import withdrawals
 from headwater.adapters.learners import Learner
+from headwater.adapters.versions import Line
+from headwater.adapters.withdrawals import Left
 from headwater.errors import Message, Refusal
+from headwater.evolution import BASE
 from headwater.federation import TableSource
 from headwater.types import SourceId
 
-__all__ = ["DataSeen", "Region", "Target", "choose_region", "known_by", "read", "stays_of"]
+__all__ = [
+    "DataSeen",
+    "Region",
+    "Target",
+    "choose_region",
+    "hospitals",
+    "known_by",
+    "read",
+    "read_again",
+    "stays_of",
+    "until",
+    "where",
+]
 
 
 @dataclass(frozen=True)
@@ -93,11 +108,7 @@ class Region:
 
 def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: str | None, snapshot: int) -> str:
     """Return ``region`` if the mart has it, or the only region if None; anything else is refused with the names."""
-    try:
-        found = connection.execute(f"SELECT DISTINCT region FROM {_at(mart, snapshot)} ORDER BY region").fetchall()
-    except duckdb.CatalogException as error:
-        raise _no_mart(mart) from error
-    regions = [str(row[0]) for row in found]
+    regions = sorted({str(one) for one in hospitals(connection, mart, snapshot=snapshot)["region"].to_pylist()})
     if not regions:
         raise _no_mart(mart)
     if region in regions:
@@ -110,6 +121,35 @@ def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: s
         Message(f"需要指定一个区域（当前：{region}）。", f"One region must be named (now: {region})."),
         Message(f"可用：{known[0]}。", f"Known: {known[1]}."),
     )
+
+
+def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int) -> pa.Table:
+    """Return region, source_id, hospital, and ``source``, what models call it, of whoever has stays in a mart.
+
+    Raises
+    ------
+    Refusal
+        ``E-FEATURE-MART`` where there is no such mart
+    """
+    try:
+        found = connection.execute(
+            f"SELECT region, source_id, hospital FROM {_at(mart, snapshot)} GROUP BY ALL ORDER BY ALL"
+        ).to_arrow_table()
+    except duckdb.CatalogException as error:
+        raise _no_mart(mart) from error
+    regions = pc.unique(found["region"]).to_pylist()
+    return pa.concat_tables([_named(found.filter(pc.equal(found["region"], region))) for region in regions] or [found])
+
+
+def where(
+    connection: duckdb.DuckDBPyConnection, mart: str, stays: Collection[str], *, snapshot: int
+) -> list[tuple[str, str, str, str, str]]:
+    """Return region, stay_id, split, source_id and hospital of those of the stays that a mart has."""
+    return connection.execute(
+        f"SELECT region, stay_id, split, source_id, hospital FROM {_at(mart, snapshot)} "
+        "WHERE stay_id IN (SELECT unnest($stays)) ORDER BY stay_id",
+        {"stays": sorted(stays)},
+    ).fetchall()
 
 
 def read(
@@ -129,19 +169,52 @@ def read(
     min_stays : fewer stays make no source
     only : the sources wanted; None for all that have enough stays
     """
-    mart = f"marts.feat_{learner.model.spec.task}"
-    name = choose_region(connection, mart, region=region, snapshot=snapshot)
+    name = choose_region(connection, _mart(learner), region=region, snapshot=snapshot)
     left = withdrawals.left(connection, region=name, snapshot=snapshot)
+    return _read(connection, learner, _Cut(name, snapshot, left), min_stays=min_stays, only=only)
+
+
+def read_again(
+    connection: duckdb.DuckDBPyConnection, learner: Learner, line: Line, *, only: Collection[SourceId]
+) -> Region:
+    """Read what a version was made from once more, as far as it was known then.
+
+    What withdrew since is left out, and what had withdrawn then, even if that was revoked.
+    """
+    place = {"region": line.region, "snapshot": line.snapshot}
+    then = withdrawals.left(connection, **place, until=line.withdrawn)
+    left = withdrawals.left(connection, **place).beside(then)
+    region = _read(connection, learner, _Cut(line.region, line.snapshot, left), min_stays=1, only=only)
+    return region if line.month is None else until(region, line.month)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Which stays: of a region at a snapshot, without what left."""
+
+    region: str
+    snapshot: int
+    left: Left
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    learner: Learner,
+    cut: _Cut,
+    *,
+    min_stays: int,
+    only: Collection[SourceId] | None,
+) -> Region:
+    name, snapshot, left = cut.region, cut.snapshot, cut.left
     table = stays_of(connection, learner, region=name, snapshot=snapshot)
-    data, currencies = _facts(connection, mart, region=name, snapshot=snapshot, without=left.stays)
+    data, currencies = _facts(connection, _mart(learner), region=name, snapshot=snapshot, without=left.stays)
+    gone = left.named(table)
     if left.stays:
         table = table.filter(pc.invert(pc.is_in(table.column("stay_id"), pa.array(sorted(left.stays), pa.string()))))
     table, split = table.drop_columns(["stay_id"]), table.column("split")
     theirs = table.filter(pc.equal(split, "source"))
     stays = Counter(theirs.column("source").to_pylist())
-    enough = {
-        s: n for s, n in stays.items() if n >= min_stays and s not in left.sources and (only is None or s in only)
-    }
+    enough = {s: n for s, n in stays.items() if n >= min_stays and s not in gone and (only is None or s in only)}
     kept = theirs.filter(pc.is_in(theirs.column("source"), value_set=pa.array(list(enough), pa.string())))
     parts = dict(sorted(_slices(kept.combine_chunks(), enough).items()))
     return Region(
@@ -173,7 +246,7 @@ def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region:
     return _named(
         connection.execute(
             f"SELECT stay_id, source_id, hospital, city, month, split, CAST(cost AS DOUBLE) AS cost, {wanted} "
-            f"FROM {_at(f'marts.feat_{spec.task}', snapshot)} WHERE region = $region "
+            f"FROM {_at(_mart(learner), snapshot)} WHERE region = $region "
             "ORDER BY hospital, source_id, stay_id",
             {"region": region},
         ).to_arrow_table()
@@ -181,7 +254,7 @@ def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region:
 
 
 def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
-    """Return the region as it was known at the end of ``month``: later stays, of the sources and its own, are gone.
+    """Return the region as it was known at the end of ``month``: later stays, of sources and its own, are gone.
 
     Parameters
     ----------
@@ -192,14 +265,20 @@ def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
     Refusal
         ``E-FEATURE-MONTH`` for a month after the newest, or before the first
     """
+    newest, known = region.newest, until(region, month, min_stays=min_stays)
+    if newest is None or month > newest or not known.pooled.table.num_rows:
+        raise _no_month(region, month)
+    return known
 
-    def until(table: pa.Table) -> pa.Table:
+
+def until(region: Region, month: date, *, min_stays: int = 1) -> Region:
+    """Return the region without the stays after ``month``, of the sources and its own, whoever has any until then."""
+
+    def cut(table: pa.Table) -> pa.Table:
         return table.filter(pc.less_equal(table.column("month"), pa.scalar(month, table.column("month").type)))
 
-    own, newest, kept = region.target, region.newest, until(region.pooled.table)
-    if newest is None or month > newest or not kept.num_rows:
-        raise _no_month(region, month)
-    sources = tuple(replace(source, table=until(source.table)) for source in region.sources)
+    own = region.target
+    sources = tuple(replace(source, table=cut(source.table)) for source in region.sources)
     stays = {source.source_id: source.table.num_rows for source in sources}
     enough = {source: count for source, count in stays.items() if count >= min_stays}
     return replace(
@@ -208,13 +287,19 @@ def known_by(region: Region, month: date, *, min_stays: int = 1) -> Region:
         cities={source: region.cities[source] for source in enough},
         stays=enough,
         small=dict(sorted({**region.small, **{s: n for s, n in stays.items() if s not in enough}}.items())),
-        target=Target(*(until(part) for part in (own.train, own.valid, own.test))),
-        pooled=replace(region.pooled, table=kept),
+        target=Target(*(cut(part) for part in (own.train, own.valid, own.test))),
+        pooled=replace(region.pooled, table=cut(region.pooled.table)),
     )
 
 
+def _mart(learner: Learner) -> str:
+    return f"marts.feat_{learner.model.spec.task}"
+
+
 def _at(mart: str, snapshot: int) -> str:
-    return f"lake.{mart} AS stay AT (VERSION => {int(snapshot)})"
+    schema, _, table = mart.partition(".")
+    quoted = table.replace('"', '""')
+    return f'lake.{schema}."{quoted}" AS stay AT (VERSION => {int(snapshot)})'
 
 
 def _facts(
@@ -240,11 +325,15 @@ def _origins(connection: duckdb.DuckDBPyConnection, region: str, snapshot: int) 
 
 
 def _named(table: pa.Table) -> pa.Table:
-    """Add ``source``: the hospital's code, qualified where two deliverers use the same one."""
+    """Add ``source``: the hospital's code, qualified where two deliverers use the same one.
+
+    One whose code is the word by which models know the bureau's own sample is always qualified.
+    """
     deliverers = table.group_by("hospital").aggregate([("source_id", "count_distinct")])
     shared = deliverers.filter(pc.greater(deliverers.column("source_id_count_distinct"), 1)).column("hospital")
     qualified = pc.binary_join_element_wise(table.column("source_id"), table.column("hospital"), ":")
     is_shared = pc.is_in(table.column("hospital"), value_set=shared.combine_chunks())
+    is_shared = pc.or_(is_shared, pc.equal(table.column("hospital"), BASE))
     return table.append_column("source", pc.if_else(is_shared, qualified, table.column("hospital")))
 
 

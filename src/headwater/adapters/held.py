@@ -1,6 +1,6 @@
 """Statistics that the region holds of the members of its model versions, in PostgreSQL: so a version can shrink."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -66,15 +66,14 @@ def load(connection: psycopg.Connection, name: str, version: int) -> Held | None
     return Held(Growth.start(base, said), months, own[0] if own else None, weights[BASE])
 
 
-def purge(connection: psycopg.Connection, name: str, source: SourceId, *, before: int) -> int:
-    """Forget the versions before one in which a source, or the base, stood; return how many they were.
+def purge(connection: psycopg.Connection, name: str, versions: Collection[int]) -> int:
+    """Forget what is held of some versions, and return of how many anything was.
 
     A version of which a part is gone could not be rebuilt, so all that is held of it goes.
     """
     rows = connection.execute(
-        "delete from ops.version_member where name = %s and version < %s and version in ("
-        "select version from ops.version_member where name = %s and source_id = %s) returning version",
-        (name, before, name, source),
+        "delete from ops.version_member where name = %s and version = any(%s) returning version",
+        (name, sorted(versions)),
     ).fetchall()
     connection.execute(
         "delete from ops.member_statistic s where not exists "

@@ -94,6 +94,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "bytes": "VARCHAR",
         "epsilon": "VARCHAR",
         "judgement": "VARCHAR",
+        "withdrawn": "BIGINT",
     },
     "model_version": {
         **_KEY,
@@ -161,6 +162,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "stays": "VARCHAR[]",
         "members": "VARCHAR[]",
         "entry": "BIGINT",
+        "revokes": "BIGINT",
     },
     "prediction": {
         **_KEY,
@@ -197,14 +199,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 sampling coalitions left open, ``judged_…`` what other judging records would change besides. ``selection`` has one row a
 valuation: what was chosen, and what it rests on. ``joined`` is what rounds gave before it becomes a version: ``entry``
 of its plan in the audit log; ``rounds``, ``bytes`` and debited ``epsilon`` by source, and the ``judgement`` of its
-sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a
-version, as it was known then; ``champion`` one each time another version came to serve, ``before`` the one it relieved,
-with what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``,
-those of whom records were withdrawn (``target`` is the bureau's sample); a version's ``withdrawn`` is the ``entry`` of
-the last one that its data was read after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the
-data it predicted for. ``evolution`` has a row a month and source: ``state`` is its presence, or ``resting`` if it was
-not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves, ``remembered`` the
-answers a model would hold (``evolved``)."""
+sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a version,
+as it was known then; ``champion`` one each time another version came to serve, ``before`` the one it relieved, with
+what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``, those
+of whom records were withdrawn (``target`` is the bureau's sample), or, with ``revokes``, the entry of one that counts
+no more; ``withdrawn``, of what was joined and of a version, is the ``entry`` of the last one that its data was read
+after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution``
+has a row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that
+afterwards, ``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold
+(``evolved``)."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ class Kept:
     bytes: str
     epsilon: str
     judgement: str
+    withdrawn: int
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -307,7 +311,8 @@ def insert(
 def joined(connection: duckdb.DuckDBPyConnection, *, key: Mapping[str, object]) -> Kept:
     """Return what the rounds of a run gave; a run that joined nothing is refused."""
     same = " AND ".join(f"{name} = ?" for name in key)
-    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}'), coalesce(judgement, 'null')"
+    columns = "entry, parameters, rounds, bytes, coalesce(epsilon, '{}'), coalesce(judgement, 'null'), "
+    columns += "coalesce(withdrawn, 0)"
     row = connection.execute(f"SELECT {columns} FROM lake.knowledge.joined WHERE {same}", list(key.values())).fetchone()
     if row is None:
         raise Refusal(

@@ -12,7 +12,7 @@ from headwater.errors import Message, Refusal
 from headwater.evolution import BASE
 from headwater.types import SourceId
 
-__all__ = ["Line", "Member", "Served", "line", "lines", "members", "served", "withdrawn_from"]
+__all__ = ["Line", "Member", "Served", "known", "line", "lines", "members", "served", "withdrawn_from"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,13 @@ def line(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> Line
             Message("用 headwater model list 查看。", "See headwater model list."),
         )
     return _line(rows[0])
+
+
+def known(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> bool:
+    """Return whether all of a version was written down."""
+    query = "SELECT count(*) FROM lake.knowledge.model_version WHERE name = ? AND version = ?"
+    (count,) = connection.execute(query, [name, version]).fetchall()[0]
+    return bool(count)
 
 
 def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> list[Member]:

@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.adapters import audit, knowledge, lake, postgres
 from headwater.adapters.home import Home
 from headwater.types import SourceId
 
-__all__ = ["Left", "digests", "enter", "left", "members_since", "stays_of_person"]
+__all__ = [
+    "InForce",
+    "Left",
+    "adopt",
+    "digests",
+    "enter",
+    "in_force",
+    "left",
+    "members_since",
+    "revocations",
+    "stays_of_person",
+]
 
 _MOMENT = ("entry", "as_of", "snapshot")
 """Columns that tell when a withdrawal was entered, not what it is."""
@@ -24,9 +37,9 @@ class Left:
 
     Parameters
     ----------
-    sources : that withdrew
+    sources : that withdrew, as they were named: by a hospital's code whoever delivers it, or by ``deliverer:code``
     stays : single ones, and those of persons who withdrew, whatever source they are of
-    entry : of the last withdrawal in the audit log, 0 where nobody withdrew
+    entry : of the last withdrawal or revocation in the audit log, 0 where there is none
     """
 
     sources: frozenset[SourceId]
@@ -37,13 +50,27 @@ class Left:
         """Return what is not in the other: a person's stays may have withdrawn one by one before."""
         return Left(self.sources - other.sources, self.stays - other.stays, self.entry)
 
+    def beside(self, other: "Left") -> "Left":
+        """Return what is in either."""
+        return Left(self.sources | other.sources, self.stays | other.stays, self.entry)
+
+    def named(self, hospitals: pa.Table) -> frozenset[SourceId]:
+        """Return what a table's ``source`` calls the sources that withdrew.
+
+        A hospital's name there depends on who else delivers, its rows do not: they have ``source_id`` and ``hospital``.
+        """
+        qualified = pc.binary_join_element_wise(hospitals["source_id"], hospitals["hospital"], ":")
+        said = pa.array(sorted(self.sources), pa.string())
+        gone = pc.or_(pc.is_in(hospitals["hospital"], said), pc.is_in(qualified, said))
+        return frozenset(pc.unique(hospitals["source"].filter(gone)).to_pylist())
+
 
 def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
     """Enter a withdrawal in the audit log and its row in the lake, and return the number of the entry.
 
     The log waits until the row is in the lake. So an entry that can be seen has its row, and whoever sees the row of an
-    entry sees those of all entries before it. Broken off between both, the row is minded all the same; the next
-    withdrawal enters it first, so that its number is never another's.
+    entry sees those of all entries before it. Broken off between both, the row is minded all the same, and is adopted
+    by whatever comes next, so that its number is never another's.
 
     Parameters
     ----------
@@ -52,25 +79,53 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
     """
     postgres.prepare(home)
     with postgres.connect(home) as ops:
-        for broken in _rows(connection, after=audit.hold(ops)):
-            members, stays = broken["members"], len(broken["stays"] or ())
-            known = {"region": broken["region"], "source": broken["source"], "members": members, "stays": stays}
-            audit.add(home, ops, "withdrawal", {**known, "row": _digest(broken)})
+        _adopt(home, connection, ops)
         entry = audit.add(home, ops, "withdrawal", {**told, "row": _digest(row)}).number
         with lake.transaction(connection):
             knowledge.insert(connection, "withdrawal", [{**row, "entry": entry}])
     return entry
 
 
+def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Enter in the audit log the withdrawals in the lake that broke off before their entry was kept.
+
+    A revocation that no entry tells of did not take place, and goes.
+    """
+    postgres.prepare(home)
+    with postgres.connect(home) as ops:
+        _adopt(home, connection, ops)
+
+
+def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Connection) -> None:
+    audit.hold(ops)
+    told = {one.number for one in audit.entries(ops, kind="withdrawal")}
+    for row in _rows(connection):
+        if row["entry"] in told:
+            continue
+        if row["revokes"] is not None:
+            connection.execute("DELETE FROM lake.knowledge.withdrawal WHERE entry = ?", [row["entry"]])
+            continue
+        known = {name: row[name] for name in ("region", "source", "members")}
+        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
+        # Where others were entered since, its number is later; to be minded later than it was is safe.
+        moved = [entry.number, row["entry"]]
+        connection.execute("UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ?", moved)
+
+
 def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return of each withdrawal in the lake the digest that its entry in the audit log tells."""
-    return {int(row["entry"]): _digest(row) for row in _rows(connection, after=0)}
+    """Return of each withdrawal and revocation in the lake the digest that its entry in the audit log tells."""
+    return {int(row["entry"]): _digest(row) for row in _rows(connection)}
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, *, after: int) -> list[dict[str, Any]]:
-    query = "SELECT * FROM lake.knowledge.withdrawal WHERE entry > ? ORDER BY entry"
+def revocations(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    """Return the entries of revocations in the lake."""
+    return {int(row["entry"]) for row in _rows(connection) if row["revokes"] is not None}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    query = "SELECT * FROM lake.knowledge.withdrawal ORDER BY entry"
     try:
-        found: list[dict[str, Any]] = connection.execute(query, [after]).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
         return []
@@ -83,7 +138,7 @@ def _digest(row: Mapping[str, object]) -> str:
 
 
 def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
-    """Return what withdrew in a region; stays of persons are those that the snapshot has.
+    """Return what withdrew in a region, persons in any; stays of persons are those that the snapshot has.
 
     Parameters
     ----------
@@ -91,28 +146,63 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     """
     try:
         rows = connection.execute(
-            "SELECT source, person, stays, entry FROM lake.knowledge.withdrawal "
-            "WHERE coalesce(region, $region) = $region AND ($until IS NULL OR entry <= $until)",
+            f"{_IN_FORCE} SELECT source, person, stays FROM in_force "
+            "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
+        last = connection.execute(
+            "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
+            "WHERE (coalesce(region, $region) = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
+            {"region": region, "until": until},
+        ).fetchone()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
-        rows = []
-    stays = {stay for _, _, single, _ in rows for stay in single or ()}
-    if persons := {person for _, person, _, _ in rows if person}:
+        rows, last = [], None
+    stays = {stay for _, _, single in rows for stay in single or ()}
+    if persons := {person for _, person, _ in rows if person}:
         stays |= stays_of_person(connection, persons, snapshot=snapshot)
     sources = frozenset(source for source, *_ in rows if source)
-    return Left(sources, frozenset(stays), max((entry for *_, entry in rows), default=0))
+    return Left(sources, frozenset(stays), int(last[0]) if last else 0)
 
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
-    """Return of whom records were withdrawn after an entry of the audit log."""
+    """Return of whom records were withdrawn after an entry of the audit log, and are still."""
     rows = connection.execute(
-        "SELECT DISTINCT unnest(members) FROM lake.knowledge.withdrawal WHERE coalesce(region, $region) = $region "
-        "AND entry > $since",
-        {"region": region, "since": since},
+        f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force "
+        "WHERE coalesce(region, $region) = $region AND entry > $since",
+        {"region": region, "since": since, "until": None},
     ).fetchall()
     return {str(row[0]) for row in rows}
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A withdrawal that was not revoked; ``region`` is None where a person has no stays to learn from."""
+
+    task: str
+    region: str | None
+    entry: int
+
+
+def in_force(
+    connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
+) -> list[InForce]:
+    """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
+    rows = connection.execute(
+        f"{_IN_FORCE} SELECT task, region, entry FROM in_force WHERE source = $source OR person = $person "
+        "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
+        {"source": source, "person": person, "stay": stay, "until": None},
+    ).fetchall()
+    return [InForce(str(task), region, int(entry)) for task, region, entry in rows]
+
+
+_IN_FORCE = """
+WITH counted AS (SELECT * FROM lake.knowledge.withdrawal WHERE $until IS NULL OR entry <= $until),
+in_force AS (
+    SELECT * FROM counted
+    WHERE revokes IS NULL AND entry NOT IN (SELECT revokes FROM counted WHERE revokes IS NOT NULL)
+)
+"""
 
 
 def stays_of_person(connection: duckdb.DuckDBPyConnection, persons: Collection[str], *, snapshot: int) -> set[str]:

@@ -1,5 +1,6 @@
 """``headwater withdraw``: a hospital or a patient leaves the models."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,13 @@ from headwater.cli.shown import shown
 from headwater.errors import Message
 
 if TYPE_CHECKING:
+    from headwater.adapters.knowledge import Run
     from headwater.steps.withdraw import Taken
 
 __all__ = ["withdraw"]
 
 _out = Console()
-_MARKS = {"subtracted": "[green]✓[/]", "absent": "[green]✓[/]", "none": "[green]✓[/]", "sums": "[red]✗[/]"}
+_MARKS = {"subtracted": "[green]✓[/]", "absent": "[green]✓[/]", "none": "[green]✓[/]"}
 
 
 def withdraw(
@@ -24,11 +26,14 @@ def withdraw(
     person: Annotated[str | None, typer.Option(help="A person's token, as in psn_no. / 个人标识")] = None,
     stay: Annotated[str | None, typer.Option(help="One stay_id. / 住院号")] = None,
     task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="They withdrew by mistake: learn from them again. / 撤销退出")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Subtract a hospital, a person or a stay from the model that serves, and never learn from it again. / 退出.
+    """Subtract a hospital, a person or a stay from the model that serves, and learn from it no more. / 退出.
 
-    Ends with 1 where the model is known as sums alone, so that nothing could be subtracted.
+    Ends with 1 where nothing could be subtracted: of what is known as sums alone, or where it failed.
     """
     from headwater.adapters.knowledge import Run
     from headwater.steps.leaving import Leaving
@@ -36,6 +41,9 @@ def withdraw(
 
     now = datetime.now(UTC)
     run = Run(name=f"cli withdraw {now:%Y-%m-%dT%H:%M:%S.%fZ}", at=now, seed=0)
+    if revoke:
+        _revoke(run, source, person, stay, as_json=as_json)
+        return
     with refusing():
         report = step(home(), run=run, leaving=Leaving(source, person, stay), task=task)
     if as_json:
@@ -47,9 +55,27 @@ def withdraw(
         raise typer.Exit(1)
 
 
+def _revoke(run: "Run", source: str | None, person: str | None, stay: str | None, *, as_json: bool) -> None:
+    from headwater.steps.leaving import Leaving
+    from headwater.steps.revoke import revoke as step
+
+    with refusing():
+        found = step(home(), run=run, leaving=Leaving(source, person, stay))
+    if as_json:
+        print_json({"revoked": [asdict(one) for one in found]})
+        return
+    for one in found:
+        _out.print(
+            f"[green]✓[/] [bold]{shown(one.region or '–')}[/] {shown(one.task)} · audit entry 审计条目 {one.entry} · "
+            f"revokes 撤销 {one.revokes}",
+            highlight=False,
+        )
+
+
 def _tell(taken: "Taken") -> None:
     versions = f"{taken.before or '–'} → {taken.after or '–'}"
-    _out.print(f"{_MARKS[taken.outcome]} [bold]{shown(taken.places.region)}[/] {shown(versions)}", highlight=False)
+    mark, where = _MARKS.get(taken.outcome, "[red]✗[/]"), shown(taken.places.region or "–")
+    _out.print(f"{mark} [bold]{where}[/] {shown(versions)} {taken.code or ''}".rstrip(), highlight=False)
     for text in (taken.why, *([taken.remedy] if taken.remedy else [])):
         _out.print(f"  {shown(text.zh)}\n  [dim]{shown(text.en)}[/]", highlight=False)
     _out.print(f"  audit entry 审计条目 {taken.entry} · members 成员 {shown(' '.join(taken.places.members) or '–')}")

@@ -1,12 +1,14 @@
 """Recurring: the regimes of each source's own answers, and which of them it has come back to.
 
 Sources are followed apart. Real ones are alike and never equal, so regimes that all share would be about as many as
-sources and every answer held against all of them; what a source itself said before is few, and its own.
+sources and every answer held against all of them; what a source itself said before is few, and its own. For the same
+reason a regime of one source speaks for all records that it holds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from math import inf
 from typing import TypeAlias
 
 from headwater.evolution.regimes import Delivery, Regimes
@@ -15,6 +17,9 @@ from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
 __all__ = ["Answers", "Recurring"]
+
+_FEWEST = 3
+"""Answers that a return takes: before, apart, and back."""
 
 Answers: TypeAlias = Sequence[tuple[float, Statistic]]
 """Times and statistics of what a source said, in order."""
@@ -27,11 +32,9 @@ class Recurring:
     Parameters
     ----------
     gram : the family of the statistics
-    regimes : makes what follows one source
     """
 
     gram: Gram
-    regimes: Callable[[Gram], Regimes] = Regimes
     _followed: dict[SourceId, Regimes] = field(init=False, default_factory=dict, repr=False)
 
     def returned(self, source: SourceId, answers: Answers) -> int | None:
@@ -41,9 +44,9 @@ class Recurring:
         ----------
         answers : all so far; those that were given before are the same
         """
-        regimes, past = self._deliveries(source, answers)
-        if not past:
+        if len(answers) < _FEWEST:
             return None
+        regimes, past = self._deliveries(source, answers)
         now = past[-1].regime
         stretch = sum(1 for _ in takewhile(lambda one: one.regime == now, reversed(past)))
         was = any(one.regime == now for one in past[:-stretch])
@@ -54,7 +57,7 @@ class Recurring:
         return frozenset(one.time for one in self._deliveries(source, answers)[1] if one.regime == regime)
 
     def _deliveries(self, source: SourceId, answers: Answers) -> tuple[Regimes, Sequence[Delivery]]:
-        regimes = self._followed.setdefault(source, self.regimes(self.gram))
+        regimes = self._followed.setdefault(source, Regimes(self.gram, speaks_for=inf))
         for time, statistic in answers[len(regimes.deliveries(source)) :]:
             regimes.update(time, source, statistic)
         return regimes, regimes.deliveries(source)

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from headwater.errors import Message
 from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
-from headwater.evolution.detectors.pooled import Pooled
 from headwater.evolution.policy import Evidence, Plan, Policy
 from headwater.evolution.presence import Presence, State
 from headwater.evolution.standing import COUNTED, Standing
@@ -75,9 +74,8 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
-    returned : number of the earlier regime that a source has just come back to; asked where it may decide alone, of a
-        source that changed or that is not in the model
-    tiers : sources that may change together, watched so besides; each source in at most one
+    returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
+        one that changed, or that is outside the model and was good in this period
     away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
         value is None whatever came, and it is no silence that presence would count
     """
@@ -88,7 +86,6 @@ class Watch:
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
     returned: Callable[[SourceId, date], int | None] = _never
-    tiers: Sequence[Sequence[SourceId]] = ()
     away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
@@ -175,30 +172,20 @@ class _Source:
 
 
 class _Seen:
-    """All that was seen so far: each source by itself, and each tier."""
+    """All that was seen so far of every source."""
 
     def __init__(self, watch: Watch) -> None:
         self.sources: dict[SourceId, _Source] = {}
         self._watch = watch
-        self._tiers = [Pooled(tier) for tier in watch.tiers]
 
     def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
-        """Let every known source see the month, new ones among them, and return the changes noticed.
-
-        What a source shows alone comes before what its tier shows of it.
-        """
+        """Let every known source see the month, new ones among them, and return the changes noticed."""
         time, away = month_number(month), self._watch.away(month)
         values = {name: value for name, value in values.items() if name not in away}
         for name in sorted(values.keys() - self.sources.keys()):
             self.sources[name] = _Source(self._watch.detector())
         seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
-        found: dict[SourceId, Change] = {}
-        for tier in self._tiers:
-            shift = tier.update(time, {name: values[name] for name in tier.sources if name in values})
-            if shift is not None:
-                moved = shift.sizes.items()
-                found |= {name: Change(time, shift.onset, size, shift.confidence) for name, size in moved}
-        return found | {name: change for name, change in seen.items() if change is not None}
+        return {name: change for name, change in seen.items() if change is not None}
 
     def evidence(
         self,
@@ -209,8 +196,9 @@ class _Seen:
     ) -> Evidence:
         """Return all that is known of a source."""
         source, watch = self.sources[name], self._watch
-        asks = name in changes or standings.get(name) not in COUNTED
-        returned = watch.returned(name, month) if asks and source.values[-1] is not None else None
+        worth = source.values[-1]
+        comes = standings.get(name) not in COUNTED and worth is not None and worth > watch.policy.use
+        returned = watch.returned(name, month) if name in changes or comes else None
         cost, news = watch.cost(name), watch.news(name, month)
         return Evidence(tuple(source.values), changes.get(name), source.state, returned, cost, news)
 

@@ -23,7 +23,15 @@ from headwater.steps.learning import learn as learn_rounds
 from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
 from headwater.steps.open_tier import open_tiers
-from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
+from headwater.steps.register import (
+    Candidate,
+    Registered,
+    Score,
+    register,
+    registered_name,
+    require_remaining,
+    score,
+)
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
 
@@ -149,10 +157,17 @@ def aggregate(
 
 
 def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
-    """Compare what a run joined with what there would be without it, and register it as a version."""
+    """Compare what a run joined with what there would be without it, and register it as a version.
+
+    Raises
+    ------
+    Refusal
+        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read
+    """
     found, teacher = joined(home, run=run, task=task, model=model), teacher_of(home, task=task, model=model)
     joint = found.joint
     with lake.connect(home) as connection:
+        require_remaining(connection, joint.region, found.sources, since=found.withdrawn)
         valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
         region = features.read(
             connection, teacher, snapshot=joint.snapshot, region=joint.region, only=valued | set(joint.sources)
@@ -164,6 +179,8 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         parameters = {"ours": found.parameters} | _beside(teacher, region, beside, seed=run.seed)
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
+        # What is registered was learned from what the rounds read, which is older than what was read here.
+        region = replace(region, withdrawn=found.withdrawn)
         candidate = _candidate(home, found, teacher, region, scores, alone=parameters["target_only"])
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(

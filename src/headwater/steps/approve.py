@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from headwater.adapters import evolved, lake
+from headwater.adapters import evolved, lake, postgres
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import insert
 from headwater.errors import Message, Refusal
@@ -108,18 +108,24 @@ def approve(home: Home, place: Row, *, choice: str, by: str, why: str, at: datet
             Message(f"没有选项“{choice}”。", f"There is no choice {choice!r}."),
             Message(f"可选：{'、'.join(CHOICES)}。", f"Choose one of {', '.join(CHOICES)}."),
         )
-    waiting = proposals(home, task=str(place["task"]), region=str(place["region"]))
+    task, region = str(place["task"]), str(place["region"])
     wanted = (place["source"], date.fromisoformat(str(place["month"])))
-    found = next((one for one in waiting if (one.source, one.month) == wanted), None)
-    if found is None:
-        return False
+    # While an evolution goes on, what it proposes changes: a decision would be of a month that nobody reads again.
+    with postgres.alone(home, task=task, region=region):
+        waiting = proposals(home, task=task, region=region)
+        found = next((one for one in waiting if (one.source, one.month) == wanted), None)
+        if found is not None:
+            _put_down(home, found, approved=chosen == "approve", by=by, why=why, at=at)
+    return found is not None
+
+
+def _put_down(home: Home, found: Proposal, *, approved: bool, by: str, why: str, at: datetime) -> None:
     told: dict[str, Any] = {"task": found.task, "region": found.region, "source": found.source}
-    told |= {"standing": found.standing, "approved": chosen == "approve", "person": by, "why": why}
+    told |= {"standing": found.standing, "approved": approved, "person": by, "why": why}
     audit.enter(home, "evolution_approval", {**told, "month": f"{found.month:%Y-%m-%d}"})
     with lake.connect(home, threads=1) as connection:
         row = {**told, "month": found.month, "as_of": at.replace(tzinfo=None), "snapshot": lake.snapshot(connection)}
         insert(connection, "approval", [row], columns=evolved.TABLES["approval"])
-    return True
 
 
 def _place(row: Row) -> tuple[object, ...]:

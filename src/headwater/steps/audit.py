@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from headwater.adapters import audit, postgres
+import duckdb
+
+from headwater.adapters import audit, lake, postgres, withdrawals
 from headwater.adapters import revealed as sums
 from headwater.adapters.audit import Entry
 from headwater.adapters.home import Home
@@ -15,7 +17,19 @@ from headwater.errors import Message, Refusal
 from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
 from headwater.security.requirement import Viewer
 
-__all__ = ["AuditReport", "checked", "enter", "head", "newest", "prove", "read_head", "trusted", "verify", "write_head"]
+__all__ = [
+    "AuditReport",
+    "checked",
+    "enter",
+    "head",
+    "newest",
+    "prove",
+    "read_head",
+    "trusted",
+    "unminded",
+    "verify",
+    "write_head",
+]
 
 _HEX = {"root": 32, "key": 32, "signature": 64}
 _RESTORE = Message("请从备份恢复日志，并查明原因。", "Restore the log from a backup, and find out why.")
@@ -75,7 +89,7 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     """Compute every hash again and hold it against the signatures, and against a head that was kept elsewhere.
 
     Of what the log tells, the sums that were revealed are looked up: if one of them were forgotten, the next might lay
-    a source open. Debits are looked up by ``ledger.prove``.
+    a source open. So are withdrawals, which would be learned from again. Debits are looked up by ``ledger.prove``.
 
     Parameters
     ----------
@@ -84,17 +98,20 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
     found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
     """
-    revealed: list[Entry] = []
+    found: dict[str, list[Entry]] = {"revealed": [], "withdrawal": []}
     postgres.prepare(home)
     with postgres.connect(home) as connection:
-        log = _Log.read(home, connection, lambda one: revealed.append(one) if one.kind == "revealed" else None)
+        log = _Log.read(home, connection, lambda one: found[one.kind].append(one) if one.kind in found else None)
         # Read after the log: both are written in one transaction, so that what the log tells is there.
         known = set(sums.all_of(connection))
     first, fault = log.fault()
     if fault is None and kept is not None:
         first, fault = _against(kept, log.tree, log.public)
     if fault is None:
-        fault = _forgotten(revealed, known)
+        fault = _forgotten(found["revealed"], known)
+    if fault is None and found["withdrawal"]:
+        with lake.connect(home, threads=1) as opened:
+            fault = unminded(found["withdrawal"], opened)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
 
 
@@ -177,6 +194,25 @@ def _forgotten(revealed: list[Entry], known: set[tuple[Viewer, Cohort]]) -> Mess
                     f"A sum that entry {entry.number} tells was revealed is not kept any more: {names}.",
                 )
     return None
+
+
+def unminded(told: list[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
+    """Return which withdrawals are not in the lake as they were entered, or revoked there alone; None where none is.
+
+    Parameters
+    ----------
+    told : the entries of withdrawals and revocations, read before, for a row is there before its entry is
+    """
+    kept, known = withdrawals.digests(connection), {one.number for one in told}
+    lost = {one.number for one in told if kept.get(one.number) != json.loads(one.body)["row"]}
+    lost |= withdrawals.revocations(connection) - known
+    if not lost:
+        return None
+    numbers = ", ".join(map(str, sorted(lost)))
+    return Message(
+        f"第 {numbers} 条的退出或撤销在湖中缺失、被改动，或日志没有记载。",
+        f"What was withdrawn or revoked as entries {numbers} is not in the lake as the log tells it.",
+    )
 
 
 def _against(kept: Head, tree: Tree, public: bytes) -> tuple[int | None, Message | None]:

@@ -1,11 +1,14 @@
 """Champion: which version serves, since when and why; every change stands in the audit log before it is made."""
 
+import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 import duckdb
 
-from headwater.adapters import knowledge, mlflow, versions
+from headwater.adapters import audit as log
+from headwater.adapters import knowledge, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.versions import Line
@@ -13,7 +16,7 @@ from headwater.errors import Message, Refusal
 from headwater.steps import audit
 from headwater.steps.comparison import Comparison
 
-__all__ = ["Change", "Why", "require_open", "serve"]
+__all__ = ["Change", "Why", "require_open", "serve", "serving"]
 
 Why: TypeAlias = Literal["better", "withdrawal", "promoted", "rollback"]
 """``better``: registered and better than what served; ``withdrawal``: it takes the place of a version that may serve no
@@ -39,17 +42,39 @@ class Change:
     snapshot: int
 
 
+def serving(home: Home, connection: duckdb.DuckDBPyConnection, name: str) -> mlflow.Version | None:
+    """Return what serves now, once the lake tells of it: a change may have broken off before it was written there."""
+    version = mlflow.champion(home, name)
+    if version is not None:
+        _tell(home, connection, version)
+    return version
+
+
 def serve(home: Home, connection: duckdb.DuckDBPyConnection, change: Change, *, run: Run) -> int:
-    """Let the version serve from now on and return the number of the audit log's entry that tells of it."""
+    """Let the version serve from now on and return the number of the audit log's entry that tells of it.
+
+    The log is told first and the lake last, from the log: neither people nor lineage read there of what does not serve.
+    """
     version, before = change.version, change.before
-    compared = change.comparison.to_dict() if change.comparison else {}
     told = {"name": version.name, "version": version.number, "before": before.number if before else None}
-    entry = audit.enter(home, "champion", {**told, "why": change.why, "run": run.name, "compared": compared})
-    key = run.key(change.task, change.region) | {"name": version.name, "version": version.number}
-    row = {**compared, **told, "entry": entry, "why": change.why, "as_of": run.as_of, "snapshot": change.snapshot}
-    knowledge.replace(connection, "champion", key=key, rows=[row])
+    told |= {"task": change.task, "region": change.region, "snapshot": change.snapshot, "why": change.why}
+    compared = change.comparison.to_dict() if change.comparison else {}
+    entry = audit.enter(home, "champion", {**told, "run": run.name, "as_of": run.at, "compared": compared})
     mlflow.promote(home, version)
+    _tell(home, connection, version)
     return entry
+
+
+def _tell(home: Home, connection: duckdb.DuckDBPyConnection, version: mlflow.Version) -> None:
+    """Let the lake know since when a version serves, if the newest change in the log is that and it does not yet."""
+    with postgres.connect(home) as ops:
+        changes = [(one.number, json.loads(one.body)) for one in log.entries(ops, kind="champion")]
+    entry, told = next((one for one in reversed(changes) if one[1]["name"] == version.name), (0, {}))
+    kept = {(one.entry, one.version) for one in versions.served(connection, version.name)}
+    if told.get("version") != version.number or (entry, version.number) in kept:
+        return
+    as_of = datetime.fromisoformat(told.pop("as_of")).astimezone(UTC).replace(tzinfo=None)
+    knowledge.insert(connection, "champion", [{**told.pop("compared"), **told, "entry": entry, "as_of": as_of}])
 
 
 def require_open(connection: duckdb.DuckDBPyConnection, line: Line) -> None:

@@ -1,6 +1,7 @@
 """Evolve: take up where the last month stands, follow what every source is worth, and change the model exactly."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow
+from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow, postgres
 from headwater.adapters.evolution_report import Line, Month, Story
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
@@ -50,18 +51,9 @@ def _told(time: float) -> str:
 
 
 def watch_of(history: History, budgets: Budgets = UNLIMITED) -> Watch:
-    """Return how the sources of a history are watched: each by itself, and with the others of its city."""
-    cities: dict[str, list[SourceId]] = {}
-    for source in history.sources:
-        cities.setdefault(history.region.cities[source], []).append(source)
-    return Watch(
-        DETECTORS["glr"],
-        policy_of(len(history.sources)),
-        budgets,
-        history.hearing.cost,
-        history.hearing.pending,
-        tiers=[tier for tier in cities.values() if len(tier) > 1],
-    )
+    """Return how the sources of a history are watched, each by itself: their values move together for other reasons."""
+    hearing = history.hearing
+    return Watch(DETECTORS["glr"], policy_of(len(history.sources)), budgets, hearing.cost, hearing.pending)
 
 
 @dataclass(frozen=True)
@@ -132,7 +124,7 @@ def evolve(
     dry : find out what would happen: sources are asked, but nothing is kept, registered or reported
     """
     learner = ridge_of(home, task)
-    with lake.connect(home) as connection:
+    with lake.connect(home) as connection, _alone(home, connection, task, run):
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
         snapshot = lake.snapshot(connection)
@@ -148,14 +140,14 @@ def evolve(
         versions: Mapping[date, Registered] = {}
         if not dry:
             if states:
-                versions = grown_versions(home, connection, history, states, run=run)
+                versions = grown_versions(home, connection, history, states, run=run, before=kept.version)
                 made.tell(versions)
             since = made.since if kept.months else date.min
             heard_since = min([since, *mended])
             heard = stands.heard_rows(history.hearing, since=heard_since)
             tables: dict[str, tuple[date, Sequence[Row]]] = {"heard": (heard_since, heard)}
             tables |= {"evolution": (since, made.lines), "evolution_month": (since, made.months)}
-            evolved.rewrite(connection, tables, key=key)
+            evolved.rewrite(connection, tables, key=key, newest=kept.newest)
             evolved.forget(connection, key=key, but=history.sources)
     story = _story(region, run, [*kept.months, *made.months], [*kept.lines, *made.lines], dry=dry)
     report = None if dry else evolution_report.write(home, story)
@@ -166,11 +158,18 @@ def evolve(
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the lake has of months before those that this run follows, and the last month to follow."""
+    """What the lake has of months before those that this run follows, the last month to follow, and the newest kept."""
 
     months: Sequence[Row]
     lines: Sequence[Row]
     until: date | None
+    newest: date | None
+
+    @property
+    def version(self) -> int | None:
+        """Number of the last version that was registered for these months."""
+        labels = [row["version"] for row in self.months if row["version"]]
+        return int(labels[-1].rpartition("/")[2]) if labels else None
 
     @staticmethod
     def read(connection: duckdb.DuckDBPyConnection, key: Row, *, run: Run) -> "_Kept":
@@ -182,9 +181,8 @@ class _Kept:
             until = max(until, months[-1]["month"])
         before = {row["month"] for row in months if not own or row["month"] < own[0]}
         lines = evolved.rows(connection, "evolution", key=key)
-        return _Kept(
-            [row for row in months if row["month"] in before], [row for row in lines if row["month"] in before], until
-        )
+        kept = [[row for row in rows if row["month"] in before] for rows in (months, lines)]
+        return _Kept(*kept, until, months[-1]["month"] if months else None)
 
 
 @dataclass(frozen=True)
@@ -205,6 +203,13 @@ class _Made:
         for row in self.months:
             if found := versions.get(row["month"]):
                 row |= {"version": found.version.label, "is_champion": found.is_champion}
+
+
+def _alone(home: Home, connection: duckdb.DuckDBPyConnection, task: str, run: Run) -> AbstractContextManager[None]:
+    """Follow a region's sources one run after the other: the second sees what the first did."""
+    mart, snapshot = f"marts.feat_{task}", lake.snapshot(connection)
+    region = features.choose_region(connection, mart, region=run.region, snapshot=snapshot)
+    return postgres.alone(home, task=task, region=region)
 
 
 def _followed(

@@ -20,11 +20,23 @@ __all__ = ["grown_versions"]
 
 
 def grown_versions(
-    home: Home, connection: duckdb.DuckDBPyConnection, history: History, states: Sequence[State], *, run: Run
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    history: History,
+    states: Sequence[State],
+    *,
+    run: Run,
+    before: int | None,
 ) -> dict[date, Registered]:
-    """Register the states whose set of sources changed, and the last; each descends from the one before."""
+    """Register the states whose set of sources changed, and the last; each descends from the one before.
+
+    Parameters
+    ----------
+    before : number of the version of the months that the states go on from; None: they begin, and descend from nothing
+    """
     versions: dict[date, Registered] = {}
-    parent = mlflow.latest(home, registered_name(history.learner.model.spec.task, history.region.name))
+    name = registered_name(history.learner.model.spec.task, history.region.name)
+    parent = None if before is None else mlflow.numbered(home, name, before)
     for state in states:
         if state.changed or state is states[-1]:
             require_exact(history, state)
@@ -84,7 +96,7 @@ def _told(history: History, state: State, source: SourceId) -> tuple[date, ...]:
 def _scores(history: History, state: State, region: features.Region) -> Mapping[str, Score]:
     """Judge the state on the bureau's held-out stays, beside references that remember as many answers."""
     learner, month = history.learner, state.stand.tick.month
-    own, everyone = history.train.until[month], history.everything(month)
+    own, everyone = history.train.until(month), history.everything(month)
     models = {
         "ours": state.coefficients["evolving"],
         "target_only": state.coefficients["target_only"],

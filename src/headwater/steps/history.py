@@ -1,8 +1,10 @@
 """History: what sources said and the bureau's own records of the same months, as far as they were known then."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,30 +32,34 @@ class Own:
 
     Parameters
     ----------
-    by_month : statistic of each month
-    until : statistic of all months up to each
+    by_month : statistic of each month in which sources or the bureau have records, in order
+    totals : of all months up to each of these
+    none : statistic of no records
     """
 
     by_month: Mapping[date, Statistic]
-    until: Mapping[date, Statistic]
+    totals: tuple[Statistic, ...]
+    none: Statistic
 
     @staticmethod
     def of(learner: Ridge, months: Sequence[date], table: pa.Table) -> "Own":
-        """Return the statistics of ``months``, in order."""
+        """Return the statistics of ``months`` and of all others in which the table has records."""
         question, when = learner.asked(), table.column("month")
-        by_month = {m: question.of(table.filter(pc.equal(when, pa.scalar(m, when.type)))) for m in months}
-        until: dict[date, Statistic] = {}
-        total: Statistic | None = None
-        for month, statistic in by_month.items():
-            total = statistic if total is None else total.merge(statistic)
-            until[month] = total
-        return Own(by_month, until)
+        every = sorted({*months, *pc.unique(when).to_pylist()})
+        by_month = {m: question.of(table.filter(pc.equal(when, pa.scalar(m, when.type)))) for m in every}
+        none = question.of(table.slice(0, 0))
+        return Own(by_month, tuple(accumulate(by_month.values(), Statistic.merge)), none)
+
+    def until(self, month: date) -> Statistic:
+        """Return the statistic of all records up to and including ``month``, whether or not it has any itself."""
+        place = bisect_right(tuple(self.by_month), month)
+        return self.totals[place - 1] if place else self.none
 
     def last(self, month: date, *, count: int) -> Statistic:
         """Return the statistic of the ``count`` newest months up to ``month``."""
-        before = [at for at in self.until if at <= month][:-count]
-        whole = self.until[month]
-        return whole.subtract(self.until[before[-1]]) if before else whole
+        before = [at for at in self.by_month if at <= month][:-count]
+        whole = self.until(month)
+        return whole.subtract(self.until(before[-1])) if before else whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ from headwater.statistics import Statistic
 from headwater.steps import audit, judge, outcome
 from headwater.steps.joint import Joint, books_of, narrowed, recall, replan, teacher_of
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.register import score
 from headwater.steps.revealed import Revealed, hidden_cohorts
 from headwater.types import SourceId, Vector
@@ -72,6 +73,7 @@ class Joined:
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     epsilon : what was debited for each source in whose answers there is noise
     judgement : of the sums, where they were to be judged
+    withdrawn : entry in the audit log of the last withdrawal that the records were read after
     """
 
     joint: Joint
@@ -80,6 +82,7 @@ class Joined:
     bytes_by_source: Mapping[SourceId, int]
     epsilon: Mapping[SourceId, float]
     judgement: Judgement | None = None
+    withdrawn: int = 0
 
     @property
     def sources(self) -> tuple[SourceId, ...]:
@@ -134,6 +137,7 @@ def join(home: Home, *, run: Run, entry: int, lost: Collection[str] = (), progre
         joint = replan(home, joint, lost=lost, silent={})
     teacher = teacher_of(home, task=joint.task, model=joint.model)
     with lake.connect(home) as connection:
+        require_minded(home, connection)
         region = features.read(connection, teacher, snapshot=joint.snapshot, region=joint.region, only=joint.sources)
         rounds = _Rounds(home, joint, teacher, region, books_of(home), progress)
         found = rounds.learn(seed=run.seed)
@@ -155,6 +159,7 @@ def joined(home: Home, *, run: Run, task: str, model: str) -> Joined:
         json.loads(row.bytes),
         json.loads(row.epsilon),
         Judgement.from_dict(told) if (told := json.loads(row.judgement)) else None,
+        row.withdrawn,
     )
 
 
@@ -187,7 +192,8 @@ class _Rounds:
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
             parameters = self._corrected(self.teacher, total, parameters)
         spent = self.books.spent()
-        return Joined(self.joint, parameters, tuple(self.told), self.bytes_by_source, spent, self.judgement)
+        told, read = tuple(self.told), self.region.withdrawn
+        return Joined(self.joint, parameters, told, self.bytes_by_source, spent, self.judgement, read)
 
     def _heard(self, summed: Aggregation, *, seed: int) -> Statistic:
         """Return what is joined of a round without noise: all of it, or what its sums let be trusted."""
@@ -363,4 +369,5 @@ def _row(found: Joined, run: Run) -> Mapping[str, object]:
         "bytes": json.dumps(dict(found.bytes_by_source)),
         "epsilon": json.dumps(dict(found.epsilon)),
         "judgement": json.dumps(found.judgement.to_dict() if found.judgement else None, allow_nan=False),
+        "withdrawn": found.withdrawn,
     }

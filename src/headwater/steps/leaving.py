@@ -1,16 +1,19 @@
 """Leaving: who withdraws, what of theirs is in a model's statistic, and the statistic without it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import withdrawals
+from headwater.adapters import features, withdrawals
 from headwater.adapters.held import Held
 from headwater.adapters.learners import Learner
+from headwater.adapters.versions import Line
 from headwater.adapters.withdrawals import Left
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE, Growth
@@ -51,52 +54,79 @@ class Places:
 
     Parameters
     ----------
+    region : None where there are none that could be learned from
     stays : single ones, sorted; none of a source, which withdraws as a whole
-    members : of whom records are withdrawn: sources, and ``target`` for the bureau's own sample
+    members : of whom records are withdrawn: sources by every name that versions have for them, and ``target`` for the
+        bureau's own sample
     """
 
-    region: str
+    region: str | None
     stays: tuple[str, ...]
     members: tuple[SourceId, ...]
 
 
-def found(connection: duckdb.DuckDBPyConnection, leaving: Leaving, *, task: str, snapshot: int) -> list[Places]:
-    """Return where records of whoever withdraws are, by region; nowhere is refused.
+def found(
+    connection: duckdb.DuckDBPyConnection, leaving: Leaving, *, task: str, snapshot: int, lines: Sequence[Line]
+) -> list[Places]:
+    """Return where records of whoever withdraws are or were when a version was made, by region; nowhere is refused.
 
-    A source is named as models name it: by its code, ``deliverer:code`` where two deliverers use the same.
+    A source is named by its code, whoever delivers it, or as ``deliverer:code``. A person who has stays, but none that
+    this task learns from, is in one place without a region.
+
+    Parameters
+    ----------
+    snapshot : the newest
+    lines : the task's versions
     """
-    named = _NAMED.format(mart=f"lake.marts.feat_{task} AT (VERSION => {int(snapshot)})")
-    if leaving.source is not None:
-        rows = connection.execute(f"{named} SELECT DISTINCT region FROM named WHERE source = ?", [leaving.source])
-        places = [Places(str(region), (), (leaving.source,)) for (region,) in rows.fetchall()]
-    else:
-        who = [str(leaving.person)]
-        stays = {leaving.stay} if leaving.stay else withdrawals.stays_of_person(connection, who, snapshot=snapshot)
-        rows = connection.execute(f"{named} {_BY_REGION}", {"stays": sorted(map(str, stays)), "own": BASE})
-        places = [
-            Places(str(region), tuple(here), tuple(sorted(filter(None, members))))
-            for region, here, members in rows.fetchall()
-        ]
-    if not places:
-        raise _unknown()
-    return sorted(places, key=lambda one: one.region)
+    mart, snapshots = f"marts.feat_{task}", sorted({snapshot, *(line.snapshot for line in lines)})
+    rows: list[_Row] = []
+    for at in snapshots:
+        hospitals = features.hospitals(connection, mart, snapshot=at)
+        if leaving.source is not None:
+            rows += _named(hospitals, leaving.source)
+        else:
+            stays = features.where(connection, mart, _stays(connection, leaving, snapshot=at), snapshot=at)
+            rows += _at_members(hospitals, stays)
+    rows += [(line.region, None, leaving.source) for line in lines if leaving.source in line.sources]
+    if rows:
+        return [_places(region, rows) for region in sorted({region for region, *_ in rows})]
+    if leaving.person and any(_stays(connection, leaving, snapshot=at) for at in snapshots):
+        return [Places(None, (), ())]
+    raise _unknown()
 
 
-_NAMED = """
-WITH stay AS (SELECT stay_id, region, split, hospital, source_id FROM {mart}),
-shared AS (SELECT region, hospital FROM stay GROUP BY ALL HAVING count(DISTINCT source_id) > 1),
-named AS (
-    SELECT stay_id, region, split,
-           CASE WHEN shared.region IS NULL THEN hospital ELSE source_id || ':' || hospital END AS source
-    FROM stay LEFT JOIN shared USING (region, hospital)
-)
-"""
+_Row: TypeAlias = tuple[str, str | None, SourceId | None]
+"""Region, a single stay, and of whom records are withdrawn."""
 
-_BY_REGION = """
-SELECT region, list(stay_id ORDER BY stay_id),
-       list(DISTINCT CASE split WHEN 'source' THEN source WHEN 'target_train' THEN $own END)
-FROM named WHERE stay_id IN (SELECT unnest($stays)) GROUP BY region
-"""
+
+def _places(region: str, rows: Sequence[_Row]) -> Places:
+    here = [(stay, member) for where, stay, member in rows if where == region]
+    return Places(
+        region,
+        tuple(sorted({stay for stay, _ in here if stay is not None})),
+        tuple(sorted({member for _, member in here if member is not None})),
+    )
+
+
+def _named(hospitals: pa.Table, source: SourceId) -> list[_Row]:
+    wanted = Left(frozenset({source}), frozenset(), 0)
+    regions = pc.unique(hospitals["region"]).to_pylist()
+    parts = {region: hospitals.filter(pc.equal(hospitals["region"], region)) for region in regions}
+    return [(region, None, name) for region, part in parts.items() for name in wanted.named(part)]
+
+
+def _at_members(hospitals: pa.Table, stays: Sequence[tuple[str, str, str, str, str]]) -> list[_Row]:
+    names = {(one["region"], one["source_id"], one["hospital"]): one["source"] for one in hospitals.to_pylist()}
+    return [
+        (region, stay, {"source": names[region, deliverer, hospital], "target_train": BASE}.get(split))
+        for region, stay, split, deliverer, hospital in stays
+    ]
+
+
+def _stays(connection: duckdb.DuckDBPyConnection, leaving: Leaving, *, snapshot: int) -> set[str]:
+    if leaving.stay:
+        return {leaving.stay}
+    return withdrawals.stays_of_person(connection, [str(leaving.person)], snapshot=snapshot)
 
 
 def shrunk(held: Held, left: Left, stays: pa.Table, *, learner: Learner, parameters: Vector) -> Growth:
@@ -111,7 +141,7 @@ def shrunk(held: Held, left: Left, stays: pa.Table, *, learner: Learner, paramet
     parameters : of the version, whose exact part the statistic is of
     """
     growth = held.growth
-    for source in sorted(left.sources & set(growth.members)):
+    for source in sorted(left.named(stays) & set(growth.members)):
         growth = growth.remove(source)
     rows = stays.filter(pc.is_in(stays.column("stay_id"), pa.array(sorted(left.stays), pa.string())))
     for source in sorted({*rows.column("source").to_pylist()} & set(growth.members)):

@@ -21,7 +21,7 @@ def bind(home: Home, row: Mapping[str, Any], *, run: str) -> None:
 
     Parameters
     ----------
-    row : of ``knowledge.joined``: entry of the plan, parameters, rounds, bytes, epsilon and judgement
+    row : of ``knowledge.joined``: entry of the plan, parameters, rounds, bytes, epsilon, judgement and withdrawn
     run : key of the occasion
     """
     audit.enter(home, "joined", _told(Kept(**{name: row[name] for name in Kept.__annotations__}), run))
@@ -49,8 +49,9 @@ def _told(kept: Kept, run: str) -> dict[str, Any]:
         # As in the entry of a ``model_version``, so that both can be held against each other.
         "parameters": hashlib.sha256(np.asarray(kept.parameters, dtype=np.float64).tobytes()).hexdigest(),
         **{name: hashlib.sha256(getattr(kept, name).encode()).hexdigest() for name in ("rounds", "bytes", "epsilon")},
-        # Entries of before there were judgements stay what they were.
+        # Entries of before there were judgements, or withdrawals, stay what they were.
         **({} if kept.judgement == "null" else {"judgement": hashlib.sha256(kept.judgement.encode()).hexdigest()}),
+        **({"withdrawn": kept.withdrawn} if kept.withdrawn else {}),
     }
 
 

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.adapters import features, knowledge, lake, mlflow, versions
+import duckdb
+
+from headwater.adapters import features, knowledge, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import predict
+from headwater.adapters.versions import Line
 from headwater.errors import Message, Refusal
-from headwater.steps.champion import Change, require_open, serve
+from headwater.steps.champion import Change, require_open, serve, serving
 from headwater.steps.comparison import Comparison, compare
+from headwater.steps.minded import require_minded
 from headwater.steps.predict import predict as predict_stays
 
 __all__ = ["Promoted", "promote"]
@@ -39,39 +43,48 @@ def promote(home: Home, *, run: Run, name: str, number: int) -> Promoted:
     Raises
     ------
     Refusal
-        ``E-PROMOTE-SERVES``, ``E-PROMOTE-WORSE`` with what was compared, ``E-VERSION-WITHDRAWN``, ``E-VERSION-UNKNOWN``
+        ``E-PROMOTE-SERVES``, ``E-PROMOTE-WORSE`` with what was compared, ``E-VERSION-WITHDRAWN``,
+        ``E-VERSION-UNKNOWN``, ``E-WITHDRAWAL-LOST``
     """
-    version, serving = mlflow.numbered(home, name, number), mlflow.champion(home, name)
-    if serving == version:
-        raise _serves(version.label)
-    model = mlflow.load(home, version)
-    learner, target = model.learner, model.learner.model.spec.target
+    version = mlflow.numbered(home, name, number)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         line = versions.line(connection, name, number)
-        require_open(connection, line)
-        region = features.read(connection, learner, snapshot=lake.snapshot(connection), region=line.region)
-        test, own = region.target.test, region.target.train
-        if serving is None:
-            alone = learner.resolve(model.parameters, learner.exact(model.parameters).of(own))
-            theirs = predict(learner, alone, test)
-        else:
-            theirs = mlflow.predictor(home, serving)(test)
-        comparison = compare(
-            predict(learner, model.parameters, test),
-            theirs,
-            test,
-            target=target,
-            metric=learner.model.spec.metrics[0],
-            opponent=serving.label if serving else None,
-        )
-        if not comparison.is_better:
-            raise _worse(version.label, comparison)
-        snapshot = region.data.snapshot
-        change = Change(line.task, line.region, version, serving, "promoted", comparison, snapshot)
-        entry = serve(home, connection, change, run=run)
-        predict_stays(home, connection, version, region=region, run=run)
-    return Promoted(serving.label if serving else None, version.label, entry, comparison)
+        with postgres.alone(home, task=line.task, region=line.region):
+            require_minded(home, connection)
+            require_open(connection, line)
+            return _promoted(home, connection, version, line, run)
+
+
+def _promoted(
+    home: Home, connection: duckdb.DuckDBPyConnection, version: mlflow.Version, line: Line, run: Run
+) -> Promoted:
+    before = serving(home, connection, version.name)
+    if before == version:
+        raise _serves(version.label)
+    model = mlflow.load(home, version)
+    learner, target = model.learner, model.learner.model.spec.target
+    region = features.read(connection, learner, snapshot=lake.snapshot(connection), region=line.region)
+    test, own = region.target.test, region.target.train
+    if before is None:
+        alone = learner.resolve(model.parameters, learner.exact(model.parameters).of(own))
+        theirs = predict(learner, alone, test)
+    else:
+        theirs = mlflow.predictor(home, before)(test)
+    comparison = compare(
+        predict(learner, model.parameters, test),
+        theirs,
+        test,
+        target=target,
+        metric=learner.model.spec.metrics[0],
+        opponent=before.label if before else None,
+    )
+    if not comparison.is_better:
+        raise _worse(version.label, comparison)
+    change = Change(line.task, line.region, version, before, "promoted", comparison, region.data.snapshot)
+    entry = serve(home, connection, change, run=run)
+    predict_stays(home, connection, version, region=region, run=run)
+    return Promoted(before.label if before else None, version.label, entry, comparison)
 
 
 def _serves(label: str) -> Refusal:

@@ -9,14 +9,14 @@ from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.learners import Learner
-from headwater.federation import InProcess, ask
+from headwater.federation import InProcess, Transport, ask
 from headwater.security.events import NonPrivate
 from headwater.statistics import Statistic
 from headwater.steps.joint import PURPOSE
 from headwater.steps.ledger import Books
-from headwater.types import Vector
+from headwater.types import SourceId, Vector
 
-__all__ = ["Refit", "refit"]
+__all__ = ["Refit", "asked_again", "refit"]
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,32 @@ def refit(home: Home, region: Region, learner: Learner, parameters: Vector, held
     HeadwaterError
         what a member gave instead of an answer
     """
+    there, books = _there(held), Books(home, PURPOSE, "clear")
+    asked = [source for source in region.sources if source.source_id in set(there)]
+    transport = InProcess(books.guarded(asked, books.seen(there, NonPrivate())))
+    return asked_again(transport, region.target.train, learner, parameters, held)
+
+
+def asked_again(transport: Transport, own: pa.Table, learner: Learner, parameters: Vector, held: Held) -> Refit:
+    """Do the same over a transport that is there already.
+
+    Parameters
+    ----------
+    own : all training records of the bureau; those until ``held.until`` count, whoever else has records then
+    """
     question = learner.exact(parameters)
-    own = region.target.train
     if held.until is not None:
         own = own.filter(pc.less_equal(own["month"], pa.scalar(held.until, own["month"].type)))
     total, sent = Statistic.total([question.of(own)] * held.weight), 0
-    there = [source for source in sorted(held.growth.members) if held.growth.members[source].values.any()]
-    books = Books(home, PURPOSE, "clear")
-    asked = [source for source in region.sources if source.source_id in set(there)]
-    transport = InProcess(books.guarded(asked, books.seen(there, NonPrivate())))
-    for source in there:
+    for source in _there(held):
         months = held.months.get(source) or None
         answers = ask(transport, learner.exact(parameters, months=months), sources=[source])
         for error in answers.refused.values():
             raise error
         total, sent = total.merge(answers.statistics[source]), sent + answers.bytes_by_source[source]
     return Refit(total, question.family.records(total), sent)
+
+
+def _there(held: Held) -> list[SourceId]:
+    """Return the members of whom anything is left."""
+    return [source for source, said in sorted(held.growth.members.items()) if said.values.any()]

@@ -1,7 +1,7 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
@@ -9,20 +9,31 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import held, knowledge, mlflow, postgres, versions
+from headwater.adapters import held, knowledge, mlflow, postgres, versions, withdrawals
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, predict
-from headwater.evolution import Growth
+from headwater.errors import Message, Refusal
+from headwater.evolution import BASE, Growth
 from headwater.steps import audit
-from headwater.steps.champion import Change, Why, serve
+from headwater.steps.champion import Change, Why, serve, serving
 from headwater.steps.comparison import Comparison, compare
+from headwater.steps.minded import require_minded
 from headwater.steps.predict import predict as predict_stays
 from headwater.types import SourceId, Vector
 
-__all__ = ["Candidate", "Registered", "Score", "digest_of", "register", "registered_name", "score"]
+__all__ = [
+    "Candidate",
+    "Registered",
+    "Score",
+    "digest_of",
+    "register",
+    "registered_name",
+    "require_remaining",
+    "score",
+]
 
 
 @dataclass(frozen=True)
@@ -127,32 +138,69 @@ def score(predicted: Vector, table: pa.Table, *, target: str) -> Score:
 def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, *, run: Run) -> Registered:
     """Make the candidate a version, write it down, and let it serve if it is better beyond doubt on held-out stays.
 
-    It also serves, whatever it scores, where records were withdrawn from what serves now.
+    It also serves, whatever it scores, where records were withdrawn from what serves now. A run that is repeated finds
+    the version it registered, if that has the same parameters and minds the same withdrawals; else it makes another.
 
     Raises
     ------
+    Refusal
+        ``E-REGISTER-WITHDRAWN`` where somebody withdrew after the candidate's records were read, ``E-WITHDRAWAL-LOST``
     HeadwaterError
         ``E-GROWTH-INEXACT`` where the candidate grew to something else than its members give anew
     """
     if candidate.growth is not None:
         candidate.growth.proven()
-    before = mlflow.champion(home, candidate.registered)
+    with postgres.alone(home, task=candidate.task, region=candidate.region.name):
+        return _registered(home, connection, candidate, run)
+
+
+def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, run: Run) -> Registered:
+    task, region = candidate.task, candidate.region
+    require_minded(home, connection)
+    require_remaining(connection, region.name, candidate.sources, since=region.withdrawn)
+    before = serving(home, connection, candidate.registered)
     version = mlflow.register(home, _publication(candidate, run))
     comparison = _compared(home, candidate, before)
     # What may serve no more is relieved by whatever comes, for that was made without what withdrew.
     must = before not in (None, version) and bool(_withdrawn(connection, before))
     registered = Registered(version, before == version or must or comparison.is_better, comparison)
-    # All of a version is there before it serves.
-    _keep(home, connection, candidate, registered, run=run)
+    # The statistics and the lineage of a version are there before it serves, and are not written twice.
+    if not versions.known(connection, version.name, version.number):
+        _keep(home, connection, candidate, registered, run=run)
     if registered.is_champion and before != version:
         why: Why = "withdrawal" if must else "better"
-        task, region = candidate.task, candidate.region
         change = Change(task, region.name, version, before, why, comparison, region.data.snapshot)
         serve(home, connection, change, run=run)
-    serving = version if registered.is_champion else before
-    if serving is not None:
-        predict_stays(home, connection, serving, region=candidate.region, run=run)
+    now = version if registered.is_champion else before
+    if now is not None:
+        predict_stays(home, connection, now, region=region, run=run)
     return registered
+
+
+def require_remaining(
+    connection: duckdb.DuckDBPyConnection, region: str, sources: Collection[SourceId], *, since: int
+) -> None:
+    """Refuse to register what was learned from records that were withdrawn after an entry of the audit log.
+
+    Raises
+    ------
+    Refusal
+        ``E-REGISTER-WITHDRAWN``
+    """
+    gone = withdrawals.members_since(connection, region=region, since=since) & {*sources, BASE}
+    if gone:
+        named = sorted(gone)
+        raise Refusal(
+            "E-REGISTER-WITHDRAWN",
+            Message(
+                f"学习期间有记录退出（{'、'.join(named)}），不予登记。",
+                f"Records were withdrawn while it was learned from them ({', '.join(named)}); it is not registered.",
+            ),
+            Message(
+                "请从读取数据起重新运行：此后不再从中学习。",
+                "Run it again from where data are read: then nothing is learned from them.",
+            ),
+        )
 
 
 def _withdrawn(connection: duckdb.DuckDBPyConnection, serving: mlflow.Version | None) -> tuple[str, ...]:
@@ -191,9 +239,10 @@ def _keep(
     told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}
     members = [{**told, **_member(candidate, source)} for source in candidate.sources]
     knowledge.replace(connection, "member", key=key, rows=members)
+    _log(home, candidate, registered)
+    # Last: where this row is, all of the version is there.
     row = _row(candidate, registered, run)
     knowledge.replace(connection, "model_version", key=key | {"step": candidate.step}, rows=[row])
-    _log(home, candidate, registered)
 
 
 def _member(candidate: Candidate, source: SourceId) -> dict[str, object]:
@@ -254,10 +303,12 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
 def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
+    # Repeated over other records, or after a withdrawal, an occasion makes another version.
+    made = f"{digest_of(candidate.parameters)}/{region.withdrawn}"
     return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
-        run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}",
+        run=f"{run.name}/{candidate.step}/{spec.name}/{region.name}/{month}/{made}",
         at=run.at,
         data=region.data,
         metrics={**_metrics(candidate), **candidate.rounds},

@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
+from headwater.adapters.held import Held
 from headwater.evolution import Growth, Recurring, Standing, Tick, Watch, month_number, ticks
 from headwater.evolution.recurring import Answers
-from headwater.federation import ask
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Hearing
 from headwater.steps.history import MEMORY, History
+from headwater.steps.refit import asked_again
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
 
@@ -214,7 +215,7 @@ def _next(
     before: frozenset[SourceId],
 ) -> State:
     """Bring the model up to the month by exact steps alone."""
-    said, own = _said(history.hearing, state, tick, memory), history.train.until[tick.month]
+    said, own = _said(history.hearing, state, tick, memory), history.train.until(tick.month)
     grown = _grown(state.growth, said) if state else Growth.start(own, said)
     theirs = grown.total.subtract(grown.base) if said else None
     weight = best_weight(history, own, theirs, tick.month)
@@ -272,7 +273,7 @@ def best_weight(history: History, own: Statistic, others: Statistic | None, mont
     it must lower n · log(error) by 2.
     """
     gram, ridge = history.learner.gram, history.learner.model.spec.ridge
-    valid = gram.moments(history.valid.until[month])
+    valid = gram.moments(history.valid.until(month))
     if others is None or valid.n < 1:
         return 1
     mine, theirs = gram.moments(own), gram.moments(others)
@@ -298,7 +299,7 @@ def _resumed(history: History, past: Sequence[Stand]) -> State:
     models = {
         "evolving": solve(growth.total),
         "static": solve(_built(history, past[0]).total),
-        "target_only": solve(history.train.until[last.tick.month]),
+        "target_only": solve(history.train.until(last.tick.month)),
     }
     # Answers that are no more, as their records went, are forgotten.
     memory = {s: tuple(at for at in held if at in blocks.get(s, {})) for s, held in last.memory.items()}
@@ -309,7 +310,7 @@ def _built(history: History, stand: Stand) -> Growth:
     blocks = history.hearing.blocks
     held = {s: [at for at in stand.memory.get(s, ()) if at in blocks.get(s, {})] for s in stand.tick.active}
     said = {source: history.hearing.statistic(source, heard) for source, heard in sorted(held.items()) if heard}
-    return Growth.start(weighted(history.train.until[stand.tick.month], stand.weight), said)
+    return Growth.start(weighted(history.train.until(stand.tick.month), stand.weight), said)
 
 
 def _errors(history: History, state: State | None, month: date) -> dict[str, float]:
@@ -321,11 +322,11 @@ def _errors(history: History, state: State | None, month: date) -> dict[str, flo
 
 def refit(history: History, state: State) -> Statistic:
     """Ask the members anew for the months that the model remembers, from their records in one go."""
-    hearing, stand = history.hearing, state.stand
-    total = weighted(history.train.until[stand.tick.month], stand.weight)
-    for source in sorted(state.growth.members):
-        blocks = hearing.blocks[source]
-        months = tuple(sorted(at for heard in stand.memory[source] for at in blocks[heard].months))
-        answers = ask(hearing.transport, history.learner.asked(months=months), sources=[source])
-        total = total.merge(answers.statistics[source])
-    return total
+    stand, blocks = state.stand, history.hearing.blocks
+    months = {
+        source: tuple(sorted(at for heard in stand.memory[source] for at in blocks[source][heard].months))
+        for source in state.growth.members
+    }
+    held = Held(state.growth, months, stand.tick.month, stand.weight)
+    parameters = state.coefficients["evolving"]
+    return asked_again(history.hearing.transport, history.region.target.train, history.learner, parameters, held).total

@@ -98,11 +98,7 @@ def reproduce(home: Home, *, run: Run, name: str, number: int) -> Reproduced:
         knowledge.prepare(home, connection)
         line = versions.line(connection, name, number)
         require_open(connection, line)
-        region = features.read(
-            connection, model.learner, snapshot=line.snapshot, region=line.region, only=set(line.sources)
-        )
-        if line.month is not None:
-            region = features.known_by(region, line.month)
+        region = features.read_again(connection, model.learner, line, only=set(line.sources))
         is_noisy = any(one.epsilon for one in versions.members(connection, name, number))
     case = _Case(home, run, line, model, region, is_noisy)
     found, how, why_not = _again(case)

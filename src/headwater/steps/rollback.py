@@ -4,11 +4,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.adapters import knowledge, lake, mlflow, versions
+import duckdb
+
+from headwater.adapters import knowledge, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Message, Refusal
-from headwater.steps.champion import Change, require_open, serve
+from headwater.steps.champion import Change, require_open, serve, serving
+from headwater.steps.minded import require_minded
 
 __all__ = ["RolledBack", "rollback"]
 
@@ -37,29 +40,40 @@ class RolledBack:
 def rollback(home: Home, *, run: Run, name: str, to: int | None = None) -> RolledBack:
     """Let the version serve again that served before, or version ``to``, which must have served once.
 
-    Its predictions are there already, for they are kept by version.
+    What served before a version that was gone back to is what served before it then: done twice, it goes two steps
+    back. Its predictions are there already, for they are kept by version.
 
     Raises
     ------
     Refusal
-        ``E-ROLLBACK-NONE`` where there is nothing to go back to, ``E-VERSION-WITHDRAWN``
+        ``E-ROLLBACK-NONE`` where there is nothing to go back to, ``E-VERSION-WITHDRAWN``, ``E-WITHDRAWAL-LOST``
     """
-    started = time.perf_counter()
-    serving = mlflow.champion(home, name)
-    if serving is None:
-        raise _nothing(name)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
-        served = versions.served(connection, name)
-        back = to if to is not None else next((one.before for one in served if one.version == serving.number), None)
-        if back is None or back == serving.number or back not in {one.version for one in served}:
+        first = next(iter(versions.lines(connection, name=name)), None)
+        if first is None:
             raise _nothing(name)
-        line = versions.line(connection, name, back)
-        require_open(connection, line)
-        version = mlflow.numbered(home, name, back)
-        change = Change(line.task, line.region, version, serving, "rollback", None, line.snapshot)
-        entry = serve(home, connection, change, run=run)
-    return RolledBack(serving.label, version.label, entry, time.perf_counter() - started)
+        with postgres.alone(home, task=first.task, region=first.region):
+            require_minded(home, connection)
+            return _back(home, connection, run, name, to)
+
+
+def _back(home: Home, connection: duckdb.DuckDBPyConnection, run: Run, name: str, to: int | None) -> RolledBack:
+    started = time.perf_counter()
+    before = serving(home, connection, name)
+    if before is None:
+        raise _nothing(name)
+    served = versions.served(connection, name)
+    came = (one.before for one in served if one.version == before.number and one.why != "rollback")
+    back = to if to is not None else next(came, None)
+    if back is None or back == before.number or back not in {one.version for one in served}:
+        raise _nothing(name)
+    line = versions.line(connection, name, back)
+    require_open(connection, line)
+    version = mlflow.numbered(home, name, back)
+    change = Change(line.task, line.region, version, before, "rollback", None, line.snapshot)
+    entry = serve(home, connection, change, run=run)
+    return RolledBack(before.label, version.label, entry, time.perf_counter() - started)
 
 
 def _nothing(name: str) -> Refusal:

@@ -18,7 +18,7 @@ from headwater.evolution import Growth
 from headwater.steps.leaving import shrunk
 from headwater.steps.refit import Refit, refit
 from headwater.steps.register import Candidate, digest_of, score
-from headwater.types import SourceId, Vector
+from headwater.types import Vector
 
 __all__ = ["Shrinking"]
 
@@ -72,11 +72,9 @@ class Shrinking:
         members = tuple(
             one for one in versions.members(connection, line.name, line.version) if one.source in growth.members
         )
-        region = features.read(
-            connection, learner, snapshot=line.snapshot, region=line.region, only=set(growth.members)
-        )
-        if line.month is not None:
-            region = features.known_by(region, line.month)
+        region = features.read_again(connection, learner, line, only=set(growth.members))
+        # Read later, it may mind more than what was subtracted.
+        region = replace(region, withdrawn=left.entry)
         again, unasked = None, None
         try:
             again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
@@ -111,6 +109,7 @@ class Shrinking:
             "retrained_from_records": self.refit.total.digest if self.refit else None,
             "retrained_records": self.refit.records if self.refit else None,
             "retrained_bytes": self.refit.bytes if self.refit else None,
+            "not_undone": [asdict(one) for one in self.not_undone],
             "not_retrained": asdict(self.unasked) if self.unasked else None,
             "equals_retraining": self.refit is not None and self.refit.total == self.growth.total,
             "snapshot": self.line.snapshot,
@@ -123,15 +122,11 @@ class Shrinking:
             "seconds": round(self.seconds, 6),
         }
 
-    def not_undone(self, concerned: set[SourceId]) -> tuple[Message, ...]:
-        """Return what subtracting does not undo."""
-        found = [_OLDER, _PREDICTED]
-        noisy = [one for one in self.members if one.epsilon and one.source in concerned]
-        if noisy:
-            found.append(_RELEASED)
-        if self.body is not None:
-            found.append(_scheduled(self.body, *self.exact))
-        return tuple(found)
+    @property
+    def not_undone(self) -> tuple[Message, ...]:
+        """What subtracting does not undo."""
+        due = () if self.body is None else (_scheduled(self.body, *self.exact),)
+        return (_OLDER, _PREDICTED, *due)
 
     def candidate(self, certificate: Mapping[str, object], *, entry: int) -> Candidate:
         """Return the version that takes the place of the one that serves."""
@@ -170,10 +165,6 @@ _OLDER = Message(
 _PREDICTED = Message(
     "此前作出的预测与据此作出的决定不撤回。",
     "Predictions made before, and what was decided by them, are not taken back.",
-)
-_RELEASED = Message(
-    "在 ε 之下已发布的和数收不回，其隐私支出仍记在账上。",
-    "Sums released under ε cannot be called back; what they cost stays in the ledger.",
 )
 
 

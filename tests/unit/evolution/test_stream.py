@@ -236,3 +236,22 @@ def test_months_out_of_order_are_refused():
     with pytest.raises(Refusal) as error:
         run(lambda _: {"a": 0.1}, months=[MONTHS[3], MONTHS[2]])
     assert error.value.code == "E-STREAM-TIME"
+
+
+def test_regimes_are_asked_of_those_alone_of_whom_they_may_decide():
+    asked = []
+
+    def returned(source, month):
+        asked.append((source, MONTHS.index(month)))
+        return 3 if MONTHS.index(month) == 19 else None
+
+    def values(place):
+        return turning(place) | {"bad": -0.1, "gone": 0.1 if place < 5 else None}
+
+    watch = Watch(DETECTORS["glr"], POLICY, returned=returned)
+    start = {"good": "member", "turns": "member", "bad": "demoted", "gone": "member"}
+    seen, _ = run(values, watch=watch, standings=start)
+    changed = {(source, place) for place, tick in enumerate(seen) for source in tick.changes}
+    assert {one for one in asked if one not in changed} == {("turns", 18), ("turns", 19)} - changed
+    assert seen[19].plan.decisions["turns"].action == "recall"
+    assert seen[19].plan.decisions["turns"].regime == 3

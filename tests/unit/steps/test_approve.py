@@ -38,7 +38,7 @@ def home(region_home):
             line(MONTH, "H3"),
             line(MONTH, "H4", standing="member", unapproved=None),
         ]
-        evolved.rewrite(connection, {"evolution": (date.min, rows), "approval": (date.min, [])}, key=KEY)
+        evolved.rewrite(connection, {"evolution": (date.min, rows), "approval": (date.min, [])}, key=KEY, newest=None)
     return region_home
 
 

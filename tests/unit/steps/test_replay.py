@@ -91,9 +91,37 @@ def test_months_before_the_fourth_open_the_replay(history, states):
 
 def test_the_bureaus_months_are_sums_of_all_its_records(history, region):
     question = history.learner.asked()
-    assert history.train.until[history.months[-1]] == question.of(region.target.train)
+    assert history.train.until(history.months[-1]) == question.of(region.target.train)
     last = history.train.last(history.months[6], count=3)
     assert last == Statistic.total(history.train.by_month[month] for month in history.months[4:7])
+
+
+def test_months_in_which_only_the_bureau_has_records_count_in_the_model_and_in_its_refit(make_region, learner):
+    table, alone = make_region(months=8), [date(2024, 2, 1), date(2024, 6, 1)]
+    theirs = pc.and_(pc.equal(table["split"], "source"), pc.is_in(table["month"], pa.array(alone)))
+    region = region_of(table.filter(pc.invert(theirs)))
+    history = History.of(region, learner, fewest=50)
+    *_, last = follow(history, seed=3, watch=watch_of(history))
+    assert not set(alone) & set(history.months)
+    assert history.train.until(history.months[-1]) == learner.asked().of(region.target.train)
+    assert refit(history, last) == last.growth.total == last.growth.rebuilt()
+
+
+def test_what_stood_on_a_month_of_which_nobody_has_records_any_more_is_followed_on(make_region, learner):
+    table, gone = make_region(months=9), date(2024, 8, 1)
+    whole = History.of(region_of(table), learner, fewest=50, until=gone)
+    past = [state.stand for state in follow(whole, seed=3, watch=watch_of(whole))]
+    left = table.filter(pc.not_equal(table["month"], pa.scalar(gone)))
+    history = History.of(region_of(left), learner, fewest=50)
+    history.hearing.blocks = {
+        source: {at: block for at, block in blocks.items() if at != gone}
+        for source, blocks in whole.hearing.blocks.items()
+    }
+    (state,) = follow(history, seed=3, watch=watch_of(history), past=past)
+    assert state.stand.tick.month == date(2024, 9, 1)
+    assert refit(history, state) == state.growth.total
+    assert history.train.until(gone) == history.train.until(date(2024, 7, 1))
+    assert history.train.until(date(2023, 1, 1)) == learner.asked().of(table.slice(0, 0))
 
 
 def test_what_was_known_in_a_month_does_not_depend_on_later_months(make_region, learner, states):
@@ -160,15 +188,100 @@ def test_the_error_of_a_month_is_that_of_models_that_ended_before_it(history, st
 
 
 def test_counting_records_often_is_counting_them_so_often(history):
-    own = history.train.until[history.months[3]]
+    own = history.train.until(history.months[3])
     assert weighted(own, 8) == Statistic.total([own] * 8)
 
 
 def test_own_records_weigh_more_where_others_are_no_help(history, region):
     """Sources that follow another law make the bureau's own records weigh; sources of its own law do not."""
-    month, own = history.months[-1], history.train.until[history.months[-1]]
+    month, own = history.months[-1], history.train.until(history.months[-1])
     question = history.learner.asked()
     strange = question.of(next(s.table for s in region.sources if s.source_id == "H04"))
     assert best_weight(history, own, strange, month) >= 8
-    assert best_weight(history, own, history.valid.until[month], month) == 1
+    assert best_weight(history, own, history.valid.until(month), month) == 1
     assert best_weight(history, own, None, month) == 1
+
+
+AWAY = (date(2024, 9, 1), date(2025, 2, 1))
+"""From when until before when two good sources follow another law."""
+RETURNING = ("H07", "H08")
+
+
+def returning_region(table: pa.Table) -> Region:
+    """Return the region with two sources of use alone, both of which go and come back."""
+    names = pa.array(["H02", "H03", "H04", "H05", *RETURNING])
+    table = table.filter(pc.or_(pc.not_equal(table["split"], "source"), pc.is_in(table["hospital"], names)))
+    theirs = pc.and_(pc.equal(table["split"], "source"), pc.is_in(table["hospital"], pa.array(RETURNING)))
+    then = pc.and_(pc.greater_equal(table["month"], pa.scalar(AWAY[0])), pc.less(table["month"], pa.scalar(AWAY[1])))
+    noise = pa.array(np.random.default_rng(9).normal(10.5, 0.35, table.num_rows))
+    other = pc.subtract(noise, pc.multiply(table["log_days"], 0.5))
+    cost = pc.if_else(pc.and_(theirs, then), other, table["log_cost"])
+    return region_of(table.set_column(table.column_names.index("log_cost"), "log_cost", cost))
+
+
+@pytest.fixture(scope="module")
+def returning(make_region, learner):
+    history = History.of(returning_region(make_region(months=17)), learner, fewest=50)
+    return history, list(follow(history, seed=3, watch=watch_of(history)))
+
+
+def test_a_source_whose_earlier_regime_is_back_counts_with_what_it_said_then(returning):
+    history, states = returning
+    at = {state.stand.tick.month: state for state in states}
+    before, back = at[date(2025, 1, 1)], at[AWAY[1]]
+    for source in RETURNING:
+        assert before.stand.tick.standings[source] == "demoted"
+        assert back.stand.tick.plan.decisions[source].action == "recall"
+        memory = back.stand.memory[source]
+        assert memory[-1] == AWAY[1]
+        assert len(memory) > 5
+        assert not [month for month in memory if AWAY[0] <= month < AWAY[1]]
+    assert refit(history, back) == back.growth.total == back.growth.rebuilt()
+
+
+def test_what_is_back_makes_the_model_better_than_waiting_does(returning, monkeypatch):
+    history, states = returning
+    monkeypatch.setattr("headwater.evolution.Recurring.returned", lambda *_: None)
+    other = History.of(history.region, history.learner, fewest=50)
+    waiting = list(follow(other, seed=3, watch=watch_of(other)))
+    unseen = history.unseen.until(history.months[-1])
+
+    def error(state):
+        return history.learner.gram.loss(unseen, state.coefficients["evolving"]) ** 0.5
+
+    place = next(place for place, state in enumerate(states) if state.stand.tick.month == AWAY[1])
+    assert states[place - 1].stand == waiting[place - 1].stand
+    assert error(states[place]) < 0.95 * error(waiting[place])
+    assert [source in waiting[place].stand.tick.active for source in RETURNING] == [False, False]
+
+
+def test_a_replay_in_pieces_remembers_what_was_said_before_the_change(returning):
+    history, whole = returning
+    past, blocks = [], {}
+    for until in (date(2024, 12, 1), date(2025, 1, 1), AWAY[1], date(2025, 5, 1)):
+        piece = History.of(history.region, history.learner, fewest=50, until=until)
+        piece.hearing.blocks = blocks
+        for state in follow(piece, seed=3, watch=watch_of(piece), past=tuple(past)):
+            assert state.stand == whole[len(past)].stand
+            assert state.growth.total == whole[len(past)].growth.total
+            past.append(state.stand)
+    assert len(past) == len(whole)
+
+
+def test_a_month_sums_what_changed_and_not_all_that_is_remembered(region, learner, monkeypatch):
+    history, summed = History.of(region, learner, fewest=50), []
+    states = follow(history, seed=3, watch=watch_of(history))
+    before = next(states)
+    whole = type(history.hearing).statistic
+    monkeypatch.setattr(
+        type(history.hearing),
+        "statistic",
+        lambda self, s, heard: summed.append((s, len(heard))) or whole(self, s, heard),
+    )
+    for state in states:
+        stayed = state.growth.members.keys() & before.growth.members.keys()
+        # Values look at a few newest answers of each.
+        assert max(count for source, count in summed if source in stayed) <= 6
+        before = state
+        summed.clear()
+    assert max(map(len, before.stand.memory.values())) > 10

@@ -112,10 +112,9 @@ def test_going_back_takes_the_one_that_served_before_and_is_in_the_log(home, mas
     with postgres.connect(home) as connection:
         last = list(log.entries(connection, kind="champion"))[-1]
     assert last.number == gone.entry
-    assert json.loads(last.body) == {
-        **{"name": NAME, "version": expected, "before": before.number, "why": "rollback", "run": "back"},
-        "compared": {},
-    }
+    told = {"name": NAME, "version": expected, "before": before.number, "why": "rollback", "run": "back"}
+    assert told.items() <= json.loads(last.body).items()
+    assert json.loads(last.body)["compared"] == {}
     again = promote(home, run=occasion("forward", minutes=4), name=NAME, number=before.number)
     assert again.comparison.low > 0
     assert mlflow.champion(home, NAME) == before

@@ -98,6 +98,8 @@ class Tiers:
         rows = self.scores.take(time, values.ravel())
         self._present[rows, -1] = 1
         heard = np.unique(rows // self._shape[1])
+        # Before anybody has said enough all sums are nothing.
+        heard = heard[(self.scores.count.reshape(self._shape)[heard] >= _WARMUP).any(axis=1)]
         if not len(heard):
             return []
         every = (heard[:, None] * self._shape[1] + np.arange(self._shape[1])).ravel()

@@ -1,0 +1,214 @@
+"""Withdrawals that break off or fail, by mistake, of the last member, and of who is delivered no more."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from headwater.adapters import audit as log
+from headwater.adapters import evolved, features, held, lake, mlflow, postgres, versions
+from headwater.adapters.home import Home
+from headwater.adapters.knowledge import Run
+from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.steps import shrinking
+from headwater.steps import withdraw as step
+from headwater.steps.evolve import evolve
+from headwater.steps.leaving import Leaving
+from headwater.steps.register import registered_name
+from headwater.steps.reproduce import reproduce
+from headwater.steps.revoke import revoke
+from headwater.steps.value import ridge_of
+from headwater.steps.withdraw import withdraw
+
+PROJECT = Path(__file__).resolve().parents[3]
+REGIONS = ("离", "散")
+AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+ALONE = date(2024, 3, 1)
+
+
+def occasion(name: str, *, region: str | None = None) -> Run:
+    occasion.count += 1
+    return Run(name, AT + timedelta(minutes=occasion.count), 3, region)
+
+
+occasion.count = 0
+
+
+@pytest.fixture(scope="module")
+def stays(make_region):
+    """Give two regions; in one month the bureau alone has records, and one person is everywhere."""
+    tables = [
+        make_region(seed=7 + k, region=name, hospitals=8, months=7, stays_a_month=60) for k, name in enumerate(REGIONS)
+    ]
+    table = pa.concat_tables(tables)
+    theirs = pc.and_(pc.equal(table["month"], pa.scalar(ALONE)), pc.equal(table["split"], "source"))
+    table = table.filter(pc.invert(theirs))
+    table = table.set_column(0, "stay_id", pa.array([f"s{k:06d}" for k in range(table.num_rows)]))
+    return table.append_column("psn_no", pa.array([f"p{k % 97:02d}" for k in range(table.num_rows)]))
+
+
+@pytest.fixture(scope="module")
+def home(databases, tmp_path_factory, put_mart, stays):
+    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        postgres.prepare(made)
+        put_mart(made, stays.drop_columns(["psn_no"]))
+        with lake.connect(made, threads=1) as connection:
+            connection.register("front", stays.select(["stay_id", "psn_no"]))
+            connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * FROM front")
+        for region in REGIONS:
+            evolve(made, run=occasion("first", region=region), min_stays=20)
+        yield made
+
+
+def name(region):
+    return registered_name("stay_cost", region)
+
+
+def serving(home, region="离"):
+    return mlflow.champion(home, name(region))
+
+
+def said(home, version):
+    with postgres.connect(home) as connection:
+        return held.load(connection, version.name, version.number)
+
+
+def members(home, region="离"):
+    return sorted(said(home, serving(home, region)).growth.members)
+
+
+def certified(home):
+    with postgres.connect(home) as connection:
+        return [json.loads(one.body) for one in log.entries(connection, kind="certificate")]
+
+
+def test_a_person_of_two_regions_is_entered_in_both_before_one_fails(home, stays, monkeypatch):
+    exact, before = shrinking.shrunk, [serving(home, region) for region in REGIONS]
+    turns = iter((True, False))
+
+    def failing(*told, **options):
+        if next(turns):
+            raise HeadwaterError("E-TEST", Message("坏", "broken"), Message("等", "wait"))
+        return exact(*told, **options)
+
+    monkeypatch.setattr(shrinking, "shrunk", failing)
+    report = withdraw(home, run=occasion("person"), leaving=Leaving(person="p07"))
+    assert [(one.outcome, one.code) for one in report.taken] == [("failed", "E-TEST"), ("subtracted", None)]
+    assert report.taken[1].certificate["equals_retraining"]
+    monkeypatch.undo()
+    again = withdraw(home, run=occasion("person again"), leaving=Leaving(person="p07"))
+    assert [one.outcome for one in again.taken] == ["subtracted", "absent"]
+    assert [one.entry for one in again.taken] == [one.entry for one in report.taken]
+    assert all(serving(home, region) != old for region, old in zip(REGIONS, before, strict=True))
+
+
+def test_broken_off_after_registering_it_certifies_and_forgets_when_repeated(home, monkeypatch):
+    before, leaver, region = serving(home), members(home)[0], "离"
+    purge = held.purge
+
+    def killed(connection, name, versions):
+        if serving(home) != before:
+            raise KeyboardInterrupt
+        return purge(connection, name, versions)
+
+    monkeypatch.setattr(held, "purge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        withdraw(home, run=occasion("killed"), leaving=Leaving(source=leaver))
+    after = serving(home)
+    assert after != before
+    assert said(home, before) is not None
+    monkeypatch.undo()
+    count = len(certified(home))
+    taken = next(
+        one
+        for one in withdraw(home, run=occasion("repeated"), leaving=Leaving(source=leaver)).taken
+        if one.places.region == region
+    )
+    assert (taken.outcome, taken.before, taken.after) == ("subtracted", before.label, after.label)
+    assert taken.certificate["version_after"] == after.label
+    assert taken.certificate in certified(home)[count:]
+    assert said(home, before) is None
+    assert serving(home) == after
+
+
+def test_of_who_is_in_no_serving_version_older_statistics_and_answers_go_too(home):
+    region = "散"
+    first = next(one for one in sorted_versions(home, region) if said(home, one) is not None)
+    with lake.connect(home, threads=1) as connection:
+        heard = {
+            row["source"] for row in evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
+        }
+    outsider = min(heard - set(members(home, region)))
+    withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
+    with lake.connect(home, threads=1) as connection:
+        rows = evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
+        lines = versions.lines(connection, name=name(region))
+    assert outsider not in {row["source"] for row in rows}
+    assert {row["source"] for row in rows} == heard - {outsider}
+    for line in lines:
+        if outsider in line.sources:
+            assert said(home, mlflow.numbered(home, line.name, line.version)) is None
+    assert first is not None
+
+
+def sorted_versions(home, region):
+    with lake.connect(home, threads=1) as connection:
+        lines = versions.lines(connection, name=name(region))
+    return [mlflow.numbered(home, line.name, line.version) for line in reversed(lines)]
+
+
+def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_shrinks_exactly(home, stays):
+    member = members(home)[0]
+    mine = stays.filter(
+        pc.and_(
+            pc.and_(pc.equal(stays["region"], "离"), pc.equal(stays["hospital"], member)),
+            pc.equal(stays["split"], "source"),
+        )
+    )
+    stay = mine["stay_id"].to_pylist()[-1]
+    (taken,) = withdraw(home, run=occasion("mistake"), leaving=Leaving(stay=stay)).taken
+    assert taken.outcome in ("subtracted", "absent")
+    (back,) = revoke(home, run=occasion("revoked"), leaving=Leaving(stay=stay))
+    assert (back.revokes, back.region) == (taken.entry, "离")
+    with pytest.raises(Refusal) as refusal:
+        revoke(home, run=occasion("revoked twice"), leaving=Leaving(stay=stay))
+    assert refusal.value.code == "E-WITHDRAW-NONE"
+    with lake.connect(home, threads=1) as connection:
+        snapshot = lake.snapshot(connection)
+        region = features.read(connection, ridge_of(home, "stay_cost"), snapshot=snapshot, region="离")
+    assert region.stays[member] == mine.num_rows - sum(one == "p07" for one in mine["psn_no"].to_pylist())
+    again = reproduce(home, run=occasion("reproduced"), name=name("离"), number=serving(home).number)
+    assert again.is_bitwise
+    assert again.is_whole
+
+
+def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, stays, put_mart):
+    """Nobody is left whose newest month could be asked about, and in one month the bureau alone has records."""
+    first = members(home)[0]
+    left = stays.filter(pc.invert(pc.and_(pc.equal(stays["region"], "离"), pc.equal(stays["hospital"], first))))
+    put_mart(home, left.drop_columns(["psn_no"]))
+    for leaver in members(home):
+        report = withdraw(home, run=occasion(f"last {leaver}"), leaving=Leaving(source=leaver))
+        taken = next(one for one in report.taken if one.places.region == "离")
+        assert taken.outcome == "subtracted", taken.why.en
+        assert taken.certificate["equals_retraining"]
+    assert members(home) == []
+    assert reproduce(home, run=occasion("nobody"), name=name("离"), number=serving(home).number).is_whole
+
+
+def test_a_task_without_a_mart_is_refused(home):
+    with pytest.raises(Refusal) as refusal:
+        withdraw(home, run=occasion("none"), leaving=Leaving(source="H05"), task="none")
+    assert refusal.value.code == "E-FEATURE-MART"
+
+
+def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home):
+    with lake.connect(home, threads=1) as connection:
+        line = versions.lines(connection, name=name("离"))[0]
+    assert "ε" in step._sums(line, True).en
+    assert "ε" not in step._sums(line, False).en
