@@ -220,11 +220,15 @@ def _leave(home: Home, hospitals: Mapping[SourceId, tuple[SourceId, ...]], event
             taken += withdraw(home, run=run, leaving=Leaving(source)).taken
         except HeadwaterError as error:
             faults.append(error)
-    if sums := [one for one in taken if one.outcome == "sums"]:
-        faults.append(Refusal("E-WITHDRAW-SUMS", sums[0].why, sums[0].remedy or sums[0].why))
+    for one in taken:
+        if one.outcome in ("sums", "failed"):
+            faults.append(Refusal(one.code or "E-WITHDRAW-SUMS", one.why, one.remedy or _AGAIN))
     # Of a deliverer's hospitals some may have no stays yet.
     if faults := [fault for fault in faults if not taken or fault.code != "E-WITHDRAW-UNKNOWN"]:
         raise faults[0]
+
+
+_AGAIN = Message("排除原因后，用 headwater events again 重新排队。", "Mend the cause, then headwater events again.")
 
 
 def _of(

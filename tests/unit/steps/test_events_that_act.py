@@ -10,7 +10,8 @@ from headwater.adapters import evolved, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
 from headwater.adapters.knowledge import Run
-from headwater.steps.drain import DrainReport, drain, events, finish, post
+from headwater.errors import HeadwaterError, Message
+from headwater.steps.drain import DrainReport, again, drain, events, finish, post
 from headwater.steps.evolve import evolve
 from headwater.steps.register import registered_name
 
@@ -124,3 +125,23 @@ def test_without_its_work_the_event_would_be_done_and_nothing_left(
     monkeypatch.undo()
     assert drained(announced, "after").withdrawn == ("H07",)
     assert "H07" not in serving(announced).sources
+
+
+def test_what_cannot_be_subtracted_lies_aside_with_its_code_until_it_can(
+    announced: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise HeadwaterError("E-WITHDRAW-INEXACT", Message("不同。", "Not the same."), Message("保留。", "Keep it."))
+
+    source, entered = max(serving(announced).sources), withdrawals(announced)
+    post(announced, Event(source, "withdrawal"))
+    monkeypatch.setattr("headwater.steps.shrinking.Shrinking.of", failing)
+    report = drained(announced, "inexact")
+    assert (report.withdrawn, report.aside, withdrawals(announced)) == ((), 1, entered + 1)
+    found = next(one for one in events(announced, state="aside")[0] if one.event.source_id == source)
+    assert found.code == "E-WITHDRAW-INEXACT"
+    monkeypatch.undo()
+    again(announced, found.event.event_id)
+    assert drained(announced, "mended").withdrawn == (source,)
+    assert source not in serving(announced).sources
+    assert withdrawals(announced) == entered + 1, "it is entered once"

@@ -34,7 +34,9 @@ def home(region_home):
             "evolution_month": [{**spent, "month": month} for month in (BEFORE, MONTH)],
             "approval": [],
         }
-        evolved.rewrite(connection, {name: (date.min, rows) for name, rows in tables.items()}, key=KEY)
+        before = [row["month"] for row in evolved.rows(connection, "evolution_month", key=KEY)]
+        anew = {name: (date.min, rows) for name, rows in tables.items()}
+        evolved.rewrite(connection, anew, key=KEY, newest=max(before, default=None))
     return region_home
 
 
