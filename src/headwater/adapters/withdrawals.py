@@ -103,13 +103,14 @@ def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Conn
         if row["entry"] in told:
             continue
         if row["revokes"] is not None:
-            connection.execute("DELETE FROM lake.knowledge.withdrawal WHERE entry = ?", [row["entry"]])
+            gone = "DELETE FROM lake.knowledge.withdrawal WHERE entry = ? AND revokes IS NOT NULL"
+            connection.execute(gone, [row["entry"]])
             continue
         known = {name: row[name] for name in ("region", "source", "members")}
         entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
         # Where others were entered since, its number is later; to be minded later than it was is safe.
-        moved = [entry.number, row["entry"]]
-        connection.execute("UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ?", moved)
+        moved = "UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ? AND revokes IS NULL"
+        connection.execute(moved, [entry.number, row["entry"]])
 
 
 def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:

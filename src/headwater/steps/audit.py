@@ -109,7 +109,7 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
         first, fault = _against(kept, log.tree, log.public)
     if fault is None:
         fault = _forgotten(found["revealed"], known)
-    if fault is None:
+    if fault is None and found["withdrawal"]:
         with lake.connect(home, threads=1) as opened:
             fault = unminded(found["withdrawal"], opened)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)

@@ -69,9 +69,11 @@ def _tell(home: Home, connection: duckdb.DuckDBPyConnection, version: mlflow.Ver
     """Let the lake know since when a version serves, if the newest change in the log is that and it does not yet."""
     with postgres.connect(home) as ops:
         changes = [(one.number, json.loads(one.body)) for one in log.entries(ops, kind="champion")]
-    entry, told = next((one for one in reversed(changes) if one[1]["name"] == version.name), (0, {}))
-    kept = {(one.entry, one.version) for one in versions.served(connection, version.name)}
-    if told.get("version") != version.number or (entry, version.number) in kept:
+    mine = [one for one in changes if one[1]["name"] == version.name]
+    if not mine or mine[-1][1]["version"] != version.number:
+        return
+    entry, told = mine[-1]
+    if (entry, version.number) in {(one.entry, one.version) for one in versions.served(connection, version.name)}:
         return
     as_of = datetime.fromisoformat(told.pop("as_of")).astimezone(UTC).replace(tzinfo=None)
     knowledge.insert(connection, "champion", [{**told.pop("compared"), **told, "entry": entry, "as_of": as_of}])

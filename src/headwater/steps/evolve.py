@@ -163,8 +163,9 @@ class _Kept:
             until = max(until, months[-1]["month"])
         before = {row["month"] for row in months if not own or row["month"] < own[0]}
         lines = evolved.rows(connection, "evolution", key=key)
-        kept = [[row for row in rows if row["month"] in before] for rows in (months, lines)]
-        return _Kept(*kept, until, months[-1]["month"] if months else None)
+        newest = months[-1]["month"] if months else None
+        kept, told = ([row for row in rows if row["month"] in before] for rows in (months, lines))
+        return _Kept(kept, told, until, newest)
 
 
 @dataclass(frozen=True)

@@ -207,18 +207,23 @@ def test_from_sums_alone_nothing_is_subtracted_and_the_way_out_is_told(home, mas
     assert anew.registered.is_champion, "the other was made with what withdrew, so it is relieved whatever the scores"
 
 
-def test_a_network_loses_a_source_exactly_in_its_last_layer(home, network):
-    mlflow.promote(home, network.registered.version)
+@pytest.fixture(scope="module")
+def fresh(home, network):
+    """Give a network of whom nobody withdrew: what was held of the other went when H08 did."""
+    return retrain(home, run=occasion("fresh", minutes=8), model="stay_cost_network").registered.version
+
+
+def test_a_network_loses_a_source_exactly_in_its_last_layer(home, fresh):
+    mlflow.promote(home, fresh)
     report = withdraw(home, run=occasion("from network", minutes=9), leaving=Leaving(source="H07"))
     (taken,) = report.taken
     proof = taken.certificate
     assert taken.outcome == "subtracted"
     assert proof["equals_retraining"]
-    # H08 withdrew before from another version: what is pending is subtracted along.
-    assert [step["source"] for step in proof["steps"]] == ["H07", "H08"]
-    assert (proof["exact_parameters"], proof["scheduled_body"]) == (17, network.registered.version.label)
+    assert [step["source"] for step in proof["steps"]] == ["H07"]
+    assert (proof["exact_parameters"], proof["scheduled_body"]) == (17, fresh.label)
     assert any("headwater model retrain" in told["en"] for told in proof["not_undone"])
-    old, new = (mlflow.load(home, one).parameters for one in (network.registered.version, mlflow.champion(home, NAME)))
+    old, new = (mlflow.load(home, one).parameters for one in (fresh, mlflow.champion(home, NAME)))
     assert np.array_equal(old[:-17], new[:-17])
     assert not np.array_equal(old[-17:], new[-17:])
     found = reproduce.reproduce(
@@ -226,16 +231,16 @@ def test_a_network_loses_a_source_exactly_in_its_last_layer(home, network):
     )
     assert found.holds
     assert (found.computed, found.parameters) == (17, 0.0)
-    assert network.registered.version.label in found.why_not[0].en
+    assert fresh.label in found.why_not[0].en
 
 
-def test_a_body_that_is_retrained_is_no_longer_due(home, network):
+def test_a_body_that_is_retrained_is_no_longer_due(home, fresh):
     report = retrain(home, run=occasion("retrained", minutes=11), model="stay_cost_network")
     assert set(report.sources) == {"H05", "H06"}
     with lake.connect(home, threads=1) as connection:
         assert versions.line(connection, NAME, number(report.registered)).body is None
         due = versions.line(connection, NAME, number(report.registered) - 1)
-    assert due.body == network.registered.version.label
+    assert due.body == fresh.label
 
 
 def test_what_withdrew_stands_in_the_way_of_going_back_and_computing_again(home, small, network):
