@@ -46,7 +46,7 @@ def revoke(home: Home, *, run: Run, leaving: Leaving) -> tuple[Revoked, ...]:
             raise _none()
         found = []
         for one in known:
-            row = {
+            row: dict[str, object] = {
                 "run": run.name,
                 "task": one.task,
                 "region": one.region,

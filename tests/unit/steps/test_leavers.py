@@ -40,9 +40,7 @@ occasion.count = 0
 @pytest.fixture(scope="module")
 def stays(make_region):
     """Give two regions; in one month the bureau alone has records, and one person is everywhere."""
-    tables = [
-        make_region(seed=7 + k, region=name, hospitals=8, months=7, stays_a_month=60) for k, name in enumerate(REGIONS)
-    ]
+    tables = [make_region(region=one, hospitals=8, months=8, stays_a_month=90) for one in REGIONS]
     table = pa.concat_tables(tables)
     theirs = pc.and_(pc.equal(table["month"], pa.scalar(ALONE)), pc.equal(table["split"], "source"))
     table = table.filter(pc.invert(theirs))
