@@ -96,6 +96,8 @@ def review_deliveries() -> None:
             params=ANSWER,
             # People take their time: neither a limit nor a default stands in for them.
             execution_timeout=None,
+            # An answer that Airflow loses (apache/airflow#67287, #72716) costs a try; the question must outlive several.
+            retries=5,
         )
         land_again = TriggerDagRunOperator(
             task_id="land_again",

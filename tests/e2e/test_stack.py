@@ -60,7 +60,8 @@ def until(api: AirflowApi, look: Callable[[], Sequence[T]], *, many: int) -> Seq
     """Look until there are so many; say what became of every run when they do not come."""
     deadline = time.monotonic() + 300
     while len(found := look()) < many:
-        assert time.monotonic() < deadline, (found, *runs(api))
+        if time.monotonic() > deadline:
+            pytest.fail("\n".join(["not in time; there were", *map(str, found), *map(str, runs(api))]))
         time.sleep(chain.LOOK_S)
     return found
 
@@ -147,7 +148,8 @@ def test_a_second_launcher_is_refused(stack: Stack, home: Home) -> None:
 def test_every_dag_is_parsed_and_switched_on(stack: Stack) -> None:
     with stack.api() as api:
         chain.await_dags(api, limit_s=300)
-        assert set(api.dags()) == {*CHAIN, "review_deliveries", "review_evolution", "retrain_networks"}
+        expected = {*CHAIN, "review_deliveries", "review_evolution", "retrain_networks"}
+        assert set(until(api, lambda: sorted(api.dags()), many=len(expected))) == expected
         assert api.import_errors() == {}
         assert {name: api.pools()[name] for name in POOLS} == {name: slots for name, (slots, _) in POOLS.items()}
 
