@@ -96,7 +96,7 @@ def review_deliveries() -> None:
             params=ANSWER,
             # People take their time: neither a limit nor a default stands in for them.
             execution_timeout=None,
-            # An answer that Airflow loses (apache/airflow#67287, #72716) costs a try; the question must outlive several.
+            # An answer that Airflow loses (apache/airflow#67287, #72716) costs a try: the question outlives several.
             retries=5,
         )
         land_again = TriggerDagRunOperator(

@@ -103,7 +103,7 @@ def review_evolution() -> None:
             response_timeout=timedelta(days=7),
             params=ANSWER,
             execution_timeout=None,
-            # An answer that Airflow loses (apache/airflow#67287, #72716) costs a try; the question must outlive several.
+            # An answer that Airflow loses (apache/airflow#67287, #72716) costs a try: the question outlives several.
             retries=5,
         )
         record({"task": task, "region": region, "month": month, "source": source}, ask.output)
