@@ -3,7 +3,7 @@
 Streams in which nothing changes, normal, with and without memory, part of their steps absent, are watched with one
 threshold after another; what is fitted is the log of the rate of false alarms,
 
-    ln(alarms / observations) = a - b threshold + c memory^2 + d ln(streams),
+    ln(alarms / observations) = a - b threshold + c memory + d ln(streams),
 
 and turned around. The seeds are no other program's: what benches and tests measure is not what was fitted.
 """
@@ -28,13 +28,13 @@ __all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
 _RIVERS = 10
-_FORGETFUL = 0.3
-"""Streams whose memory is learnt to be less are taken for streams without."""
 _STREAMS = 160
 _ABSENT: Mapping[Law, tuple[float, float]] = {"normal": (0.5, 0.0), "ar.5": (0.3, 5.0), "ar.7": (0.3, 5.0)}
 """Share and bursts of absent values. Memory matters most where little is absent, and that in bursts."""
 _STEPS = 1000
 """From a stream's first value on: while little is known the rate is lower, and higher where memory has to be learnt."""
+_AGES = ((0, 100), (100, 400), (400, _STEPS))
+"""Steps between which streams with memory are counted apart, for the less is known the more alarms they give."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Trial:
 
     Parameters
     ----------
-    threshold, memory, streams : what was tried: evidence, mean of ``Scores.caution``, streams pooled
+    threshold, memory, streams : what was tried: evidence, mean of ``Scores.caution`` (0: no memory), streams pooled
     alarms, observations : counted
     """
 
@@ -63,9 +63,20 @@ def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, la
         share, burst = _ABSENT[law]
         values[absent(rng, values.shape, share, burst=burst)] = np.nan
         bank = Bank(judge(Threshold(threshold)), streams, steps=1.0)
-        alarms = sum(len(bank.update(float(step), values[:, step])) for step in range(_STEPS))
-        observations = int((~np.isnan(values)).sum())
-        trials.append(Trial(threshold, float(bank.scores.caution.mean()), 1, alarms, observations))
+        alarms, caution = np.zeros((2, _STEPS))
+        for step in range(_STEPS):
+            alarms[step], caution[step] = len(bank.update(float(step), values[:, step])), bank.scores.caution.mean()
+        answers = (~np.isnan(values)).sum(axis=0)
+        trials += [
+            Trial(
+                threshold,
+                0.0 if law == "normal" else float(caution[since:until].mean()),
+                1,
+                int(alarms[since:until].sum()),
+                int(answers[since:until].sum()),
+            )
+            for since, until in (((0, _STEPS),) if law == "normal" else _AGES)
+        ]
     return trials
 
 
@@ -79,8 +90,11 @@ def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> lis
         values[absent(rng, values.shape, share, burst=burst)] = np.nan
         watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
         told = values.reshape(tiers, sources, -1)
-        alarms = sum(len(watched.update(float(step), told[:, :, step])) for step in range(_STEPS))
-        memory = float(watched.scores.caution.mean())
+        alarms, caution = 0, 0.0
+        for step in range(_STEPS):
+            alarms += len(watched.update(float(step), told[:, :, step]))
+            caution += float(watched.scores.caution.mean()) / _STEPS
+        memory = 0.0 if law == "normal" else caution
         trials.append(Trial(threshold, memory, sources, alarms, int((~np.isnan(values)).sum()) // sources))
     return trials
 
@@ -91,11 +105,11 @@ def fitted(trials: Iterable[Trial]) -> Threshold:
     What memory adds is fitted last, to what streams without it leave unexplained: they are the most frequent case.
     """
     used = [trial for trial in trials if trial.alarms >= 5]
-    plain = [trial for trial in used if trial.memory < _FORGETFUL]
+    plain = [trial for trial in used if not trial.memory]
     design = np.array([_weight(t) * np.array([1.0, -t.threshold, np.log(t.streams)]) for t in plain])
     level, steep, more = np.linalg.lstsq(design, np.array([_weight(t) * _log_rate(t) for t in plain]))[0].tolist()
     left = [_log_rate(t) - level + steep * t.threshold - more * np.log(t.streams) for t in used]
-    memory = np.array([t.memory**2 if t.memory >= _FORGETFUL else 0.0 for t in used])
+    memory = np.array([t.memory for t in used])
     weight = np.array([t.alarms for t in used]) * memory
     grows = float(weight @ left / (weight @ memory)) if weight.any() else 0.0
     return Threshold(*(round(value / steep, 3) for value in (level, 1.0, grows, more)))
@@ -161,7 +175,7 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (5.5, 6.5), remembering=(6.5,)),
+    "glr_level": partial(_of_judge, _glr_level, (5.0, 6.0), remembering=(6.0,)),
     "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5)),
     "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5)),
     "pooled": _of_tiers,
