@@ -33,8 +33,8 @@ _ABSENT: Mapping[Law, tuple[float, float]] = {"normal": (0.5, 0.0), "ar.5": (0.3
 """Share and bursts of absent values. Memory matters most where little is absent, and that in bursts."""
 _STEPS = 1000
 """From a stream's first value on: while little is known the rate is lower, and higher where memory has to be learnt."""
-_AGES = ((0, 100), (100, 400), (400, _STEPS))
-"""Steps between which streams with memory are counted apart, for the less is known the more alarms they give."""
+_PER_MEMORY = 25.0
+"""What memory adds to thresholds that are tried, so that those of young streams are not too low; near what is found."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Trial:
 
     Parameters
     ----------
-    threshold, memory, streams : what was tried: evidence, mean of ``Scores.caution`` (0: no memory), streams pooled
+    threshold, memory, streams : what was tried: evidence, mean of ``Scores.caution`` (0: no memory), streams pooled;
+        memory adds ``_PER_MEMORY`` to the threshold
     alarms, observations : counted
     """
 
@@ -56,44 +57,36 @@ class Trial:
 
 def simulated(judge: Callable[[Threshold], Judge], tried: Iterable[float], *, law: Law, streams: int) -> list[Trial]:
     """Count the false alarms of a judge at each threshold, on the same streams."""
-    trials = []
+    trials, every = [], np.arange(streams)
     for threshold in tried:
         rng = np.random.default_rng([_SEED, len(law)])
         values = noise(rng, (streams, _STEPS), law)
         share, burst = _ABSENT[law]
         values[absent(rng, values.shape, share, burst=burst)] = np.nan
-        bank = Bank(judge(Threshold(threshold)), streams, steps=1.0)
-        alarms, caution = np.zeros((2, _STEPS))
+        bank = Bank(judge(Threshold(threshold, per_memory=_PER_MEMORY)), streams, steps=1.0)
+        alarms, caution = 0, 0.0
         for step in range(_STEPS):
-            alarms[step], caution[step] = len(bank.update(float(step), values[:, step])), bank.scores.caution.mean()
-        answers = (~np.isnan(values)).sum(axis=0)
-        trials += [
-            Trial(
-                threshold,
-                0.0 if law == "normal" else float(caution[since:until].mean()),
-                1,
-                int(alarms[since:until].sum()),
-                int(answers[since:until].sum()),
-            )
-            for since, until in (((0, _STEPS),) if law == "normal" else _AGES)
-        ]
+            alarms += len(bank.update(float(step), values[:, step]))
+            caution += float(bank.scores.caution(every).mean()) / _STEPS
+        observations = int((~np.isnan(values)).sum())
+        trials.append(Trial(threshold, 0.0 if law == "normal" else caution, 1, alarms, observations))
     return trials
 
 
 def pooled(tried: Iterable[float], *, law: Law, tiers: int, sources: int) -> list[Trial]:
     """Count the false alarms of tiers at each threshold, on the same streams; observations are those of one source."""
-    trials = []
+    trials, every = [], np.arange(tiers * sources)
     for threshold in tried:
         rng = np.random.default_rng([_SEED, sources, len(law)])
         values = noise(rng, (tiers * sources, _STEPS), law)
         share, burst = _ABSENT[law]
         values[absent(rng, values.shape, share, burst=burst)] = np.nan
-        watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold))
+        watched = Tiers(tiers, sources, steps=1.0, threshold=Threshold(threshold, per_memory=_PER_MEMORY))
         told = values.reshape(tiers, sources, -1)
         alarms, caution = 0, 0.0
         for step in range(_STEPS):
             alarms += len(watched.update(float(step), told[:, :, step]))
-            caution += float(watched.scores.caution.mean()) / _STEPS
+            caution += float(watched.scores.caution(every).mean()) / _STEPS
         memory = 0.0 if law == "normal" else caution
         trials.append(Trial(threshold, memory, sources, alarms, int((~np.isnan(values)).sum()) // sources))
     return trials
@@ -108,7 +101,9 @@ def fitted(trials: Iterable[Trial]) -> Threshold:
     plain = [trial for trial in used if not trial.memory]
     design = np.array([_weight(t) * np.array([1.0, -t.threshold, np.log(t.streams)]) for t in plain])
     level, steep, more = np.linalg.lstsq(design, np.array([_weight(t) * _log_rate(t) for t in plain]))[0].tolist()
-    left = [_log_rate(t) - level + steep * t.threshold - more * np.log(t.streams) for t in used]
+    left = [
+        _log_rate(t) - level + steep * (t.threshold + _PER_MEMORY * t.memory) - more * np.log(t.streams) for t in used
+    ]
     memory = np.array([t.memory for t in used])
     weight = np.array([t.alarms for t in used]) * memory
     grows = float(weight @ left / (weight @ memory)) if weight.any() else 0.0
@@ -175,7 +170,7 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (5.0, 6.0), remembering=(6.0,)),
+    "glr_level": partial(_of_judge, _glr_level, (4.8, 5.4), remembering=(5.1,)),
     "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5)),
     "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5)),
     "pooled": _of_tiers,

@@ -5,8 +5,8 @@ seeds that stand there: for each detector the threshold that lets ``observations
 
     at_once + per_log * ln(observations) + per_memory * memory + per_log_stream * ln(streams)
 
-where ``memory`` is the correlation of scores one step apart over the root of how many values it and the level are known
-from (``Scores.caution``) and ``streams`` are those that are pooled.
+where ``memory`` is the correlation of scores with the one before over the root of how many are known
+(``Scores.caution``) and ``streams`` are those that are pooled.
 """
 
 import csv

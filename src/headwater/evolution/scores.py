@@ -114,13 +114,15 @@ class Scores:
         self.count[rows] = np.minimum(self.count[rows] + 1, _MEMORY)
         self._learn(rows[self.count[rows] > _LAG + 1])
 
-    @property
-    def caution(self) -> Vector:
-        """(streams,) coefficient over the root of the count: what thresholds go by.
+    def caution(self, rows: Rows) -> Vector:
+        """Return (rows,) correlations of scores with the one before, in the mean, over the root of how many there are.
 
-        The fewer values there are to learn level and memory from, the more alarms memory gives that nothing deserves.
+        Thresholds go by it: the fewer values level and memory are known from, the more alarms memory gives for nothing.
         """
-        return np.asarray(self.coefficient / np.sqrt(np.maximum(self.count, 1)))
+        count = self.count[rows, None]
+        known = np.arange(_MEMORY) >= _MEMORY - count
+        memory = np.where(known, 1 - self.level[rows] / self.jump[rows], 0.0).sum(axis=1)
+        return np.asarray(memory / np.maximum(count[:, 0], 1) ** 1.5)
 
     def sums(self, rows: Rows, depth: int) -> tuple[Vector, Vector]:
         """Return for every onset 1 to ``depth`` values ago what the white scores since then say of a new level.

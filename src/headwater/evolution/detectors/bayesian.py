@@ -65,7 +65,7 @@ class BayesianJudge:
         at = np.arange(len(rows)), likeliest
         # The hazard grows with the gap already: an observation is worth what it was where thresholds were found.
         steps = observations / scores.answering(rows)
-        excess = np.logaddexp.reduce(odds, axis=1) - self.threshold(_ANSWERED * steps, scores.caution[rows])
+        excess = np.logaddexp.reduce(odds, axis=1) - self.threshold(_ANSWERED * steps, scores.caution(rows))
         return Verdict(excess, AGO[likeliest], evidence[at], by_level[at] < evidence[at] / 2)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:

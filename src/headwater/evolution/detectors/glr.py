@@ -62,7 +62,7 @@ class GlrJudge:
 
     def __call__(self, scores: Scores, rows: Rows, observations: Vector, allowed: NDArray[np.bool_]) -> Verdict:
         """Return whichever evidence exceeds its threshold by more."""
-        caution, nothing = scores.caution[rows], np.full(allowed.shape, -np.inf)
+        caution, nothing = scores.caution(rows), np.full(allowed.shape, -np.inf)
         level, ratio = _evidence_of_level(scores, rows) if self.share < 1 else (nothing, nothing)
         spread = _evidence_of_variance(scores, rows) if self.share > 0 else nothing
         level, spread = (np.where(allowed, evidence, -np.inf) for evidence in (level, spread))
