@@ -28,12 +28,12 @@ __all__ = ["Trial", "fitted", "main", "pooled", "simulated"]
 
 _SEED = 431
 _RIVERS = 10
-_STREAMS = 160
+_STREAMS = 320
 _ABSENT: Mapping[Law, tuple[float, float]] = {"normal": (0.5, 0.0), "ar.5": (0.3, 5.0), "ar.7": (0.3, 5.0)}
 """Share and bursts of absent values. Memory matters most where little is absent, and that in bursts."""
 _STEPS = 1000
 """From a stream's first value on: while little is known the rate is lower, and higher where memory has to be learnt."""
-_PER_MEMORY = 25.0
+_PER_MEMORY = 31.0
 """What memory adds to thresholds that are tried, so that those of young streams are not too low; near what is found."""
 
 
@@ -170,7 +170,7 @@ def _of_river(name: str, tried: Iterable[float]) -> Threshold:
 
 
 _FITS: Mapping[str, Callable[[], Threshold]] = {
-    "glr_level": partial(_of_judge, _glr_level, (4.8, 5.4), remembering=(5.1,)),
+    "glr_level": partial(_of_judge, _glr_level, (6.2, 6.8), remembering=(6.4,)),
     "glr_variance": partial(_of_judge, _glr_variance, (5.0, 6.5)),
     "bayesian": partial(_of_judge, _bayesian, (-1.5, -0.5)),
     "pooled": _of_tiers,

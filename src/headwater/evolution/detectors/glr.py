@@ -32,8 +32,7 @@ from headwater.types import Vector
 
 __all__ = ["Glr", "GlrJudge"]
 
-_PRECISION = 0.25
-"""Of the level behind a change, a priori, in observations: its spread is 2 deviations."""
+_PENALTY = 0.65
 _SHARE = 0.08
 """Of the false alarms, those left to evidence of another variance, which may take its time."""
 _YOUNG = 64
@@ -103,7 +102,7 @@ def _evidence_of_level(scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
     """Return (rows, DEPTH) log likelihood ratios, averaged over sizes, and those of the likeliest size."""
     said, weight = scores.sums(rows, DEPTH)
     ratio = said * said / (2 * weight)
-    evidence = ratio * weight / (weight + _PRECISION) - np.log1p(weight / _PRECISION) / 2
+    evidence = ratio - _PENALTY * np.log(weight / 4)
     newest = scores.normal[rows, -_RUNS[0] :]
     aside = (newest > _ASIDE).all(axis=1) | (newest < -_ASIDE).all(axis=1)
     for at in np.flatnonzero(aside & (scores.count[rows] <= _YOUNG)).tolist():
