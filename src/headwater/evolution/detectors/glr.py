@@ -1,20 +1,21 @@
-r"""Generalised likelihood ratio of another level, and of another variance, over every onset at once.
+r"""Likelihood ratio of another level, summed over every onset, and of another variance, over every onset at once.
 
-With scores z (see ``scores.py``), and weights w by which a new level moves them, the evidence for another level since
-an onset m scores ago, and for another variance, is
+With scores z (see ``scores.py``), and weights w by which a new level moves them, the evidence for another level at
+whichever onset, and for another variance since an onset m scores ago, is
 
-.. math:: \frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{\sum w^2}{4}
+.. math:: \log\sum_{\text{onsets}} \exp\Bigl(\frac{(\sum w z)^2}{2 \sum w^2} - P \log\frac{\sum w^2}{4}\Bigr)
    \qquad \frac{(\sum v)^2}{2 m}, \quad v = \Phi^{-1}(2\Phi(|z|) - 1)
 
-The penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
+The sum finds slow and small changes sooner than the greatest ratio alone, for many onsets then speak at once. The
+penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
 share of the false alarms, each threshold follows from how often the stream answers and how far it remembers
 (``calibration.py``). Scores are bounded, so that a lone outlier is no change; in a young stream they are bounded by how
 little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.6 σ of the median of the 11 or
 more before them, count at the nearest's weight.
 The confidence of a change is 1 minus the number of onsets times the p-value of its evidence.
 
-Sources: Siegmund and Venkatraman 1995 (windowed likelihood ratio); Reynolds and Lou 2010 (its use from the first
-values on). Scores, penalty, run and budget by answers are additions.
+Sources: Siegmund and Venkatraman 1995 (windowed likelihood ratio); Shiryaev 1963, Roberts 1966 (summed over onsets);
+Reynolds and Lou 2010 (its use from the first values on). Scores, penalty, run and budget by answers are additions.
 """
 
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ class Glr(Single):
 
 
 def _evidence_of_level(scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
-    """Return (rows, DEPTH) log likelihood ratios, averaged over sizes, and those of the likeliest size."""
+    """Return (rows, DEPTH) log likelihood ratios at every onset, with the penalty and without."""
     said, weight = scores.sums(rows, DEPTH)
     ratio = said * said / (2 * weight)
     evidence = ratio - _PENALTY * np.log(weight / 4)
