@@ -148,7 +148,7 @@ def test_a_second_launcher_is_refused(stack: Stack, home: Home) -> None:
 def test_every_dag_is_parsed_and_switched_on(stack: Stack) -> None:
     with stack.api() as api:
         chain.await_dags(api, limit_s=300)
-        expected = {*CHAIN, "review_deliveries", "review_evolution", "retrain_networks"}
+        expected = {*CHAIN, "review_deliveries", "review_evolution", "take_withdrawals", "retrain_networks"}
         assert set(until(api, lambda: sorted(api.dags()), many=len(expected))) == expected
         assert api.import_errors() == {}
         assert {name: api.pools()[name] for name in POOLS} == {name: slots for name, (slots, _) in POOLS.items()}
