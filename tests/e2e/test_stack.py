@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from headwater.adapters import chain
+from headwater.adapters import chain, lake, postgres, publication
 from headwater.adapters.airflow_api import AirflowApi
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.deliveries import Delivery
@@ -22,8 +22,10 @@ from headwater.adapters.processes import marked
 from headwater.adapters.settings import Ports, passwords
 from headwater.adapters.stack import COMPONENTS, POOLS, Stack, running
 from headwater.errors import Message, Refusal
+from headwater.simulation import simulate
 from headwater.steps.decide import decide, waiting_files
 from headwater.steps.deliveries import newest
+from headwater.steps.demo import run_chain
 from headwater.steps.land import land
 
 CHROMIUM = shutil.which("chromium")
@@ -227,6 +229,77 @@ def test_the_stack_is_modest(stack: Stack) -> None:
     assert sum(found.values()) < 2 * GIB, "4 GiB are for the stack with its tasks at work"
 
 
+def test_mlflow_answers(stack: Stack) -> None:
+    answer = httpx.get(f"{stack.ports.mlflow_url}/health", trust_env=False)
+    assert answer.text == "OK"
+
+
+@pytest.fixture
+def page(base: str, home: Home) -> Iterator[Page]:
+    """Give Airflow's own page, logged in through its form."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 860}, locale="zh-CN")
+        page.goto("/")
+        page.locator("input[name=username]").fill("admin")
+        page.locator("input[name=password]").fill(passwords(home)["admin"])
+        page.locator("button[type=submit]").click()
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+        yield page
+        browser.close()
+
+
+@pytest.mark.browser
+def test_the_console_lives_inside_airflow(page: Page) -> None:
+    page.get_by_role("link", name="监管台").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("heading", level=1)).to_have_text("总览", timeout=20_000)
+    frame.get_by_role("link", name="English").click()
+    expect(frame.get_by_role("heading", level=1)).to_have_text("Overview")
+    page.get_by_role("link", name="质量报告").click()
+    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("质量报告")
+
+
+@pytest.mark.browser
+def test_the_trigger_form_speaks_both_languages(page: Page) -> None:
+    page.goto("/dags/value_sources")
+    page.get_by_role("button", name="触发").first.click()
+    for text in ("预算单位 / Unit of the budget", "估值方法 / Valuation method", "随机种子 / Random seed"):
+        expect(page.get_by_text(text)).to_be_visible(timeout=20_000)
+
+
+def test_one_trigger_carries_deliveries_to_an_evolved_model(stack: Stack, home: Home) -> None:
+    """The whole job on a small region: triggered once, followed from asset to asset by the scheduler."""
+    region = home.root / "region"
+    simulate(region, hospitals=12, months=18, stays=24_000, seed=20260101)
+    report = run_chain(stack, region, tell=lambda said: None, watch=lambda progress: None, started=time.monotonic())
+    assert list(report.seconds) == list(CHAIN)
+    with lake.connect(home) as connection:
+        facts = connection.execute(
+            "SELECT (SELECT count(*) FROM lake.marts.fct_stay), (SELECT count(*) FROM lake.knowledge.valuation), "
+            "(SELECT count(*) FROM lake.knowledge.model_version WHERE step = 'aggregate'), "
+            "(SELECT count(DISTINCT month) FROM lake.knowledge.evolution), "
+            "(SELECT count(*) FROM lake.quality.result)"
+        ).fetchone()
+    with postgres.connect(home) as register:
+        states = register.execute("select distinct state from ops.batch").fetchall()
+    seen = publication.current(home)
+    assert seen is not None, "what was checked is published"
+    assert seen.published_by.startswith("check_quality ")
+    assert facts is not None
+    stays, values, versions, months, results = facts
+    assert 23_000 < stays <= 24_000
+    assert values == 12
+    assert versions == 1
+    assert months > 6
+    assert results == 135
+    assert states == [("loaded",)]
+    assert (home.reports / "quality" / "latest" / "zh.html").is_file()
+
+
 def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: Stack, home: Home) -> None:
     (home.deliveries / "contracts" / "t1").mkdir(parents=True)
     (home.deliveries / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
@@ -274,45 +347,3 @@ def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: 
     assert [
         (one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice
     ] == [("return", "analyst")]
-
-
-def test_mlflow_answers(stack: Stack) -> None:
-    answer = httpx.get(f"{stack.ports.mlflow_url}/health", trust_env=False)
-    assert answer.text == "OK"
-
-
-@pytest.fixture
-def page(base: str, home: Home) -> Iterator[Page]:
-    """Give Airflow's own page, logged in through its form."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 860}, locale="zh-CN")
-        page.goto("/")
-        page.locator("input[name=username]").fill("admin")
-        page.locator("input[name=password]").fill(passwords(home)["admin"])
-        page.locator("button[type=submit]").click()
-        page.wait_for_url(lambda url: "/auth/login" not in url)
-        yield page
-        browser.close()
-
-
-@pytest.mark.browser
-def test_the_console_lives_inside_airflow(page: Page) -> None:
-    page.get_by_role("link", name="监管台").click()
-    frame = page.frame_locator("iframe")
-    expect(frame.get_by_role("heading", level=1)).to_have_text("总览", timeout=20_000)
-    frame.get_by_role("link", name="English").click()
-    expect(frame.get_by_role("heading", level=1)).to_have_text("Overview")
-    page.get_by_role("link", name="质量报告").click()
-    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("质量报告")
-
-
-@pytest.mark.browser
-def test_the_trigger_form_speaks_both_languages(page: Page) -> None:
-    page.goto("/dags/value_sources")
-    page.get_by_role("button", name="触发").first.click()
-    for text in ("预算单位 / Unit of the budget", "估值方法 / Valuation method", "随机种子 / Random seed"):
-        expect(page.get_by_text(text)).to_be_visible(timeout=20_000)
