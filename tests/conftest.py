@@ -1,5 +1,6 @@
 """Fixtures that more than one room needs."""
 
+import gc
 import logging
 import os
 import shutil
@@ -27,6 +28,12 @@ collect_ignore = ["content/dag_faults.py"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("HEADWATER_DATA") or PROJECT.parent / "shared" / "data")
+
+
+def pytest_collection_finish() -> None:
+    """Keep all that was imported until the end: the collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
