@@ -16,6 +16,11 @@ import pytest
 # of a suite that runs in several has its own.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
+# As many processes as cores run tests. A second thread would find no core of its own, and those of BLAS and of DuckDB
+# (which asks this variable of a cluster) do not sleep while they wait.
+for variable in ("OMP_NUM_THREADS", "SLURM_CPUS_ON_NODE"):
+    os.environ.setdefault(variable, "1")
+
 from headwater.adapters import lake, postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402
 
