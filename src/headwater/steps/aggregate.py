@@ -22,6 +22,7 @@ from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.learning import learn as learn_rounds
 from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.open_tier import open_tiers
 from headwater.steps.register import (
     Candidate,
@@ -162,11 +163,12 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
     Raises
     ------
     Refusal
-        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read
+        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read, ``E-WITHDRAWAL-LOST``
     """
     found, teacher = joined(home, run=run, task=task, model=model), teacher_of(home, task=task, model=model)
     joint = found.joint
     with lake.connect(home) as connection:
+        require_minded(home, connection)
         require_remaining(connection, joint.region, found.sources, since=found.withdrawn)
         valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
         region = features.read(

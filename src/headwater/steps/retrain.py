@@ -23,6 +23,7 @@ from headwater.security.events import NonPrivate
 from headwater.steps.joint import PURPOSE, teacher_of
 from headwater.steps.learning import learn, plainly
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
 from headwater.types import SourceId, Vector
 
@@ -99,11 +100,12 @@ def retrain(home: Home, *, run: Run, task: str = "stay_cost", model: str = "stay
     Raises
     ------
     Refusal
-        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, what a model or a requirement is refused for
+        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, ``E-WITHDRAWAL-LOST``, what a model or a requirement is refused for
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
+        require_minded(home, connection)
         region, chosen = _chosen(connection, teacher, run, task)
         trained = train(home, region, teacher, seed=run.seed)
         alone = learn(teacher, region, [], [], plainly, seed=run.seed)
