@@ -100,7 +100,8 @@ def retrain(home: Home, *, run: Run, task: str = "stay_cost", model: str = "stay
     Raises
     ------
     Refusal
-        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, ``E-WITHDRAWAL-LOST``, what a model or a requirement is refused for
+        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, ``E-WITHDRAWAL-LOST``, what a model or a requirement is
+        refused for
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:

@@ -139,7 +139,8 @@ def value(
     ------
     Refusal
         ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST``, ``E-COHORT-REVEALED`` where
-        sums with those of earlier valuations would lay a source open, ``E-WITHDRAWAL-LOST``, and what the method refuses
+        sums with those of earlier valuations would lay a source open, ``E-WITHDRAWAL-LOST``, and what the method
+        refuses
     """
     learner = ridge_of(home, task)
     spending = Budget(budget) if isinstance(budget, int) else budget
