@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import features, knowledge, lake
 from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -29,7 +29,6 @@ from headwater.steps.register import (
     Registered,
     Score,
     register,
-    registered_name,
     require_remaining,
     score,
 )
@@ -264,7 +263,6 @@ def _candidate(
         scores=scores,
         sources=_listed(found, region),
         protection=used,
-        parent=mlflow.latest(home, registered_name(joint.task, region.name)),
         facts={
             "protection_city": joint.wish.city,
             "protection_region": joint.wish.region,
