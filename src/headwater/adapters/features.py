@@ -29,6 +29,7 @@ __all__ = [
     "read",
     "read_again",
     "stays_of",
+    "tasks",
     "until",
     "where",
 ]
@@ -121,6 +122,23 @@ def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: s
         Message(f"需要指定一个区域（当前：{region}）。", f"One region must be named (now: {region})."),
         Message(f"可用：{known[0]}。", f"Known: {known[1]}."),
     )
+
+
+def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the tasks that have a mart ``feat_<task>`` now.
+
+    Raises
+    ------
+    Refusal
+        ``E-FEATURE-MART`` where there is none
+    """
+    rows = connection.execute(
+        "SELECT substr(table_name, 6) FROM information_schema.tables WHERE table_catalog = 'lake' "
+        "AND table_schema = 'marts' AND starts_with(table_name, 'feat_') ORDER BY ALL"
+    ).fetchall()
+    if not rows:
+        raise _no_mart("marts.feat_*")
+    return tuple(str(row[0]) for row in rows)
 
 
 def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int) -> pa.Table:

@@ -107,6 +107,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "sources": "VARCHAR[]",
         "protection": "VARCHAR",
         "parent": "VARCHAR",
+        "opponent": "VARCHAR",
         "is_champion": "BOOLEAN",
         "currency": "VARCHAR",
         "r2_log": "DOUBLE",

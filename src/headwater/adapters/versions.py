@@ -23,6 +23,8 @@ class Line:
     Parameters
     ----------
     sources : in the model
+    parent : label of the version that it goes on from, None where it was learned anew
+    opponent : label of what served when it was registered, which it was compared with; None where nothing did
     exact : how many parameters of how many are solved exactly from sums
     body : label of the version that the rest of them is from, where they are older than this version
     is_held : whether the region held what each member said, when it was registered
@@ -44,6 +46,7 @@ class Line:
     sources: tuple[SourceId, ...]
     protection: str | None
     parent: str | None
+    opponent: str | None
     currency: str | None
     r2_log: float | None
     mae: float | None

@@ -178,9 +178,9 @@ def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: 
 
 @dataclass(frozen=True)
 class InForce:
-    """A withdrawal that was not revoked; ``region`` is None where a person has no stays to learn from."""
+    """A withdrawal that was not revoked; task and region are None where a person has no stays to learn from."""
 
-    task: str
+    task: str | None
     region: str | None
     entry: int
 
@@ -194,7 +194,7 @@ def in_force(
         "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
         {"source": source, "person": person, "stay": stay, "until": None},
     ).fetchall()
-    return [InForce(str(task), region, int(entry)) for task, region, entry in rows]
+    return [InForce(task, region, int(entry)) for task, region, entry in rows]
 
 
 _IN_FORCE = """

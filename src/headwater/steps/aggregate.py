@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import features, knowledge, lake
 from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -22,13 +22,13 @@ from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.learning import learn as learn_rounds
 from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.open_tier import open_tiers
 from headwater.steps.register import (
     Candidate,
     Registered,
     Score,
     register,
-    registered_name,
     require_remaining,
     score,
 )
@@ -162,11 +162,12 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
     Raises
     ------
     Refusal
-        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read
+        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read, ``E-WITHDRAWAL-LOST``
     """
     found, teacher = joined(home, run=run, task=task, model=model), teacher_of(home, task=task, model=model)
     joint = found.joint
     with lake.connect(home) as connection:
+        require_minded(home, connection)
         require_remaining(connection, joint.region, found.sources, since=found.withdrawn)
         valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
         region = features.read(
@@ -262,7 +263,6 @@ def _candidate(
         scores=scores,
         sources=_listed(found, region),
         protection=used,
-        parent=mlflow.latest(home, registered_name(joint.task, region.name)),
         facts={
             "protection_city": joint.wish.city,
             "protection_region": joint.wish.region,

@@ -50,48 +50,51 @@ class Leaving:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the records of whoever withdraws are, in one region.
+    """Where the records of whoever withdraws are, of one task in one region.
 
     Parameters
     ----------
-    region : None where there are none that could be learned from
+    task, region : None where there are none that could be learned from
     stays : single ones, sorted; none of a source, which withdraws as a whole
     members : of whom records are withdrawn: sources by every name that versions have for them, and ``target`` for the
         bureau's own sample
     """
 
+    task: str | None
     region: str | None
     stays: tuple[str, ...]
     members: tuple[SourceId, ...]
 
 
 def found(
-    connection: duckdb.DuckDBPyConnection, leaving: Leaving, *, task: str, snapshot: int, lines: Sequence[Line]
+    connection: duckdb.DuckDBPyConnection, leaving: Leaving, *, snapshot: int, lines: Sequence[Line]
 ) -> list[Places]:
-    """Return where records of whoever withdraws are or were when a version was made, by region; nowhere is refused.
+    """Return where records of whoever withdraws are or were when a version was made; nowhere is refused.
 
-    A source is named by its code, whoever delivers it, or as ``deliverer:code``. A person who has stays, but none that
-    this task learns from, is in one place without a region.
+    It is every task and region, for who withdraws takes records back, whatever is learned from them. A source is named
+    by its code, whoever delivers it, or as ``deliverer:code``. A person who has stays, but none that any task learns
+    from, is in one place without a task and region.
 
     Parameters
     ----------
     snapshot : the newest
-    lines : the task's versions
+    lines : all versions
     """
-    mart, snapshots = f"marts.feat_{task}", sorted({snapshot, *(line.snapshot for line in lines)})
-    rows: list[_Row] = []
-    for at in snapshots:
-        hospitals = features.hospitals(connection, mart, snapshot=at)
-        if leaving.source is not None:
-            rows += _named(hospitals, leaving.source)
-        else:
-            stays = features.where(connection, mart, _stays(connection, leaving, snapshot=at), snapshot=at)
-            rows += _at_members(hospitals, stays)
-    rows += [(line.region, None, leaving.source) for line in lines if leaving.source in line.sources]
+    marts = features.tasks(connection)
+    snapshots = {task: {line.snapshot for line in lines if line.task == task} for task in {one.task for one in lines}}
+    for task in marts:
+        snapshots.setdefault(task, set()).add(snapshot)
+    rows = [
+        (task, *row)
+        for task in sorted(snapshots)
+        for at in sorted(snapshots[task])
+        for row in _at(connection, leaving, f"marts.feat_{task}", snapshot=at)
+    ]
+    rows += [(line.task, line.region, None, leaving.source) for line in lines if leaving.source in line.sources]
     if rows:
-        return [_places(region, rows) for region in sorted({region for region, *_ in rows})]
-    if leaving.person and any(_stays(connection, leaving, snapshot=at) for at in snapshots):
-        return [Places(None, (), ())]
+        return [_places(task, region, rows) for task, region in sorted({(task, region) for task, region, *_ in rows})]
+    if leaving.person and any(_stays(connection, leaving, snapshot=at) for at in set().union(*snapshots.values())):
+        return [Places(None, None, (), ())]
     raise _unknown()
 
 
@@ -99,9 +102,18 @@ _Row: TypeAlias = tuple[str, str | None, SourceId | None]
 """Region, a single stay, and of whom records are withdrawn."""
 
 
-def _places(region: str, rows: Sequence[_Row]) -> Places:
-    here = [(stay, member) for where, stay, member in rows if where == region]
+def _at(connection: duckdb.DuckDBPyConnection, leaving: Leaving, mart: str, *, snapshot: int) -> list[_Row]:
+    hospitals = features.hospitals(connection, mart, snapshot=snapshot)
+    if leaving.source is not None:
+        return _named(hospitals, leaving.source)
+    stays = features.where(connection, mart, _stays(connection, leaving, snapshot=snapshot), snapshot=snapshot)
+    return _at_members(hospitals, stays)
+
+
+def _places(task: str, region: str, rows: Sequence[tuple[str, *_Row]]) -> Places:
+    here = [(stay, member) for *where, stay, member in rows if where == [task, region]]
     return Places(
+        task,
         region,
         tuple(sorted({stay for stay, _ in here if stay is not None})),
         tuple(sorted({member for _, member in here if member is not None})),

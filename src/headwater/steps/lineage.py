@@ -32,7 +32,7 @@ class Lineage:
     served : when the version came to serve, the newest time first
     champion : number of the version that serves now
     drifts : how the sources stood when the version was made
-    parents : the versions it descends from, the nearest first
+    parents : the versions it goes on from, the nearest first
     withdrawn : of whom records were withdrawn since the version was made
     entries : of the audit log that tell of the version, with what they tell of
     """

@@ -25,8 +25,8 @@ def require_minded(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         raise Refusal(
             "E-WITHDRAWAL-LOST",
             Message(
-                f"{fault.zh}恢复之前不汇聚、不登记、不改变现役模型。",
-                f"{fault.en} Nothing is joined or registered, and no other version comes to serve, until it is there.",
+                f"{fault.zh}恢复之前不询问来源、不登记、不改变现役模型。",
+                f"{fault.en} Until it is there no source is asked, nothing registered, and no other version serves.",
             ),
             Message(
                 "请从备份恢复 lake.knowledge.withdrawal，并查明原因；若撤销退出时中断，请重新撤销。",

@@ -63,7 +63,7 @@ class Candidate:
     sources : those it was made from, with what each was worth
     protection : source to the protection of its messages
     month : last month of the data it knows; None for all
-    parent : the version it descends from
+    parent : the version that it goes on from; None where it was learned anew, whatever serves
     facts : further short parameters of the run
     tags : further tags of the run and the version
     rounds : figures of every round, by name
@@ -159,7 +159,7 @@ def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Ca
     require_minded(home, connection)
     require_remaining(connection, region.name, candidate.sources, since=region.withdrawn)
     before = serving(home, connection, candidate.registered)
-    version = mlflow.register(home, _publication(candidate, run))
+    version = mlflow.register(home, _publication(candidate, before, run))
     comparison = _compared(home, candidate, before)
     # What may serve no more is relieved by whatever comes, for that was made without what withdrew.
     must = before not in (None, version) and bool(_withdrawn(connection, before))
@@ -289,7 +289,7 @@ def _certified(candidate: Candidate) -> dict[str, dict[str, object]]:
     return {"certificates.json": {"certificates": steps, "total": growth.total.digest, "rebuilt": growth.proven()}}
 
 
-def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
+def _publication(candidate: Candidate, before: mlflow.Version | None, run: Run) -> mlflow.Publication:
     return mlflow.Publication(
         registered=candidate.registered,
         model=candidate.learner.model,
@@ -297,6 +297,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
         entry=_entry(candidate, run),
         description=_description(candidate),
         parent=candidate.parent,
+        opponent=before,
     )
 
 
@@ -378,6 +379,7 @@ def _row(candidate: Candidate, registered: Registered, run: Run) -> dict[str, ob
         "sources": list(candidate.sources),
         "protection": "+".join(protections),
         "parent": version.parent,
+        "opponent": registered.comparison.opponent,
         "is_champion": registered.is_champion,
         "currency": region.currency,
         "seed": run.seed,

@@ -16,6 +16,7 @@ from headwater.errors import Message, Refusal
 from headwater.steps.champion import require_open
 from headwater.steps.join import join
 from headwater.steps.joint import recall
+from headwater.steps.minded import require_minded
 from headwater.steps.refit import refit
 from headwater.steps.register import score
 from headwater.steps.retrain import train
@@ -90,13 +91,14 @@ def reproduce(home: Home, *, run: Run, name: str, number: int) -> Reproduced:
     Raises
     ------
     Refusal
-        ``E-VERSION-UNKNOWN``, ``E-VERSION-WITHDRAWN``
+        ``E-VERSION-UNKNOWN``, ``E-VERSION-WITHDRAWN``, ``E-WITHDRAWAL-LOST``
     """
     version = mlflow.numbered(home, name, number)
     model = mlflow.load(home, version)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         line = versions.line(connection, name, number)
+        require_minded(home, connection)
         require_open(connection, line)
         region = features.read_again(connection, model.learner, line, only=set(line.sources))
         is_noisy = any(one.epsilon for one in versions.members(connection, name, number))

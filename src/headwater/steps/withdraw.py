@@ -24,7 +24,7 @@ be subtracted; ``none``: no model serves; ``failed``: the withdrawal is entered,
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of the model that serves in one region.
+    """What became of the model that serves a task in one region.
 
     Parameters
     ----------
@@ -48,10 +48,9 @@ class Taken:
 
 @dataclass(frozen=True)
 class WithdrawReport:
-    """What a withdrawal did, region by region."""
+    """What a withdrawal did, by task and region."""
 
     run: str
-    task: str
     taken: tuple[Taken, ...]
 
     @property
@@ -64,6 +63,7 @@ class WithdrawReport:
         lines = [
             {
                 **{name: getattr(one, name) for name in ("entry", "outcome", "before", "after", "certificate", "code")},
+                "task": one.places.task,
                 "region": one.places.region,
                 "stays": len(one.places.stays),
                 "members": list(one.places.members),
@@ -72,15 +72,16 @@ class WithdrawReport:
             }
             for one in self.taken
         ]
-        return {"run": self.run, "task": self.task, "is_complete": self.is_complete, "regions": lines}
+        return {"run": self.run, "is_complete": self.is_complete, "models": lines}
 
 
-def withdraw(home: Home, *, run: Run, leaving: Leaving, task: str = "stay_cost") -> WithdrawReport:
-    """Enter a withdrawal, which every later reading of features minds, and subtract it from what serves.
+def withdraw(home: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
+    """Enter a withdrawal, which every later reading of features minds, and subtract it from whatever serves.
 
-    The entries of all regions come first: from then on nothing of them is learned from, whatever becomes of the models;
-    where a model fails, that is told, and the others are not kept waiting. Repeated after it broke off, it enters
-    nothing twice and goes on from there: with subtracting, with forgetting what is held, or with the certificate.
+    Records are withdrawn, so it is every model that was made with them, whatever its task. All entries come first: from
+    then on nothing of them is learned from, whatever becomes of the models; where a model fails, that is told, and the
+    others are not kept waiting. Repeated after it broke off, it enters nothing twice and goes on from there: with
+    subtracting, with forgetting what is held, or with the certificate.
 
     Raises
     ------
@@ -91,41 +92,40 @@ def withdraw(home: Home, *, run: Run, leaving: Leaving, task: str = "stay_cost")
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
         withdrawals.adopt(home, connection)
-        lines = [line for line in versions.lines(connection) if line.task == task]
-        places = found(connection, leaving, task=task, snapshot=lake.snapshot(connection), lines=lines)
-        cases = [_Case(home, connection, run, task, leaving, one) for one in places]
+        lines = versions.lines(connection)
+        places = found(connection, leaving, snapshot=lake.snapshot(connection), lines=lines)
+        cases = [_Case(home, connection, run, leaving, one) for one in places]
         entered = [(case, case.enter()) for case in cases]
         taken = tuple(case.settle(entry) for case, entry in entered)
-    return WithdrawReport(run.name, task, taken)
+    return WithdrawReport(run.name, taken)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One withdrawal in one region."""
+    """One withdrawal from one task in one region."""
 
     home: Home
     connection: duckdb.DuckDBPyConnection
     run: Run
-    task: str
     leaving: Leaving
     places: Places
 
     @property
     def name(self) -> str:
         """The region's model in the registry."""
-        return registered_name(self.task, self.places.region or "")
+        return registered_name(self.places.task or "", self.places.region or "")
 
     def enter(self) -> int:
         """Enter the withdrawal, if it is not yet; from now on it is minded by whoever reads features."""
         places, leaving = self.places, self.leaving
         who = {"source": leaving.source, "person": leaving.person, "stay": leaving.stay}
         known = withdrawals.in_force(self.connection, **who)
-        if here := [one.entry for one in known if (one.task, one.region) == (self.task, places.region)]:
+        if here := [one.entry for one in known if (one.task, one.region) == (places.task, places.region)]:
             return here[-1]
         told = {**leaving.told, "region": places.region, "members": places.members, "stays": len(places.stays)}
         row = {
             "run": self.run.name,
-            "task": self.task,
+            "task": places.task,
             "region": places.region,
             "as_of": self.run.as_of,
             "snapshot": lake.snapshot(self.connection),
@@ -134,14 +134,15 @@ class _Case:
             "stays": list(places.stays),
             "members": list(places.members),
         }
-        told |= {"task": self.task, "run": self.run.name}
+        told |= {"task": places.task, "run": self.run.name}
         return withdrawals.enter(self.home, self.connection, told, row)
 
     def settle(self, entry: int) -> Taken:
         """Subtract it, forget what is held of it, and certify; whatever went wrong is told."""
-        if self.places.region is None:
+        task, region = self.places.task, self.places.region
+        if task is None or region is None:
             return Taken(self.places, entry, "absent", None, None, None, _NEVER)
-        with postgres.alone(self.home, task=self.task, region=self.places.region):
+        with postgres.alone(self.home, task=task, region=region):
             return self._settle(entry)
 
     def _settle(self, entry: int) -> Taken:
@@ -196,7 +197,7 @@ class _Case:
         What a whole source said to be followed goes as well; of single stays, an answer is asked for anew without them.
         """
         if self.leaving.source is not None:
-            key = {"task": self.task, "region": self.places.region}
+            key = {"task": self.places.task, "region": self.places.region}
             evolved.unhear(self.connection, key=key, sources=self.places.members)
         but = serving.number if serving else None
         lines = [line for line in versions.lines(self.connection, name=self.name) if line.version != but]
@@ -253,8 +254,8 @@ _JOIN_ANEW = Message(
 _NONE = Message("没有现役模型；退出已登记。", "No model serves; the withdrawal is entered.")
 _ABSENT = Message("现役模型中没有其记录；退出已登记。", "The model that serves has nothing of it; it is entered.")
 _NEVER = Message(
-    "其住院未用于此任务的学习；退出已登记，今后也不会。",
-    "None of their stays is learned from for this task; it is entered, and none ever will be.",
+    "其住院未用于任何学习；退出已登记，今后也不会。",
+    "None of their stays is learned from; it is entered, and none ever will be.",
 )
 _SUBTRACTED = Message(
     "已减去并登记新版本，与不含其记录的重新训练逐位相同。",

@@ -209,12 +209,6 @@ def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, 
     assert reproduce(home, run=occasion("nobody"), name=name("离"), number=serving(home).number).is_whole
 
 
-def test_a_task_without_a_mart_is_refused(home):
-    with pytest.raises(Refusal) as refusal:
-        withdraw(home, run=occasion("none"), leaving=Leaving(source="H05"), task="none")
-    assert refusal.value.code == "E-FEATURE-MART"
-
-
 def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home):
     with lake.connect(home, threads=1) as connection:
         line = versions.lines(connection, name=name("离"))[0]

@@ -241,7 +241,7 @@ def test_a_source_whose_earlier_regime_is_back_counts_with_what_it_said_then(ret
 
 def test_what_is_back_makes_the_model_better_than_waiting_does(returning, monkeypatch):
     history, states = returning
-    monkeypatch.setattr("headwater.evolution.Recurring.returned", lambda *_: None)
+    monkeypatch.setattr("headwater.evolution.Recurring.turn", lambda *_: None)
     other = History.of(history.region, history.learner, fewest=50)
     waiting = list(follow(other, seed=3, watch=watch_of(other)))
     unseen = history.unseen.until(history.months[-1])
