@@ -161,10 +161,10 @@ def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int
 
 def where(
     connection: duckdb.DuckDBPyConnection, mart: str, stays: Collection[str], *, snapshot: int
-) -> list[tuple[str, str, str, str, str]]:
-    """Return region, stay_id, split, source_id and hospital of those of the stays that a mart has."""
+) -> list[tuple[str, str, str, str, str, date]]:
+    """Return region, stay_id, split, source_id, hospital and month of those of the stays that a mart has."""
     return connection.execute(
-        f"SELECT region, stay_id, split, source_id, hospital FROM {_at(mart, snapshot)} "
+        f"SELECT region, stay_id, split, source_id, hospital, month FROM {_at(mart, snapshot)} "
         "WHERE stay_id IN (SELECT unnest($stays)) ORDER BY stay_id",
         {"stays": sorted(stays)},
     ).fetchall()
@@ -193,13 +193,14 @@ def read(
 
 
 def read_again(
-    connection: duckdb.DuckDBPyConnection, learner: Learner, line: Line, *, only: Collection[SourceId]
+    connection: duckdb.DuckDBPyConnection, learner: Learner, line: Line, *, only: Collection[SourceId], left: Left
 ) -> Region:
     """Read what a version was made from once more, as far as it was known then.
 
-    What withdrew since is left out, and what had withdrawn then, even if that was revoked.
+    Parameters
+    ----------
+    left : what withdrew until now; also left out is what had withdrawn then, even if that was revoked
     """
-    left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
     left = left.beside(versions.left_out(connection, line))
     region = _read(connection, learner, _Cut(line.region, line.snapshot, left), min_stays=1, only=only)
     return region if line.month is None else until(region, line.month)

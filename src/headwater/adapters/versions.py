@@ -1,6 +1,6 @@
 """Model versions as the lake tells of them: what they are, what they were made from, which served since when."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,12 +8,24 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import withdrawals
-from headwater.adapters.withdrawals import Left
+from headwater.adapters.withdrawals import Gone, Left
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE
 from headwater.types import SourceId
 
-__all__ = ["Line", "Member", "Served", "known", "left_out", "line", "lines", "members", "served", "withdrawn_from"]
+__all__ = [
+    "Line",
+    "Member",
+    "Served",
+    "gone_from",
+    "known",
+    "left_out",
+    "line",
+    "lines",
+    "members",
+    "served",
+    "withdrawn_from",
+]
 
 
 @dataclass(frozen=True)
@@ -188,8 +200,26 @@ def _parent(connection: duckdb.DuckDBPyConnection, label: str) -> Line:
 
 def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
     """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
-    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
-    return tuple(sorted(gone & {*line.sources, BASE}))
+    return tuple(sorted({one.source for one in gone_from(connection, line)}))
+
+
+def gone_from(connection: duckdb.DuckDBPyConnection, line: Line) -> list[Gone]:
+    """Return what was withdrawn of a version's members after it was made.
+
+    A stay counts only where the version may know it: where its snapshot has it, and of a month that the member told of.
+    """
+    gone = withdrawals.gone_since(connection, region=line.region, since=line.withdrawn)
+    gone = [one for one in gone if one.source in {*line.sources, BASE} and one.was_in(line.snapshot)]
+    if not gone:
+        return []
+    months = {one.source: one.months for one in members(connection, line.name, line.version)}
+    return [one for one in gone if _knows(line, months.get(one.source, ()), one.month)]
+
+
+def _knows(line: Line, months: Collection[str], month: date | None) -> bool:
+    if month is None:
+        return True
+    return f"{month:%Y-%m}" in months if months else line.month is None or month <= line.month
 
 
 def _line(row: Sequence[Any]) -> Line:

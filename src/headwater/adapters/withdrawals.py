@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -15,11 +16,15 @@ from headwater.adapters.home import Home
 from headwater.types import SourceId
 
 __all__ = [
+    "Gone",
     "InForce",
     "Left",
+    "Record",
     "adopt",
+    "by_entry",
     "digests",
     "enter",
+    "gone_since",
     "in_force",
     "left",
     "members_since",
@@ -63,6 +68,45 @@ class Left:
         said = pa.array(sorted(self.sources), pa.string())
         gone = pc.or_(pc.is_in(hospitals["hospital"], said), pc.is_in(qualified, said))
         return frozenset(pc.unique(hospitals["source"].filter(gone)).to_pylist())
+
+
+@dataclass(frozen=True)
+class Record:
+    """A single stay that is withdrawn, as it stood in some snapshots of the lake.
+
+    Parameters
+    ----------
+    source : in whose statistic it counts, ``target`` for the bureau's own
+    month : first day
+    snapshots : in which it stood so, of those that were looked at, sorted
+    """
+
+    stay: str
+    source: SourceId
+    month: date
+    snapshots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What one withdrawal took back of one source.
+
+    Parameters
+    ----------
+    entry : of the withdrawal in the audit log
+    month : None for all that there is
+    snapshots, looked : those that have it, of those that were looked at
+    """
+
+    entry: int
+    source: SourceId
+    month: date | None = None
+    snapshots: frozenset[int] = frozenset()
+    looked: frozenset[int] = frozenset()
+
+    def was_in(self, snapshot: int) -> bool:
+        """Return whether a snapshot had it; one that nobody looked at may have."""
+        return self.month is None or snapshot in self.snapshots or snapshot not in self.looked
 
 
 def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
@@ -135,7 +179,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def _digest(row: Mapping[str, object]) -> str:
     said = {name: value for name, value in row.items() if value is not None and name not in _MOMENT}
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
@@ -146,24 +190,21 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     until : the last entry of the audit log that counts; None for all until now
     """
     try:
+        # In one query: what is entered while it runs is in both, rows and last entry, or in neither.
         rows = connection.execute(
-            f"{_IN_FORCE} SELECT source, person, stays FROM in_force "
+            f"{_IN_FORCE} SELECT entry, entry IN (SELECT entry FROM in_force), source, person, stays FROM counted "
             "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
-        last = connection.execute(
-            "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
-            "WHERE (coalesce(region, $region) = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
-            {"region": region, "until": until},
-        ).fetchone()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
-        rows, last = [], None
-    stays = {stay for _, _, single in rows for stay in single or ()}
-    if persons := {person for _, person, _ in rows if person}:
+        rows = []
+    holding = [(source, person, single) for _, holds, source, person, single in rows if holds]
+    stays = {stay for _, _, single in holding for stay in single or ()}
+    if persons := {person for _, person, _ in holding if person}:
         stays |= stays_of_person(connection, persons, snapshot=snapshot)
-    sources = frozenset(source for source, *_ in rows if source)
-    return Left(sources, frozenset(stays), int(last[0]) if last else 0)
+    sources = frozenset(source for source, *_ in holding if source)
+    return Left(sources, frozenset(stays), max((int(entry) for entry, *_ in rows), default=0))
 
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
@@ -176,6 +217,26 @@ def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: 
     return {str(row[0]) for row in rows}
 
 
+def gone_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> list[Gone]:
+    """Return what was withdrawn after an entry of the audit log, and is still.
+
+    Of single stays it is told by month and snapshot; of those that were entered before this was kept, all of a source.
+    """
+    rows = connection.execute(
+        f"{_IN_FORCE} SELECT entry, members, records, looked FROM in_force "
+        "WHERE coalesce(region, $region) = $region AND entry > $since ORDER BY entry",
+        {"region": region, "since": since, "until": None},
+    ).fetchall()
+    found: list[Gone] = []
+    for entry, members, records, looked in rows:
+        if records:
+            seen = frozenset(looked)
+            found += [Gone(entry, one["source"], one["month"], frozenset(one["snapshots"]), seen) for one in records]
+        else:
+            found += [Gone(entry, one) for one in members or ()]
+    return found
+
+
 @dataclass(frozen=True)
 class InForce:
     """A withdrawal that was not revoked; task and region are None where a person has no stays to learn from."""
@@ -183,18 +244,43 @@ class InForce:
     task: str | None
     region: str | None
     entry: int
+    source: SourceId | None
+    person: str | None
+    stays: tuple[str, ...]
+    members: tuple[SourceId, ...]
+    records: tuple[Record, ...]
 
 
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
 ) -> list[InForce]:
     """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
+    return _in_force(
+        connection,
+        "source = $source OR person = $person OR (source IS NULL AND person IS NULL AND stays = [$stay])",
+        {"source": source, "person": person, "stay": stay},
+    )
+
+
+def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[InForce]:
+    """Return the withdrawals of some entries of the audit log that were not revoked, in order."""
+    return _in_force(connection, "entry IN (SELECT unnest($entries))", {"entries": sorted(entries)})
+
+
+def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[InForce]:
     rows = connection.execute(
-        f"{_IN_FORCE} SELECT task, region, entry FROM in_force WHERE source = $source OR person = $person "
-        "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
-        {"source": source, "person": person, "stay": stay, "until": None},
+        f"{_IN_FORCE} SELECT task, region, entry, source, person, coalesce(stays, []), coalesce(members, []), "
+        f"coalesce(records, []) FROM in_force WHERE {which} ORDER BY entry",
+        {**values, "until": None},
     ).fetchall()
-    return [InForce(task, region, int(entry)) for task, region, entry in rows]
+    return [
+        InForce(*told, tuple(stays), tuple(members), tuple(map(_record, records)))
+        for *told, stays, members, records in rows
+    ]
+
+
+def _record(told: Mapping[str, Any]) -> Record:
+    return Record(told["stay"], told["source"], told["month"], tuple(told["snapshots"]))
 
 
 _IN_FORCE = """

@@ -22,16 +22,9 @@ from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.learning import learn as learn_rounds
 from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
-from headwater.steps.minded import require_minded
+from headwater.steps.minded import require_minded, require_remaining
 from headwater.steps.open_tier import open_tiers
-from headwater.steps.register import (
-    Candidate,
-    Registered,
-    Score,
-    register,
-    require_remaining,
-    score,
-)
+from headwater.steps.register import Candidate, Registered, Score, register, score
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
 

@@ -1,26 +1,26 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import held, knowledge, mlflow, postgres, versions, withdrawals
+from headwater.adapters import held, knowledge, mlflow, postgres, versions
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, predict
-from headwater.errors import Message, Refusal
-from headwater.evolution import BASE, Growth
+from headwater.evolution import Growth
 from headwater.steps import audit
 from headwater.steps.champion import Change, Why, serve, serving
 from headwater.steps.comparison import Comparison, compare
-from headwater.steps.minded import require_minded
+from headwater.steps.forget import forget
+from headwater.steps.minded import require_minded, require_remaining
 from headwater.steps.predict import predict as predict_stays
 from headwater.types import SourceId, Vector
 
@@ -31,7 +31,6 @@ __all__ = [
     "digest_of",
     "register",
     "registered_name",
-    "require_remaining",
     "score",
 ]
 
@@ -113,11 +112,13 @@ class Registered:
     is_champion : whether it serves now
     comparison : with what it had to beat beyond its interval, on the same rows: the champion before it, or else the
         bureau's records alone
+    forgotten : of how many versions that were withdrawn from, and serve no more, what was held was deleted
     """
 
     version: mlflow.Version
     is_champion: bool
     comparison: Comparison
+    forgotten: int = 0
 
 
 def registered_name(task: str, region: str) -> str:
@@ -174,33 +175,8 @@ def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Ca
     now = version if registered.is_champion else before
     if now is not None:
         predict_stays(home, connection, now, region=region, run=run)
-    return registered
-
-
-def require_remaining(
-    connection: duckdb.DuckDBPyConnection, region: str, sources: Collection[SourceId], *, since: int
-) -> None:
-    """Refuse to register what was learned from records that were withdrawn after an entry of the audit log.
-
-    Raises
-    ------
-    Refusal
-        ``E-REGISTER-WITHDRAWN``
-    """
-    gone = withdrawals.members_since(connection, region=region, since=since) & {*sources, BASE}
-    if gone:
-        named = sorted(gone)
-        raise Refusal(
-            "E-REGISTER-WITHDRAWN",
-            Message(
-                f"学习期间有记录退出（{'、'.join(named)}），不予登记。",
-                f"Records were withdrawn while it was learned from them ({', '.join(named)}); it is not registered.",
-            ),
-            Message(
-                "请从读取数据起重新运行：此后不再从中学习。",
-                "Run it again from where data are read: then nothing is learned from them.",
-            ),
-        )
+    forgotten = forget(home, connection, candidate.registered, serves=now.number if now else None)
+    return replace(registered, forgotten=forgotten)
 
 
 def _withdrawn(connection: duckdb.DuckDBPyConnection, serving: mlflow.Version | None) -> tuple[str, ...]:
