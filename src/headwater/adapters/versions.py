@@ -1,6 +1,8 @@
 """Model versions as the lake tells of them: what they are, what they were made from, which served since when."""
 
-from collections.abc import Collection, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +19,8 @@ __all__ = [
     "Line",
     "Member",
     "Served",
+    "digest",
+    "digests",
     "gone_from",
     "known",
     "left_out",
@@ -171,6 +175,48 @@ def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> l
     ).fetchall()
     found = (_told(Member, row) for row in rows)
     return [Member(**{**told, "months": tuple(told["months"])}) for told in found]
+
+
+def digest(row: Mapping[str, Any], months: Mapping[SourceId, Collection[str]]) -> str:
+    """Return the SHA-256 of all of a version by which it is decided whether it may serve, and what it was made without.
+
+    Parameters
+    ----------
+    row : of ``model_version``
+    months : of each of its rows in ``member``
+    """
+    told = "\x1e".join(f"{source}\x1f{','.join(of)}" for source, of in sorted(months.items()))
+    return _digest(row, hashlib.sha256(told.encode()).hexdigest())
+
+
+def digests(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Return label and digest of every row of ``model_version``, with the rows of ``member`` that there are for it."""
+    try:
+        rows = connection.execute(_TOLD).to_arrow_table().to_pylist()
+    except duckdb.CatalogException:
+        # Before anything is known there is no such table.
+        return []
+    return [(f"{row['name']}/{row['version']}", _digest(row, row["told"])) for row in rows]
+
+
+def _digest(row: Mapping[str, Any], members: str) -> str:
+    said = {name: row[name] for name in _DECISIVE}
+    said |= {"sources": sorted(row["sources"] or ()), "withdrawn": row["withdrawn"] or 0, "members": members}
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
+
+
+_DECISIVE = ("name", "version", "task", "region", "snapshot", "step", "parent", "month")
+_TOLD = f"""
+WITH told AS (
+    SELECT name, version, sha256(string_agg(
+        source || chr(31) || array_to_string(coalesce(months, []), ','), chr(30) ORDER BY source
+    )) AS told
+    FROM lake.knowledge.member GROUP BY ALL
+)
+SELECT {", ".join(f"line.{name}" for name in _DECISIVE)}, line.sources, line.withdrawn,
+       coalesce(told.told, sha256('')) AS told
+FROM lake.knowledge.model_version AS line LEFT JOIN told USING (name, version)
+"""
 
 
 def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,15 +21,16 @@ __all__ = [
     "InForce",
     "Left",
     "Record",
+    "Stands",
     "adopt",
     "by_entry",
-    "digests",
     "enter",
     "gone_since",
     "in_force",
     "left",
     "members_since",
-    "revocations",
+    "pending",
+    "standing",
     "stays_of_person",
 ]
 
@@ -112,9 +114,10 @@ class Gone:
 def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
     """Enter a withdrawal in the audit log and its row in the lake, and return the number of the entry.
 
-    The log waits until the row is in the lake. So an entry that can be seen has its row, and whoever sees the row of an
-    entry sees those of all entries before it. Broken off between both, the row is minded all the same, and is adopted
-    by whatever comes next, so that its number is never another's.
+    First the log is told that it begins, so that nobody else can put such a row into the lake. Then it waits until the
+    row is there. So an entry that can be seen has its row, and whoever sees the row of an entry sees those of all
+    entries before it. Broken off between both, the row is minded all the same, and is adopted by whatever comes next,
+    so that its number is never another's.
 
     Parameters
     ----------
@@ -122,9 +125,14 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
     row : of ``knowledge.withdrawal``, without ``entry``
     """
     postgres.prepare(home)
+    digest = _digest(row)
+    with postgres.connect(home) as ops:
+        # What broke off before keeps its number, if nobody else had an entry since.
+        _adopt(home, connection, ops)
+        audit.add(home, ops, "withdrawal_begun", {"row": digest})
     with postgres.connect(home) as ops:
         _adopt(home, connection, ops)
-        entry = audit.add(home, ops, "withdrawal", {**told, "row": _digest(row)}).number
+        entry = audit.add(home, ops, "withdrawal", {**told, "row": digest}).number
         with lake.transaction(connection):
             knowledge.insert(connection, "withdrawal", [{**row, "entry": entry}])
     return entry
@@ -133,7 +141,8 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
 def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Enter in the audit log the withdrawals in the lake that broke off before their entry was kept.
 
-    A revocation that no entry tells of did not take place, and goes.
+    A revocation that no entry tells of did not take place, and goes. A withdrawal that never began is nobody's, and is
+    left for ``audit.verify`` to find.
     """
     postgres.prepare(home)
     with postgres.connect(home) as ops:
@@ -142,7 +151,8 @@ def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Connection) -> None:
     audit.hold(ops)
-    told = {one.number for one in audit.entries(ops, kind="withdrawal")}
+    entered = list(audit.entries(ops, kind="withdrawal"))
+    told, begun = {one.number for one in entered}, pending([*entered, *audit.entries(ops, kind="withdrawal_begun")])
     for row in _rows(connection):
         if row["entry"] in told:
             continue
@@ -150,21 +160,39 @@ def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Conn
             gone = "DELETE FROM lake.knowledge.withdrawal WHERE entry = ? AND revokes IS NOT NULL"
             connection.execute(gone, [row["entry"]])
             continue
+        digest = _digest(row)
+        if not begun[digest]:
+            continue
+        begun[digest] -= 1
         known = {name: row[name] for name in ("region", "source", "members")}
-        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
+        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": digest})
         # Where others were entered since, its number is later; to be minded later than it was is safe.
         moved = "UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ? AND revokes IS NULL"
         connection.execute(moved, [entry.number, row["entry"]])
 
 
-def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return of each withdrawal and revocation in the lake the digest that its entry in the audit log tells."""
-    return {int(row["entry"]): _digest(row) for row in _rows(connection)}
+def pending(told: Iterable[audit.Entry]) -> Counter[str]:
+    """Return the digests of the rows that began to be entered and are not yet, with how often."""
+    counted: Counter[str] = Counter()
+    for one in told:
+        if one.kind in ("withdrawal", "withdrawal_begun"):
+            counted[json.loads(one.body)["row"]] += 1 if one.kind == "withdrawal_begun" else -1
+    # One that was entered before beginnings were has none.
+    return +counted
 
 
-def revocations(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    """Return the entries of revocations in the lake."""
-    return {int(row["entry"]) for row in _rows(connection) if row["revokes"] is not None}
+@dataclass(frozen=True)
+class Stands:
+    """A withdrawal or revocation as it stands in the lake: its entry, and the digest that the audit log tells of it."""
+
+    entry: int
+    digest: str
+    revokes: int | None
+
+
+def standing(connection: duckdb.DuckDBPyConnection) -> list[Stands]:
+    """Return all withdrawals and revocations in the lake, by their entries."""
+    return [Stands(int(row["entry"]), _digest(row), row["revokes"]) for row in _rows(connection)]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

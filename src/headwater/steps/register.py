@@ -157,7 +157,7 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
 
 def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, run: Run) -> Registered:
     task, region = candidate.task, candidate.region
-    require_minded(home, connection)
+    require_minded(home, connection, until=region.withdrawn)
     require_remaining(connection, region.name, candidate.sources, since=region.withdrawn)
     before = serving(home, connection, candidate.registered)
     version = mlflow.register(home, _publication(candidate, before, run))
@@ -215,20 +215,25 @@ def _keep(
     told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}
     members = [{**told, **_member(candidate, source)} for source in candidate.sources]
     knowledge.replace(connection, "member", key=key, rows=members)
-    _log(home, candidate, registered)
+    row, key = _row(candidate, registered, run), key | {"step": candidate.step}
+    _log(home, candidate, registered, row={**key, **row})
     # Last: where this row is, all of the version is there.
-    row = _row(candidate, registered, run)
-    knowledge.replace(connection, "model_version", key=key | {"step": candidate.step}, rows=[row])
+    knowledge.replace(connection, "model_version", key=key, rows=[row])
+
+
+def _months(candidate: Candidate, source: SourceId) -> list[str]:
+    return [f"{month:%Y-%m}" for month in candidate.months.get(source, ())]
 
 
 def _member(candidate: Candidate, source: SourceId) -> dict[str, object]:
     facts = candidate.sources[source]
     known = {name: facts.get(name) for name in ("city", "value", "low", "high", "valuation", "mechanism", "epsilon")}
-    months = [f"{month:%Y-%m}" for month in candidate.months.get(source, ())]
-    return {**known, "source": source, "protection": candidate.protection[source], "months": months}
+    told = {"source": source, "protection": candidate.protection[source], "months": _months(candidate, source)}
+    return {**known, **told}
 
 
-def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
+def _log(home: Home, candidate: Candidate, registered: Registered, *, row: Mapping[str, object]) -> None:
+    months = {source: _months(candidate, source) for source in candidate.sources}
     audit.enter(
         home,
         "model_version",
@@ -241,6 +246,9 @@ def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
             "snapshot": candidate.region.data.snapshot,
             "data": candidate.region.data.digest,
             "protections": {source: candidate.protection[source] for source in candidate.sources},
+            "withdrawn": candidate.region.withdrawn,
+            # So that what the lake tells later of sources, months and withdrawals can be held against it.
+            "row": versions.digest(row, months),
         },
     )
 
