@@ -79,6 +79,11 @@ def _tell(taken: "Taken") -> None:
     for text in (taken.why, *([taken.remedy] if taken.remedy else [])):
         _out.print(f"  {shown(text.zh)}\n  [dim]{shown(text.en)}[/]", highlight=False)
     _out.print(f"  audit entry 审计条目 {taken.entry} · members 成员 {shown(' '.join(taken.places.members) or '–')}")
+    if taken.unread:
+        labels = shown(" ".join(taken.unread))
+        _out.print(
+            f"  [red]{labels}[/] certificate not readable yet: run it again 证书暂不可读，请重试", highlight=False
+        )
     if taken.certificate:
         proof = taken.certificate
         _out.print(

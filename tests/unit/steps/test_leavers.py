@@ -1,5 +1,6 @@
 """Withdrawals that break off or fail, by mistake, of the last member, and of who is delivered no more."""
 
+import dataclasses
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,14 +10,15 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import evolved, features, held, lake, mlflow, postgres, versions
+from headwater.adapters import evolved, features, held, knowledge, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.steps import shrinking
+from headwater.steps import champion, shrinking
 from headwater.steps import withdraw as step
+from headwater.steps.champion import Change
 from headwater.steps.evolve import evolve
-from headwater.steps.leaving import Leaving
+from headwater.steps.leaving import Leaving, Places
 from headwater.steps.register import registered_name
 from headwater.steps.reproduce import reproduce
 from headwater.steps.revoke import revoke
@@ -85,6 +87,27 @@ def certified(home):
         return [json.loads(one.body) for one in log.entries(connection, kind="certificate")]
 
 
+def test_of_who_is_in_an_older_version_alone_statistics_and_answers_go_too(home):
+    region, key = "散", {"task": "stay_cost", "region": "散"}
+    old, new = sorted_versions(home, region)[0], serving(home, region)
+    with lake.connect(home, threads=1) as connection:
+        outsider = min(
+            set(versions.line(connection, name(region), new.number).sources)
+            - set(versions.line(connection, name(region), old.number).sources)
+        )
+        change = Change("stay_cost", region, old, new, "promoted", None, 1)
+        champion.serve(home, connection, change, run=occasion("the older one"))
+        heard = {row["source"] for row in evolved.rows(connection, "heard", key=key)}
+    assert outsider in said(home, new).growth.members
+    assert outsider in heard
+    report = withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
+    assert {one.places.region: one.outcome for one in report.taken}[region] == "absent"
+    assert (serving(home, region), said(home, new)) == (old, None)
+    assert said(home, old) is not None
+    with lake.connect(home, threads=1) as connection:
+        assert {row["source"] for row in evolved.rows(connection, "heard", key=key)} == heard - {outsider}
+
+
 def test_a_person_of_two_regions_is_entered_in_both_before_one_fails(home, stays, monkeypatch):
     exact, before = shrinking.shrunk, [serving(home, region) for region in REGIONS]
     turns = iter((True, False))
@@ -132,26 +155,6 @@ def test_broken_off_after_registering_it_certifies_and_forgets_when_repeated(hom
     assert taken.certificate in certified(home)[count:]
     assert said(home, before) is None
     assert serving(home) == after
-
-
-def test_of_who_is_in_no_serving_version_older_statistics_and_answers_go_too(home):
-    region = "散"
-    first = next(one for one in sorted_versions(home, region) if said(home, one) is not None)
-    with lake.connect(home, threads=1) as connection:
-        heard = {
-            row["source"] for row in evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
-        }
-    outsider = min(heard - set(members(home, region)))
-    withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
-    with lake.connect(home, threads=1) as connection:
-        rows = evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
-        lines = versions.lines(connection, name=name(region))
-    assert outsider not in {row["source"] for row in rows}
-    assert {row["source"] for row in rows} == heard - {outsider}
-    for line in lines:
-        if outsider in line.sources:
-            assert said(home, mlflow.numbered(home, line.name, line.version)) is None
-    assert first is not None
 
 
 def sorted_versions(home, region):
@@ -210,7 +213,16 @@ def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, 
 
 
 def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home):
+    members = [{"source": "H05", "epsilon": 1.0}, {"source": "H06", "epsilon": None}]
     with lake.connect(home, threads=1) as connection:
-        line = versions.lines(connection, name=name("离"))[0]
-    assert "ε" in step._sums(line, True).en
-    assert "ε" not in step._sums(line, False).en
+        line = dataclasses.replace(
+            versions.lines(connection, name=name("离"))[0], name="sums", version=1, is_held=False
+        )
+        key = {"run": "r", "task": "stay_cost", "region": "离", "name": line.name, "version": line.version}
+        knowledge.replace(connection, "member", key=key, rows=members)
+        for source, is_noisy in (("H05", True), ("H06", False), ("H07", False)):
+            places = Places("stay_cost", "离", (), (source,))
+            case = step._Case(home, connection, occasion("sums"), Leaving(source=source), places)
+            taken = case._sums(1, line)
+            assert taken.outcome == "sums"
+            assert ("ε" in taken.why.en, "ε" in taken.why.zh) == (is_noisy, is_noisy)

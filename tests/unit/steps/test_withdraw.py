@@ -10,15 +10,18 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import features, held, lake, mlflow, postgres
+from headwater.adapters import features, held, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.statistics import Statistic
-from headwater.steps import shrinking
+from headwater.steps import champion, shrinking
+from headwater.steps.audit import verify
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
+from headwater.steps.minded import require_minded
 from headwater.steps.register import digest_of, registered_name
+from headwater.steps.rollback import rollback
 from headwater.steps.value import ridge_of
 from headwater.steps.withdraw import withdraw
 
@@ -190,6 +193,78 @@ def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
         report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving)
         assert report.taken[0].certificate["equals_retraining"]
     assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
+
+
+def test_a_stay_of_a_month_that_the_model_does_not_know_leaves_it_open(home, patient, stays):
+    before, kept = serving(home), said(home, serving(home))
+    rows = stays.select(["stay_id", "hospital", "split", "month", "psn_no"]).to_pylist()
+    unknown = next(
+        row["stay_id"]
+        for row in rows
+        if row["split"] == "source"
+        and row["hospital"] in kept.months
+        and row["month"] not in kept.months[row["hospital"]]
+    )
+    report = withdraw(home, run=occasion("a month apart", days=6), leaving=Leaving(stay=unknown))
+    assert (report.taken[0].outcome, report.is_complete) == ("absent", True)
+    assert entries(home, "withdrawal")[-1]["stays"] == 1
+    with lake.connect(home, threads=1) as connection:
+        line = versions.line(connection, NAME, before.number)
+        assert versions.withdrawn_from(connection, line) == ()
+        champion.require_open(connection, line)
+        # Did it know all months of its members, it would not.
+        connection.execute(
+            "UPDATE lake.knowledge.member SET months = NULL WHERE name = ? AND version = ?", [NAME, before.number]
+        )
+        assert len(versions.withdrawn_from(connection, line)) == 1
+        for one in kept.growth.members:
+            months = [f"{month:%Y-%m}" for month in kept.months[one]]
+            connection.execute(
+                "UPDATE lake.knowledge.member SET months = ? WHERE name = ? AND version = ? AND source = ?",
+                [months, NAME, before.number, one],
+            )
+    require(home)
+    assert serving(home) == before
+
+
+def require(home) -> None:
+    with lake.connect(home, threads=1) as connection:
+        require_minded(home, connection)
+
+
+SERVES_AGAIN = {
+    "minds what came later": "UPDATE lake.knowledge.model_version SET withdrawn = 999999 WHERE version = {}",
+    "has no sources": "UPDATE lake.knowledge.model_version SET sources = [] WHERE version = {}",
+    "is older": "UPDATE lake.knowledge.model_version SET month = DATE '2020-01-01' WHERE version = {}",
+    "is of another region": "UPDATE lake.knowledge.model_version SET region = '别' WHERE version = {}",
+    "is of another snapshot": "UPDATE lake.knowledge.model_version SET snapshot = 1 WHERE version = {}",
+    "knows other months": "UPDATE lake.knowledge.member SET months = ['2020-01'] WHERE version = {}",
+    "has a second row": "INSERT INTO lake.knowledge.model_version BY NAME SELECT * REPLACE "
+    "(TIMESTAMP '2030-01-01' AS as_of, 999999 AS withdrawn) FROM lake.knowledge.model_version WHERE version = {}",
+}
+
+
+@pytest.mark.parametrize("how", SERVES_AGAIN)
+def test_a_version_that_may_not_serve_may_not_either_when_the_lake_is_changed(home, hospital, how):
+    before = hospital[0]
+    with lake.connect(home, threads=1) as connection:
+        kept = {table: connection.execute(f"SELECT * FROM lake.knowledge.{table}").to_arrow_table() for table in TABLES}
+        connection.execute(SERVES_AGAIN[how].format(before.number))
+    assert before.label in verify(home).fault.en
+    with pytest.raises(Refusal, match="E-VERSION-CHANGED"):
+        rollback(home, run=occasion("back"), name=NAME, to=before.number)
+    with lake.connect(home, threads=1) as connection:
+        for table, rows in kept.items():
+            connection.register("kept", rows)
+            connection.execute(f"DELETE FROM lake.knowledge.{table}")
+            connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT * FROM kept")
+            connection.unregister("kept")
+    assert verify(home).fault is None
+    with pytest.raises(Refusal, match="E-VERSION-WITHDRAWN"):
+        rollback(home, run=occasion("back"), name=NAME, to=before.number)
+
+
+TABLES = ("model_version", "member")
 
 
 def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):
