@@ -79,6 +79,8 @@ def _tell(taken: "Taken") -> None:
     for text in (taken.why, *([taken.remedy] if taken.remedy else [])):
         _out.print(f"  {shown(text.zh)}\n  [dim]{shown(text.en)}[/]", highlight=False)
     _out.print(f"  audit entry 审计条目 {taken.entry} · members 成员 {shown(' '.join(taken.places.members) or '–')}")
+    if taken.closed:
+        _out.print(f"  no way back to 不能再退回 {shown(' '.join(taken.closed))}", highlight=False)
     if taken.unread:
         labels = shown(" ".join(taken.unread))
         _out.print(

@@ -39,6 +39,7 @@ class Taken:
     why : what happened, and what is to be done where something is
     code : of the error, where it failed
     unread : labels of versions whose certificate is due and cannot be read now
+    closed : labels of versions that served before and may not serve again
     """
 
     places: Places
@@ -51,6 +52,7 @@ class Taken:
     remedy: Message | None = None
     code: str | None = None
     unread: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class WithdrawReport:
                 "stays": len(one.places.stays),
                 "members": list(one.places.members),
                 "unread": list(one.unread),
+                "closed": list(one.closed),
                 "why": asdict(one.why),
                 "remedy": asdict(one.remedy) if one.remedy else None,
             }
@@ -264,7 +267,13 @@ class _Case:
                 before = certificate["version_before"]
                 taken = replace(taken, outcome="subtracted", before=before, after=line.label, why=_SUBTRACTED)
         mine = certificates.of(self.home, self.name, taken.entry)
-        return replace(taken, certificate=mine, unread=tuple(unread))
+        return replace(taken, certificate=mine, unread=tuple(unread), closed=self._closed())
+
+    def _closed(self) -> tuple[str, ...]:
+        """Return which versions served before and may not again, the oldest first."""
+        numbers = sorted({one.version for one in versions.served(self.connection, self.name)})
+        lines = [versions.line(self.connection, self.name, number) for number in numbers]
+        return tuple(line.label for line in lines if versions.withdrawn_from(self.connection, line))
 
 
 def _sums(line: versions.Line, released: bool) -> Message:

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -56,10 +57,10 @@ def home(databases, tmp_path_factory, put_mart, table):
         yield made
 
 
-def choose(home, sources) -> None:
+def choose(home, sources, *, last: int = 12) -> None:
     at = {"as_of": datetime(2026, 1, 1), "snapshot": 1, "bytes": 1, "method": "by hand", "run": "v"}
     worth = {"city": "江城市", "stays": 1, "value": 0.1, "low": 0.1, "high": 0.1}
-    rows = [{"source": f"H{k:02d}", **worth, "selected": f"H{k:02d}" in sources} | at for k in range(2, 13)]
+    rows = [{"source": f"H{k:02d}", **worth, "selected": f"H{k:02d}" in sources} | at for k in range(2, last + 1)]
     with lake.connect(home, threads=1) as connection:
         knowledge.prepare(home, connection)
         knowledge.replace(connection, "valuation", key=KEY | {"month": date(2025, 12, 1)}, rows=rows)
@@ -334,3 +335,23 @@ def test_a_change_that_broke_off_is_told_to_the_lake_by_whatever_comes_next(home
     newest, *older = served(home)
     assert (newest.version, newest.before, newest.why) == (three[2].number, three[0].number, "promoted")
     assert older == before
+
+
+def test_who_is_in_the_data_of_a_planned_run_alone_is_found_and_not_asked(home, first, table, put_mart):
+    mine = table.filter(pc.and_(pc.equal(table["hospital"], "H06"), pc.equal(table["split"], "source")))
+    others = {"stay_id": [f"x{k}" for k in range(mine.num_rows)], "hospital": "H13", "source_id": "h13"}
+    for name, value in others.items():
+        values = pa.array(value if isinstance(value, list) else [value] * mine.num_rows)
+        mine = mine.set_column(mine.column_names.index(name), name, values)
+    put_mart(home, pa.concat_tables([table, mine]))
+    choose(home, ["H06", "H07", "H13"], last=13)
+    run = occasion("planned", minutes=9)
+    planned = plan_join(home, run=run, task=TASK, model="stay_cost_ridge", wish=Wish("clear"))
+    assert "H13" in planned.sources
+    put_mart(home, table)
+    stay = mine["stay_id"][0].as_py()
+    for leaving in (Leaving(stay=stay), Leaving(source="H13")):
+        (taken,) = withdraw(home, run=occasion("H13", minutes=10), leaving=leaving).taken
+        assert (taken.outcome, taken.places.members) == ("absent", ("H13",))
+    found = join(home, run=run, entry=planned.entry)
+    assert "H13" not in found.sources
