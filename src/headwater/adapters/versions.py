@@ -18,7 +18,7 @@ from headwater.types import SourceId
 __all__ = [
     "Line",
     "Member",
-    "Served",
+    "Succession",
     "digest",
     "digests",
     "gone_from",
@@ -107,7 +107,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Served:
+class Succession:
     """A version came to serve: when, instead of which, why, by which entry of the audit log, and what was compared."""
 
     name: str
@@ -131,7 +131,7 @@ _SPECIAL = {
 }
 _LINE = ", ".join(f"{_SPECIAL.get(one.name, one.name)} AS {one.name}" for one in fields(Line))
 _MEMBER = ", ".join("coalesce(months, [])" if one.name == "months" else one.name for one in fields(Member))
-_SERVED = ", ".join(f'"{one.name}"' for one in fields(Served))
+_SUCCESSION = ", ".join(f'"{one.name}"' for one in fields(Succession))
 
 
 def lines(connection: duckdb.DuckDBPyConnection, *, name: str | None = None) -> list[Line]:
@@ -219,13 +219,13 @@ FROM lake.knowledge.model_version AS line LEFT JOIN told USING (name, version)
 """
 
 
-def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
+def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Succession]:
     """Return which versions served, the newest change first."""
     rows = connection.execute(
-        f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
+        f"SELECT {_SUCCESSION} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
     ).fetchall()
-    found = (_told(Served, row) for row in rows)
-    return [Served(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
+    found = (_told(Succession, row) for row in rows)
+    return [Succession(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
 
 
 def left_out(connection: duckdb.DuckDBPyConnection, line: Line) -> Left:
@@ -273,5 +273,5 @@ def _line(row: Sequence[Any]) -> Line:
     return Line(**{**told, "sources": tuple(told["sources"]), "as_of": told["as_of"].replace(tzinfo=UTC)})
 
 
-def _told(kind: type[Line] | type[Member] | type[Served], row: Sequence[Any]) -> dict[str, Any]:
+def _told(kind: type[Line] | type[Member] | type[Succession], row: Sequence[Any]) -> dict[str, Any]:
     return dict(zip((one.name for one in fields(kind)), row, strict=True))

@@ -10,7 +10,7 @@ import duckdb
 from headwater.adapters import audit, lake, lineage, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.lineage import Drift, Paid, Predicted, Quality, Stay
-from headwater.adapters.versions import Line, Member, Served
+from headwater.adapters.versions import Line, Member, Succession
 from headwater.errors import Message, Refusal
 
 __all__ = ["Lineage", "found", "lineage_of", "offered"]
@@ -44,7 +44,7 @@ class Lineage:
     paid: Paid
     line: Line
     members: tuple[Member, ...]
-    served: tuple[Served, ...]
+    served: tuple[Succession, ...]
     champion: int | None
     drifts: tuple[Drift, ...]
     quality: Quality | None

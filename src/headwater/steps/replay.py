@@ -162,7 +162,13 @@ def _opened(
 class _Memories:
     """What a model remembers of each source: what did no harm, and of that no more than changes leave."""
 
-    def __init__(self, history: History, harm: float, past: Sequence[Mapping[SourceId, tuple[date, ...]]], active: frozenset[SourceId]) -> None:
+    def __init__(
+        self,
+        history: History,
+        harm: float,
+        past: Sequence[Mapping[SourceId, tuple[date, ...]]],
+        active: frozenset[SourceId],
+    ) -> None:
         self._hearing, self._harm = history.hearing, harm
         self._recurring = Recurring(history.learner.gram)
         self._harmless: dict[SourceId, set[date]] = {}

@@ -1,6 +1,5 @@
 """Withdrawals that break off or fail, by mistake, of the last member, and of who is delivered no more."""
 
-import dataclasses
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,19 +9,20 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import evolved, features, held, knowledge, lake, mlflow, postgres, versions
+from headwater.adapters import evolved, features, held, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.security.requirement import Caps, Requirement
 from headwater.steps import champion, shrinking
-from headwater.steps import withdraw as step
+from headwater.steps.aggregate import aggregate
 from headwater.steps.champion import Change
 from headwater.steps.evolve import evolve
-from headwater.steps.leaving import Leaving, Places
+from headwater.steps.leaving import Leaving
 from headwater.steps.register import registered_name
 from headwater.steps.reproduce import reproduce
 from headwater.steps.revoke import revoke
-from headwater.steps.value import ridge_of
+from headwater.steps.value import ridge_of, value
 from headwater.steps.withdraw import withdraw
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -198,6 +198,42 @@ def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_s
     assert again.is_whole
 
 
+NOISY = Requirement(
+    name="noisy",
+    title=Message("试", "test"),
+    sources=None,
+    patients="noisy",
+    sees={"statistic": "nobody", "sum": "tier", "noisy": "region"},
+    delta=1e-6,
+    caps=Caps(1.0, 2.0, 16.0),
+    purposes={"aggregation": Caps(1.0, 2.0, 16.0)},
+    mechanisms=frozenset({"clear", "masked", "discrete_gaussian", "skellam"}),
+)
+"""What a source requires that nothing of leaves without noise."""
+
+
+@pytest.fixture
+def noisy(home, monkeypatch):
+    """Give a model that sources joined under noise, and that serves."""
+    monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *_, **__: None)
+    for place in ("ledger", "joint"):
+        monkeypatch.setattr(f"headwater.steps.{place}.requirements", lambda _: [NOISY])
+    value(home, run=occasion("valued", region="散"), min_stays=20)
+    with lake.connect(home, threads=1) as connection:
+        connection.execute("UPDATE lake.knowledge.valuation SET selected = true WHERE region = '散'")
+    made = aggregate(home, run=occasion("under noise", region="散"))
+    mlflow.promote(home, made.registered.version)
+    return made
+
+
+def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home, noisy):
+    leaver = max(source for source, epsilon in noisy.epsilon.items() if epsilon > 0)
+    report = withdraw(home, run=occasion("from noise"), leaving=Leaving(source=leaver))
+    (taken,) = [one for one in report.taken if one.places.region == "散"]
+    assert (taken.outcome, taken.after) == ("sums", noisy.registered.version.label)
+    assert all("ε" in text for text in (taken.why.zh, taken.why.en))
+
+
 def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, stays, put_mart):
     """Nobody is left whose newest month could be asked about, and in one month the bureau alone has records."""
     first = members(home)[0]
@@ -210,19 +246,3 @@ def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, 
         assert taken.certificate["equals_retraining"]
     assert members(home) == []
     assert reproduce(home, run=occasion("nobody"), name=name("离"), number=serving(home).number).is_whole
-
-
-def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home):
-    members = [{"source": "H05", "epsilon": 1.0}, {"source": "H06", "epsilon": None}]
-    with lake.connect(home, threads=1) as connection:
-        line = dataclasses.replace(
-            versions.lines(connection, name=name("离"))[0], name="sums", version=1, is_held=False
-        )
-        key = {"run": "r", "task": "stay_cost", "region": "离", "name": line.name, "version": line.version}
-        knowledge.replace(connection, "member", key=key, rows=members)
-        for source, is_noisy in (("H05", True), ("H06", False), ("H07", False)):
-            places = Places("stay_cost", "离", (), (source,))
-            case = step._Case(home, connection, occasion("sums"), Leaving(source=source), places)
-            taken = case._sums(1, line)
-            assert taken.outcome == "sums"
-            assert ("ε" in taken.why.en, "ε" in taken.why.zh) == (is_noisy, is_noisy)
