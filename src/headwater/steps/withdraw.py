@@ -17,6 +17,7 @@ from headwater.steps import audit
 from headwater.steps.champion import serving
 from headwater.steps.forget import forget
 from headwater.steps.leaving import Basis, Leaving, Places, found
+from headwater.steps.minded import require_minded
 from headwater.steps.register import Registered, register, registered_name
 from headwater.steps.shrinking import Shrinking
 
@@ -188,6 +189,8 @@ class _Case:
         try:
             with postgres.alone(self.home, task=task, region=region):
                 serves = serving(self.home, self.connection, self.name)
+                # What the lake tells of the version decides what is left to subtract.
+                require_minded(self.home, self.connection)
                 return self._settle(entry, serves)
         except HeadwaterError as error:
             why = error

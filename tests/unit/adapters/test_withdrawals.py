@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from headwater.adapters import audit, knowledge, lake, postgres, withdrawals
+from headwater.adapters import audit, knowledge, lake, postgres, versions, withdrawals
 from headwater.errors import Refusal
 from headwater.steps.audit import verify
 from headwater.steps.minded import require_minded
@@ -180,3 +180,30 @@ def test_single_stays_count_where_a_snapshot_may_have_them_and_those_of_before_e
     require_minded(home, connection)
     (entered,) = withdrawals.in_force(connection, source=None, person=None, stay="s1")
     assert [(each.stay, each.source, each.snapshots) for each in entered.records] == [("s1", "H1", (4, 5))]
+
+
+@pytest.mark.parametrize(
+    ("source", "month", "is_known"),
+    [
+        ("H1", date(2024, 3, 1), True),
+        ("H1", date(2024, 4, 1), False),  # H1 told of March alone
+        ("H2", date(2024, 4, 1), True),  # H2 of all months until the version's
+        ("H2", date(2024, 6, 1), False),
+        ("target", date(2024, 5, 1), True),
+        ("target", date(2024, 6, 1), False),
+        ("H3", date(2024, 3, 1), False),  # in no version
+    ],
+)
+def test_a_stay_closes_a_version_whose_member_told_of_its_month(home, connection, source, month, is_known):
+    made = {**AT, "region": "退", "name": "n", "version": 1, "month": date(2024, 5, 1)}
+    knowledge.insert(connection, "model_version", [made | {"sources": ["H1", "H2"], "step": "evolve"}])
+    told = [{"source": "H1", "months": ["2024-03"]}, {"source": "H2", "months": []}]
+    knowledge.insert(connection, "member", [{**made, **one} for one in told])
+    record = {"stay": "s1", "source": source, "month": month, "snapshots": [1]}
+    single = {"source": None, "stays": ["s1"], "records": [record], "looked": [1]}
+    withdrawals.enter(home, connection, {}, row(source) | single)
+    line = versions.line(connection, "n", 1)
+    assert versions.withdrawn_from(connection, line) == ((source,) if is_known else ())
+    # One of before records were kept closes whatever has the source.
+    withdrawals.enter(home, connection, {}, row(source) | {"source": None, "stays": ["s2"]})
+    assert bool(versions.withdrawn_from(connection, line)) == (source != "H3")

@@ -9,14 +9,15 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import evolved, features, held, lake, mlflow, postgres, versions
+from headwater.adapters import evolved, features, held, knowledge, lake, mlflow, postgres
+from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.evolution import Growth
 from headwater.security.requirement import Caps, Requirement
-from headwater.steps import champion, shrinking
+from headwater.steps import shrinking
 from headwater.steps.aggregate import aggregate
-from headwater.steps.champion import Change
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
 from headwater.steps.register import registered_name
@@ -89,21 +90,21 @@ def certified(home):
 
 def test_of_who_is_in_an_older_version_alone_statistics_and_answers_go_too(home):
     region, key = "散", {"task": "stay_cost", "region": "散"}
-    old, new = sorted_versions(home, region)[0], serving(home, region)
+    kept = said(home, serving(home, region))
     with lake.connect(home, threads=1) as connection:
-        outsider = min(
-            set(versions.line(connection, name(region), new.number).sources)
-            - set(versions.line(connection, name(region), old.number).sources)
-        )
-        change = Change("stay_cost", region, old, new, "promoted", None, 1)
-        champion.serve(home, connection, change, run=occasion("the older one"))
         heard = {row["source"] for row in evolved.rows(connection, "heard", key=key)}
-    assert outsider in said(home, new).growth.members
-    assert outsider in heard
+        outsider = min(heard - set(kept.growth.members))
+        # It was in a version once.
+        made = {**key, "run": "long ago", "name": name(region), "version": 99, "as_of": AT, "snapshot": 1}
+        knowledge.insert(connection, "model_version", [made | {"step": "evolve", "sources": [outsider]}])
+    older = Held(Growth.start(kept.growth.base, {outsider: min(kept.growth.members.items())[1]}))
+    with postgres.connect(home) as connection:
+        held.keep(connection, name(region), 99, older)
     report = withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
     assert {one.places.region: one.outcome for one in report.taken}[region] == "absent"
-    assert (serving(home, region), said(home, new)) == (old, None)
-    assert said(home, old) is not None
+    with postgres.connect(home) as connection:
+        assert held.load(connection, name(region), 99) is None
+    assert said(home, serving(home, region)).growth.total == kept.growth.total
     with lake.connect(home, threads=1) as connection:
         assert {row["source"] for row in evolved.rows(connection, "heard", key=key)} == heard - {outsider}
 
@@ -155,12 +156,6 @@ def test_broken_off_after_registering_it_certifies_and_forgets_when_repeated(hom
     assert taken.certificate in certified(home)[count:]
     assert said(home, before) is None
     assert serving(home) == after
-
-
-def sorted_versions(home, region):
-    with lake.connect(home, threads=1) as connection:
-        lines = versions.lines(connection, name=name(region))
-    return [mlflow.numbered(home, line.name, line.version) for line in reversed(lines)]
 
 
 def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_shrinks_exactly(home, stays):
@@ -215,10 +210,10 @@ NOISY = Requirement(
 @pytest.fixture
 def noisy(home, monkeypatch):
     """Give a model that sources joined under noise, and that serves."""
+    value(home, run=occasion("valued", region="散"), min_stays=20)
     monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *_, **__: None)
     for place in ("ledger", "joint"):
         monkeypatch.setattr(f"headwater.steps.{place}.requirements", lambda _: [NOISY])
-    value(home, run=occasion("valued", region="散"), min_stays=20)
     with lake.connect(home, threads=1) as connection:
         connection.execute("UPDATE lake.knowledge.valuation SET selected = true WHERE region = '散'")
     made = aggregate(home, run=occasion("under noise", region="散"))

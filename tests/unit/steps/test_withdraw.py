@@ -1,6 +1,7 @@
 """Hospitals and patients withdraw from a model that grew month by month, and from one that was joined."""
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from headwater.steps import champion, shrinking
 from headwater.steps.audit import verify
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
-from headwater.steps.minded import require_minded
 from headwater.steps.register import digest_of, registered_name
 from headwater.steps.rollback import rollback
 from headwater.steps.value import ridge_of
@@ -195,41 +195,20 @@ def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
     assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
 
 
-def test_a_stay_of_a_month_that_the_model_does_not_know_leaves_it_open(home, patient, stays):
-    before, kept = serving(home), said(home, serving(home))
-    rows = stays.select(["stay_id", "hospital", "split", "month", "psn_no"]).to_pylist()
-    unknown = next(
-        row["stay_id"]
-        for row in rows
-        if row["split"] == "source"
-        and row["hospital"] in kept.months
-        and row["month"] not in kept.months[row["hospital"]]
-    )
-    report = withdraw(home, run=occasion("a month apart", days=6), leaving=Leaving(stay=unknown))
-    assert (report.taken[0].outcome, report.is_complete) == ("absent", True)
-    assert entries(home, "withdrawal")[-1]["stays"] == 1
+def test_a_stay_that_came_after_the_model_was_made_leaves_it_open(home, patient, stays, put_mart):
+    before, known = serving(home), stays.drop_columns(["psn_no"])
+    member = min(said(home, before).growth.members)
+    mine = known.filter(pc.and_(pc.equal(known["hospital"], member), pc.equal(known["split"], "source"))).slice(0, 1)
+    late = mine.set_column(0, "stay_id", pa.array(["late"]))
+    put_mart(home, pa.concat_tables([known, late]))
+    report = withdraw(home, run=occasion("late", days=6), leaving=Leaving(stay="late"))
+    put_mart(home, known)
+    assert (report.taken[0].outcome, report.taken[0].places.members) == ("absent", (member,))
+    assert report.taken[0].after == serving(home).label == before.label
     with lake.connect(home, threads=1) as connection:
         line = versions.line(connection, NAME, before.number)
         assert versions.withdrawn_from(connection, line) == ()
         champion.require_open(connection, line)
-        # Did it know all months of its members, it would not.
-        connection.execute(
-            "UPDATE lake.knowledge.member SET months = NULL WHERE name = ? AND version = ?", [NAME, before.number]
-        )
-        assert len(versions.withdrawn_from(connection, line)) == 1
-        for one in kept.growth.members:
-            months = [f"{month:%Y-%m}" for month in kept.months[one]]
-            connection.execute(
-                "UPDATE lake.knowledge.member SET months = ? WHERE name = ? AND version = ? AND source = ?",
-                [months, NAME, before.number, one],
-            )
-    require(home)
-    assert serving(home) == before
-
-
-def require(home) -> None:
-    with lake.connect(home, threads=1) as connection:
-        require_minded(home, connection)
 
 
 SERVES_AGAIN = {
@@ -244,27 +223,43 @@ SERVES_AGAIN = {
 }
 
 
-@pytest.mark.parametrize("how", SERVES_AGAIN)
-def test_a_version_that_may_not_serve_may_not_either_when_the_lake_is_changed(home, hospital, how):
-    before = hospital[0]
+@contextmanager
+def changed(home, statement, version):
+    """Let somebody change what the lake tells of a version, for a while."""
     with lake.connect(home, threads=1) as connection:
         kept = {table: connection.execute(f"SELECT * FROM lake.knowledge.{table}").to_arrow_table() for table in TABLES}
-        connection.execute(SERVES_AGAIN[how].format(before.number))
-    assert before.label in verify(home).fault.en
-    with pytest.raises(Refusal, match="E-VERSION-CHANGED"):
-        rollback(home, run=occasion("back"), name=NAME, to=before.number)
-    with lake.connect(home, threads=1) as connection:
+        connection.execute(statement.format(version))
+        yield
         for table, rows in kept.items():
             connection.register("kept", rows)
             connection.execute(f"DELETE FROM lake.knowledge.{table}")
             connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT * FROM kept")
             connection.unregister("kept")
+
+
+TABLES = ("model_version", "member")
+
+
+@pytest.mark.parametrize("how", SERVES_AGAIN)
+def test_a_version_that_may_not_serve_may_not_either_when_the_lake_is_changed(home, hospital, how):
+    before = hospital[0]
+    with changed(home, SERVES_AGAIN[how], before.number):
+        assert before.label in verify(home).fault.en
+        with pytest.raises(Refusal, match="E-VERSION-CHANGED"):
+            rollback(home, run=occasion("back"), name=NAME, to=before.number)
     assert verify(home).fault is None
     with pytest.raises(Refusal, match="E-VERSION-WITHDRAWN"):
         rollback(home, run=occasion("back"), name=NAME, to=before.number)
 
 
-TABLES = ("model_version", "member")
+def test_of_a_version_that_was_changed_nobody_is_told_that_it_has_nothing_of_them(home, hospital):
+    before = serving(home)
+    leaver = sorted(said(home, before).growth.members)[0]
+    with changed(home, SERVES_AGAIN["has no sources"], before.number):
+        report = withdraw(home, run=occasion("changed"), leaving=Leaving(source=leaver))
+        assert [(one.outcome, one.code) for one in report.taken] == [("failed", "E-VERSION-CHANGED")]
+    again = withdraw(home, run=occasion("as it was"), leaving=Leaving(source=leaver))
+    assert (again.taken[0].outcome, again.taken[0].entry) == ("subtracted", report.taken[0].entry)
 
 
 def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):
