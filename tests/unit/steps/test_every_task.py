@@ -38,7 +38,8 @@ occasion.count = 0
 def project(tmp_path_factory) -> Path:
     """Give a project with a second task: the same model of the same stays, under another name."""
     made = tmp_path_factory.mktemp("project")
-    shutil.copytree(PROJECT / "models", made / "models")
+    for room in ("models", "dbt_project/requirements"):
+        shutil.copytree(PROJECT / room, made / room)
     for ending in ("py", "md"):
         text = (made / "models" / f"stay_cost_ridge.{ending}").read_text("utf-8")
         (made / "models" / f"stay_bill_ridge.{ending}").write_text(text.replace("stay_cost", "stay_bill"), "utf-8")
