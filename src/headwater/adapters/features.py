@@ -85,7 +85,7 @@ class Region:
     small : hospitals left out, with their number of stays
     target : the bureau's sample
     pooled : all records of ``sources`` in one place, which no real federation has: the reference only
-    withdrawn : entry of the audit log of the last withdrawal that is minded here
+    minded_until : entry of the audit log of the last withdrawal that is minded here
     """
 
     name: str
@@ -98,7 +98,7 @@ class Region:
     small: Mapping[SourceId, int]
     target: Target
     pooled: TableSource
-    withdrawn: int = 0
+    minded_until: int = 0
 
     @property
     def newest(self) -> date | None:
@@ -246,7 +246,7 @@ def _read(
         small={source: count for source, count in sorted(stays.items()) if count < min_stays},
         target=Target(*(table.filter(pc.equal(split, f"target_{part}")) for part in ("train", "valid", "test"))),
         pooled=TableSource("pooled", kept, learner.train),
-        withdrawn=left.entry,
+        minded_until=left.entry,
     )
 
 

@@ -44,7 +44,7 @@ class Line:
     exact : how many parameters of how many are solved exactly from sums
     body : label of the version that the rest of them is from, where they are older than this version
     is_held : whether the region held what each member said, when it was registered
-    withdrawn : entry in the audit log of the last withdrawal that its data was read after
+    minded_until : entry in the audit log of the last withdrawal that its data was read after
     entry : of its joint plan in the audit log, None where it was not joined by one
     """
 
@@ -73,7 +73,7 @@ class Line:
     exact: str | None
     body: str | None
     is_held: bool
-    withdrawn: int
+    minded_until: int
     mlflow_run: str | None
 
     @property
@@ -127,7 +127,7 @@ class Succession:
 _SPECIAL = {
     "sources": "coalesce(sources, [])",
     "is_held": "coalesce(is_held, false)",
-    "withdrawn": "coalesce(withdrawn, 0)",
+    "minded_until": "coalesce(withdrawn, 0)",
 }
 _LINE = ", ".join(f"{_SPECIAL.get(one.name, one.name)} AS {one.name}" for one in fields(Line))
 _MEMBER = ", ".join("coalesce(months, [])" if one.name == "months" else one.name for one in fields(Member))
@@ -233,7 +233,7 @@ def left_out(connection: duckdb.DuckDBPyConnection, line: Line) -> Left:
 
     The latter may have been revoked in between; its statistic lacks it all the same.
     """
-    then = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.withdrawn)
+    then = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.minded_until)
     if line.step != "withdraw" or line.parent is None:
         return then
     return then.beside(left_out(connection, _parent(connection, line.parent)))
@@ -254,7 +254,7 @@ def gone_from(connection: duckdb.DuckDBPyConnection, line: Line) -> list[Gone]:
 
     A stay counts only where the version may know it: where its snapshot has it, and of a month that the member told of.
     """
-    gone = withdrawals.gone_since(connection, region=line.region, since=line.withdrawn)
+    gone = withdrawals.gone_since(connection, region=line.region, since=line.minded_until)
     gone = [one for one in gone if one.source in {*line.sources, BASE} and one.was_in(line.snapshot)]
     if not gone:
         return []

@@ -161,7 +161,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
     joint = found.joint
     with lake.connect(home) as connection:
         require_minded(home, connection)
-        require_remaining(connection, joint.region, found.sources, since=found.withdrawn)
+        require_remaining(connection, joint.region, found.sources, since=found.minded_until)
         valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
         region = features.read(
             connection, teacher, snapshot=joint.snapshot, region=joint.region, only=valued | set(joint.sources)
@@ -174,7 +174,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
         # What is registered was learned from what the rounds read, which is older than what was read here.
-        region = replace(region, withdrawn=found.withdrawn)
+        region = replace(region, minded_until=found.minded_until)
         candidate = _candidate(home, found, teacher, region, scores, alone=parameters["target_only"])
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(

@@ -157,8 +157,8 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
 
 def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, run: Run) -> Registered:
     task, region = candidate.task, candidate.region
-    require_minded(home, connection, until=region.withdrawn)
-    require_remaining(connection, region.name, candidate.sources, since=region.withdrawn)
+    require_minded(home, connection, until=region.minded_until)
+    require_remaining(connection, region.name, candidate.sources, since=region.minded_until)
     before = serving(home, connection, candidate.registered)
     version = mlflow.register(home, _publication(candidate, before, run))
     comparison = _compared(home, candidate, before)
@@ -246,7 +246,7 @@ def _log(home: Home, candidate: Candidate, registered: Registered, *, row: Mappi
             "snapshot": candidate.region.data.snapshot,
             "data": candidate.region.data.digest,
             "protections": {source: candidate.protection[source] for source in candidate.sources},
-            "withdrawn": candidate.region.withdrawn,
+            "withdrawn": candidate.region.minded_until,
             # So that what the lake tells later of sources, months and withdrawals can be held against it.
             "row": versions.digest(row, months),
         },
@@ -289,7 +289,7 @@ def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
     # Repeated over other records, or after a withdrawal, an occasion makes another version.
-    made = f"{digest_of(candidate.parameters)}/{region.withdrawn}"
+    made = f"{digest_of(candidate.parameters)}/{region.minded_until}"
     return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
@@ -371,7 +371,7 @@ def _row(candidate: Candidate, registered: Registered, run: Run) -> dict[str, ob
         "exact": _exactness(candidate),
         "body": candidate.body,
         "is_held": candidate.growth is not None,
-        "withdrawn": region.withdrawn,
+        "withdrawn": region.minded_until,
         "mlflow_run": version.run_id,
         "mlflow_model": version.model_id,
         **_metrics(candidate),

@@ -261,8 +261,8 @@ def test_rounds_count_as_read_when_they_read(home, first, table):
     withdraw(home, run=occasion("H02 leaves", minutes=6), leaving=Leaving(source="H02"))
     concluded = conclude(home, run=run, task=TASK, model="stay_cost_ridge")
     assert "H02" not in concluded.sources
-    assert line(home, concluded.registered.version.number).withdrawn == found.withdrawn
-    assert found.withdrawn < entries_of_withdrawals(home)[-1]
+    assert line(home, concluded.registered.version.number).minded_until == found.minded_until
+    assert found.minded_until < entries_of_withdrawals(home)[-1]
 
 
 def entries_of_withdrawals(home) -> list[int]:
