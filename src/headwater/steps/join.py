@@ -74,7 +74,7 @@ class Joined:
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     epsilon : what was debited for each source in whose answers there is noise
     judgement : of the sums, where they were to be judged
-    withdrawn : entry in the audit log of the last withdrawal that the records were read after
+    minded_until : entry in the audit log of the last withdrawal that the records were read after
     """
 
     joint: Joint
@@ -83,7 +83,7 @@ class Joined:
     bytes_by_source: Mapping[SourceId, int]
     epsilon: Mapping[SourceId, float]
     judgement: Judgement | None = None
-    withdrawn: int = 0
+    minded_until: int = 0
 
     @property
     def sources(self) -> tuple[SourceId, ...]:
@@ -193,7 +193,7 @@ class _Rounds:
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
             parameters = self._corrected(self.teacher, total, parameters)
         spent = self.books.spent()
-        told, read = tuple(self.told), self.region.withdrawn
+        told, read = tuple(self.told), self.region.minded_until
         return Joined(self.joint, parameters, told, self.bytes_by_source, spent, self.judgement, read)
 
     def _heard(self, summed: Aggregation, *, seed: int) -> Statistic:
@@ -374,5 +374,5 @@ def _row(found: Joined, run: Run) -> Mapping[str, object]:
         "bytes": json.dumps(dict(found.bytes_by_source)),
         "epsilon": json.dumps(dict(found.epsilon)),
         "judgement": json.dumps(found.judgement.to_dict() if found.judgement else None, allow_nan=False),
-        "withdrawn": found.withdrawn,
+        "withdrawn": found.minded_until,
     }
