@@ -280,7 +280,7 @@ def deserted(make_region, learner):
 
 def test_a_source_whose_value_moved_as_another_turned_keeps_all_it_said(deserted):
     *_, before, last = follow(deserted, seed=3, watch=watch_of(deserted))
-    assert list(last.stand.tick.changes) == ["H08"]
+    assert "H08" in last.stand.tick.changes
     assert last.stand.tick.plan.decisions["H08"].action == "keep"
     assert last.stand.memory["H08"] == (*before.stand.memory["H08"], NOTICED)
     assert len(last.stand.memory["H08"]) == len(last.stand.memory["H07"])
