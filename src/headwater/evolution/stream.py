@@ -78,8 +78,8 @@ class Watch:
     turn : how what a source says itself is something else than what counts of it; asked only where that may decide: of
         one whose value changed, for that alone may have other reasons, or that is outside the model and was good in
         this period
-    away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
-        value is None whatever came, and it is no silence that presence would count
+    away : sources that announced that nothing would come; in a month that was not followed yet they are not asked, and
+        a silence, even of a month that was, is none that presence would count. A value that was told stays
     """
 
     detector: Callable[[], Detector]
@@ -183,7 +183,8 @@ class _Seen:
     def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
         """Let every known source see the month, new ones among them, and return the changes noticed."""
         time, away = month_number(month), self._watch.away(month)
-        values = {name: value for name, value in values.items() if name not in away}
+        # A notice explains a silence; what came and was valued before the notice stays what it was.
+        values = {name: value for name, value in values.items() if name not in away or value is not None}
         for name in sorted(values.keys() - self.sources.keys()):
             self.sources[name] = _Source(self._watch.detector())
         seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}

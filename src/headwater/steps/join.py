@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -244,7 +245,7 @@ class _Rounds:
         """Refuse what another run has made too much since it was planned, before anybody is asked."""
         if (plan := self.joint.plan) is not None:
             self.books.afford(plan.exposures)
-            Revealed(self.home, self.joint.region).permit(*self._hidden(plan.groups))
+            self._revealed.permit(*self._hidden(plan.groups))
 
     def _pay(self, groups: tuple[Group, ...]) -> None:
         """Debit what is about to be released, and keep which sums will be revealed.
@@ -253,7 +254,7 @@ class _Rounds:
         """
         plan, sources = self.joint.plan, _sources(groups)
         self.books.reserve({source: plan.exposures[source] for source in sorted(sources)} if plan else {})
-        Revealed(self.home, self.joint.region).record(*self._hidden(groups))
+        self._revealed.record(*self._hidden(groups))
 
     def _hidden(self, groups: tuple[Group, ...]) -> tuple[tuple[Cohort, ...], tuple[Cohort, ...]]:
         return hidden_cohorts(groups, self.books.rules(_sources(groups)))
@@ -273,11 +274,11 @@ class _Rounds:
             told = question.nbytes + summed.bytes_sent[source] + summed.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + told
         if lost and self.joint.wish.is_judged:
-            Revealed(self.home, self.joint.region).admit(*self._hidden(judge.heard(groups, summed)))
+            self._revealed.admit(*self._hidden(judge.heard(groups, summed)))
             raise judge.incomplete(lost)
         if lost:
             self.joint = narrowed(self.home, self.joint, lost)
-            Revealed(self.home, self.joint.region).admit(*self._hidden(self._groups(is_noisy=is_noisy)))
+            self._revealed.admit(*self._hidden(self._groups(is_noisy=is_noisy)))
         return summed
 
     def _climb(
@@ -316,6 +317,10 @@ class _Rounds:
         members = {source for part in summed.parts.values() for source in part.sources} if summed else ()
         self.told.append(Round(len(self.told) + 1, len(members), sent, r2_log))
         self.progress(self.told[-1])
+
+    @cached_property
+    def _revealed(self) -> Revealed:
+        return Revealed(self.home, self.joint.region, features.fingerprints(self.region))
 
     @property
     def _round_id(self) -> str:

@@ -205,7 +205,7 @@ def _access(home: Home, region: Region, target: Target, method: str | Approach) 
     if not isinstance(approach, str):
         books = Books(home, "valuation", protection_of(approach))
         if isinstance(approach.utility, Sums):
-            kept = replace(approach.utility, recorded=Revealed(home, region.name).record)
+            kept = replace(approach.utility, recorded=Revealed(home, region.name, features.fingerprints(region)).record)
             approach = replace(approach, utility=kept)
         plain = books.seen((source.source_id for source in region.sources), NonPrivate())
         return approach, InProcess(books.guarded(region.sources, plain))

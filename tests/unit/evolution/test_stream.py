@@ -117,6 +117,18 @@ def test_announced_outages_close_nobody_and_a_notice_that_comes_late_explains_th
     assert presences(away(*range(60, 65)), tuple(before))[0] == "present"
 
 
+def test_a_notice_that_comes_after_a_bad_month_does_not_undo_it():
+    def values(place):
+        return {"a": -0.2 if place >= 8 else 0.1, "b": 0.1}
+
+    start = dict.fromkeys("ab", "member")
+    untold, _ = run(values, standings=start)
+    done, _ = run(values, standings=start, months=YEARS[:10])
+    late, _ = run(values, standings=done[-1].standings, watch=away(8, 9), months=YEARS[10:24], past=tuple(done))
+    assert late[-1].standings["a"] == untold[23].standings["a"] != "member"
+    assert [tick.values for tick in late] == [tick.values for tick in untold[10:24]]
+
+
 @pytest.mark.parametrize("cut", [3, 9, 10, 11])
 def test_runs_one_after_another_stand_where_one_does_when_an_outage_was_announced(cut):
     def values(place):

@@ -200,8 +200,8 @@ NOISY = Requirement(
     patients="noisy",
     sees={"statistic": "nobody", "sum": "tier", "noisy": "region"},
     delta=1e-6,
-    caps=Caps(1.0, 2.0, 16.0),
-    purposes={"aggregation": Caps(1.0, 2.0, 16.0)},
+    caps=Caps(8.0, 16.0, 64.0),
+    purposes={"aggregation": Caps(8.0, 16.0, 64.0)},
     mechanisms=frozenset({"clear", "masked", "discrete_gaussian", "skellam"}),
 )
 """What a source requires that nothing of leaves without noise."""
@@ -211,11 +211,11 @@ NOISY = Requirement(
 def noisy(home, monkeypatch):
     """Give a model that sources joined under noise, and that serves."""
     value(home, run=occasion("valued", region="散"), min_stays=20)
+    with lake.connect(home, threads=1) as connection:
+        connection.execute("UPDATE lake.knowledge.valuation SET selected = true WHERE region = '散'")
     monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *_, **__: None)
     for place in ("ledger", "joint"):
         monkeypatch.setattr(f"headwater.steps.{place}.requirements", lambda _: [NOISY])
-    with lake.connect(home, threads=1) as connection:
-        connection.execute("UPDATE lake.knowledge.valuation SET selected = true WHERE region = '散'")
     made = aggregate(home, run=occasion("under noise", region="散"))
     mlflow.promote(home, made.registered.version)
     return made
