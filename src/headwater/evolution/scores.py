@@ -197,7 +197,8 @@ def since(values: Vector) -> Vector:
 def _known(evidence: Vector) -> Vector:
     """Return the posterior mean of the coefficient."""
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-    return np.asarray((weight * _COEFFICIENTS).sum(axis=1) / weight.sum(axis=1))
+    weight /= weight.sum(axis=1, keepdims=True)
+    return np.asarray((weight * _COEFFICIENTS).sum(axis=1))
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

@@ -10,7 +10,7 @@ The sum finds slow and small changes sooner than the greatest ratio alone, for m
 penalty P gives short windows their share, so that large changes are found at once. Each kind of evidence has a
 share of the false alarms, each threshold follows from how often the stream answers and how far it remembers
 (``calibration.py``). Scores are bounded, so that a lone outlier is no change; in a young stream they are bounded by how
-little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.6 σ of the median of the 11 or
+little is known. There the newest 3 to 6 values, if they all lie on one side beyond 2.5 σ of the median of the 11 or
 more before them, count at the nearest's weight.
 The confidence of a change is 1 minus the number of onsets times the p-value of its evidence.
 
@@ -39,7 +39,7 @@ _SHARE = 0.08
 _YOUNG = 64
 """Values below which scores say too little of large changes."""
 _RUNS = (3, 4, 5, 6)
-_FAR = 2.6
+_FAR = 2.5
 _REFERENCE = 11
 _ASIDE = 0.5
 """Scores of a run; looked at first, for medians are dear."""
