@@ -34,9 +34,10 @@ from headwater.adapters.airflow import (
     VALUATION,
     Tag,
     announce,
+    began,
     month_before,
     occasion,
-    show,
+    others,
 )
 
 PARAMS = {
@@ -92,14 +93,13 @@ def evolve_model() -> None:
     """Take what rang, follow and register, region by region, and say what is proposed."""
 
     @task(task_display_name="清空收件箱 · Drain the inbox", multiple_outputs=False)
-    def drain_inbox(params: dict | None = None) -> dict:
+    def drain_inbox(params: dict | None = None, dag_run=None) -> dict:
         from headwater.adapters.home import Home
         from headwater.steps.drain import drain
 
         if params["dry_run"]:
             return {}
-        run = show()["dag_run"]
-        return announce(drain(Home.from_environment(), run=run.run_id, at=run.run_after, alone=True))
+        return announce(drain(Home.from_environment(), run=dag_run.run_id, at=began(), alone=not others("running")))
 
     @task(task_display_name="列出统筹区 · List regions")
     def list_regions(params: dict | None = None) -> list[str]:
@@ -113,7 +113,7 @@ def evolve_model() -> None:
     @task(
         task_display_name="跟踪与更新 · Follow and update",
         map_index_template="{{ region }}",
-        max_active_tis_per_dagrun=1,
+        max_active_tis_per_dag=1,  # Of all runs together, the earliest first: a backfill may have several at work.
         multiple_outputs=False,
     )
     def evolve_region(region: str, params: dict | None = None) -> dict:
@@ -131,17 +131,17 @@ def evolve_model() -> None:
         trigger_rule="all_done_min_one_success",
         outlets=[EVOLUTION, AssetAlias(PROPOSED_ALIAS)],
     )
-    def publish(done: list[dict], params: dict | None = None, outlet_events: dict | None = None) -> int:
+    def publish(done: list[dict], params: dict | None = None, outlet_events: dict | None = None, dag_run=None) -> None:
         from headwater.adapters.home import Home
         from headwater.steps.drain import finish
 
         if params["dry_run"]:
             raise AirflowSkipException("预演，不宣布。 / A dry run announces nothing.")
-        if proposed := [one["region"] for one in done if one["proposals"]]:
+        # What a backfill proposes, its next month decides anew: the last one asks.
+        if (proposed := [one["region"] for one in done if one["proposals"]]) and not others("queued"):
             outlet_events[AssetAlias(PROPOSED_ALIAS)].add(PROPOSED, extra={"task": params["task"], "regions": proposed})
         followed = [one["region"] for one in done]
-        finish(Home.from_environment(), run=show()["dag_run"].run_id, task=params["task"], followed=followed)
-        return len(list(done))
+        finish(Home.from_environment(), run=dag_run.run_id, task=params["task"], followed=followed)
 
     drain_inbox() >> (found := list_regions())
     publish(evolve_region.expand(region=found))

@@ -1,7 +1,7 @@
 """Approve: a person decides about what an evolution proposes and may not do by itself."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from headwater.adapters import evolved, lake, postgres
@@ -124,7 +124,12 @@ def _put_down(home: Home, found: Proposal, *, approved: bool, by: str, why: str,
     told |= {"standing": found.standing, "approved": approved, "person": by, "why": why}
     audit.enter(home, "evolution_approval", {**told, "month": f"{found.month:%Y-%m-%d}"})
     with lake.connect(home, threads=1) as connection:
-        row = {**told, "month": found.month, "as_of": at.replace(tzinfo=None), "snapshot": lake.snapshot(connection)}
+        row = {
+            **told,
+            "month": found.month,
+            "as_of": at.astimezone(UTC).replace(tzinfo=None),
+            "snapshot": lake.snapshot(connection),
+        }
         insert(connection, "approval", [row], columns=evolved.TABLES["approval"])
 
 
