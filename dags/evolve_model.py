@@ -1,20 +1,19 @@
 """随来源动态演化模型 / Let the model evolve with its sources.
 
 接着上月的状态逐月跟踪每个来源的价值：只询问新的内容，发现变点，按预算决定察看、降级、试用、加入，精确地减去或加入其统计量，
-登记新版本；明显更好时移动 `champion`。新数据经检查与估值后运行，每月 5 日也运行；补跑（backfill）与逐月运行结果相同。
+登记新版本；明显更好时移动 `champion`。新数据经检查与估值后运行，每月 5 日也运行；补跑（同时运行数填 1）结果相同。
 先处理事件：要求退出者退出模型，预告的中断视为缺席。永久移除须人批准，由“审批来源移除”询问。勾选“预演”只看会发生什么。
 
-Takes up where the last month stands: asks for what is new alone, notices changes, decides within budgets, subtracts or
-adds statistics exactly and registers a new version; `champion` moves when it is better beyond doubt. Runs when new data
-were checked and valued, and on the 5th; a backfill gives the same. Before that, whoever rang to withdraw leaves, and
-announced outages are absences. A person decides about removal: review_evolution. A dry run tells what would happen.
+Takes up where the last month stands: asks for what is new, notices changes, decides within budgets, subtracts or adds
+statistics exactly and registers a version; `champion` moves when it is better beyond doubt. A backfill (one run at a
+time) gives the same. First, whoever rang to withdraw leaves. A person decides about removal: review_evolution.
 
 **Owner / 负责**: headwater · 模型组
 
 **Reads / 读取**: `lake.marts.feat_stay_cost`, `lake.knowledge.evolution`, `lake.knowledge.heard`, `ops.event`
 
 **Writes / 写入**: `lake.knowledge.{evolution,evolution_month,heard,withdrawal}`, `ops.event`, `ops.audit`, an MLflow
-version, the evolution report; assets `model_evolution` and `removals_proposed` when a person must decide
+version, the evolution report; assets `model_evolution`, and `removals_proposed` when a person must decide
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months. Clear a run that ended
 half-way: it replaces what it wrote, and registers no version twice.
@@ -38,6 +37,7 @@ from headwater.adapters.airflow import (
     month_before,
     occasion,
     others,
+    step_aside,
 )
 
 PARAMS = {
@@ -78,12 +78,11 @@ PARAMS = {
     dag_id="evolve_model",
     dag_display_name="10 适源动态演化 · Evolve model",
     doc_md=__doc__,
-    # No run is made up for: the next one follows missed months. Data that were valued need not have been joined.
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 4 5 * *", timezone="Asia/Shanghai", run_immediately=timedelta(0)),
         assets=[VALUATION],
     ),
-    catchup=False,
+    catchup=False,  # The next run follows missed months.
     max_active_runs=1,
     params=PARAMS,
     tags=[Tag.HEADWATER, Tag.EVOLUTION],
@@ -97,6 +96,7 @@ def evolve_model() -> None:
         from headwater.adapters.home import Home
         from headwater.steps.drain import drain
 
+        step_aside()
         if params["dry_run"]:
             return {}
         return announce(drain(Home.from_environment(), run=dag_run.run_id, at=began(), alone=not others("running")))
@@ -140,8 +140,8 @@ def evolve_model() -> None:
         # What a backfill proposes, its next month decides anew: the last one asks.
         if (proposed := [one["region"] for one in done if one["proposals"]]) and not others("queued"):
             outlet_events[AssetAlias(PROPOSED_ALIAS)].add(PROPOSED, extra={"task": params["task"], "regions": proposed})
-        followed = [one["region"] for one in done]
-        finish(Home.from_environment(), run=dag_run.run_id, task=params["task"], followed=followed)
+        regions = [one["region"] for one in done]
+        finish(Home.from_environment(), run=dag_run.run_id, task=params["task"], followed=regions)
 
     drain_inbox() >> (found := list_regions())
     publish(evolve_region.expand(region=found))

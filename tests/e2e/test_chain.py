@@ -164,7 +164,9 @@ def test_a_removal_that_a_person_approves_holds_from_the_next_month(home: Home, 
         return [one for one in api.asked("review_evolution") if f"Month**: {last:%Y-%m}" in one["body"]]
 
     until(lambda: len(asked()) >= len(proposed))
-    ended(api, "review_evolution", {run["dag_run_id"] for run in api.runs("review_evolution") if run["state"] == "queued"})
+    ended(
+        api, "review_evolution", {run["dag_run_id"] for run in api.runs("review_evolution") if run["state"] == "queued"}
+    )
     questions = asked()
     assert len(questions) == len(proposed), "each is asked about once, however often a month was followed"
 

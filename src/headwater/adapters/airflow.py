@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, BaseOperatorLink, Param, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from headwater.errors import Message, Refusal
 
@@ -20,7 +21,7 @@ __all__ = [
     "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "KNOWLEDGE", "MARTS",
     "MODEL", "PRICED", "PROPOSED", "PROPOSED_ALIAS", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
     "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "began", "month_before", "must_pass", "occasion",
-    "open_questions", "others", "report_failure", "show",
+    "open_questions", "others", "report_failure", "show", "step_aside",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
@@ -182,6 +183,16 @@ def others(state: Literal["queued", "running"]) -> int:
     context = show()
     found: int = context["ti"].get_dr_count(context["dag_run"].dag_id, states=[state])
     return found - (state == "running")
+
+
+def step_aside() -> None:
+    """Skip a run on schedule while others of its DAG are at work or wait.
+
+    As soon as a backfill is asked for, Airflow makes one up for the newest date: it would do at once what the backfill
+    does month after month.
+    """
+    if show()["dag_run"].run_type == "scheduled" and (others("running") or others("queued")):
+        raise AirflowSkipException("其他运行正在进行或等待。 / Other runs are at work or wait.")
 
 
 def open_questions(task_id: str, *, listed: str) -> list[Any]:

@@ -51,7 +51,9 @@ class Proposal:
             "(headwater readmit).\n\n"
             f"**{no}**：该来源状态不变；有新内容且有预算时仍被询问，可经试用返回。 "
             "Its standing stays. It is asked when it has something new and there is budget, "
-            "and may come back through a trial."
+            "and may come back through a trial.\n\n"
+            "七天内无人回答则维持现状，之后的月份会再次提议。 "
+            "If nobody answers within seven days it stays as it is, and a later month proposes it again."
         )
         return {**place, "subject": f"{region} {name}：移除？ Remove?", "body": body}
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from headwater.adapters.airflow import (
     open_questions,
     others,
     report_failure,
+    step_aside,
 )
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
@@ -153,7 +155,8 @@ class Instance:
 
 @pytest.fixture
 def context(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    run = SimpleNamespace(dag_id="review_evolution", run_id="mine", run_after=YEARS_AGO, start_date=NOW)
+    facts = {"dag_id": "review_evolution", "run_id": "mine", "run_type": "backfill"}
+    run = SimpleNamespace(run_after=YEARS_AGO, start_date=NOW, **facts)
     found: dict[str, object] = {"dag_run": run, "ti": Instance()}
     monkeypatch.setattr("headwater.adapters.airflow.get_current_context", lambda: found)
     return found
@@ -167,6 +170,17 @@ def test_what_a_backfill_does_is_done_when_it_runs(context: dict[str, object]) -
 
 def test_a_run_does_not_count_itself_among_those_at_work(context: dict[str, object]) -> None:
     assert (others("running"), others("queued")) == (2, 1)
+
+
+def test_a_run_on_schedule_steps_aside_for_others_and_no_other_does(
+    context: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_aside()
+    context["dag_run"].run_type = "scheduled"  # type: ignore[attr-defined]
+    with pytest.raises(AirflowSkipException, match="Other runs"):
+        step_aside()
+    monkeypatch.setattr(Instance, "get_dr_count", lambda self, dag_id, *, states: int(states == ["running"]))
+    step_aside()
 
 
 def test_what_other_runs_wait_for_an_answer_about_is_known(context: dict[str, object]) -> None:
