@@ -22,6 +22,7 @@ all that is proposed now. What a later month no longer proposes is skipped.
 """
 
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, task, task_group
@@ -67,8 +68,9 @@ def review_evolution() -> None:
             found = [one for task, region in sorted(places) for one in proposals(home, task=task, region=region)]
         else:
             found = [one for task in KNOWLEDGE["task"].schema["enum"] for one in proposals(home, task=task)]
-        asked = open_questions("review.ask", listed="list_proposals")
-        questions = [question for one in found if (question := one.question()) not in asked]
+        place = itemgetter("task", "region", "month", "source")
+        asked = set(map(place, open_questions("review.ask", listed="list_proposals")))
+        questions = [question for question in (one.question() for one in found) if place(question) not in asked]
         if not questions:
             raise AirflowSkipException(
                 "没有待审批的移除，或均已在询问。 / No removal waits for a decision that is not asked about."
