@@ -165,11 +165,6 @@ def test_a_removal_that_a_person_approves_holds_from_the_next_month(home: Home, 
         return [one for one in api.asked("review_evolution") if f"Month**: {last:%Y-%m}" in one["body"]]
 
     until(lambda: len(asked()) >= len(proposed))
-    ended(
-        api, "review_evolution", {run["dag_run_id"] for run in api.runs("review_evolution") if run["state"] == "queued"}
-    )
-    questions = asked()
-    assert len(questions) == len(proposed), "each is asked about once, however often a month was followed"
 
     def approved() -> list[dict[str, Any]]:
         # Airflow loses an answer that comes before it has seen the task pause, and asks again (apache/airflow#67287).
@@ -188,6 +183,7 @@ def test_a_removal_that_a_person_approves_holds_from_the_next_month(home: Home, 
         *("removed", None, "resting"),
     )
     assert all(after[other]["standing"] != "removed" or after[other]["unapproved"] for other in others)
+    assert len(asked()) == len(others), "each is asked about once, however often a month was followed"
 
 
 def test_a_network_is_retrained_with_an_exact_last_layer(home: Home, api: AirflowApi) -> None:
@@ -196,4 +192,6 @@ def test_a_network_is_retrained_with_an_exact_last_layer(home: Home, api: Airflo
         found = connection.execute(
             "SELECT model, exact, len(sources) FROM lake.knowledge.model_version WHERE step = 'retrain'"
         ).fetchall()
-    assert found == []
+    ((model, exact, members),) = found
+    assert (model, exact) == ("stay_cost_network", "17/2241")
+    assert members > 1
