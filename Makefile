@@ -5,22 +5,24 @@ BIN := $(VENV)/bin
 DATA ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup check lint types clean
+.PHONY: demo test suite setup check lint types clean
 
 demo: setup            ## Run the main job on the bundled region (DATA=dir: on the sets found there) and stay up.
 	$(BIN)/headwater demo $(if $(DATA),--data $(DATA))
 
-test: setup            ## Run everything that CI runs.
-	$(MAKE) --no-print-directory check
+test: lint             ## Run everything that CI runs; types are checked beside the tests.
+	$(MAKE) --no-print-directory --jobs 2 types suite
+
+suite: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-check: setup lint types ## Style, types, import directions, SQL and compose files.
+check: lint types      ## Style, types, import directions, SQL and compose files.
 
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 types: setup

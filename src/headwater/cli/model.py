@@ -104,6 +104,7 @@ def _facts(line: "Line") -> list[tuple[str, str]]:
         ("exact 精确参数", f"{line.exact or '–'}{f' · body of 主体来自 {line.body}' if line.body else ''}"),
         ("members' statistics 成员统计量", "held 在册" if line.is_held else "sums alone 只有合计"),
         ("parent 父版本", line.parent or "–"),
+        ("served then 当时现役", line.opponent or "–"),
         ("MLflow", line.mlflow_run or "–"),
     ]
 

@@ -85,7 +85,6 @@ def test_what_cannot_be_done_ends_with_two_and_says_why(run):
         (("withdraw",), "E-WITHDRAW-WHO"),
         (("withdraw", "--source", "H99"), "E-WITHDRAW-UNKNOWN"),
         (("withdraw", "--source", "H99", "--revoke"), "E-WITHDRAW-NONE"),
-        (("withdraw", "--source", "H99", "--task", "none"), "E-FEATURE-MART"),
     ):
         done = run(*words)
         assert done.exit_code == 2, done.output

@@ -47,7 +47,7 @@ def test_the_table_is_what_the_simulation_says():
     judge = evolution_calibration._glr_level
     (trial,) = simulated(judge, (5.0,), law="normal", streams=60)
     table = calibrated("glr_level")
-    observations = np.exp((5.0 - table.at_once - table.per_memory * trial.memory**2) / table.per_log)
+    observations = np.exp((5.0 - table.at_once - table.per_memory * trial.memory) / table.per_log)
     assert trial.observations / trial.alarms == pytest.approx(observations, rel=0.35)
 
 
