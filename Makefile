@@ -10,10 +10,10 @@ STAMP := $(VENV)/.installed
 demo: setup            ## Run the main job on the bundled region (DATA=dir: on the sets found there) and stay up.
 	$(BIN)/headwater demo $(if $(DATA),--data $(DATA))
 
-test: lint             ## Run everything that CI runs; types are checked beside the tests.
+test: setup            ## Run everything that CI runs; types are checked on the other core, beside style and the first tests.
 	$(MAKE) --no-print-directory --jobs 2 types suite
 
-suite: setup
+suite: lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types      ## Style, types, import directions, SQL and compose files.
@@ -22,7 +22,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 types: setup

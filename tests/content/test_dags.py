@@ -304,6 +304,8 @@ def test_two_years_can_be_made_up_for_by_a_backfill(dags: dict[str, Any]) -> Non
     dates = [info.logical_date.astimezone(SHANGHAI) for info in dag.iter_dagrun_infos_between(first, last)]
     assert [(at.year, at.month) for at in dates] == [(2024 + n // 12, n % 12 + 1) for n in range(24)]
     assert {(at.day, at.hour) for at in dates} == {(5, 4)}
+    # Runs of a backfill do not count against max_active_runs.
+    assert option(tasks(dags["evolve_model"])["evolve_region"], "max_active_tis_per_dag") == 1
 
 
 def test_one_warehouse_build_at_a_time(dags: dict[str, Any]) -> None:

@@ -44,12 +44,13 @@ def list_versions(name: Name = None, as_json: Json = False) -> None:
         print_json({"versions": [one.to_dict() for one in found]})
         return
     table = listing("version 版本", "made by 由来", "month 月份", "sources 来源", "R²", "MAE", "state 状态", numbers=0)
-    # What a version is called and whether it serves stay whole in eighty columns; the headings may wrap.
+    # Names, months and figures stay whole in eighty columns, up to version 999 of a name like stay_cost-楚源省.
+    table.padding = (0, 1, 0, 0)
     table.columns[0].no_wrap = table.columns[-1].no_wrap = True
     for one in found:
         line = one.line
         month = f"{line.month:%Y-%m}" if line.month else "–"
-        figures = (line.r2_log, ".4f"), (line.mae, ",.2f")
+        figures = (line.r2_log, ".4f"), (line.mae, ",.0f")
         numbers = [format(figure, digits) if figure is not None else "–" for figure, digits in figures]
         table.add_row(shown(line.label), line.step, month, str(len(line.sources)), *numbers, _state(one))
     _out.print(table)

@@ -345,4 +345,4 @@ def _valued(worth: float, zh: str, en: str) -> Message:
 
 
 def _persistent(worth: float, times: int, zh: str, en: str) -> Message:
-    return Message(f"连续 {times} 期价值如 {worth:.4g}，{zh}。", f"Worth about {worth:.4g} for {times} periods: {en}.")
+    return Message(f"连续 {times} 期价值约 {worth:.4g}，{zh}。", f"Worth about {worth:.4g} for {times} periods: {en}.")

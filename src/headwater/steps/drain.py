@@ -308,6 +308,9 @@ def _leave(home: Home, names: _Names, event: Event, *, at: datetime) -> None:
         except HeadwaterError as error:
             faults.append(error)
     for one in taken:
+        if one.code == "E-WITHDRAW-FAILED":
+            # No fault of the event's, as where a registry does not answer: it stays taken, and is tried again.
+            raise RuntimeError(str(one.why))
         if one.outcome in ("sums", "failed"):
             faults.append(Refusal(one.code or "E-WITHDRAW-SUMS", one.why, one.remedy or _AGAIN))
     # Of a deliverer's hospitals some may have no stays yet.

@@ -41,6 +41,7 @@ def test_versions_are_listed_and_one_of_them_serves(run):
     assert "champion 现役" in said
     assert f"{NAME}/1" in said
     assert max(map(cell_len, said.splitlines())) <= 80
+    assert all(one["month"][:7] in said for one in found if one["month"]), "a month is not broken in two"
 
 
 def test_a_version_tells_its_sources_their_value_then_and_its_comparison(run):

@@ -86,6 +86,6 @@ def test_nobody_is_asked_while_a_withdrawal_is_lost(home, asked, step):
 @pytest.mark.parametrize("step", ["value", "retrain"])
 def test_without_the_look_into_the_log_whoever_withdrew_would_be_asked(home, asked, monkeypatch, step):
     monkeypatch.setattr(f"headwater.steps.{step}.require_minded", lambda *_: None)
-    monkeypatch.setattr("headwater.steps.register.require_minded", lambda *_: None)
+    monkeypatch.setattr("headwater.steps.register.require_minded", lambda *_, **__: None)
     STEPS[step](home)
     assert GONE in asked
