@@ -7,7 +7,6 @@ from datetime import date
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,7 +24,6 @@ __all__ = [
     "Region",
     "Target",
     "choose_region",
-    "fingerprints",
     "hospitals",
     "known_by",
     "read",
@@ -250,20 +248,6 @@ def _read(
         pooled=TableSource("pooled", kept, learner.train),
         minded_until=left.entry,
     )
-
-
-def fingerprints(region: Region) -> dict[SourceId, str]:
-    """Return of every source a text that changes when a stay comes, leaves or gets another cost or month.
-
-    It stands on what every task reads, so that it is the same for all of them, and its cost is one hash a stay.
-    """
-    return {source.source_id: _fingerprint(source.table) for source in region.sources}
-
-
-def _fingerprint(table: pa.Table) -> str:
-    hashes = pd.util.hash_pandas_object(table.select(["month", "cost"]).to_pandas(), index=False)
-    # A sum of 64-bit integers wraps, and is the same in whatever order.
-    return f"{int(hashes.to_numpy(dtype=np.uint64).sum()):016x}"
 
 
 def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region: str, snapshot: int) -> pa.Table:
