@@ -125,13 +125,7 @@ def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: s
 
 
 def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Return the tasks that have a mart ``feat_<task>`` now.
-
-    Raises
-    ------
-    Refusal
-        ``E-FEATURE-MART`` where there is none
-    """
+    """Return the tasks that have a mart ``feat_<task>`` now; where there is none, ``E-FEATURE-MART``."""
     rows = connection.execute(
         "SELECT substr(table_name, 6) FROM information_schema.tables WHERE table_catalog = 'lake' "
         "AND table_schema = 'marts' AND starts_with(table_name, 'feat_') ORDER BY ALL"
@@ -144,10 +138,7 @@ def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int) -> pa.Table:
     """Return region, source_id, hospital, and ``source``, what models call it, of whoever has stays in a mart.
 
-    Raises
-    ------
-    Refusal
-        ``E-FEATURE-MART`` where there is no such mart
+    Where there is no such mart, it is refused: ``E-FEATURE-MART``.
     """
     try:
         found = connection.execute(
