@@ -50,6 +50,12 @@ class Sitting:
         """The group's own round: a tier may play several groups of a fold."""
         return "/".join(filter(None, (self.fold, self.group.strand, self.group.tier, self.group.protection)))
 
+    def agrees(self, pact: Pact) -> bool:
+        """Whether a pact is for this group and this round of it."""
+        group = self.group
+        told = (pact.round_id, pact.protection, pact.group, pact.length)
+        return told == (self.round_id, group.protection, tuple(sorted(group.members)), self.length)
+
     def noise(self, name: str) -> Noise | None:
         """Return what a member adds to its vector; shares are those of all who were planned."""
         return _drawn(dict(self.group.mechanisms)[name], len(self.group.members), self.l2, self.length)
