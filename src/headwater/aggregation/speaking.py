@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
+import headwater.federation.bounded
+import headwater.federation.private
+import headwater.valuation.averaging  # noqa: F401  # importing them lets their questions arrive
 from headwater.aggregation.adding import Adder
 from headwater.aggregation.opening import PLAY, SPEAK, Opening, Play
 from headwater.aggregation.sitting import Heard
@@ -87,6 +90,7 @@ class Speaker:
 
     Parameters
     ----------
+    entropy, noise : where keys, and what is added to vectors, come from
     region : Ed25519 public key of who may ask
     purposes : that the node agreed to
     clock : seconds since 1970 (UTC)
@@ -97,6 +101,7 @@ class Speaker:
     name: str
     identity: Identity
     entropy: Entropy
+    noise: Entropy
     region: bytes
     purposes: Collection[str]
     host: Host
@@ -187,7 +192,7 @@ class Speaker:
             said = Statistic.total([self._sum(name, round_id) for name in opening.sums])
         else:
             said = self.host.answer(opening, wire.question(self.shelf.read(_ASKED + round_id) or b""))
-        return opening.sitting.vector(self.name, said, self.entropy)
+        return opening.sitting.vector(self.name, said, self.noise)
 
     def _asked(self, sealed: bytes, asked: bytes, *, key: bytes) -> Task:
         return opened(sealed, asked, node=self.name, key=key, purposes=self.purposes, now=self.clock())
