@@ -35,6 +35,11 @@ _SPOKEN, _ASKED, _PLAYED = "spoken/", "asked/", "played/"
 class Host(typing.Protocol):
     """What a node lets its region have."""
 
+    @property
+    def purposes(self) -> Collection[str]:
+        """For what it may be asked at all."""
+        ...
+
     def permit(self, opening: Opening, question: Any) -> None:
         """Refuse what the node's own policy forbids, before anything is computed; None is asked of a tier."""
         ...
@@ -92,7 +97,6 @@ class Speaker:
     ----------
     entropy, noise : where keys, and what is added to vectors, come from
     region : Ed25519 public key of who may ask
-    purposes : that the node agreed to
     clock : seconds since 1970 (UTC)
     adder : of a tier, how it plays its groups
     protections : as in ``Adder``
@@ -103,7 +107,6 @@ class Speaker:
     entropy: Entropy
     noise: Entropy
     region: bytes
-    purposes: Collection[str]
     host: Host
     shelf: Shelf
     clock: Callable[[], float]
@@ -174,6 +177,8 @@ class Speaker:
         if known is not None and known.asked != digest(text):
             raise other_words(task.round_id)
         if known is not None:
+            if known.opening and task.expires > known.expires:
+                self.shelf.write(_SPOKEN + task.round_id, replace(known, expires=task.expires).to_bytes())
             return
         if opening.asked and opening.asked != digest(question):
             raise _unreadable()
@@ -195,7 +200,7 @@ class Speaker:
         return opening.sitting.vector(self.name, said, self.noise)
 
     def _asked(self, sealed: bytes, asked: bytes, *, key: bytes) -> Task:
-        return opened(sealed, asked, node=self.name, key=key, purposes=self.purposes, now=self.clock())
+        return opened(sealed, asked, node=self.name, key=key, purposes=self.host.purposes, now=self.clock())
 
     # As a tier.
 

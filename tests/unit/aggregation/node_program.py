@@ -48,7 +48,9 @@ def table_of(name: str) -> pa.Table:
 
 
 class Tables:
-    """Answers from the table that a node's name gives; permits everything."""
+    """Answers from the table that a node's name gives; permits everything of one purpose."""
+
+    purposes = ("aggregation",)
 
     def __init__(self, name: str) -> None:
         self.source = TableSource(name, table_of(name))
@@ -151,7 +153,6 @@ def speaker(settings, line, shelf) -> Speaker:
         entropy=seeded_entropy(seed_of(name) + 2),
         noise=noise_of(name),
         region=bytes.fromhex(settings["region"]),
-        purposes={"aggregation"},
         host=Tables(name),
         shelf=shelf,
         clock=lambda: NOW,
