@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from headwater.aggregation.adding import Adder
 from headwater.aggregation.exposure import Exposure
@@ -14,6 +15,7 @@ from headwater.federation.line import answered
 from headwater.federation.transport import SourceFault
 from headwater.security.identity import framed
 from headwater.security.pact import Pact
+from headwater.security.protection import Asking, in_turn
 from headwater.security.task import Task, digest
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
@@ -34,6 +36,7 @@ class Afar:
     publics : Ed25519 public keys of all nodes, as they were registered
     question : as ``wire.written`` gives it
     exposures : of every source
+    tiers : how tiers are asked that play elsewhere, e.g. ``AtOnce`` with time for all phases of a group
     """
 
     name: str
@@ -43,11 +46,26 @@ class Afar:
     purpose: str
     run: str
     exposures: Mapping[SourceId, Sequence[Exposure]]
+    tiers: Asking = in_turn
     _sums: Sums = field(default_factory=Sums, init=False)
     _played: dict[tuple[str, str], list[str]] = field(default_factory=dict, init=False)
 
-    def play(self, sitting: Sitting) -> Heard:
-        """Play one group; see ``Player``."""
+    def play(self, sittings: Sequence[Sitting]) -> list[Heard]:
+        """Have tiers elsewhere play their groups at once, and play this one's; see ``Player``."""
+        plays = [self._asked(sitting) for sitting in sittings]
+        elsewhere = {
+            asked.pact.round_id: partial(self._elsewhere, asked)
+            for asked in plays
+            if asked.sitting.group.tier != self.name
+        }
+        told = dict(self.tiers(elsewhere))
+        return [self._heard(asked, told.get(asked.pact.round_id)) for asked in plays]
+
+    def total(self, strand: str, tier: str) -> Statistic:
+        """Return the root's sum of a strand; see ``Player``."""
+        return self._sums.said(strand, tier)
+
+    def _asked(self, sitting: Sitting) -> Play:
         group = sitting.group
         pact = Pact.of(
             group.protection,
@@ -58,19 +76,29 @@ class Afar:
             holder=self.adder.protections[group.protection].key_of,
         )
         openings = {name: self._opening(sitting, pact, name) for name in sitting.present}
-        asked = Play(self.purpose, self.run, sitting, pact, openings)
-        if group.tier == self.name:
+        return Play(self.purpose, self.run, sitting, pact, openings)
+
+    def _heard(self, asked: Play, told: bytes | HeadwaterError | None) -> Heard:
+        """Return what is public of a group, played here if no tier was asked to play it.
+
+        A tier that cannot be reached, or tells of others than it was asked about, is lost with all its members.
+        """
+        group, pact = asked.sitting.group, asked.pact
+        if told is None:
             played = self.adder.play(asked, self.question)
-            self._sums.add(sitting, played.total)
+            self._sums.add(asked.sitting, played.total)
             return Heard.of(pact, played)
-        heard = self._elsewhere(asked)
+        try:
+            if isinstance(told, HeadwaterError):
+                raise told
+            heard = wire.read(told, Heard)
+            if not _fits(asked, heard):
+                raise _odd(group.tier)
+        except HeadwaterError as error:
+            return Heard(pact, (), dict.fromkeys(pact.group, error), {}, {})
         if heard.survivors:
             self._played.setdefault((group.strand, group.tier), []).append(pact.round_id)
         return heard
-
-    def total(self, strand: str, tier: str) -> Statistic:
-        """Return the root's sum of a strand; see ``Player``."""
-        return self._sums.said(strand, tier)
 
     def _opening(self, sitting: Sitting, pact: Pact, name: str) -> tuple[bytes, bytes]:
         """Return a member's signed task, and what it is about."""
@@ -85,17 +113,10 @@ class Afar:
             node, self.purpose, self.run, pact.round_id, 0, self.adder.expires(), pact.digest, digest(asked)
         ).sealed(self.adder.identity)
 
-    def _elsewhere(self, asked: Play) -> Heard:
-        """Have a tier play its group; one that cannot be reached is lost with all that its members would have said."""
+    def _elsewhere(self, asked: Play) -> bytes:
         tier, text = asked.sitting.group.tier, wire.written(asked)
         message = framed(PLAY, self._task(tier, asked.pact, text), text, self.question)
-        try:
-            heard = wire.read(answered(self.adder.line, tier, message), Heard)
-            if not _fits(asked, heard):
-                raise _odd(tier)
-        except HeadwaterError as error:
-            return Heard(asked.pact, (), dict.fromkeys(asked.pact.group, error), {}, {})
-        return heard
+        return answered(self.adder.line, tier, message)
 
 
 def _fits(asked: Play, heard: Heard) -> bool:

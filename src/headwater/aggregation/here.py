@@ -1,6 +1,6 @@
 """All groups in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,8 +32,11 @@ class Here:
     noises: Mapping[str, Entropy] = field(default_factory=dict)
     _sums: Sums = field(default_factory=Sums, init=False)
 
-    def play(self, sitting: Sitting) -> Heard:
-        """Play one group; see ``Player``."""
+    def play(self, sittings: Sequence[Sitting]) -> list[Heard]:
+        """Play groups one after another, for they draw from one entropy; see ``Player``."""
+        return [self._play(sitting) for sitting in sittings]
+
+    def _play(self, sitting: Sitting) -> Heard:
         group = sitting.group
         session = PROTECTIONS[group.protection].open(
             group.members, round_id=sitting.round_id, length=sitting.length, entropy=self.entropy, span=sitting.span

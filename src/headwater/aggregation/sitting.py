@@ -1,6 +1,6 @@
 """One group about to be played, and who plays it: this process, or the tier's own node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, TypeAlias
@@ -97,13 +97,13 @@ def _drawn(mechanism: Mechanism, members: int, l2: float | None, length: int) ->
 
 
 class Player(Protocol):
-    """Plays groups, lowest first. Whoever adds keeps the sum and says it in the group above, of which it is a member.
+    """Plays groups, lowest tiers first. Whoever adds keeps the sum, and says it as a member of the group above.
 
     The sum of a tier that plays elsewhere is never here, unless it is the root.
     """
 
-    def play(self, sitting: Sitting) -> Heard:
-        """Play one group; sums of one tier and strand are merged."""
+    def play(self, sittings: Sequence[Sitting]) -> Sequence[Heard]:
+        """Play groups none of which waits for another, maybe at once; sums of one tier and strand are merged."""
         ...
 
     def total(self, strand: str, tier: str) -> Statistic:

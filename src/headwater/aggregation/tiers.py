@@ -6,7 +6,7 @@ A tier above keeps the numbers that all its planned members agreed on, so a tier
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headwater.aggregation.grouping import Group
@@ -120,12 +120,12 @@ class Fold:
         form : a statistic of the kind, shape and length of each of theirs
         """
         tiers = {group.tier for group in groups}
-        for group in groups:
-            for name in group.members:
-                if name not in tiers:
+        for level in _levels(groups):
+            for group in level:
+                for name in set(group.members) - tiers:
                     self._spoken[group.strand, name] = _Standing(0.0, self.span, frozenset({name}))
                     self._events[name] = NonPrivate()
-            self._play(group, player, form)
+            self._play(level, player, form)
         root = groups[-1].tier
         strands = [strand for strand, name in self._spoken if name == root]
         if not strands:
@@ -138,35 +138,39 @@ class Fold:
     def _part(total: Statistic, standing: _Standing) -> Part:
         return Part(total, standing.deviation, standing.span, standing.sources)
 
-    def _play(self, group: Group, player: Player, form: Statistic) -> None:
-        """Have one group played, and keep what is public of it."""
+    def _play(self, level: Sequence[Group], player: Player, form: Statistic) -> None:
+        """Have groups played none of which waits for another, and keep what is public of them."""
+        planned = [one for group in level if (one := self._planned(group, form)) is not None]
+        for (sitting, inside), heard in zip(planned, player.play([sitting for sitting, _ in planned]), strict=True):
+            self._pacts.append(heard.pact)
+            self._sent.update(heard.sent)
+            self._told.update(heard.told)
+            self._hear(sitting, heard, inside)
+
+    def _planned(self, group: Group, form: Statistic) -> tuple[Sitting, dict[str, _Standing]] | None:
+        """Return a group as it is about to be played, and who has something to say in it; None where nobody has."""
         said = {name: self._spoken.pop((group.strand, name), None) for name in group.members}
         inside = {name: standing for name, standing in said.items() if standing is not None}
         if not inside:
-            return
+            return None
         sitting = Sitting(group, self.round_id, form.kind, form.shape, form.values.size, tuple(inside), None, self.l2)
-        noises = {name: sitting.noise(name) for name in inside}
-        parts = {name: standing.with_noise(noises[name]) for name, standing in inside.items()}
-        heard = player.play(replace(sitting, span=_bounds(list(parts.values()))))
-        self._pacts.append(heard.pact)
-        self._sent.update(heard.sent)
-        self._told.update(heard.told)
-        self._hear(group, heard, parts)
-        for name in heard.survivors:
-            if (noise := noises[name]) is not None:
-                event = noise.event(len(heard.survivors)) if isinstance(noise, SharedNoise) else noise.event
-                self._events.update(dict.fromkeys(inside[name].sources, event))
+        noised = [standing.with_noise(sitting.noise(name)) for name, standing in inside.items()]
+        return replace(sitting, span=_bounds(noised)), inside
 
-    def _hear(self, group: Group, heard: Heard, parts: Mapping[str, _Standing]) -> None:
+    def _hear(self, sitting: Sitting, heard: Heard, inside: Mapping[str, _Standing]) -> None:
         """Keep what stands behind what the tier has to say now, and who is lost."""
         for name, fault in heard.lost.items():
             # Whoever had nothing to say is no part: why, was kept with the sources below.
-            self._lost.update(dict.fromkeys(sorted(parts[name].sources) if name in parts else (), fault))
+            self._lost.update(dict.fromkeys(sorted(inside[name].sources) if name in inside else (), fault))
         if not heard.survivors:
             return
-        joined = _Standing.joined([parts[name] for name in heard.survivors])
-        before = self._spoken.get((group.strand, group.tier))
-        self._spoken[group.strand, group.tier] = _Standing.joined([before, joined]) if before else joined
+        for name in heard.survivors:
+            if (noise := sitting.noise(name)) is not None:
+                event = noise.event(len(heard.survivors)) if isinstance(noise, SharedNoise) else noise.event
+                self._events.update(dict.fromkeys(inside[name].sources, event))
+        joined = _Standing.joined([inside[name].with_noise(sitting.noise(name)) for name in heard.survivors])
+        key = sitting.group.strand, sitting.group.tier
+        self._spoken[key] = _Standing.joined([self._spoken[key], joined]) if key in self._spoken else joined
 
 
 def aggregate(
@@ -200,6 +204,17 @@ def folded(
     """Add the contributions that a player of this process has; see ``aggregate``."""
     _require_all(groups, here.contributions)
     return Fold(round_id, span, l2).of(groups, here, next(iter(here.contributions.values())))
+
+
+def _levels(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """Yield groups in their order, as many together as wait for none of each other."""
+    level: list[Group] = []
+    for group in groups:
+        if {(group.strand, name) for name in group.members} & {(one.strand, one.tier) for one in level}:
+            yield level
+            level = []
+        level.append(group)
+    yield level
 
 
 def _bounds(parts: Sequence[_Standing]) -> Span | None:

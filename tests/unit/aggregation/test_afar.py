@@ -57,7 +57,7 @@ def afar(line, question, *, identity=None) -> Afar:
     identity = identity or program.identity_of("region")
     adder = Adder(identity, line, AtOnce(120.0), lambda: program.NOW, 60.0, known)
     seen = dict.fromkeys(HOSPITALS, ())
-    return Afar("region", adder, publics(), wire.written(question), "aggregation", "run", seen)
+    return Afar("region", adder, publics(), wire.written(question), "aggregation", "run", seen, AtOnce(600.0))
 
 
 def answers(question):

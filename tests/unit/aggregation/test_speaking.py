@@ -84,9 +84,9 @@ def federation(*, restarts=False, clock=None, hosts=None):
     return line
 
 
-def afar(line, *, clock=None, identity=REGION, asking=in_turn, purpose="aggregation", run="run", asked=ASKED):
+def afar(line, *, clock=None, identity=REGION, purpose="aggregation", run="run", asked=ASKED):
     publics = {name: program.identity_of(name).public for name in line.nodes}
-    adder = Adder(identity, line, asking, clock or Clock(), 60.0)
+    adder = Adder(identity, line, in_turn, clock or Clock(), 60.0)
     return Afar("region", adder, publics, asked, purpose, run, dict.fromkeys(HOSPITALS, ()))
 
 
@@ -127,15 +127,15 @@ def test_the_region_is_told_no_statistic_of_a_tier_nor_of_a_source():
             assert secret.to_bytes()[-24:] not in answer
 
 
-def test_cities_ask_their_hospitals_at_once():
-    """Each hospital waits for the other two of its city: asked in turn, the first would wait for ever."""
-    meeting = {city: threading.Barrier(3, timeout=60) for city in CITIES}
+def test_tiers_are_asked_at_once_and_so_are_the_hospitals_of_each():
+    """Each hospital waits for all six of both cities: asked in turn, the first would wait for ever."""
+    meeting = threading.Barrier(6, timeout=60)
     line = federation()
     send = line.send
 
     def together(to, message):
         if to in HOSPITALS:
-            meeting[HOSPITALS[to]].wait()
+            meeting.wait()
         return send(to, message)
 
     line.send = together
@@ -143,7 +143,7 @@ def test_cities_ask_their_hospitals_at_once():
         line.nodes[city] = replace(
             line.nodes[city], adder=replace(line.nodes[city].adder, line=line, asking=AtOnce(60.0))
         )
-    assert Fold("f").of(MASKED, afar(line, asking=AtOnce(60.0)), FORM).total == plain()
+    assert Fold("f").of(MASKED, replace(afar(line), tiers=AtOnce(60.0)), FORM).total == plain()
 
 
 def test_whoever_is_silent_refuses_or_breaks_is_lost_alone_and_named():
@@ -390,7 +390,7 @@ def test_a_tier_says_a_sum_in_one_round_alone():
     Fold("f", l2=20.0).of(groups, player, small)
     again = next(one for one in groups if one.tier == "region")
     sitting = Sitting(again, "g", FORM.kind, FORM.shape, FORM.values.size, tuple(CITIES), None, 20.0)
-    heard = player.play(sitting)
+    (heard,) = player.play([sitting])
     assert heard.survivors == ()
     assert {fault.code for fault in heard.lost.values()} == {"E-TASK-TWICE"}
 
@@ -398,11 +398,11 @@ def test_a_tier_says_a_sum_in_one_round_alone():
 def test_a_tier_that_is_asked_again_plays_no_second_time():
     line = federation()
     sitting = Sitting(MASKED[0], "f", FORM.kind, FORM.shape, FORM.values.size, tuple(CITIES["north"]))
-    first = afar(line).play(sitting)
+    first = afar(line).play([sitting])
     heard = len(line.heard)
-    assert afar(line).play(sitting) == first
+    assert afar(line).play([sitting]) == first
     assert len(line.heard) == heard + 1
-    other = afar(line, asked=wire.written(replace(QUESTION, center=1.0))).play(sitting)
+    (other,) = afar(line, asked=wire.written(replace(QUESTION, center=1.0))).play([sitting])
     assert {fault.code for fault in other.lost.values()} == {"E-TASK-TWICE"}
 
 

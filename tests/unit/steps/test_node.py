@@ -44,9 +44,9 @@ sees:
   sum: SUM
   noisy: region
 delta: 1e-6
-epsilon: {release: 1, month: 2, lifetime: 4}
+epsilon: {release: 1, month: 1.5, lifetime: 4}
 purposes:
-  aggregation: {release: 1, month: 2, lifetime: 4}
+  aggregation: {release: 1, month: 1.5, lifetime: 4}
 mechanisms: [clear, masked, discrete_gaussian, skellam]
 """
 
@@ -168,7 +168,7 @@ def test_noise_is_debited_in_the_nodes_own_ledger_and_what_is_used_up_is_refused
     assert prove(home).holds
     noisy(line, name="g")
     before = prove(home).entries
-    with pytest.raises(Refusal, match="E-TIER-EMPTY.*above the cap 2"):
+    with pytest.raises(Refusal, match="E-TIER-EMPTY.*above the cap 1.5"):
         noisy(line, name="h")
     # Nobody paid for a round that ended.
     assert prove(home).entries == before == 6
