@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from headwater.aggregation.exposure import Exposure
 from headwater.aggregation.sitting import Sitting
+from headwater.federation import wire
 from headwater.federation.wire import travels
+from headwater.security.identity import digest_of
 from headwater.security.pact import Pact
 
 __all__ = ["PLAY", "SPEAK", "Opening", "Play"]
@@ -61,3 +63,9 @@ class Play:
     def __post_init__(self) -> None:
         if not self.sitting.agrees(self.pact) or set(self.openings) != set(self.sitting.present):
             raise ValueError("another group's pact, or openings of others than are present")
+
+    @property
+    def words(self) -> bytes:
+        """SHA-256 of what is asked, whenever and for however long it was signed."""
+        openings = (digest_of([name.encode(), text]) for name, (_, text) in sorted(self.openings.items()))
+        return digest_of([self.purpose.encode(), self.run.encode(), wire.written(self.sitting), *openings])

@@ -90,6 +90,32 @@ class _Round:
 
 
 @dataclass(frozen=True)
+class _Played:
+    """What a tier keeps of a group that it played.
+
+    Parameters
+    ----------
+    asked : digest of what it was asked, which stays when all else is forgotten
+    total : its sum, if there was one
+    said_in : the round in which it said the sum
+    """
+
+    expires: int
+    asked: bytes
+    heard: bytes
+    total: bytes
+    said_in: str
+
+    def to_bytes(self) -> bytes:
+        return framed(self.expires.to_bytes(8, "big"), self.asked, self.heard, self.total, self.said_in.encode())
+
+    @staticmethod
+    def from_bytes(kept: bytes) -> "_Played":
+        expires, asked, heard, total, said_in = unframed(kept)
+        return _Played(int.from_bytes(expires, "big"), asked, heard, total, said_in.decode())
+
+
+@dataclass(frozen=True)
 class Speaker:
     """One node.
 
@@ -127,11 +153,16 @@ class Speaker:
     def forget(self) -> None:
         """Let go of rounds whose time is over; that they were, and what was asked in them, is kept."""
         with self._alone:
-            for name in [one for one in self.shelf.names() if one.startswith(_SPOKEN)]:
-                past = self._kept(name.removeprefix(_SPOKEN))
-                if past is not None and past.opening and self.clock() > past.expires:
-                    self.shelf.write(name, replace(past, opening=b"", member=b"").to_bytes())
-                    self.shelf.write(_ASKED + name.removeprefix(_SPOKEN), b"")
+            now = self.clock()
+            for name in list(self.shelf.names()):
+                kind, round_id = f"{name.partition('/')[0]}/", name.partition("/")[2]
+                spoken = self._kept(round_id) if kind == _SPOKEN else None
+                played = self._played(round_id) if kind == _PLAYED else None
+                if spoken is not None and spoken.opening and now > spoken.expires:
+                    self.shelf.write(name, replace(spoken, opening=b"", member=b"").to_bytes())
+                    self.shelf.write(_ASKED + round_id, b"")
+                if played is not None and played.heard and now > played.expires:
+                    self.shelf.write(name, replace(played, heard=b"", total=b"").to_bytes())
 
     def _done(self, message: bytes) -> bytes:
         try:
@@ -210,29 +241,32 @@ class Speaker:
         meant = (asked.purpose, asked.run, asked.pact.round_id, asked.pact.digest, asked.sitting.group.tier)
         if (task.purpose, task.run, task.round_id, task.pact, self.name) != meant:
             raise _unreadable()
-        if (kept := self.shelf.read(_PLAYED + task.round_id)) is not None:
-            before, heard, *_ = unframed(kept)
-            if before != digest(text):
-                raise other_words(task.round_id)
-            return heard
-        played = adder.play(asked, question)
-        heard = wire.written(Heard.of(asked.pact, played))
-        total = (
-            b"" if played.total is None else Statistic(asked.sitting.kind, asked.sitting.shape, played.total).to_bytes()
-        )
-        self.shelf.write(_PLAYED + task.round_id, framed(digest(text), heard, total, b""))
-        return heard
+        kept = self._played(task.round_id)
+        if kept is not None and kept.asked != asked.words:
+            raise other_words(task.round_id)
+        if kept is not None and not kept.heard:
+            raise _unopened(task.round_id)
+        if kept is None:
+            played, form = adder.play(asked, question), asked.sitting
+            total = b"" if played.total is None else Statistic(form.kind, form.shape, played.total).to_bytes()
+            heard = wire.written(Heard.of(asked.pact, played))
+            kept = _Played(task.expires, asked.words, heard, total, "")
+            self.shelf.write(_PLAYED + task.round_id, kept.to_bytes())
+        return kept.heard
+
+    def _played(self, round_id: str) -> _Played | None:
+        kept = self.shelf.read(_PLAYED + round_id)
+        return None if kept is None else _Played.from_bytes(kept)
 
     def _sum(self, played: str, round_id: str) -> Statistic:
         """Return the sum of a group that was played here, for one round alone: noise drawn twice could be averaged."""
-        kept = self.shelf.read(_PLAYED + played)
-        parts = unframed(kept) if kept is not None else []
-        if not parts or not parts[2]:
+        kept = self._played(played)
+        if kept is None or not kept.total:
             raise _unopened(played)
-        if parts[3] not in (b"", round_id.encode()):
+        if kept.said_in not in ("", round_id):
             raise other_words(played)
-        self.shelf.write(_PLAYED + played, framed(*parts[:3], round_id.encode()))
-        return Statistic.from_bytes(parts[2])
+        self.shelf.write(_PLAYED + played, replace(kept, said_in=round_id).to_bytes())
+        return Statistic.from_bytes(kept.total)
 
 
 def _unreadable() -> Refusal:

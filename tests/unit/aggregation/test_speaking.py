@@ -396,14 +396,26 @@ def test_a_tier_says_a_sum_in_one_round_alone():
 
 
 def test_a_tier_that_is_asked_again_plays_no_second_time():
-    line = federation()
+    clock = Clock()
+    line = federation(clock=clock)
     sitting = Sitting(MASKED[0], "f", FORM.kind, FORM.shape, FORM.values.size, tuple(CITIES["north"]))
-    first = afar(line).play([sitting])
+    first = afar(line, clock=clock).play([sitting])
     heard = len(line.heard)
-    assert afar(line).play([sitting]) == first
+    clock.now += 10.0
+    assert afar(line, clock=clock).play([sitting]) == first
     assert len(line.heard) == heard + 1
-    (other,) = afar(line, asked=wire.written(replace(QUESTION, center=1.0))).play([sitting])
-    assert {fault.code for fault in other.lost.values()} == {"E-TASK-TWICE"}
+    other = {"asked": wire.written(replace(QUESTION, center=1.0))}
+    assert codes(afar(line, clock=clock, **other).play([sitting])) == {"E-TASK-TWICE"}
+    assert max(map(len, line.nodes["north"].shelf.kept.values())) > 400
+    clock.now += 60.0
+    line.nodes["north"].forget()
+    assert max(map(len, line.nodes["north"].shelf.kept.values())) < 200
+    assert codes(afar(line, clock=clock).play([sitting])) == {"E-TASK-UNOPENED"}
+    assert codes(afar(line, clock=clock, **other).play([sitting])) == {"E-TASK-TWICE"}
+
+
+def codes(heard):
+    return {fault.code for one in heard for fault in one.lost.values()}
 
 
 def test_what_a_node_says_is_taken_for_what_it_is():
