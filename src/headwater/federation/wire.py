@@ -13,7 +13,6 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
-from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union, cast
 
 import numpy as np
@@ -45,6 +44,7 @@ MOST_BYTES = 1 << 27
 """Of one thing: a question about sixteen million parameters."""
 
 _NAMES: dict[type, str] = {}
+_FORMS: dict[type, dict[str, Any]] = {}
 _FEATURES: set[type] = {FeatureMap, *(FEATURE_MAPS[name] for name in FEATURE_MAPS)}
 _MAGIC, _DIGEST, _LENGTH, _KIND = b"HWQ1", 32, 4, "@"
 _MOST_HEADER = 1 << 22
@@ -274,9 +274,14 @@ class _Reader:
         return self.raw[start : self.place]
 
 
-@lru_cache(maxsize=256)
 def _form(of: type) -> dict[str, Any]:
-    """Return the fields that travel, and their types."""
+    """Return the fields that travel, and their types, which may name things that are defined after it."""
+    if of not in _FORMS:
+        _FORMS[of] = _declared(of)
+    return _FORMS[of]
+
+
+def _declared(of: type) -> dict[str, Any]:
     hints = typing.get_type_hints(of)
     for field in fields(of):
         if field.metadata.get("at_home") and field.default is MISSING and field.default_factory is MISSING:

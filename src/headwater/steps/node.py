@@ -75,7 +75,7 @@ class Policy:
         Refusal
             ``E-NODE-SEEN``, ``E-NODE-NOISE``, ``E-NODE-RECORDS``, and what requirements and the ledger refuse
         """
-        told = {"round": opening.pact.round_id, "run": opening.run, "purpose": opening.purpose}
+        told: dict[str, Any] = {"round": opening.pact.round_id, "run": opening.run, "purpose": opening.purpose}
         told |= {"pact": opening.pact.digest.hex(), "asked": opening.asked.hex() or list(opening.sums)}
         try:
             if not opening.sums:
