@@ -263,7 +263,9 @@ def test_defaults_reach_every_task(dags: dict[str, Any]) -> None:
             assert option(task, "has_on_failure_callback") is True, (dag_id, name)
             retries[f"{dag_id}.{name}"] = option(task, "retries")
             assert not option(task, "multiple_outputs")
-    assert {name for name, count in retries.items() if count != 1} == {"check_quality.check"}
+    # A question is asked more than once again: Airflow may lose an answer.
+    asked = {"review_deliveries.review.ask": 5, "review_evolution.review.ask": 5}
+    assert {name: count or 0 for name, count in retries.items() if count != 1} == {"check_quality.check": 0, **asked}
 
 
 @pytest.mark.parametrize(

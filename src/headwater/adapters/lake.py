@@ -87,7 +87,7 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     ----------
     memory : beyond it DuckDB works on disk, under the home; most of the machine's when None
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     connection = _open()
     spill = str(home.root / "spill").replace("'", "''")
     connection.execute(f"SET temp_directory = '{spill}'")

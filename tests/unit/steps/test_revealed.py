@@ -106,5 +106,6 @@ def test_two_that_ask_at_once_are_held_against_each_other(home):
 def test_an_installation_from_before_there_was_such_a_table_gets_one(home):
     with postgres.connect(home, autocommit=True) as connection:
         connection.execute("drop table ops.revealed_sum")
+        connection.execute("comment on schema ops is null")
     Revealed(home, "r").record((NAMES[:10], NAMES[10:]))
     assert len(kept(home)) == 2
