@@ -284,7 +284,8 @@ def arrange(weighing: Weighing) -> Arrangement:
 
     It starts where all sources that can meet in a strand do so, for every strand, and moves one block of cells at a
     time to the route that is better: sources of one kind first, then tiers and cells, from the best that were found; of
-    few cells each by itself at first as well. In small cases a test tries all arrangements; in large ones nothing proves that none is better.
+    few cells, each by itself first as well. In small cases a test tries all arrangements; in large ones nothing proves
+    that none is better.
     """
     kinds, blocks = _blocks(weighing.cells)
     starts = [(None,) * len(weighing.cells), *_meetings(weighing.cells)]
