@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Protocol
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, Message
 from headwater.federation import wire
 from headwater.federation.round import delivered, naming
 from headwater.federation.transport import SourceFault
@@ -46,4 +46,6 @@ def said(body: bytes) -> bytes:
 
 def refused(error: HeadwaterError) -> bytes:
     """Return a node's refusal as it travels."""
-    return _REFUSED + wire.written(error)
+    told = [text.encode(errors="replace").decode() for text in (error.reason.zh, error.reason.en)]
+    # What is refused may be quoted, and may be no text at all.
+    return _REFUSED + wire.written(HeadwaterError(error.code, Message(*told), error.remedy))

@@ -215,7 +215,7 @@ class _Reader:
         """Return what is registered under the name in ``plain``, if that is what is wanted."""
         name = _if(type(plain) is dict and type(plain.get(_KIND)) is str, plain)[_KIND]
         if name not in set(KINDS):
-            raise _refused("KIND", f"没有登记的种类“{name[:40]}”", f"no kind {name[:40]!r} is known")
+            raise _refused("KIND", f"没有登记的种类 {name[:40]!r}", f"no kind {name[:40]!r} is known")
         of = KINDS[name]
         if not (of in _FEATURES if hint is Features else issubclass(of, hint)):
             raise _refused("KIND", f"此处不应是“{name}”", f"a {name} has no place here")
@@ -290,7 +290,10 @@ def _declared(of: type) -> dict[str, Any]:
 
 
 def _json(plain: Any) -> bytes:
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise _refused("VALUE", "含有不成字的编码", "there is half a character in it") from error
 
 
 def _constant(text: str) -> float:

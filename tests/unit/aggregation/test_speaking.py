@@ -1,5 +1,6 @@
 """A node answers what its region signed, once; the same words get the same answer, also after a restart."""
 
+import hashlib
 import importlib.util
 import threading
 from dataclasses import replace
@@ -371,6 +372,16 @@ def test_no_changed_byte_is_answered_and_nothing_makes_a_node_raise(data):
     with pytest.raises(SourceFault) as caught:
         answered(line, "h1", bytes(sent))
     assert caught.value.code.startswith(("E-TASK-", "E-WIRE-"))
+
+
+def test_a_refusal_that_quotes_what_is_no_text_travels_too():
+    line, _ = alone()
+    text = b'{"@":"\\ud800"}'
+    body = len(text).to_bytes(4, "little") + text
+    forged = b"HWQ1" + hashlib.sha256(body).digest() + body
+    assert code(line, framed(SPEAK, bytes(64) + forged, b"")) == "E-WIRE-KIND"
+    other = opening(purpose="\udfff".encode(errors="surrogatepass").decode(errors="replace"))
+    assert code(line, message(other)) == "E-TASK-PURPOSE"
 
 
 def test_an_opening_that_is_not_of_its_pact_cannot_be():

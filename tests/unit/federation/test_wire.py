@@ -208,6 +208,13 @@ def plain(**changes):
         ([], "MESSAGE"),
         (b'{"@":"gram_question"', "MESSAGE"),
         (b"[" * 100_000, "MESSAGE"),
+        (json.dumps({"@": "\ud800"}).encode(), "KIND"),
+        (json.dumps({"@": "message", "zh": "\ud800", "en": ""}, separators=(",", ":")).encode(), "VALUE"),
+        (plain(center=float("nan")), "MESSAGE"),
+        (b'{"@":"span","low":' + b"9" * 5000 + b',"high":1}', "MESSAGE"),
+        ({"@": "span", "low": 2**64, "high": 1}, "MESSAGE"),
+        ({"@": ["span"]}, "MESSAGE"),
+        ({"@": "statistic", "kind": "x", "shape": [], "values": ["u8", 10**9, 10**9]}, "MESSAGE"),
         (b'{"@":"gram_question","@":"ready"}', "MESSAGE"),
         (pickle.dumps({"a": 1}), "MESSAGE"),
     ],
@@ -254,6 +261,7 @@ def test_what_is_not_registered_does_not_travel():
     class Own:
         months: None = None
 
+    assert code(lambda: wire.written(Message("\ud800", ""))) == "E-WIRE-VALUE"
     for thing in (Own(), Share(GramQuestion(BASE), None, b"", True), lambda table: table):
         assert code(lambda thing=thing: wire.written(thing)) == "E-WIRE-KIND"
     assert code(lambda: wire.question(wire.written(BASE))) == "E-WIRE-KIND"
