@@ -1,6 +1,7 @@
 """The round between the bureau and its sources, over any transport."""
 
 from headwater.federation.cohorts import CohortSums
+from headwater.federation.learner import Asked, Combine, Described, Learner, Learnt, learn
 from headwater.federation.ledger import Ledger
 from headwater.federation.round import Answers, ask
 from headwater.federation.source import (
@@ -16,11 +17,16 @@ from headwater.federation.transport import InProcess, Remembering, SourceFault, 
 
 __all__ = [
     "Answers",
+    "Asked",
     "CohortSums",
+    "Combine",
     "Computed",
+    "Described",
     "Description",
     "GramQuestion",
     "InProcess",
+    "Learner",
+    "Learnt",
     "Ledger",
     "Question",
     "Remembering",
@@ -31,4 +37,5 @@ __all__ = [
     "UpdateQuestion",
     "Without",
     "ask",
+    "learn",
 ]
