@@ -134,7 +134,7 @@ def learner(model: Model) -> Learner:
     if model.spec.learner == "gram":
         return Ridge(model)
     # PyTorch takes a second to import; a ridge does not wait for it.
-    from headwater.adapters.torch import Network
+    from headwater.adapters.network import Network
 
     return Network(model)
 

@@ -20,7 +20,7 @@ from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId, Vector
 
-__all__ = ["Asked", "Combine", "Described", "Learner", "Learnt", "learn"]
+__all__ = ["Asked", "Combine", "Described", "Learner", "Learnt", "fitting", "learn", "sized"]
 
 _SETTLED = 1e-12
 """Parameters that a round moves less than this, in units of their size, have been found."""
@@ -119,12 +119,14 @@ class Learnt:
     Parameters
     ----------
     parameters : (p,) after the last round
+    total : sum of the answers of the last round
     rounds : that were needed
     bytes_by_source : bytes exchanged with each, questions and answers of all rounds together
     refused : why a source was left out, in the first round in which it was
     """
 
     parameters: Vector
+    total: Statistic
     rounds: int
     bytes_by_source: Mapping[SourceId, int]
     refused: Mapping[SourceId, HeadwaterError]
@@ -152,8 +154,8 @@ def learn(
         ``E-LEARN-EMPTY`` if no source gave an answer in a round; what ``ask`` and the learner refuse
     """
     described, spent, refused = learner.describe(), dict[SourceId, int](), dict[SourceId, HeadwaterError]()
-    parameters, turn = described.start, 0
-    for turn in range(1, described.rounds + 1):
+    parameters, turn, settled = described.start, 0, False
+    while not settled:
         answers = ask(transport, Asked(learner, features, target, parameters), sources=sources)
         for source, count in answers.bytes_by_source.items():
             spent[source] = spent.get(source, 0) + count
@@ -162,9 +164,44 @@ def learn(
             raise _nobody(refused)
         total = Statistic.total(answers.statistics.values()) if combine is None else combine(answers.statistics)
         before, parameters = parameters, learner.solve(parameters, total)
-        if before.shape == parameters.shape and np.allclose(before, parameters, rtol=_SETTLED, atol=_SETTLED):
-            break
-    return Learnt(parameters, turn, spent, refused)
+        turn += 1
+        settled = turn == described.rounds or _same(before, parameters)
+    return Learnt(parameters, total, turn, spent, refused)
+
+
+def fitting(x: Vector, y: Vector, *, dim: int) -> None:
+    """Refuse features that are not (n, dim), labels that are not (n,), and numbers that are not finite."""
+    if x.ndim != 2 or x.shape[1] != dim or y.shape != x.shape[:1]:
+        raise Refusal(
+            "E-LEARNER-RECORDS",
+            Message(
+                f"需要 (n, {dim}) 的特征和 (n,) 的标签，收到 {x.shape} 和 {y.shape}。",
+                f"Features (n, {dim}) and labels (n,) are needed, not {x.shape} and {y.shape}.",
+            ),
+            Message("请核对特征表与模型。", "Check the feature map against the model."),
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise Refusal(
+            "E-LEARNER-RECORDS",
+            Message("特征或标签中有非有限数。", "Features or labels are not finite."),
+            Message("请先处理缺失值和无穷大。", "Treat missing and infinite values first."),
+        )
+
+
+def sized(parameters: Vector, *, size: int) -> None:
+    """Refuse parameters that are not (size,)."""
+    if parameters.shape != (size,):
+        raise Refusal(
+            "E-MODEL-PARAMETERS",
+            Message(
+                f"模型需要 {size} 个参数，收到 {parameters.shape}。", f"{size} parameters fit, not {parameters.shape}."
+            ),
+            Message("请核对模型版本。", "Check the version of the model."),
+        )
+
+
+def _same(before: Vector, after: Vector) -> bool:
+    return before.shape == after.shape and bool(np.allclose(before, after, rtol=_SETTLED, atol=_SETTLED))
 
 
 def _nobody(refused: Mapping[SourceId, HeadwaterError]) -> Refusal:

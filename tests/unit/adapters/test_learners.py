@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.adapters.learners import Ridge, equally, learner
-from headwater.adapters.torch import Network
+from headwater.adapters.network import Network
 from headwater.content import models
 from headwater.errors import Refusal
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headwater.adapters.learners import equally, learner, predict
-from headwater.adapters.torch import Network
+from headwater.adapters.network import Network
 from headwater.content import models
 from headwater.errors import Refusal
 from headwater.federation import InProcess, TableSource, ask
