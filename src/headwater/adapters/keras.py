@@ -1,6 +1,7 @@
 """Keras on PyTorch or JAX: a small network learnt by summed Gauss-Newton steps."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,8 @@ class KerasNetwork(Curved):
     @cached_property
     def model(self) -> Any:
         """The untrained network."""
-        return self.build(self.dim, self.seed)
+        with _precise():
+            return self.build(self.dim, self.seed)
 
     def initial(self) -> Vector:
         """Return the weights as they were drawn."""
@@ -41,21 +43,35 @@ class KerasNetwork(Curved):
 
     def outputs(self, parameters: Vector, x: Vector) -> Vector:
         """Return what the network puts out."""
-        told = self._call(keras.ops.convert_to_tensor(parameters), keras.ops.convert_to_tensor(x))
-        return np.asarray(keras.ops.convert_to_numpy(told), dtype=np.float64)
+        return self._computed(self._call, parameters, x)
 
     def jacobian(self, parameters: Vector, x: Vector) -> Vector:
         """Return the gradient of each record's output."""
-        if keras.backend.backend() == "jax":
-            from jax import grad, vmap
-        else:
-            from torch.func import grad, vmap  # type: ignore[assignment]
-        record = vmap(grad(lambda flat, one: self._call(flat, one[None])[0]), in_dims=(None, 0))
-        told = record(keras.ops.convert_to_tensor(parameters), keras.ops.convert_to_tensor(x))
-        return np.asarray(keras.ops.convert_to_numpy(told), dtype=np.float64)
+        grad, vmap, _ = _backend()
+        return self._computed(vmap(grad(lambda flat, one: self._call(flat, one[None])[0]), (None, 0)), parameters, x)
+
+    def _computed(self, call: Callable[[Any, Any], Any], *given: Vector) -> Vector:
+        with _precise():
+            told = call(*(keras.ops.convert_to_tensor(one, dtype="float64") for one in given))
+            return np.asarray(keras.ops.convert_to_numpy(told), dtype=np.float64)
 
     def _call(self, flat: Any, x: Any) -> Any:
-        ends = np.cumsum([int(np.prod(one.shape)) for one in self.model.trainable_variables])[:-1].tolist()
-        parts = keras.ops.split(flat, ends)
-        shaped = [keras.ops.reshape(part, like.shape) for part, like in zip(parts, self.model.trainable_variables, strict=True)]
+        like = self.model.trainable_variables
+        parts = keras.ops.split(flat, np.cumsum([int(np.prod(one.shape)) for one in like])[:-1].tolist())
+        shaped = [keras.ops.reshape(part, one.shape) for part, one in zip(parts, like, strict=True)]
         return self.model.stateless_call(shaped, self.model.non_trainable_variables, x)[0][:, 0]
+
+
+def _backend() -> tuple[Callable[..., Any], Callable[..., Any], AbstractContextManager[Any]]:
+    """Return gradient, map over records, and a context in which float64 stays what it is."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad, jax.vmap, jax.enable_x64(True)
+    from torch import func
+
+    return func.grad, func.vmap, nullcontext()
+
+
+def _precise() -> AbstractContextManager[Any]:
+    return _backend()[2]

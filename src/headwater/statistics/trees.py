@@ -7,6 +7,7 @@ below go left) and value.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from headwater.statistics.histogram import Histogram, Places
 from headwater.statistics.statistic import Statistic
 from headwater.types import Vector
 
-__all__ = ["Bins", "Growth", "Trees"]
+__all__ = ["Bins", "Growth", "Listed", "Trees"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,17 @@ class Growth:
             raise ValueError("trees >= 1, depth 1 to 8, rate > 0 and ridge >= 0 are needed")
 
 
+class Listed(NamedTuple):
+    """One tree, node by node: records below ``edge`` of ``feature`` go left; -1 where there is no other node."""
+
+    feature: list[int]
+    edge: list[float]
+    value: list[float]
+    left: list[int]
+    right: list[int]
+    parent: list[int]
+
+
 @dataclass(frozen=True)
 class Trees:
     """Boosted trees on squared error; the base is the mean of all labels, asked first."""
@@ -151,9 +163,26 @@ class Trees:
         """Return (trees, nodes, 3): feature, bin and value of every node, the children of k at 2k + 1 and 2k + 2."""
         return parameters[2:].reshape(-1, 2 ** (self.growth.depth + 1) - 1, 3)
 
-    def edge(self, feature: int, place: int) -> float:
-        """Return the smallest value that goes right where ``feature`` is split at bin ``place``."""
-        return self.bins.edges[feature][place]
+    def listed(self, tree: Vector) -> "Listed":
+        """Return one of ``nodes`` without the places that no record reaches, the root first."""
+        kept, name = [0], {0: 0}
+        for node in kept:
+            for child in (2 * node + 1, 2 * node + 2) if tree[node, 0] >= 0 else ():
+                name[child] = len(kept)
+                kept.append(child)
+        splits = [tree[node, 0] >= 0 for node in kept]
+        features = [max(int(tree[node, 0]), 0) for node in kept]
+        return Listed(
+            feature=features,
+            edge=[
+                self.bins.edges[feature][int(tree[node, 1])] if split else 0.0
+                for node, feature, split in zip(kept, features, splits, strict=True)
+            ],
+            value=tree[kept, 2].tolist(),
+            left=[name[2 * node + 1] if split else -1 for node, split in zip(kept, splits, strict=True)],
+            right=[name[2 * node + 2] if split else -1 for node, split in zip(kept, splits, strict=True)],
+            parent=[name[(node - 1) // 2] if node else -1 for node in kept],
+        )
 
     def _level(self, parameters: Vector) -> int:
         if not parameters.size:
