@@ -60,7 +60,9 @@ class LightGBM(Boosting):
             "leaf_value": [repr(told.value[k] + base) for k in leaves],
         }
         told_lists = {key: " ".join(str(one) for one in values) for key, values in lists.items() if values}
-        return _lines({"Tree": number, "num_leaves": len(leaves), "num_cat": 0} | told_lists | {"is_linear": 0, "shrinkage": 1})
+        return _lines(
+            {"Tree": number, "num_leaves": len(leaves), "num_cat": 0} | told_lists | {"is_linear": 0, "shrinkage": 1}
+        )
 
 
 def _lines(told: dict[str, object]) -> str:

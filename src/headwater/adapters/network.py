@@ -1,6 +1,7 @@
 """PyTorch: one small network, trained where the records are; outside, it is a flat vector of parameters."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from torch import nn
 
 from headwater.content.models import Model
 from headwater.errors import Message, Refusal
-from headwater.federation import GramQuestion, UpdateQuestion
+from headwater.federation import Described, GramQuestion, UpdateQuestion
+from headwater.federation.learner import fitting, sized
 from headwater.statistics import Gram, Statistic, Update
 from headwater.statistics.fixed_point import on_grid
 from headwater.types import Vector
@@ -73,21 +75,26 @@ class Network:
 
     def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
         """Return the parameters after ``question.epochs`` of Adam on squared error, and the number of records used."""
-        module = self.module()
-        _restore(module, question.parameters)
-        x = torch.from_numpy(question.feature_map.transform(table))
-        optimizer = torch.optim.Adam(module.parameters(), lr=question.learning_rate)
-        y = torch.from_numpy(np.array(table.column(question.target).to_numpy(), dtype=np.float64))
-        with one_thread():
-            for batch in self._batches(len(y), question):
-                optimizer.zero_grad()
-                torch.autograd.backward(torch.mean((module(x[batch]).squeeze(1) - y[batch]) ** 2))
-                optimizer.step()
-        return _flatten(module), len(y)
+        y = np.array(table.column(question.target).to_numpy(), dtype=np.float64)
+        return self._trained(question.feature_map.transform(table), y, question), len(y)
 
-    def solve(self, statistic: Statistic) -> Vector:
+    def describe(self) -> Described:
+        """Return what there is to learn; without own records, it starts as it is drawn."""
+        return Described("torch", "network", self.rounds, exact=False, start=_flatten(self.module()))
+
+    def family(self, parameters: Vector) -> Update:
+        """Return the family of all rounds."""
+        return Update(self.dim)
+
+    def statistic(self, parameters: Vector, x: Vector, y: Vector) -> Statistic:
+        """Return what training on records makes of ``parameters``, weighted by their number."""
+        fitting(x, y, dim=self.model.spec.features.dim)
+        question = self.question(parameters, seed=zlib.crc32(parameters.tobytes()))
+        return self.family(parameters).statistic(self._trained(x, y, question), records=len(y))
+
+    def solve(self, parameters: Vector, statistic: Statistic) -> Vector:
         """Return the mean of the parameters, each weighted by its records."""
-        return Update(self.dim).solve(statistic)
+        return self.family(parameters).solve(statistic)
 
     def predict(self, parameters: Vector, x: Vector) -> Vector:
         """Return the (rows,) outputs for features ``x`` (rows, features)."""
@@ -109,6 +116,17 @@ class Network:
     def share(self, parameters: Vector) -> tuple[int, int]:
         """Return that of the last layer."""
         return Body(self, parameters).dim, parameters.size
+
+    def _trained(self, x: Vector, y: Vector, question: UpdateQuestion) -> Vector:
+        module, inside, labels = self.module(), torch.from_numpy(x), torch.from_numpy(y)
+        _restore(module, question.parameters)
+        optimizer = torch.optim.Adam(module.parameters(), lr=question.learning_rate)
+        with one_thread():
+            for batch in self._batches(len(y), question):
+                optimizer.zero_grad()
+                torch.autograd.backward(torch.mean((module(inside[batch]).squeeze(1) - labels[batch]) ** 2))
+                optimizer.step()
+        return _flatten(module)
 
     def _batches(self, records: int, question: UpdateQuestion) -> Iterator[torch.Tensor]:
         # A small source would hardly move in a round of large batches; a large one need not take more steps for ever.
@@ -213,15 +231,6 @@ def _flatten(module: nn.Module) -> Vector:
 
 
 def _restore(module: nn.Module, parameters: Vector) -> None:
-    needed = sum(parameter.numel() for parameter in module.parameters())
-    if parameters.shape != (needed,):
-        raise Refusal(
-            "E-MODEL-PARAMETERS",
-            Message(
-                f"网络需要 {needed} 个参数，收到 {parameters.shape}。",
-                f"{needed} parameters fit, not {parameters.shape}.",
-            ),
-            Message("请核对模型版本。", "Check the version of the model."),
-        )
+    sized(parameters, size=sum(parameter.numel() for parameter in module.parameters()))
     with torch.no_grad():
         nn.utils.vector_to_parameters(torch.from_numpy(np.array(parameters, dtype=np.float64)), module.parameters())

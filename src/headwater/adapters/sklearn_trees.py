@@ -22,7 +22,9 @@ class HistGradientBoosting(Boosting):
     framework = "sklearn"
 
     @classmethod
-    def of(cls, bins: Bins, *, trees: int = 100, depth: int = 5, rate: float = 0.1, ridge: float = 0.0) -> "HistGradientBoosting":
+    def of(
+        cls, bins: Bins, *, trees: int = 100, depth: int = 5, rate: float = 0.1, ridge: float = 0.0
+    ) -> "HistGradientBoosting":
         """Return the learner under scikit-learn's own defaults, but for the leaves."""
         return cls(bins, Growth(trees, depth, rate, ridge, least_weight=1e-3, least_records=20))
 

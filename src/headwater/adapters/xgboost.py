@@ -52,9 +52,18 @@ class XGBoost(Boosting):
         told = self.grower.listed(nodes)
         count, nothing = len(told.value), [0.0] * len(told.value)
         shape = {"num_deleted": "0", "num_feature": features, "num_nodes": str(count), "size_leaf_vector": "1"}
-        tree: dict[str, Any] = {"id": number, "tree_param": shape, "split_type": [0] * count, "default_left": [0] * count}
+        tree: dict[str, Any] = {
+            "id": number,
+            "tree_param": shape,
+            "split_type": [0] * count,
+            "default_left": [0] * count,
+        }
         tree |= {"left_children": told.left, "right_children": told.right, "base_weights": told.value}
         tree |= {"parents": [_NONE if one < 0 else one for one in told.parent], "split_indices": told.feature}
-        tree |= {"split_conditions": [v if l < 0 else e for v, l, e in zip(told.value, told.left, told.edge, strict=True)]}
+        tree |= {
+            "split_conditions": [v if l < 0 else e for v, l, e in zip(told.value, told.left, told.edge, strict=True)]
+        }
         tree |= {"loss_changes": nothing, "sum_hessian": nothing}
-        return tree | {name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")}
+        return tree | {
+            name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+        }

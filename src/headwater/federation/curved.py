@@ -118,5 +118,8 @@ def _large(size: int) -> Refusal:
             f"网络有 {size} 个参数，超过 {_MOST}；其乘积之和随参数数的平方增长。",
             f"The network has {size} parameters, more than {_MOST}; sums of products grow with their square.",
         ),
-        Message("请减少隐藏单元，或改用 learner 为 network 的模型。", "Use fewer hidden units, or a model of the learner network."),
+        Message(
+            "请减少隐藏单元，或改用 learner 为 network 的模型。",
+            "Use fewer hidden units, or a model of the learner network.",
+        ),
     )

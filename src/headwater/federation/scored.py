@@ -78,6 +78,9 @@ class Scored:
     def _labels(self) -> Refusal:
         return Refusal(
             "E-LEARNER-LABELS",
-            Message(f"{self.framework} 的 {self.name} 不接受这些标签。", f"{self.framework} {self.name}: labels outside its range."),
+            Message(
+                f"{self.framework} 的 {self.name} 不接受这些标签。",
+                f"{self.framework} {self.name}: labels outside its range.",
+            ),
             Message("请核对目标列，或换一种模型。", "Check the target column, or choose another model."),
         )

@@ -56,7 +56,11 @@ class Histogram:
         node : (n,) group of each record, -1 for none
         gradients, curvatures : (n,) first and second derivative of the loss in the prediction
         """
-        if binned.shape != (len(node), self.features) or gradients.shape != node.shape or curvatures.shape != node.shape:
+        if (
+            binned.shape != (len(node), self.features)
+            or gradients.shape != node.shape
+            or curvatures.shape != node.shape
+        ):
             raise ValueError(f"binned must be (n, {self.features}), the others (n,)")
         bits, inside = self.encoding.fraction_bits, node >= 0
         weights = [on_grid(one[inside], bits=bits) for one in (gradients, curvatures, np.ones(len(node)))]
