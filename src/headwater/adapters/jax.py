@@ -45,6 +45,11 @@ class JaxNetwork(Curved):
             vector, tree = ravel_pytree(self.build(self.dim, jax.random.key(self.seed)))
             return np.asarray(vector, dtype=np.float64), tree
 
+    @cached_property
+    def compiled(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The outputs, and the gradient of each."""
+        return jax.jit(self._call), jax.jit(jax.vmap(jax.grad(self._call), (None, 0)))
+
     def initial(self) -> Vector:
         """Return the parameters as they were drawn."""
         return self.flat[0]
@@ -52,12 +57,12 @@ class JaxNetwork(Curved):
     def outputs(self, parameters: Vector, x: Vector) -> Vector:
         """Return what the network puts out."""
         with jax.enable_x64(True):
-            return np.asarray(self._call(jnp.asarray(parameters), jnp.asarray(x)))
+            return np.asarray(self.compiled[0](jnp.asarray(parameters), jnp.asarray(x)))
 
     def jacobian(self, parameters: Vector, x: Vector) -> Vector:
         """Return the gradient of each record's output."""
         with jax.enable_x64(True):
-            return np.asarray(jax.vmap(jax.grad(self._call), (None, 0))(jnp.asarray(parameters), jnp.asarray(x)))
+            return np.asarray(self.compiled[1](jnp.asarray(parameters), jnp.asarray(x)))
 
     def _call(self, parameters: Any, x: Any) -> Any:
         return self.call(self.flat[1](parameters), x)

@@ -1,7 +1,7 @@
-"""scikit-learn: trees grown from summed histograms become its own ``HistGradientBoostingRegressor``, and it predicts.
+"""scikit-learn: trees grown from summed histograms become its ``HistGradientBoostingRegressor``, and it predicts.
 
-Its public interface takes no trees from outside: what stands in ``_predictors`` and ``_baseline_prediction`` of a fitted
-regressor is exchanged. The layout of its nodes is read from the pinned version.
+Its public interface takes no trees from outside: ``_predictors`` and ``_baseline_prediction`` of a fitted regressor are
+exchanged. The layout of its nodes is read from the pinned version.
 """
 
 import numpy as np

@@ -40,7 +40,7 @@ class GeneralisedLinear(Scored):
         return (y >= _LOWEST[self.distribution]) & (y <= _HIGHEST.get(self.distribution, np.inf))
 
     def working(self, linear: Vector | None, y: Vector) -> Working:
-        """Return what the records say; the first mean lies between a record's label and 1/2 or 1, as it must be public."""
+        """Return what the records say; the first mean is guessed from each label alone."""
         family = DISTRIBUTIONS[self.distribution]
         mean = (y + (0.5 if self.distribution == "binomial" else 1.0)) / 2 if linear is None else family.fitted(linear)
         asked = np.zeros(len(y)) if linear is None else linear

@@ -60,9 +60,8 @@ class XGBoost(Boosting):
         }
         tree |= {"left_children": told.left, "right_children": told.right, "base_weights": told.value}
         tree |= {"parents": [_NONE if one < 0 else one for one in told.parent], "split_indices": told.feature}
-        tree |= {
-            "split_conditions": [v if l < 0 else e for v, l, e in zip(told.value, told.left, told.edge, strict=True)]
-        }
+        is_leaf = [left < 0 for left in told.left]
+        tree["split_conditions"] = np.where(is_leaf, told.value, told.edge).tolist()
         tree |= {"loss_changes": nothing, "sum_hessian": nothing}
         return tree | {
             name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")

@@ -1,4 +1,4 @@
-"""What every learner must do behind the five verbs: learn from sums what its framework learns from all records at once."""
+"""What every learner must do behind the five verbs: learn from sums what pooled records would teach it."""
 
 import inspect
 from collections.abc import Callable

@@ -2,7 +2,7 @@ r"""Small networks behind the five verbs, whatever framework differentiates them
 
 .. math:: \theta' = \theta + (J^T J + \lambda I + \mu D)^{-1} (J^T r - \lambda \theta)
 
-Jacobian products and squared residuals of records add up, so that every step is the step of all records in one place: no
+Jacobian products and squared residuals of records add up, so that every step is that of all records in one place: no
 source drifts from the others, as it does where each trains by itself. A step that made the sum of squares larger is
 taken back by three quarters. Source: Marquardt 1963.
 """

@@ -1,7 +1,7 @@
 r"""Trees from one sum a level: gradients, curvatures and records by node, feature and bin.
 
-Whatever bin a node may be split at, the sums on both sides of it are sums of bins, so that the best split of the records
-of all sources follows from their summed histograms alone. Source: Chen and Guestrin 2016, section 3.3.
+Wherever a node may be split, the sums on both sides are sums of bins: the best split of the records of all sources
+follows from their summed histograms alone. Source: Chen and Guestrin 2016, section 3.3.
 """
 
 from dataclasses import dataclass, field

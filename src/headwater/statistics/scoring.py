@@ -2,8 +2,8 @@ r"""Generalised linear models from one sum a round: score and information at the
 
 .. math:: \beta' = \beta + (X^T W X + \lambda D)^{-1} (X^T W (z - X\beta) - \lambda D \beta)
 
-with working weights W and responses z, and :math:`D` the identity but 0 for the intercept. At the end the inverse of the
-summed information gives the standard errors of the records of all sources, exactly.
+with working weights W and responses z, and :math:`D` the identity but 0 for the intercept. At the end the inverse of
+the summed information gives the standard errors of the records of all sources, exactly.
 Source: McCullagh and Nelder 1989, section 2.5 (iterated weighted least squares).
 """
 

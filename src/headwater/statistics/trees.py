@@ -200,7 +200,7 @@ class Trees:
         return np.concatenate([parameters[:1], [0.0], parameters[2:], tree])
 
     def _scores(self, parameters: Vector, binned: Places) -> tuple[Vector, Places]:
-        """Return (n,) predictions of the trees that are grown, and the node of the last tree where each record stands."""
+        """Return (n,) predictions of grown trees, and the node of the last tree where each record stands."""
         kind = np.float32 if self.growth.single else np.float64
         scores, node = np.zeros(len(binned), dtype=kind), np.zeros(len(binned), dtype=np.int64)
         value = scores
