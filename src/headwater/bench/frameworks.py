@@ -47,6 +47,6 @@ def _conformance(size: Size) -> Figure:
         goal=">= 7",
         holds=sound >= _GOAL,
         n=len(names) * len(LEARNER_SUITE.checks),
-        note="frameworks all of whose learners pass all checks; linear models and trees to 1e-9 of pooled, networks .5 %",
+        note="frameworks whose learners pass all checks; linear models and trees to 1e-9 of pooled, networks .5 %",
         also={"failed": {name: checks for name, checks in failed.items() if checks}, "cpu_seconds": seconds},
     )
