@@ -29,7 +29,7 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
     told = {kind: _compared(drawn(kind, np.random.default_rng(_SEED), data), _DIM[kind], size) for kind in kinds}
     worst = max(told.values(), key=lambda one: one["share"])
     note = (
-        "one exact sum of degree-2 features against the cheapest of all settings of averaging that comes within .001 of "
+        "one exact sum of degree-2 features against the cheapest setting of averaging that comes within .001 of "
         "its R2; where none does, against what the best one had sent by then; recipes counted on both sides"
     )
     return {
