@@ -1,16 +1,20 @@
 """Keras on PyTorch or JAX: a small network learnt by summed Gauss-Newton steps."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 
 from headwater.federation.curved import Curved
 from headwater.types import Vector
+
+# Where nobody chose one, Keras looks for TensorFlow, which is not here.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+import keras  # noqa: E402
 
 __all__ = ["KerasNetwork", "perceptron"]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import lightgbm
 import numpy as np
 import statsmodels.api as sm
@@ -107,7 +106,8 @@ def _torch(x: Vector, y: Vector, others: Vector) -> Vector:
 def _keras(x: Vector, y: Vector, others: Vector) -> Vector:
     learner = KerasNetwork(_DIM)
     model = learner.build(_DIM, learner.seed)
-    model.compile(optimizer=keras.optimizers.Adam(_STEP), loss="mse")
+    model.compile(optimizer="adam", loss="mse")
+    model.optimizer.learning_rate = _STEP
     for batch in _batches(len(y)):
         model.train_on_batch(x[batch], y[batch])
     return np.asarray(model.predict_on_batch(others), dtype=np.float64)[:, 0]
