@@ -34,6 +34,10 @@ class KeepsFirst(Statistic):
 
 
 class Stays(Statistic):
+    def merge(self, other):
+        merged = super().merge(other)
+        return Stays(merged.kind, merged.shape, merged.values)
+
     def subtract(self, other):
         return self
 

@@ -50,7 +50,7 @@ class Curved:
 
     dim: int
     rounds: int = 20
-    decay: float = 1.0
+    decay: float = 0.1
     seed: int = 0
 
     framework = "headwater"

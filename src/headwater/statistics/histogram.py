@@ -12,7 +12,7 @@ import numpy.typing as npt
 from headwater.errors import Message, Refusal
 from headwater.statistics.fixed_point import FixedPoint, on_grid
 from headwater.statistics.statistic import STATISTICS, Statistic
-from headwater.types import Fixed, Vector
+from headwater.types import Vector
 
 __all__ = ["Histogram", "Places"]
 
@@ -67,10 +67,13 @@ class Histogram:
         largest = max((float(np.abs(one).max(initial=1.0)) for one in weights), default=1.0)
         rows = max(1, int(2.0 ** (_EXACT_BITS - bits) / largest))
         cells = (node[inside, None] * self.features + np.arange(self.features)) * self.bins + binned[inside]
-        total = np.zeros(self.length, dtype=np.uint64)
+        total, rough = np.zeros(self.length, dtype=np.uint64), np.zeros(self.length)
         for start in range(0, len(cells), rows):
-            total += self._chunk(cells[start : start + rows], [one[start : start + rows] for one in weights])
-        self.encoding.encode(self.encoding.decode(total))
+            told = self._chunk(cells[start : start + rows], [one[start : start + rows] for one in weights])
+            total += (told / self.encoding.resolution).astype(np.int64).view(np.uint64)
+            rough += told
+        # Integers wrap silently; what is too large for them is refused by its real sum.
+        self.encoding.encode(rough)
         return Statistic(self.kind, self._shape, total)
 
     def sums(self, statistic: Statistic) -> Vector:
@@ -99,11 +102,11 @@ class Histogram:
     def _shape(self) -> tuple[int, int, int]:
         return self.nodes, self.features, self.bins
 
-    def _chunk(self, cells: Places, weights: list[Vector]) -> Fixed:
-        """Return the encoded sums of so few records that float64 adds them up exactly."""
+    def _chunk(self, cells: Places, weights: list[Vector]) -> Vector:
+        """Return (length,) sums of so few records that float64 adds them up exactly."""
         size, flat = self.length // 3, cells.ravel()
         told = [np.bincount(flat, np.repeat(one, self.features), minlength=size) for one in weights]
-        return (np.stack(told, axis=1).ravel() / self.encoding.resolution).astype(np.int64).view(np.uint64)
+        return np.asarray(np.stack(told, axis=1).ravel(), dtype=np.float64)
 
     def _own(self, statistic: Statistic) -> Statistic:
         if (statistic.kind, statistic.shape, statistic.values.size) != (self.kind, self._shape, self.length):

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from headwater.checks.learners import FEATURES as WIDE
+from headwater.checks.learners import records
 from headwater.errors import Refusal
 from headwater.federation import Asked, InProcess, Solved, learn
 from headwater.statistics import FeatureMap, FixedPoint, Numeric, Statistic
@@ -64,7 +66,10 @@ def test_nobody_who_answers_is_refused_with_everyones_reason():
 
 
 def test_a_coarse_encoding_travels_in_fewer_bytes_and_is_hardly_another_model():
-    fine = learn(Solved(2), InProcess.of(TABLES), features=FEATURES, target="y")
-    coarse = learn(Solved(2, encoding=FixedPoint(fraction_bits=6)), InProcess.of(TABLES), features=FEATURES, target="y")
+    tables = {f"h{seed}": records("numbers", 200, seed=seed) for seed in range(3)}
+    fine, coarse = (
+        learn(Solved(WIDE.dim, encoding=encoding), InProcess.of(tables), features=WIDE, target="y")
+        for encoding in (FixedPoint(), FixedPoint(fraction_bits=6))
+    )
     assert max(coarse.bytes_by_source.values()) < min(fine.bytes_by_source.values())
     assert np.abs(coarse.parameters - fine.parameters).max() < 1e-3
