@@ -5,16 +5,18 @@ BIN := $(VENV)/bin
 DATA ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test setup check lint types clean
+.PHONY: demo test suite setup check lint types clean
 
 demo: setup            ## Run the main job on the bundled region (DATA=dir: on the sets found there) and stay up.
 	$(BIN)/headwater demo $(if $(DATA),--data $(DATA))
 
-test: setup            ## Run everything that CI runs.
-	$(MAKE) --no-print-directory check
+test: setup            ## Run everything that CI runs; types are checked on the other core, beside style and the first tests.
+	$(MAKE) --no-print-directory --jobs 2 types suite
+
+suite: lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-check: setup lint types ## Style, types, import directions, SQL and compose files.
+check: lint types      ## Style, types, import directions, SQL and compose files.
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ number. Tiers are opened (the join goes around a red one), rounds played, and a 
 
 **If it fails / 如果失败**: the log has the code. `E-LEDGER-RUN`: a budget is spent, wait for next month. `E-REQUIRE-…`:
 a source does not permit what was wished. Repeated rounds pay again, as their noise is new; registering again does not.
+`E-REGISTER-WITHDRAWN`: somebody withdrew meanwhile; clear the run from "Plan" on.
 """
 
 from airflow.sdk import Param, dag, task, task_group

@@ -21,13 +21,14 @@ month proposes it again.
 all that is proposed now. What a later month no longer proposes is skipped.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, dag, get_current_context, task, task_group
+from airflow.sdk import Param, dag, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
-from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, PROPOSED, Tag, show
+from headwater.adapters.airflow import DEFAULTS, KNOWLEDGE, PROPOSED, Tag, open_questions, show
 
 OPTIONS = ["批准移除 · Approve the removal", "维持现状 · Leave it as it is"]
 ANSWER = {
@@ -67,9 +68,14 @@ def review_evolution() -> None:
             found = [one for task, region in sorted(places) for one in proposals(home, task=task, region=region)]
         else:
             found = [one for task in KNOWLEDGE["task"].schema["enum"] for one in proposals(home, task=task)]
-        if not found:
-            raise AirflowSkipException("没有待审批的移除。 / No removal waits for a decision.")
-        return [one.question() for one in found]
+        place = itemgetter("task", "region", "month", "source")
+        asked = set(map(place, open_questions("review.ask", listed="list_proposals")))
+        questions = [question for question in (one.question() for one in found) if place(question) not in asked]
+        if not questions:
+            raise AirflowSkipException(
+                "没有待审批的移除，或均已在询问。 / No removal waits for a decision that is not asked about."
+            )
+        return questions
 
     @task(task_display_name="记录决定 · Record", map_index_template="{{ source }}")
     def record(place: dict, answer: dict) -> bool:
@@ -84,7 +90,7 @@ def review_evolution() -> None:
             choice=answer["chosen_options"][0],
             by=user.get("name") or user.get("id") or "Airflow",
             why=answer["params_input"].get("why") or "",
-            at=get_current_context()["dag_run"].run_after,
+            at=datetime.fromisoformat(str(answer["responded_at"])),
         )
         if not is_new:
             raise AirflowSkipException("不再提议，或已决定。 / Not proposed any more, or decided already.")

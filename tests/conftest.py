@@ -1,5 +1,6 @@
 """Fixtures that more than one room needs."""
 
+import gc
 import logging
 import os
 import shutil
@@ -15,6 +16,11 @@ import pytest
 # of a suite that runs in several has its own.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwater-airflow-")
 
+# As many processes as cores run tests. A second thread would find no core of its own, and those of BLAS and of DuckDB
+# (which asks this variable of a cluster) do not sleep while they wait.
+for variable in ("OMP_NUM_THREADS", "SLURM_CPUS_ON_NODE"):
+    os.environ.setdefault(variable, "1")
+
 from headwater.adapters import lake, postgres  # noqa: E402
 from headwater.adapters.home import Home  # noqa: E402
 
@@ -27,6 +33,12 @@ collect_ignore = ["content/dag_faults.py"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("HEADWATER_DATA") or PROJECT.parent / "shared" / "data")
+
+
+def pytest_collection_finish() -> None:
+    """Keep all that was imported until the end: the collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -1,6 +1,8 @@
 """The application: every route behind one login, one policy on every answer, no documentation in public."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +47,7 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
     authenticate : FastAPI dependency that returns the user or answers 401; it guards every route
     authorize : FastAPI dependency that answers 403 to whoever may not change anything; it guards what changes something
     """
-    app = FastAPI(title="headwater", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="headwater", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_warmed)
     app.state.readings = Readings(home)
     app.state.views = Views(Path(__file__).parent)
     app.state.home = home
@@ -67,6 +69,14 @@ def create_app(home: Home, *, authenticate: Callable[..., Any], authorize: Calla
     app.include_router(guarded)
     app.middleware("http")(_headers)
     return app
+
+
+@asynccontextmanager
+async def _warmed(app: FastAPI) -> AsyncIterator[None]:
+    """Let the pages warm up beside the start of whatever serves them, which the mere import of a plugin is not."""
+    warming = asyncio.create_task(asyncio.to_thread(app.state.readings.warm))
+    yield
+    await warming
 
 
 async def _headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -1,5 +1,6 @@
 """Reads what the pages show from the operational tables and the lake, in short queries."""
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
 from headwater.adapters import evolution_report, incidents, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.report import folder_name
+from headwater.errors import HeadwaterError
 from headwater.steps import lineage
 from headwater.steps.lineage import Lineage
 from headwater_console.records import (
@@ -38,6 +41,7 @@ from headwater_console.records import (
 
 __all__ = ["Readings"]
 
+_LOG = logging.getLogger(__name__)
 _REPORTS = ("quality", "evolution")
 _LANGUAGE_FILES = ("zh.html", "en.html")
 
@@ -49,6 +53,14 @@ class Readings:
         self._home = home
         self._lock = threading.Lock()
         self._lake: duckdb.DuckDBPyConnection | None = None
+
+    def warm(self) -> None:
+        """Open the lake and trace one prediction, so that nobody waits for what only the first reading takes."""
+        try:
+            for stay_id, _ in self.predicted(1):
+                self.lineage(stay_id, None)
+        except (HeadwaterError, duckdb.Error, psycopg.Error) as error:
+            _LOG.warning("控制台未能预热 / the console could not warm up: %s", error)
 
     @property
     def mlflow_url(self) -> str:

@@ -114,6 +114,7 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
             **SEEN,
             **{"digest": "d", "name": "stay_cost 楚源省", "version": number, "model": "stay_cost_ridge", "step": step},
             **{"month": None, "sources": ["H0101", "H0102"], "protection": "masked", "parent": parent},
+            "opponent": parent,
             **{"is_champion": number != 2, "currency": "CNY", "mlflow_run": "abc", "mlflow_model": "m-1"},
             **{"r2_log": r2, "r2_log_target_only": 0.31, "r2_log_all_equal": 0.47, "r2_log_pooled": None},
             **{"mae": 1520.4, "mae_target_only": 2100.0, "mae_all_equal": 1700.0, "mae_pooled": None},

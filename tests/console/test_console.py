@@ -458,13 +458,16 @@ def test_a_prediction_is_traced_to_all_that_it_rests_on(clerk: TestClient) -> No
         "+0.2100 +0.1800 … +0.2400",
         "headwater model reproduce stay_cost 楚源省/1",
         "1 expectations, 0 errors, 0 warnings",
-        "It has no parent.",
+        "It was learned anew and goes on from none.",
         "not grouped",
         "not priced",
     ):
         assert fact in words, fact
     older = " ".join(outline(clerk, f"{LINEAGE}&version=2&lang=en").words)
     assert "does not serve" in older
+    assert "Served when it was registered stay_cost 楚源省/1" in re.sub(r"\s+", " ", older)
+    assert "Versions it goes on from" in older
+    assert "goes on from none" not in older
     assert "It never served." in older
     assert clerk.get("/lineage?stay=none").status_code == 404
     assert clerk.get(f"{LINEAGE}&version=9").status_code == 404

@@ -1,12 +1,8 @@
 """The DAG that joins knowledge, really run: the tree as tasks, a city that is lost, a wish that is forbidden."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -55,15 +51,6 @@ def mart(*, hospitals: int = 12, stays: int = 200, poisoned: int | None = None) 
     )
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What came of a run: its state, its tasks by id, and what they wrote."""
-
-    state: str
-    tasks: dict[str, list[str]]
-    said: str
-
-
 @pytest.fixture(scope="module")
 def home(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Home:
     root = tmp_path_factory.mktemp("home")
@@ -94,27 +81,15 @@ def choose(connection: duckdb.DuckDBPyConnection, hospitals: int) -> None:
     knowledge.replace(connection, "valuation", key=key, rows=rows)
 
 
-def run(home: Home, *, silent: Sequence[str] = (), broken: str = "", **params: Any) -> Ran:
-    """Run the DAG once; ``silent`` hospitals are not there, a ``broken`` tier cannot be opened."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home.airflow),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
-        "HEADWATER_HOME": str(home.root),
-        "HEADWATER_PROJECT": str(home.project),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
-        "TEST_FAULTS": json.dumps({"silent": list(silent), "broken": broken}),
-    }
-    asked = f"{home.project}/dags/aggregate_knowledge.py {json.dumps(params)}"
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("dag_faults.py")), asked],
-        cwd=home.project, env=environment, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
-    return Ran(told["state"], told["tasks"], done.stdout + done.stderr)
+@pytest.fixture(scope="module")
+def run(home: Home, dags_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what runs the DAG once; ``silent`` hospitals are not there, a ``broken`` tier cannot be opened."""
+    dags = dags_of(home, program="dag_faults.py")
+
+    def run(*, silent: Sequence[str] = (), broken: str = "", **params: Any) -> Any:
+        return dags.run("aggregate_knowledge", params, silent=list(silent), broken=broken)
+
+    return run
 
 
 def entries(home: Home, kind: str) -> list[dict[str, Any]]:
@@ -123,11 +98,11 @@ def entries(home: Home, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def whole(home: Home) -> Ran:
-    return run(home, city_protection="masked")
+def whole(run: Callable[..., Any]) -> Any:
+    return run(city_protection="masked")
 
 
-def test_the_tree_is_visible_as_tasks(whole: Ran) -> None:
+def test_the_tree_is_visible_as_tasks(whole: Any) -> None:
     assert whole.state == "success", whole.said[-4000:]
     assert {name: len(states) for name, states in whole.tasks.items()} == {
         "list_regions": 1,
@@ -142,23 +117,25 @@ def test_the_tree_is_visible_as_tasks(whole: Ran) -> None:
     assert {state for states in whole.tasks.values() for state in states} == {"success"}
 
 
-def test_every_round_is_told(whole: Ran) -> None:
+def test_every_round_is_told(whole: Any) -> None:
     assert "round 轮 1: sources 来源 12" in whole.said
 
 
-def test_plan_release_keys_and_version_are_in_the_audit_log_in_this_order(home: Home, whole: Ran) -> None:
+def test_plan_release_keys_and_version_are_in_the_audit_log_in_this_order(home: Home, whole: Any) -> None:
     with postgres.connect(home) as connection:
         kinds = [entry.kind for entry in audit.entries(connection)]
     assert kinds[:6] == ["requirement", "plan", "release", "keys", "joined", "model_version"]
     assert verify(home).fault is None
 
 
-def test_a_wish_that_a_requirement_forbids_is_refused_in_its_words(home: Home, whole: Ran) -> None:
+def test_a_wish_that_a_requirement_forbids_is_refused_in_its_words(
+    home: Home, run: Callable[..., Any], whole: Any
+) -> None:
     file = home.project / "dbt_project" / "requirements" / "insurance_accounting.yml"
     before = file.read_text(encoding="utf-8")
     try:
         file.write_text(before.replace("statistic: region", "statistic: nobody"), encoding="utf-8")
-        refused = run(home, city_protection="clear")
+        refused = run(city_protection="clear")
     finally:
         file.write_text(before, encoding="utf-8")
     assert refused.state == "failed"
@@ -167,8 +144,10 @@ def test_a_wish_that_a_requirement_forbids_is_refused_in_its_words(home: Home, w
     assert len(entries(home, "release")) == 1, "nobody was asked"
 
 
-def test_a_city_that_cannot_be_opened_stands_red_and_is_planned_around(home: Home, whole: Ran) -> None:
-    lost = run(home, city_protection="masked", silent=["H00", "H03", "H06", "H09"])
+def test_a_city_that_cannot_be_opened_stands_red_and_is_planned_around(
+    home: Home, run: Callable[..., Any], whole: Any
+) -> None:
+    lost = run(city_protection="masked", silent=["H00", "H03", "H06", "H09"])
     assert lost.state == "success", lost.said[-4000:]
     assert sorted(lost.tasks["cities.open_tier"]) == ["failed", "success", "success"]
     assert lost.tasks["region.open_tier"] == lost.tasks["join_rounds"] == lost.tasks["register"] == ["success"]
@@ -180,16 +159,18 @@ def test_a_city_that_cannot_be_opened_stands_red_and_is_planned_around(home: Hom
     assert entries(home, "release")[-1]["sources"] == [f"H{k:02d}" for k in range(12)]
 
 
-def test_a_region_that_cannot_be_opened_ends_the_run(home: Home, whole: Ran) -> None:
+def test_a_region_that_cannot_be_opened_ends_the_run(home: Home, run: Callable[..., Any], whole: Any) -> None:
     before = len(entries(home, "release"))
-    lost = run(home, broken="楚源省")
+    lost = run(broken="楚源省")
     assert lost.state == "failed"
     assert (lost.tasks["region.open_tier"], lost.tasks["join_rounds"]) == (["failed"], ["failed"])
     assert "E-JOIN-ROOT" in lost.said
     assert len(entries(home, "release")) == before
 
 
-def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(home: Home, whole: Ran) -> None:
+def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
+    home: Home, run: Callable[..., Any], whole: Any
+) -> None:
     file = home.project / "dbt_project" / "requirements" / "insurance_accounting.yml"
     before, released = file.read_text(encoding="utf-8"), len(entries(home, "release"))
     noisy = before.replace("statistic: region", "statistic: nobody").replace("sum: region", "sum: tier")
@@ -200,7 +181,7 @@ def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
     noisy = noisy.replace("aggregation: {release: 1, month: 2,", "aggregation: {release: 8, month: 8,")
     try:
         file.write_text(noisy, encoding="utf-8")
-        first, second = run(home), run(home)
+        first, second = run(), run()
     finally:
         file.write_text(before, encoding="utf-8")
     assert first.state == "success", first.said[-4000:]
@@ -214,12 +195,12 @@ def test_a_run_that_would_overspend_is_refused_before_it_starts_with_the_number(
     assert verify(home).fault is None
 
 
-def test_poison_is_named_and_left_out_where_sums_are_judged(home: Home, whole: Ran) -> None:
+def test_poison_is_named_and_left_out_where_sums_are_judged(home: Home, run: Callable[..., Any], whole: Any) -> None:
     with lake.connect(home, threads=1) as connection:
         connection.register("poisoned", mart(hospitals=24, stays=150, poisoned=5))
         connection.execute("CREATE OR REPLACE TABLE lake.marts.feat_stay_cost AS SELECT * FROM poisoned")
         choose(connection, 24)
-    done = run(home, region_protection="judged")
+    done = run(region_protection="judged")
     assert done.state == "success", done.said[-4000:]
     assert {name: len(states) for name, states in done.tasks.items() if "open_tier" in name} == {
         "cities.open_tier": 3,

@@ -1,10 +1,6 @@
 """The DAGs that code, group, pay and count, really run one after the other on what was worked out by hand."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,15 +45,15 @@ def create(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
 
 @dataclass(frozen=True)
 class Ran:
-    """What the DAGs printed, what came of each, and the lake they left behind."""
+    """What the DAGs printed, what was announced after each, and the lake they left behind."""
 
     told: str
-    runs: list[dict[str, Any]]
+    assets: list[list[str]]
     lake: duckdb.DuckDBPyConnection
 
 
 @pytest.fixture(scope="module")
-def ran(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def ran(databases: str, dags_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     """Run them in one process and on one metadata database: to start Airflow takes longer than all they do."""
     home = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     postgres.prepare(home)
@@ -68,32 +64,16 @@ def ran(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ra
             create(connection, mart)
         connection.execute(ITEM)
         connection.execute(STAYS)
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("dag_run.py")), *(f"dags/{name}.py" for name in DAGS)],
-        cwd=PROJECT, env=_environment(home), capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
-    assert [run["state"] for run in runs] == ["success"] * len(DAGS), done.stdout[-4000:]
+    dags = dags_of(home)
+    runs = [dags.run(name) for name in DAGS]
+    assert [run.state for run in runs] == ["success"] * len(DAGS), runs[-1].said[-4000:]
     with lake.connect(home, threads=1) as connection:
-        yield Ran(done.stdout + done.stderr, runs, connection)
-
-
-def _environment(home: Home) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-    return kept | {
-        "AIRFLOW_HOME": str(home.airflow),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
-        "HEADWATER_HOME": str(home.root),
-        "HEADWATER_PROJECT": str(home.project),
-    }
+        yield Ran("".join(run.said for run in runs), [run.assets for run in runs], connection)
 
 
 def test_each_announces_its_own_asset(ran: Ran) -> None:
     assets = ["lake_coding", "lake_grouping", "lake_payment", "lake_indicators"]
-    assert [run["assets"] for run in ran.runs] == [assets[: place + 1] for place in range(len(DAGS))]
+    assert ran.assets == [assets[: place + 1] for place in range(len(DAGS))]
 
 
 def test_items_without_a_reference_do_not_break_the_chain(ran: Ran) -> None:

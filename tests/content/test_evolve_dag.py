@@ -1,9 +1,6 @@
 """The DAG that follows sources, really run: rehearsed, up to a month, and from there to the newest."""
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -57,7 +54,7 @@ def mart(*, hospitals: int = 4, stays: int = 1_600) -> pa.Table:
 class Ran:
     """What came of the runs, and what they left in the lake."""
 
-    runs: list[dict[str, Any]]
+    runs: list[Any]
     months: list[dict[str, Any]]
     lines: list[dict[str, Any]]
     versions: list[tuple[Any, ...]]
@@ -65,7 +62,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(databases: str, dags_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Ran:
     home = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     postgres.prepare(home)
     with lake.connect(home, threads=1) as connection:
@@ -75,24 +72,9 @@ def ran(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
             "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT "
             "source_id, hospital AS fixmedins_code, city, region, currency, 'synthetic' AS origin FROM feat"
         )
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home.airflow),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
-        "HEADWATER_HOME": str(home.root),
-        "HEADWATER_PROJECT": str(home.project),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
-    }
-    asked = [f"dags/evolve_model.py {json.dumps(params)}" for params in RUNS]
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("dag_run.py")), *asked],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
-    assert [run["state"] for run in runs] == ["success"] * len(RUNS), done.stdout[-4000:]
+    dags = dags_of(home)
+    runs = [dags.run("evolve_model", params) for params in RUNS]
+    assert [run.state for run in runs] == ["success"] * len(RUNS), runs[-1].said[-4000:]
     with lake.connect(home, threads=1) as connection:
         months, lines = (evolved.rows(connection, table, key=KEY) for table in ("evolution_month", "evolution"))
         versions = connection.execute(
@@ -102,9 +84,9 @@ def ran(databases: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def test_a_rehearsal_announces_nothing_and_the_others_announce_an_evolution(ran: Ran) -> None:
-    assert [run["tasks"]["publish"] for run in ran.runs] == [["skipped"], ["success"], ["success"]]
-    assert [run["assets"] for run in ran.runs] == [[], ["model_evolution"], ["model_evolution"] * 2]
-    assert all(run["tasks"]["drain_inbox"] == ["success"] for run in ran.runs)
+    assert [run.tasks["publish"] for run in ran.runs] == [["skipped"], ["success"], ["success"]]
+    assert [run.assets for run in ran.runs] == [[], ["model_evolution"], ["model_evolution"] * 2]
+    assert all(run.tasks["drain_inbox"] == ["success"] for run in ran.runs)
 
 
 def test_each_run_goes_on_where_the_one_before_it_stands(ran: Ran) -> None:

@@ -1,9 +1,6 @@
 """The DAG that values sources, really run: for all that is known, for an earlier month, and with nothing but sums."""
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,7 +54,7 @@ def mart(*, hospitals: int = 10, stays: int = 300) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def rows(databases: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def rows(databases: str, dags_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Give what each run chose; the last takes the place of the one before it, and of no other."""
     home = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     postgres.prepare(home)
@@ -67,7 +64,9 @@ def rows(databases: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
         connection.execute(
             "CREATE TABLE lake.marts.dim_hospital AS SELECT DISTINCT region, 'synthetic' AS origin FROM feat"
         )
-    _run(home, *RUNS)
+    dags = dags_of(home)
+    runs = [dags.run("value_sources", params) for params in RUNS]
+    assert [run.state for run in runs] == ["success"] * len(RUNS), runs[-1].said[-4000:]
     with lake.connect(home, threads=1) as connection:
         again, masked = _chosen(connection)
     # The lake as the last run found it.
@@ -85,30 +84,6 @@ def _chosen(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         "FROM lake.knowledge.selection AS s ORDER BY month DESC"
     ).to_arrow_table()
     return found.to_pylist()
-
-
-def _run(home: Home, *runs: dict[str, Any]) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home.airflow),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
-        "HEADWATER_HOME": str(home.root),
-        "HEADWATER_PROJECT": str(home.project),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
-    }
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("dag_run.py")),
-            *(f"dags/value_sources.py {json.dumps(params)}" for params in runs),
-        ],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    states = [json.loads(line)["state"] for line in done.stdout.splitlines() if line.startswith('{"state"')]
-    assert states == ["success"] * len(runs), done.stdout[-4000:]
 
 
 def test_by_default_all_that_is_known_is_valued(rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The whole stack, really started: healthy, closed to strangers, modest, and gone when it is told to go."""
+"""The whole stack, really started: healthy, closed to strangers, modest, at work, and gone when it is told to go."""
 
 import shutil
 import socket
@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from headwater.adapters import chain
+from headwater.adapters import chain, lake, postgres, publication
 from headwater.adapters.airflow_api import AirflowApi
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.deliveries import Delivery
@@ -22,8 +22,10 @@ from headwater.adapters.processes import marked
 from headwater.adapters.settings import Ports, passwords
 from headwater.adapters.stack import COMPONENTS, POOLS, Stack, running
 from headwater.errors import Message, Refusal
+from headwater.simulation import simulate
 from headwater.steps.decide import decide, waiting_files
 from headwater.steps.deliveries import newest
+from headwater.steps.demo import run_chain
 from headwater.steps.land import land
 
 CHROMIUM = shutil.which("chromium")
@@ -148,7 +150,7 @@ def test_a_second_launcher_is_refused(stack: Stack, home: Home) -> None:
 def test_every_dag_is_parsed_and_switched_on(stack: Stack) -> None:
     with stack.api() as api:
         chain.await_dags(api, limit_s=300)
-        expected = {*CHAIN, "review_deliveries", "review_evolution", "retrain_networks"}
+        expected = {*CHAIN, "review_deliveries", "review_evolution", "take_withdrawals", "retrain_networks"}
         assert set(until(api, lambda: sorted(api.dags()), many=len(expected))) == expected
         assert api.import_errors() == {}
         assert {name: api.pools()[name] for name in POOLS} == {name: slots for name, (slots, _) in POOLS.items()}
@@ -227,55 +229,6 @@ def test_the_stack_is_modest(stack: Stack) -> None:
     assert sum(found.values()) < 2 * GIB, "4 GiB are for the stack with its tasks at work"
 
 
-def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: Stack, home: Home) -> None:
-    (home.deliveries / "contracts" / "t1").mkdir(parents=True)
-    (home.deliveries / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
-    (home.deliveries / "t1").mkdir()
-    for name in ("drugs_1.csv", "drugs_2.csv"):
-        deliver(home, name, 20)
-    assert not land(home, deliveries=home.deliveries).held
-    for name in ("drugs_1.csv", "drugs_2.csv"):
-        deliver(home, name, 5)
-    with stack.api() as api:
-        api.trigger("ingest_deliveries", params={})
-        first, second = sorted(
-            until(api, lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
-        )
-        assert "t1/drugs_1.csv：20 → 5" in first["subject"]
-        assert "- **来源 / Source**: t1" in first["body"]
-        accept, back = first["options"]
-        (waiting, *_) = waiting_files(home)
-        assert waiting.file_name == "t1/drugs_1.csv"
-
-        def accepted() -> Sequence[Delivery]:
-            # Airflow loses an answer that comes before it has seen the task pause, and asks again
-            # (apache/airflow#67287): whoever is asked again answers again.
-            for asked in api.asked("review_deliveries"):
-                if asked["subject"] == first["subject"]:
-                    api.answer(asked, option=accept, params={"why": "科室撤并"})
-            return [one for one in newest(home) if (one.state, one.rows_in) == ("loaded", 5)]
-
-        loaded = until(api, accepted, many=1)
-        assert [(one.file_name, one.choice, one.decided_by, one.why) for one in loaded] == [
-            ("t1/drugs_1.csv", "accept", "admin", "科室撤并")
-        ]
-        # The other is decided elsewhere first; the answer in Airflow comes too late and changes nothing.
-        (other,) = waiting_files(home)
-        decide(home, other.batch_id, choice="return", by="analyst", why="文件被截断")
-        api.answer(second, option=accept, params={"why": "x"})
-        run_id = second["task_instance"]["dag_run_id"]
-        until(api, lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
-        states = sorted(
-            (task["task_id"], task["state"])
-            for task in api.tasks("review_deliveries", run_id)
-            if task["map_index"] == 1
-        )
-    assert states == [("review.ask", "success"), ("review.land_again", "skipped"), ("review.record", "skipped")]
-    assert [
-        (one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice
-    ] == [("return", "analyst")]
-
-
 def test_mlflow_answers(stack: Stack) -> None:
     answer = httpx.get(f"{stack.ports.mlflow_url}/health", trust_env=False)
     assert answer.text == "OK"
@@ -316,3 +269,82 @@ def test_the_trigger_form_speaks_both_languages(page: Page) -> None:
     page.get_by_role("button", name="触发").first.click()
     for text in ("预算单位 / Unit of the budget", "估值方法 / Valuation method", "随机种子 / Random seed"):
         expect(page.get_by_text(text)).to_be_visible(timeout=20_000)
+
+
+def test_one_trigger_carries_deliveries_to_an_evolved_model(stack: Stack, home: Home) -> None:
+    """The whole job on a small region: triggered once, followed from asset to asset by the scheduler."""
+    region = home.root / "region"
+    simulate(region, hospitals=12, months=12, stays=12_000, seed=20260101)
+    report = run_chain(stack, region, tell=lambda said: None, watch=lambda progress: None, started=time.monotonic())
+    assert list(report.seconds) == list(CHAIN)
+    with lake.connect(home) as connection:
+        facts = connection.execute(
+            "SELECT (SELECT count(*) FROM lake.marts.fct_stay), (SELECT count(*) FROM lake.knowledge.valuation), "
+            "(SELECT count(*) FROM lake.knowledge.model_version WHERE step = 'aggregate'), "
+            "(SELECT count(DISTINCT month) FROM lake.knowledge.evolution), "
+            "(SELECT count(*) FROM lake.quality.result)"
+        ).fetchone()
+    with postgres.connect(home) as register:
+        states = register.execute("select distinct state from ops.batch").fetchall()
+    seen = publication.current(home)
+    assert seen is not None, "what was checked is published"
+    assert seen.published_by.startswith("check_quality ")
+    assert facts is not None
+    stays, values, versions, months, results = facts
+    assert 11_500 < stays <= 12_000
+    assert values == 12
+    assert versions == 1
+    assert months > 6
+    assert results == 135
+    assert states == [("loaded",)]
+    assert (home.reports / "quality" / "latest" / "zh.html").is_file()
+
+
+def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: Stack, home: Home) -> None:
+    (home.deliveries / "contracts" / "t1").mkdir(parents=True)
+    (home.deliveries / "contracts" / "t1" / "_t1.yml").write_text(CONTRACT, encoding="utf-8")
+    (home.deliveries / "t1").mkdir()
+    for name in ("drugs_1.csv", "drugs_2.csv"):
+        deliver(home, name, 20)
+    assert not land(home, deliveries=home.deliveries).held
+    for name in ("drugs_1.csv", "drugs_2.csv"):
+        deliver(home, name, 5)
+    with stack.api() as api:
+        api.trigger("ingest_deliveries", params={})
+        first, second = sorted(
+            until(api, lambda: api.asked("review_deliveries"), many=2), key=lambda asked: asked["subject"]
+        )
+        assert "t1/drugs_1.csv：20 → 5" in first["subject"]
+        assert "- **来源 / Source**: t1" in first["body"]
+        accept, back = first["options"]
+        (waiting, *_) = waiting_files(home)
+        assert waiting.file_name == "t1/drugs_1.csv"
+
+        def accepted() -> Sequence[Delivery]:
+            # Airflow loses an answer that comes before it has seen the task pause, and asks again
+            # (apache/airflow#67287): whoever is asked again answers again.
+            for asked in api.asked("review_deliveries"):
+                if asked["subject"] == first["subject"]:
+                    api.answer(asked, option=accept, params={"why": "科室撤并"})
+            mine = (one for one in newest(home) if one.source_id == "t1")
+            return [one for one in mine if (one.state, one.rows_in) == ("loaded", 5)]
+
+        loaded = until(api, accepted, many=1)
+        assert [(one.file_name, one.choice, one.decided_by, one.why) for one in loaded] == [
+            ("t1/drugs_1.csv", "accept", "admin", "科室撤并")
+        ]
+        # The other is decided elsewhere first; the answer in Airflow comes too late and changes nothing.
+        (other,) = waiting_files(home)
+        decide(home, other.batch_id, choice="return", by="analyst", why="文件被截断")
+        api.answer(second, option=accept, params={"why": "x"})
+        run_id = second["task_instance"]["dag_run_id"]
+        until(api, lambda: [run for run in api.runs("review_deliveries") if run["state"] == "success"], many=1)
+        states = sorted(
+            (task["task_id"], task["state"])
+            for task in api.tasks("review_deliveries", run_id)
+            if task["map_index"] == 1
+        )
+    assert states == [("review.ask", "success"), ("review.land_again", "skipped"), ("review.record", "skipped")]
+    assert [
+        (one.choice, one.decided_by) for one in newest(home) if one.file_name == "t1/drugs_2.csv" and one.choice
+    ] == [("return", "analyst")]

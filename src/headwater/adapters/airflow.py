@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, BaseOperatorLink, Param, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from headwater.errors import Message, Refusal
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ASSETS", "CODED", "DEFAULTS", "EVOLUTION", "GROUPED", "HELD", "HELD_ALIAS", "INDICATORS", "KNOWLEDGE", "MARTS",
     "MODEL", "PRICED", "PROPOSED", "PROPOSED_ALIAS", "QUALITY", "RAW", "VALUATION", "WAREHOUSE_POOL", "Balance",
-    "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "month_before", "must_pass", "occasion", "report_failure",
-    "show",
+    "QualityLinkEn", "QualityLinkZh", "Tag", "announce", "began", "month_before", "must_pass", "occasion",
+    "open_questions", "others", "report_failure", "show", "step_aside",
 ]  # fmt: skip
 
 RAW = Asset(name="lake_raw", uri="headwater://lake/raw", extra={"zh": "已落地的原始数据", "en": "landed raw data"})
@@ -61,6 +62,7 @@ PROPOSED = Asset(
 PROPOSED_ALIAS = "removals_proposed_alias"
 
 _ZONE = ZoneInfo("Asia/Shanghai")
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 WAREHOUSE_POOL = "warehouse"
 """One slot: the same dbt model built twice at the same moment conflicts."""
@@ -163,7 +165,53 @@ def occasion(*, region: str, seed: int, month: str | None = None) -> "Run":
 
     run = show(region=region)["dag_run"]
     until = date.fromisoformat(f"{month}-01") if month else None
-    return Run(name=f"{run.run_id} {region}", at=run.run_after, seed=seed, region=region, month=until)
+    return Run(name=f"{run.run_id} {region}", at=began(), seed=seed, region=region, month=until)
+
+
+def began() -> datetime:
+    """Return when the running task's run began: what a backfill is made up for may be years ago."""
+    run = show()["dag_run"]
+    at: datetime = run.start_date or run.run_after
+    return at
+
+
+def others(state: Literal["queued", "running"]) -> int:
+    """Return how many other runs of the running task's DAG are in a state.
+
+    ``max_active_runs`` of a DAG does not count runs of backfills, which have a limit of their own.
+    """
+    context = show()
+    found: int = context["ti"].get_dr_count(context["dag_run"].dag_id, states=[state])
+    return found - (state == "running")
+
+
+def step_aside() -> None:
+    """Skip a run on schedule while others of its DAG are at work or wait.
+
+    As soon as a backfill is asked for, Airflow makes one up for the newest date: it would do at once what the backfill
+    does month after month.
+    """
+    if show()["dag_run"].run_type == "scheduled" and (others("running") or others("queued")):
+        raise AirflowSkipException("其他运行正在进行或等待。 / Other runs are at work or wait.")
+
+
+def open_questions(task_id: str, *, listed: str) -> list[Any]:
+    """Return what other runs of this DAG wait for an answer about.
+
+    Parameters
+    ----------
+    task_id : the mapped task that asks
+    listed : the task that returned the list over which it is mapped
+    """
+    context = show()
+    instance, run = context["ti"], context["dag_run"]
+    found = []
+    for run_id, states in instance.get_task_states(run.dag_id, task_ids=[task_id]).items():
+        places = [name.removeprefix(f"{task_id}_") for name, state in states.items() if state not in _ENDED]
+        if run_id != run.run_id and (numbers := [int(place) for place in places if place.isdecimal()]):
+            asked = instance.xcom_pull(task_ids=listed, run_id=run_id)
+            found += [asked[number] for number in numbers]
+    return found
 
 
 def month_before() -> str | None:

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,11 +25,13 @@ __all__ = [
     "Region",
     "Target",
     "choose_region",
+    "fingerprints",
     "hospitals",
     "known_by",
     "read",
     "read_again",
     "stays_of",
+    "tasks",
     "until",
     "where",
 ]
@@ -84,7 +87,7 @@ class Region:
     small : hospitals left out, with their number of stays
     target : the bureau's sample
     pooled : all records of ``sources`` in one place, which no real federation has: the reference only
-    withdrawn : entry of the audit log of the last withdrawal that is minded here
+    minded_until : entry of the audit log of the last withdrawal that is minded here
     """
 
     name: str
@@ -97,7 +100,7 @@ class Region:
     small: Mapping[SourceId, int]
     target: Target
     pooled: TableSource
-    withdrawn: int = 0
+    minded_until: int = 0
 
     @property
     def newest(self) -> date | None:
@@ -123,6 +126,23 @@ def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: s
     )
 
 
+def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the tasks that have a mart ``feat_<task>`` now.
+
+    Raises
+    ------
+    Refusal
+        ``E-FEATURE-MART`` where there is none
+    """
+    rows = connection.execute(
+        "SELECT substr(table_name, 6) FROM information_schema.tables WHERE table_catalog = 'lake' "
+        "AND table_schema = 'marts' AND starts_with(table_name, 'feat_') ORDER BY ALL"
+    ).fetchall()
+    if not rows:
+        raise _no_mart("marts.feat_*")
+    return tuple(str(row[0]) for row in rows)
+
+
 def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int) -> pa.Table:
     """Return region, source_id, hospital, and ``source``, what models call it, of whoever has stays in a mart.
 
@@ -143,10 +163,10 @@ def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int
 
 def where(
     connection: duckdb.DuckDBPyConnection, mart: str, stays: Collection[str], *, snapshot: int
-) -> list[tuple[str, str, str, str, str]]:
-    """Return region, stay_id, split, source_id and hospital of those of the stays that a mart has."""
+) -> list[tuple[str, str, str, str, str, date]]:
+    """Return region, stay_id, split, source_id, hospital and month of those of the stays that a mart has."""
     return connection.execute(
-        f"SELECT region, stay_id, split, source_id, hospital FROM {_at(mart, snapshot)} "
+        f"SELECT region, stay_id, split, source_id, hospital, month FROM {_at(mart, snapshot)} "
         "WHERE stay_id IN (SELECT unnest($stays)) ORDER BY stay_id",
         {"stays": sorted(stays)},
     ).fetchall()
@@ -175,13 +195,14 @@ def read(
 
 
 def read_again(
-    connection: duckdb.DuckDBPyConnection, learner: Learner, line: Line, *, only: Collection[SourceId]
+    connection: duckdb.DuckDBPyConnection, learner: Learner, line: Line, *, only: Collection[SourceId], left: Left
 ) -> Region:
     """Read what a version was made from once more, as far as it was known then.
 
-    What withdrew since is left out, and what had withdrawn then, even if that was revoked.
+    Parameters
+    ----------
+    left : what withdrew until now; also left out is what had withdrawn then, even if that was revoked
     """
-    left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
     left = left.beside(versions.left_out(connection, line))
     region = _read(connection, learner, _Cut(line.region, line.snapshot, left), min_stays=1, only=only)
     return region if line.month is None else until(region, line.month)
@@ -227,8 +248,22 @@ def _read(
         small={source: count for source, count in sorted(stays.items()) if count < min_stays},
         target=Target(*(table.filter(pc.equal(split, f"target_{part}")) for part in ("train", "valid", "test"))),
         pooled=TableSource("pooled", kept, learner.train),
-        withdrawn=left.entry,
+        minded_until=left.entry,
     )
+
+
+def fingerprints(region: Region) -> dict[SourceId, str]:
+    """Return of every source a text that changes when a stay comes, leaves or gets another cost or month.
+
+    It stands on what every task reads, so that it is the same for all of them, and its cost is one hash a stay.
+    """
+    return {source.source_id: _fingerprint(source.table) for source in region.sources}
+
+
+def _fingerprint(table: pa.Table) -> str:
+    hashes = pd.util.hash_pandas_object(table.select(["month", "cost"]).to_pandas(), index=False)
+    # A sum of 64-bit integers wraps, and is the same in whatever order.
+    return f"{int(hashes.to_numpy(dtype=np.uint64).sum()):016x}"
 
 
 def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region: str, snapshot: int) -> pa.Table:

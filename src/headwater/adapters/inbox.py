@@ -28,6 +28,7 @@ __all__ = [
     "Work",
     "act",
     "again",
+    "aside",
     "counts",
     "drain",
     "finish",
@@ -49,6 +50,7 @@ KINDS: Mapping[Kind, Message] = {
 
 _AT_ONCE = 10_000
 _FIELDS = "source_id, kind, period, batch_id, sha256, snapshot_id"
+_WAITING = "state = 'waiting', run = null, code = null, reason_zh = null, reason_en = null"
 _LOST = """
 select batch.source_id, batch.batch_id, batch.sha256, batch.snapshot_id from ops.batch as batch
 where batch.state = 'loaded' and not exists (
@@ -125,12 +127,16 @@ class Drained:
 
 
 def post(connection: psycopg.Connection, event: Event) -> bool:
-    """Put an event into the inbox; False where it lies there already, whatever became of it."""
+    """Put an event into the inbox; False where it lies there already, whatever became of it.
+
+    Whoever withdraws again is heard again, for the withdrawal may have been revoked, or refused, in between.
+    """
     if event.kind not in KINDS:
         raise _unknown_kind(event.kind)
     found = connection.execute(
-        f"insert into ops.event (event_id, {_FIELDS}) values (%s, %s, %s, %s, %s, %s, %s) "
-        "on conflict (event_id) do nothing returning event_id",
+        f"insert into ops.event as had (event_id, {_FIELDS}) values (%s, %s, %s, %s, %s, %s, %s) "
+        f"on conflict (event_id) do update set {_WAITING} "
+        "where had.kind = 'withdrawal' and had.state in ('done', 'aside') returning event_id",
         (event.event_id, *asdict(event).values()),
     ).fetchone()
     return found is not None
@@ -144,7 +150,13 @@ def sweep(connection: psycopg.Connection) -> tuple[Event, ...]:
 
 
 def drain(
-    connection: psycopg.Connection, *, run: str, work: Work, built: int | None = None, limit: int = _AT_ONCE
+    connection: psycopg.Connection,
+    *,
+    run: str,
+    work: Work,
+    kinds: Collection[Kind] = tuple(KINDS),
+    built: int | None = None,
+    limit: int = _AT_ONCE,
 ) -> Drained:
     """Take what waits, the oldest first, and do ``work`` about each, all in one transaction.
 
@@ -156,6 +168,7 @@ def drain(
     run : on whose behalf; what it took is done when ``finish`` says so
     work : an event for which it raises is set aside with the reason, and what it did about it is undone; only a
         server that is gone, or would not, ends the drain
+    kinds : only events of these
     built : the snapshot that the marts stand on; None where there are none. Events of later ones wait
     limit : how many events at most
     """
@@ -165,8 +178,9 @@ def drain(
         connection.execute("update ops.drain set finished_at = null where run = %s", (run,))
         rows = _read(
             connection,
-            "state = 'waiting' and (snapshot_id is null or snapshot_id <= %s) order by place limit %s",
-            (-1 if built is None else built, limit),
+            "state = 'waiting' and kind = any(%s) and (snapshot_id is null or snapshot_id <= %s) "
+            "order by place limit %s",
+            (list(kinds), -1 if built is None else built, limit),
         )
         aside = sum(not _done(connection, run, one.event, work) for one in rows)
         mine = _read(connection, "run = %s and state in ('taken', 'done') order by place", (run,))
@@ -178,22 +192,24 @@ def act(connection: psycopg.Connection, *, run: str, kind: Kind, work: Callable[
     """Do what no transaction holds about each event of a kind that a run took, and return those set aside for it.
 
     Each is done when its work has ended. Killed in between it stands as taken, and comes again with its work, which
-    must do no harm twice. No lock is held meanwhile, so the connection must commit by itself.
+    must do no harm twice. What refuses an event sets it aside; any other fault says nothing about it, so that it stays
+    taken, and is raised when the others are done. No lock is held meanwhile: the connection must commit by itself.
     """
     if not connection.autocommit:
         raise ValueError("an event would be locked while its work is done")
-    aside = []
+    aside, faults = [], []
     for posted in _read(connection, "run = %s and kind = %s and state = 'taken' order by place", (run, kind)):
         try:
             work(posted.event)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            raise
-        # As in a drain: whatever an event does to the work, it must not keep the others from being done.
-        except Exception as error:  # noqa: BLE001
+        except HeadwaterError as error:
             _put_aside(connection, run, posted.event, error)
             aside.append(posted.event)
+        except Exception as error:  # noqa: BLE001
+            faults.append(error)
         else:
             connection.execute("update ops.event set state = 'done' where event_id = %s", (posted.event.event_id,))
+    if faults:
+        raise faults[0]
     return tuple(aside)
 
 
@@ -236,11 +252,7 @@ def give_back(connection: psycopg.Connection, *, but: str) -> int:
 
 def again(connection: psycopg.Connection, event_id: str) -> bool:
     """Let an event that was set aside wait again, once its cause is mended; False if it does not lie aside."""
-    moved = connection.execute(
-        "update ops.event set state = 'waiting', run = null, code = null, reason_zh = null, reason_en = null "
-        "where event_id = %s and state = 'aside'",
-        (event_id,),
-    )
+    moved = connection.execute(f"update ops.event set {_WAITING} where event_id = %s and state = 'aside'", (event_id,))
     return moved.rowcount > 0
 
 
@@ -248,6 +260,11 @@ def counts(connection: psycopg.Connection) -> Counter[str]:
     """Return the number of events by state."""
     rows = connection.execute("select state, count(*) from ops.event group by state").fetchall()
     return Counter({str(state): int(count) for state, count in rows})
+
+
+def aside(connection: psycopg.Connection) -> list[Posted]:
+    """Return all events that lie aside, the oldest first."""
+    return _read(connection, "state = 'aside' order by place", ())
 
 
 def newest(connection: psycopg.Connection, *, state: str | None = None, limit: int = 50) -> list[Posted]:

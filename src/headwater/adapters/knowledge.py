@@ -107,6 +107,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "sources": "VARCHAR[]",
         "protection": "VARCHAR",
         "parent": "VARCHAR",
+        "opponent": "VARCHAR",
         "is_champion": "BOOLEAN",
         "currency": "VARCHAR",
         "r2_log": "DOUBLE",
@@ -161,6 +162,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "person": "VARCHAR",
         "stays": "VARCHAR[]",
         "members": "VARCHAR[]",
+        "records": "STRUCT(stay VARCHAR, source VARCHAR, month DATE, snapshots BIGINT[])[]",
+        "looked": "BIGINT[]",
         "entry": "BIGINT",
         "revokes": "BIGINT",
     },
@@ -202,8 +205,9 @@ of its plan in the audit log; ``rounds``, ``bytes`` and debited ``epsilon`` by s
 sums, if there was one, as JSON. Rows of before there were months have none. ``member`` has a row a source of a version,
 as it was known then; ``champion`` one each time another version came to serve, ``before`` the one it relieved, with
 what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``, those
-of whom records were withdrawn (``target`` is the bureau's sample), or, with ``revokes``, the entry of one that counts
-no more; ``withdrawn``, of what was joined and of a version, is the ``entry`` of the last one that its data was read
+of whom records were withdrawn (``target`` is the bureau's sample); of single stays also the ``records`` that count,
+with the snapshots that have them, of those that were ``looked`` at; or, with ``revokes``, the entry of one that counts
+no more. ``withdrawn``, of what was joined and of a version, is the ``entry`` of the last one that its data was read
 after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution``
 has a row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that
 afterwards, ``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold

@@ -10,6 +10,7 @@ import duckdb_extensions
 
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
+from headwater.errors import Message, Refusal
 
 __all__ = [
     "EXTENSIONS",
@@ -20,6 +21,7 @@ __all__ = [
     "import_extensions",
     "load_extensions",
     "read_at",
+    "require_kept",
     "snapshot",
     "transaction",
 ]
@@ -87,7 +89,7 @@ def connect(home: Home, *, threads: int | None = None, memory: str | None = None
     ----------
     memory : beyond it DuckDB works on disk, under the home; most of the machine's when None
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     connection = _open()
     spill = str(home.root / "spill").replace("'", "''")
     connection.execute(f"SET temp_directory = '{spill}'")
@@ -164,6 +166,26 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the lake's newest snapshot: the data version that reports and models quote."""
     row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
+
+
+def require_kept(connection: duckdb.DuckDBPyConnection, snapshot_id: int) -> None:
+    """Refuse to compute from a snapshot that the lake keeps no more.
+
+    Raises
+    ------
+    Refusal
+        ``E-LAKE-SNAPSHOT``
+    """
+    query = "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?"
+    if not connection.execute(query, [snapshot_id]).fetchall()[0][0]:
+        raise Refusal(
+            "E-LAKE-SNAPSHOT",
+            Message(f"湖中已不再保存快照 {snapshot_id}。", f"The lake keeps snapshot {snapshot_id} no more."),
+            Message(
+                "请由现有数据重新学习：headwater evolve、model retrain 或 aggregate。",
+                "Learn anew from the data there are: headwater evolve, model retrain or aggregate.",
+            ),
+        )
 
 
 @contextmanager

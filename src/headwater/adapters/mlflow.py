@@ -50,7 +50,6 @@ __all__ = [
     "client",
     "find",
     "folder",
-    "latest",
     "load",
     "numbered",
     "predictor",
@@ -66,6 +65,7 @@ CHAMPION = "champion"
 
 _MODEL_VERSIONS_TAG = "mlflow.modelVersions"
 _RUN_TAG, _MODEL_ID_TAG, _PARENT_TAG = "headwater.run", "headwater.model_id", "headwater.parent_version"
+_OPPONENT_TAG = "headwater.opponent"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Version:
     Parameters
     ----------
     location : address of its files
-    parent : label of the version it descends from
+    parent : label of the version that it goes on from
     """
 
     name: str
@@ -127,7 +127,8 @@ class Publication:
     model, parameters : what predicts
     entry : the run that made it
     description : one paragraph for the version's page
-    parent : the version it descends from
+    parent : the version that it goes on from, None where it was learned anew
+    opponent : what serves while it is registered
     """
 
     registered: str
@@ -136,6 +137,7 @@ class Publication:
     entry: Entry
     description: str
     parent: Version | None = None
+    opponent: Version | None = None
 
 
 def tracking_uri(home: Home) -> str:
@@ -177,7 +179,7 @@ def register(home: Home, publication: Publication) -> Version:
         store.log_batch(run_id, metrics=_metrics(entry, model_id=logged.model_id))
         if publication.parent is not None:
             store.log_inputs(run_id, models=[LoggedModelInput(publication.parent.model_id)])
-            store.log_batch(run_id, tags=[RunTag(*tag) for tag in _parent_tags(publication.parent).items()])
+        store.log_batch(run_id, tags=[RunTag(*tag) for tag in _kin(publication).items()])
     return _create_version(store, publication, run_id, logged)
 
 
@@ -185,12 +187,6 @@ def find(home: Home, registered: str, *, run: str) -> Version | None:
     """Return the version that an occasion registered."""
     found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_RUN_TAG}` = {_quoted(run)}")
     return version_of(found[0]) if found else None
-
-
-def latest(home: Home, registered: str) -> Version | None:
-    """Return the version of the highest number among those that ``register`` made."""
-    found = client(home).search_model_versions(f"name = {_quoted(registered)} and tags.`{_MODEL_ID_TAG}` LIKE 'm-%'")
-    return version_of(max(found, key=lambda item: int(item.version))) if found else None
 
 
 def champion(home: Home, registered: str) -> Version | None:
@@ -329,13 +325,12 @@ def _create_version(store: MlflowClient, publication: Publication, run_id: str, 
     name, entry = publication.registered, publication.entry
     if not store.search_registered_models(f"name = {_quoted(name)}"):
         store.create_registered_model(name, description=publication.model.card)
-    parent = _parent_tags(publication.parent) if publication.parent is not None else {}
     created = store.create_model_version(
         name,
         # The artifacts' own address: a models:/ address would be resolved through a global default store.
         source=logged.artifact_location,
         run_id=run_id,
-        tags={**entry.tags, **parent, _RUN_TAG: entry.run, _MODEL_ID_TAG: logged.model_id},
+        tags={**entry.tags, **_kin(publication), _RUN_TAG: entry.run, _MODEL_ID_TAG: logged.model_id},
         description=publication.description,
         model_id=logged.model_id,
     )
@@ -344,8 +339,13 @@ def _create_version(store: MlflowClient, publication: Publication, run_id: str, 
     return version_of(created)
 
 
-def _parent_tags(parent: Version) -> dict[str, str]:
-    return {
+def _kin(publication: Publication) -> dict[str, str]:
+    """Return the tags that tell of other versions."""
+    parent, opponent = publication.parent, publication.opponent
+    told = {} if opponent is None else {_OPPONENT_TAG: opponent.label}
+    if parent is None:
+        return told
+    return told | {
         _PARENT_TAG: parent.label,
         "headwater.parent_run": parent.run_id,
         "headwater.parent_model_id": parent.model_id,

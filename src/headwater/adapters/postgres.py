@@ -1,5 +1,6 @@
 """PostgreSQL: an embedded server by default, any server by ``HEADWATER_POSTGRES_DSN``."""
 
+import hashlib
 import json
 import os
 import threading
@@ -28,7 +29,6 @@ __all__ = [
     "connect",
     "dsn",
     "prepare",
-    "prepare_once",
     "start",
     "stop",
     "url",
@@ -52,6 +52,7 @@ _SCHEMA = "\n".join(
         "inbox.sql",
     )
 )
+_DIGEST = hashlib.sha256(_SCHEMA.encode()).hexdigest()
 
 
 _alone: ContextVar[frozenset[tuple[Path, str, str]]] = ContextVar("alone", default=frozenset())
@@ -138,17 +139,13 @@ def alone(home: Home, *, task: str, region: str) -> Iterator[None]:
             _alone.reset(token)
 
 
-def prepare_once(home: Home) -> None:
-    """Create what is missing where the lake's database is; cheap when everything is there."""
-    with psycopg.connect(dsn(home, "postgres"), autocommit=True) as connection:
-        found = connection.execute("select count(*) from pg_database where datname = any(%s)", (list(DATABASES),))
-        row = found.fetchone()
-    if row is None or row[0] < len(DATABASES):
-        prepare(home)
-
-
 def prepare(home: Home, *, timeout_s: float = 30.0) -> None:
-    """Create the databases and the ``ops`` schema where they are missing; safe to call from many processes at once."""
+    """Create the databases and the ``ops`` schema where they are missing; safe to call from many processes at once.
+
+    Where everything is there nothing is locked: a schema that is the same is not laid over what others work with.
+    """
+    if _is_prepared(home, timeout_s=timeout_s):
+        return
     deadline = time.monotonic() + timeout_s
     with psycopg.connect(dsn(home, "postgres"), autocommit=True, connect_timeout=int(timeout_s)) as connection:
         connection.execute("select pg_advisory_lock(hashtext('headwater.prepare'))")
@@ -158,3 +155,17 @@ def prepare(home: Home, *, timeout_s: float = 30.0) -> None:
                 connection.execute(f'create database "{database}"')
         with connect(home) as ops:
             ops.execute(_SCHEMA)
+            ops.execute(f"comment on schema ops is '{_DIGEST}'")
+
+
+def _is_prepared(home: Home, *, timeout_s: float) -> bool:
+    found = (
+        "select (select count(*) from pg_database where datname = any(%s)), "
+        "obj_description(to_regnamespace('ops'), 'pg_namespace')"
+    )
+    try:
+        with psycopg.connect(dsn(home, "headwater"), connect_timeout=int(timeout_s)) as ops:
+            return ops.execute(found, (list(DATABASES),)).fetchone() == (len(DATABASES), _DIGEST)
+    except psycopg.OperationalError:
+        # No such database yet; a server that cannot be reached is told by the next connection.
+        return False

@@ -13,3 +13,17 @@ create or replace trigger never_changed before update or delete on ops.revealed_
 for each row execute function ops.refuse_change();
 create or replace trigger never_emptied before truncate on ops.revealed_sum
 for each statement execute function ops.refuse_change();
+
+-- What records each such sum was of, every time that it was revealed: one number a member that changes with its records.
+create table if not exists ops.revealed_records (
+    cohort text not null,
+    digest text not null check (digest ~ '^[0-9a-f]{64}$'),
+    records jsonb not null,
+    revealed_at timestamptz not null,
+    primary key (cohort, digest)
+);
+
+create or replace trigger never_changed before update or delete on ops.revealed_records
+for each row execute function ops.refuse_change();
+create or replace trigger never_emptied before truncate on ops.revealed_records
+for each statement execute function ops.refuse_change();

@@ -1,6 +1,8 @@
 """Model versions as the lake tells of them: what they are, what they were made from, which served since when."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,12 +10,26 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import withdrawals
-from headwater.adapters.withdrawals import Left
+from headwater.adapters.withdrawals import Gone, Left
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE
 from headwater.types import SourceId
 
-__all__ = ["Line", "Member", "Served", "known", "left_out", "line", "lines", "members", "served", "withdrawn_from"]
+__all__ = [
+    "Line",
+    "Member",
+    "Succession",
+    "digest",
+    "digests",
+    "gone_from",
+    "known",
+    "left_out",
+    "line",
+    "lines",
+    "members",
+    "served",
+    "withdrawn_from",
+]
 
 
 @dataclass(frozen=True)
@@ -23,10 +39,12 @@ class Line:
     Parameters
     ----------
     sources : in the model
+    parent : label of the version that it goes on from, None where it was learned anew
+    opponent : label of what served when it was registered, which it was compared with; None where nothing did
     exact : how many parameters of how many are solved exactly from sums
     body : label of the version that the rest of them is from, where they are older than this version
     is_held : whether the region held what each member said, when it was registered
-    withdrawn : entry in the audit log of the last withdrawal that its data was read after
+    minded_until : entry in the audit log of the last withdrawal that its data was read after
     entry : of its joint plan in the audit log, None where it was not joined by one
     """
 
@@ -44,6 +62,7 @@ class Line:
     sources: tuple[SourceId, ...]
     protection: str | None
     parent: str | None
+    opponent: str | None
     currency: str | None
     r2_log: float | None
     mae: float | None
@@ -54,7 +73,7 @@ class Line:
     exact: str | None
     body: str | None
     is_held: bool
-    withdrawn: int
+    minded_until: int
     mlflow_run: str | None
 
     @property
@@ -88,7 +107,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Served:
+class Succession:
     """A version came to serve: when, instead of which, why, by which entry of the audit log, and what was compared."""
 
     name: str
@@ -108,11 +127,11 @@ class Served:
 _SPECIAL = {
     "sources": "coalesce(sources, [])",
     "is_held": "coalesce(is_held, false)",
-    "withdrawn": "coalesce(withdrawn, 0)",
+    "minded_until": "coalesce(withdrawn, 0)",
 }
 _LINE = ", ".join(f"{_SPECIAL.get(one.name, one.name)} AS {one.name}" for one in fields(Line))
 _MEMBER = ", ".join("coalesce(months, [])" if one.name == "months" else one.name for one in fields(Member))
-_SERVED = ", ".join(f'"{one.name}"' for one in fields(Served))
+_SUCCESSION = ", ".join(f'"{one.name}"' for one in fields(Succession))
 
 
 def lines(connection: duckdb.DuckDBPyConnection, *, name: str | None = None) -> list[Line]:
@@ -158,13 +177,55 @@ def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> l
     return [Member(**{**told, "months": tuple(told["months"])}) for told in found]
 
 
-def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Served]:
+def digest(row: Mapping[str, Any], months: Mapping[SourceId, Collection[str]]) -> str:
+    """Return the SHA-256 of all of a version by which it is decided whether it may serve, and what it was made without.
+
+    Parameters
+    ----------
+    row : of ``model_version``
+    months : of each of its rows in ``member``
+    """
+    told = "\x1e".join(f"{source}\x1f{','.join(of)}" for source, of in sorted(months.items()))
+    return _digest(row, hashlib.sha256(told.encode()).hexdigest())
+
+
+def digests(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Return label and digest of every row of ``model_version``, with the rows of ``member`` that there are for it."""
+    try:
+        rows = connection.execute(_TOLD).to_arrow_table().to_pylist()
+    except duckdb.CatalogException:
+        # Before anything is known there is no such table.
+        return []
+    return [(f"{row['name']}/{row['version']}", _digest(row, row["told"])) for row in rows]
+
+
+def _digest(row: Mapping[str, Any], members: str) -> str:
+    said = {name: row[name] for name in _DECISIVE}
+    said |= {"sources": sorted(row["sources"] or ()), "withdrawn": row["withdrawn"] or 0, "members": members}
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
+
+
+_DECISIVE = ("name", "version", "task", "region", "snapshot", "step", "parent", "month")
+_TOLD = f"""
+WITH told AS (
+    SELECT name, version, sha256(string_agg(
+        source || chr(31) || array_to_string(coalesce(months, []), ','), chr(30) ORDER BY source
+    )) AS told
+    FROM lake.knowledge.member GROUP BY ALL
+)
+SELECT {", ".join(f"line.{name}" for name in _DECISIVE)}, line.sources, line.withdrawn,
+       coalesce(told.told, sha256('')) AS told
+FROM lake.knowledge.model_version AS line LEFT JOIN told USING (name, version)
+"""
+
+
+def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Succession]:
     """Return which versions served, the newest change first."""
     rows = connection.execute(
-        f"SELECT {_SERVED} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
+        f"SELECT {_SUCCESSION} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
     ).fetchall()
-    found = (_told(Served, row) for row in rows)
-    return [Served(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
+    found = (_told(Succession, row) for row in rows)
+    return [Succession(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
 
 
 def left_out(connection: duckdb.DuckDBPyConnection, line: Line) -> Left:
@@ -172,7 +233,7 @@ def left_out(connection: duckdb.DuckDBPyConnection, line: Line) -> Left:
 
     The latter may have been revoked in between; its statistic lacks it all the same.
     """
-    then = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.withdrawn)
+    then = withdrawals.left(connection, region=line.region, snapshot=line.snapshot, until=line.minded_until)
     if line.step != "withdraw" or line.parent is None:
         return then
     return then.beside(left_out(connection, _parent(connection, line.parent)))
@@ -185,8 +246,26 @@ def _parent(connection: duckdb.DuckDBPyConnection, label: str) -> Line:
 
 def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[str, ...]:
     """Return of which of a version's members records were withdrawn after it was made, ``target`` for the bureau's."""
-    gone = withdrawals.members_since(connection, region=line.region, since=line.withdrawn)
-    return tuple(sorted(gone & {*line.sources, BASE}))
+    return tuple(sorted({one.source for one in gone_from(connection, line)}))
+
+
+def gone_from(connection: duckdb.DuckDBPyConnection, line: Line) -> list[Gone]:
+    """Return what was withdrawn of a version's members after it was made.
+
+    A stay counts only where the version may know it: where its snapshot has it, and of a month that the member told of.
+    """
+    gone = withdrawals.gone_since(connection, region=line.region, since=line.minded_until)
+    gone = [one for one in gone if one.source in {*line.sources, BASE} and one.was_in(line.snapshot)]
+    if not gone:
+        return []
+    months = {one.source: one.months for one in members(connection, line.name, line.version)}
+    return [one for one in gone if _knows(line, months.get(one.source, ()), one.month)]
+
+
+def _knows(line: Line, months: Collection[str], month: date | None) -> bool:
+    if month is None:
+        return True
+    return f"{month:%Y-%m}" in months if months else line.month is None or month <= line.month
 
 
 def _line(row: Sequence[Any]) -> Line:
@@ -194,5 +273,5 @@ def _line(row: Sequence[Any]) -> Line:
     return Line(**{**told, "sources": tuple(told["sources"]), "as_of": told["as_of"].replace(tzinfo=UTC)})
 
 
-def _told(kind: type[Line] | type[Member] | type[Served], row: Sequence[Any]) -> dict[str, Any]:
+def _told(kind: type[Line] | type[Member] | type[Succession], row: Sequence[Any]) -> dict[str, Any]:
     return dict(zip((one.name for one in fields(kind)), row, strict=True))

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -15,15 +17,20 @@ from headwater.adapters.home import Home
 from headwater.types import SourceId
 
 __all__ = [
+    "Gone",
     "InForce",
     "Left",
+    "Record",
+    "Stands",
     "adopt",
-    "digests",
+    "by_entry",
     "enter",
+    "gone_since",
     "in_force",
     "left",
     "members_since",
-    "revocations",
+    "pending",
+    "standing",
     "stays_of_person",
 ]
 
@@ -65,12 +72,52 @@ class Left:
         return frozenset(pc.unique(hospitals["source"].filter(gone)).to_pylist())
 
 
+@dataclass(frozen=True)
+class Record:
+    """A single stay that is withdrawn, as it stood in some snapshots of the lake.
+
+    Parameters
+    ----------
+    source : in whose statistic it counts, ``target`` for the bureau's own
+    month : first day
+    snapshots : in which it stood so, of those that were looked at, sorted
+    """
+
+    stay: str
+    source: SourceId
+    month: date
+    snapshots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What one withdrawal took back of one source.
+
+    Parameters
+    ----------
+    entry : of the withdrawal in the audit log
+    month : None for all that there is
+    snapshots, looked : those that have it, of those that were looked at
+    """
+
+    entry: int
+    source: SourceId
+    month: date | None = None
+    snapshots: frozenset[int] = frozenset()
+    looked: frozenset[int] = frozenset()
+
+    def was_in(self, snapshot: int) -> bool:
+        """Return whether a snapshot had it; one that nobody looked at may have."""
+        return self.month is None or snapshot in self.snapshots or snapshot not in self.looked
+
+
 def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, Any], row: Mapping[str, object]) -> int:
     """Enter a withdrawal in the audit log and its row in the lake, and return the number of the entry.
 
-    The log waits until the row is in the lake. So an entry that can be seen has its row, and whoever sees the row of an
-    entry sees those of all entries before it. Broken off between both, the row is minded all the same, and is adopted
-    by whatever comes next, so that its number is never another's.
+    First the log is told that it begins, so that nobody else can put such a row into the lake. Then it waits until the
+    row is there. So an entry that can be seen has its row, and whoever sees the row of an entry sees those of all
+    entries before it. Broken off between both, the row is minded all the same, and is adopted by whatever comes next,
+    so that its number is never another's.
 
     Parameters
     ----------
@@ -78,9 +125,14 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
     row : of ``knowledge.withdrawal``, without ``entry``
     """
     postgres.prepare(home)
+    digest = _digest(row)
+    with postgres.connect(home) as ops:
+        # What broke off before keeps its number, if nobody else had an entry since.
+        _adopt(home, connection, ops)
+        audit.add(home, ops, "withdrawal_begun", {"row": digest})
     with postgres.connect(home) as ops:
         _adopt(home, connection, ops)
-        entry = audit.add(home, ops, "withdrawal", {**told, "row": _digest(row)}).number
+        entry = audit.add(home, ops, "withdrawal", {**told, "row": digest}).number
         with lake.transaction(connection):
             knowledge.insert(connection, "withdrawal", [{**row, "entry": entry}])
     return entry
@@ -89,7 +141,8 @@ def enter(home: Home, connection: duckdb.DuckDBPyConnection, told: Mapping[str, 
 def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Enter in the audit log the withdrawals in the lake that broke off before their entry was kept.
 
-    A revocation that no entry tells of did not take place, and goes.
+    A revocation that no entry tells of did not take place, and goes. A withdrawal that never began is nobody's, and is
+    left for ``audit.verify`` to find.
     """
     postgres.prepare(home)
     with postgres.connect(home) as ops:
@@ -98,7 +151,8 @@ def adopt(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Connection) -> None:
     audit.hold(ops)
-    told = {one.number for one in audit.entries(ops, kind="withdrawal")}
+    entered = list(audit.entries(ops, kind="withdrawal"))
+    told, begun = {one.number for one in entered}, pending([*entered, *audit.entries(ops, kind="withdrawal_begun")])
     for row in _rows(connection):
         if row["entry"] in told:
             continue
@@ -106,21 +160,39 @@ def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Conn
             gone = "DELETE FROM lake.knowledge.withdrawal WHERE entry = ? AND revokes IS NOT NULL"
             connection.execute(gone, [row["entry"]])
             continue
+        digest = _digest(row)
+        if not begun[digest]:
+            continue
+        begun[digest] -= 1
         known = {name: row[name] for name in ("region", "source", "members")}
-        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": _digest(row)})
+        entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": digest})
         # Where others were entered since, its number is later; to be minded later than it was is safe.
         moved = "UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ? AND revokes IS NULL"
         connection.execute(moved, [entry.number, row["entry"]])
 
 
-def digests(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return of each withdrawal and revocation in the lake the digest that its entry in the audit log tells."""
-    return {int(row["entry"]): _digest(row) for row in _rows(connection)}
+def pending(told: Iterable[audit.Entry]) -> Counter[str]:
+    """Return the digests of the rows that began to be entered and are not yet, with how often."""
+    counted: Counter[str] = Counter()
+    for one in told:
+        if one.kind in ("withdrawal", "withdrawal_begun"):
+            counted[json.loads(one.body)["row"]] += 1 if one.kind == "withdrawal_begun" else -1
+    # One that was entered before beginnings were has none.
+    return +counted
 
 
-def revocations(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    """Return the entries of revocations in the lake."""
-    return {int(row["entry"]) for row in _rows(connection) if row["revokes"] is not None}
+@dataclass(frozen=True)
+class Stands:
+    """A withdrawal or revocation as it stands in the lake: its entry, and the digest that the audit log tells of it."""
+
+    entry: int
+    digest: str
+    revokes: int | None
+
+
+def standing(connection: duckdb.DuckDBPyConnection) -> list[Stands]:
+    """Return all withdrawals and revocations in the lake, by their entries."""
+    return [Stands(int(row["entry"]), _digest(row), row["revokes"]) for row in _rows(connection)]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -135,7 +207,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def _digest(row: Mapping[str, object]) -> str:
     said = {name: value for name, value in row.items() if value is not None and name not in _MOMENT}
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, until: int | None = None) -> Left:
@@ -146,24 +218,21 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     until : the last entry of the audit log that counts; None for all until now
     """
     try:
+        # In one query: what is entered while it runs is in both, rows and last entry, or in neither.
         rows = connection.execute(
-            f"{_IN_FORCE} SELECT source, person, stays FROM in_force "
+            f"{_IN_FORCE} SELECT entry, entry IN (SELECT entry FROM in_force), source, person, stays FROM counted "
             "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
             {"region": region, "until": until},
         ).fetchall()
-        last = connection.execute(
-            "SELECT coalesce(max(entry), 0) FROM lake.knowledge.withdrawal "
-            "WHERE (coalesce(region, $region) = $region OR person IS NOT NULL) AND ($until IS NULL OR entry <= $until)",
-            {"region": region, "until": until},
-        ).fetchone()
     except duckdb.CatalogException:
         # Before anything is known there is no such table.
-        rows, last = [], None
-    stays = {stay for _, _, single in rows for stay in single or ()}
-    if persons := {person for _, person, _ in rows if person}:
+        rows = []
+    holding = [(source, person, single) for _, holds, source, person, single in rows if holds]
+    stays = {stay for _, _, single in holding for stay in single or ()}
+    if persons := {person for _, person, _ in holding if person}:
         stays |= stays_of_person(connection, persons, snapshot=snapshot)
-    sources = frozenset(source for source, *_ in rows if source)
-    return Left(sources, frozenset(stays), int(last[0]) if last else 0)
+    sources = frozenset(source for source, *_ in holding if source)
+    return Left(sources, frozenset(stays), max((int(entry) for entry, *_ in rows), default=0))
 
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
@@ -176,25 +245,70 @@ def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: 
     return {str(row[0]) for row in rows}
 
 
+def gone_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> list[Gone]:
+    """Return what was withdrawn after an entry of the audit log, and is still.
+
+    Of single stays it is told by month and snapshot; of those that were entered before this was kept, all of a source.
+    """
+    rows = connection.execute(
+        f"{_IN_FORCE} SELECT entry, members, records, looked FROM in_force "
+        "WHERE coalesce(region, $region) = $region AND entry > $since ORDER BY entry",
+        {"region": region, "since": since, "until": None},
+    ).fetchall()
+    found: list[Gone] = []
+    for entry, members, records, looked in rows:
+        if records:
+            seen = frozenset(looked)
+            found += [Gone(entry, one["source"], one["month"], frozenset(one["snapshots"]), seen) for one in records]
+        else:
+            found += [Gone(entry, one) for one in members or ()]
+    return found
+
+
 @dataclass(frozen=True)
 class InForce:
-    """A withdrawal that was not revoked; ``region`` is None where a person has no stays to learn from."""
+    """A withdrawal that was not revoked; task and region are None where a person has no stays to learn from."""
 
-    task: str
+    task: str | None
     region: str | None
     entry: int
+    source: SourceId | None
+    person: str | None
+    stays: tuple[str, ...]
+    members: tuple[SourceId, ...]
+    records: tuple[Record, ...]
 
 
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
 ) -> list[InForce]:
     """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
+    return _in_force(
+        connection,
+        "source = $source OR person = $person OR (source IS NULL AND person IS NULL AND stays = [$stay])",
+        {"source": source, "person": person, "stay": stay},
+    )
+
+
+def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[InForce]:
+    """Return the withdrawals of some entries of the audit log that were not revoked, in order."""
+    return _in_force(connection, "entry IN (SELECT unnest($entries))", {"entries": sorted(entries)})
+
+
+def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[InForce]:
     rows = connection.execute(
-        f"{_IN_FORCE} SELECT task, region, entry FROM in_force WHERE source = $source OR person = $person "
-        "OR (source IS NULL AND person IS NULL AND stays = [$stay]) ORDER BY entry",
-        {"source": source, "person": person, "stay": stay, "until": None},
+        f"{_IN_FORCE} SELECT task, region, entry, source, person, coalesce(stays, []), coalesce(members, []), "
+        f"coalesce(records, []) FROM in_force WHERE {which} ORDER BY entry",
+        {**values, "until": None},
     ).fetchall()
-    return [InForce(str(task), region, int(entry)) for task, region, entry in rows]
+    return [
+        InForce(*told, tuple(stays), tuple(members), tuple(map(_record, records)))
+        for *told, stays, members, records in rows
+    ]
+
+
+def _record(told: Mapping[str, Any]) -> Record:
+    return Record(told["stay"], told["source"], told["month"], tuple(told["snapshots"]))
 
 
 _IN_FORCE = """

@@ -14,6 +14,7 @@ from headwater.evolution import (
     Growth,
     Policy,
     Standing,
+    Turn,
 )
 from headwater.evolution.agreement import Sums
 from headwater.evolution.belief import Belief
@@ -139,8 +140,8 @@ def _decide(
         values.append(worth.get(source))
         belonging = found[source] if source in worth else None
         change = belonging.change if belonging else None
-        returned = regime if belonging and belonging.returned else None
-        evidence[source] = Evidence(tuple(values), change, returned=returned)
+        turn = Turn(change.onset, regime if belonging.returned else None) if belonging and change else None
+        evidence[source] = Evidence(tuple(values), change, turn=turn)
     plan = policy.plan(evidence, version.standings, budgets=Budgets())
     version.standings |= plan.standings
     return Counter(made.action for made in plan.decisions.values())

@@ -44,12 +44,13 @@ def list_versions(name: Name = None, as_json: Json = False) -> None:
         print_json({"versions": [one.to_dict() for one in found]})
         return
     table = listing("version 版本", "made by 由来", "month 月份", "sources 来源", "R²", "MAE", "state 状态", numbers=0)
-    # What a version is called and whether it serves stay whole in eighty columns; the headings may wrap.
+    # Names, months and figures stay whole in eighty columns, up to version 999 of a name like stay_cost-楚源省.
+    table.padding = (0, 1, 0, 0)
     table.columns[0].no_wrap = table.columns[-1].no_wrap = True
     for one in found:
         line = one.line
         month = f"{line.month:%Y-%m}" if line.month else "–"
-        figures = (line.r2_log, ".4f"), (line.mae, ",.2f")
+        figures = (line.r2_log, ".4f"), (line.mae, ",.0f")
         numbers = [format(figure, digits) if figure is not None else "–" for figure, digits in figures]
         table.add_row(shown(line.label), line.step, month, str(len(line.sources)), *numbers, _state(one))
     _out.print(table)
@@ -103,6 +104,7 @@ def _facts(line: "Line") -> list[tuple[str, str]]:
         ("exact 精确参数", f"{line.exact or '–'}{f' · body of 主体来自 {line.body}' if line.body else ''}"),
         ("members' statistics 成员统计量", "held 在册" if line.is_held else "sums alone 只有合计"),
         ("parent 父版本", line.parent or "–"),
+        ("served then 当时现役", line.opponent or "–"),
         ("MLflow", line.mlflow_run or "–"),
     ]
 

@@ -31,7 +31,7 @@ def tell_lineage(found: "Lineage") -> None:
         f"grouper 分组方案 {shown(f'{paid.plan} {paid.plan_version}' if paid.plan else '–')} · "
         f"policy 支付政策 {shown(f'{paid.policy} {paid.policy_version}' if paid.policy else '–')}\n"
         f"audit entries 审计条目 {' '.join(str(number) for number, _ in found.entries) or '–'}\n"
-        f"descends from 祖先 {shown(' ← '.join(parent.label for parent in found.parents) or '–')}",
+        f"goes on from 延续自 {shown(' ← '.join(parent.label for parent in found.parents) or '–')}",
         highlight=False,
         soft_wrap=True,
     )

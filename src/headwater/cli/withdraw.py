@@ -25,13 +25,12 @@ def withdraw(
     source: Annotated[str | None, typer.Option(help="A hospital's code, as models name it. / 来源")] = None,
     person: Annotated[str | None, typer.Option(help="A person's token, as in psn_no. / 个人标识")] = None,
     stay: Annotated[str | None, typer.Option(help="One stay_id. / 住院号")] = None,
-    task: Annotated[str, typer.Option(help="The learning task. / 学习任务")] = "stay_cost",
     revoke: Annotated[
         bool, typer.Option("--revoke", help="They withdrew by mistake: learn from them again. / 撤销退出")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Subtract a hospital, a person or a stay from the model that serves, and learn from it no more. / 退出.
+    """Subtract a hospital, a person or a stay from all models that serve, and learn from it no more. / 退出.
 
     Ends with 1 where nothing could be subtracted: of what is known as sums alone, or where it failed.
     """
@@ -45,7 +44,7 @@ def withdraw(
         _revoke(run, source, person, stay, as_json=as_json)
         return
     with refusing():
-        report = step(home(), run=run, leaving=Leaving(source, person, stay), task=task)
+        report = step(home(), run=run, leaving=Leaving(source, person, stay))
     if as_json:
         print_json(report.to_dict())
     else:
@@ -66,8 +65,8 @@ def _revoke(run: "Run", source: str | None, person: str | None, stay: str | None
         return
     for one in found:
         _out.print(
-            f"[green]✓[/] [bold]{shown(one.region or '–')}[/] {shown(one.task)} · audit entry 审计条目 {one.entry} · "
-            f"revokes 撤销 {one.revokes}",
+            f"[green]✓[/] [bold]{shown(one.region or '–')}[/] {shown(one.task or '–')} · "
+            f"audit entry 审计条目 {one.entry} · revokes 撤销 {one.revokes}",
             highlight=False,
         )
 
@@ -75,10 +74,18 @@ def _revoke(run: "Run", source: str | None, person: str | None, stay: str | None
 def _tell(taken: "Taken") -> None:
     versions = f"{taken.before or '–'} → {taken.after or '–'}"
     mark, where = _MARKS.get(taken.outcome, "[red]✗[/]"), shown(taken.places.region or "–")
-    _out.print(f"{mark} [bold]{where}[/] {shown(versions)} {taken.code or ''}".rstrip(), highlight=False)
+    task = shown(taken.places.task or "–")
+    _out.print(f"{mark} [bold]{where}[/] {task} {shown(versions)} {taken.code or ''}".rstrip(), highlight=False)
     for text in (taken.why, *([taken.remedy] if taken.remedy else [])):
         _out.print(f"  {shown(text.zh)}\n  [dim]{shown(text.en)}[/]", highlight=False)
     _out.print(f"  audit entry 审计条目 {taken.entry} · members 成员 {shown(' '.join(taken.places.members) or '–')}")
+    if taken.closed:
+        _out.print(f"  no way back to 不能再退回 {shown(' '.join(taken.closed))}", highlight=False)
+    if taken.unread:
+        labels = shown(" ".join(taken.unread))
+        _out.print(
+            f"  [red]{labels}[/] certificate not readable yet: run it again 证书暂不可读，请重试", highlight=False
+        )
     if taken.certificate:
         proof = taken.certificate
         _out.print(

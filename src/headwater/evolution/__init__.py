@@ -7,7 +7,7 @@ from headwater.evolution.detectors import Bayesian, Glr, Pooled
 from headwater.evolution.growth import BASE, Certificate, Growth
 from headwater.evolution.policy import Decision, Evidence, Plan, Policy
 from headwater.evolution.presence import Presence
-from headwater.evolution.recurring import Recurring
+from headwater.evolution.recurring import Recurring, Turn
 from headwater.evolution.regimes import Belonging, Regimes
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.evolution.stream import Tick, Watch, month_at, month_number, ticks
@@ -40,6 +40,7 @@ __all__ = [
     "Said",
     "Standing",
     "Tick",
+    "Turn",
     "Watch",
     "Window",
     "Windows",

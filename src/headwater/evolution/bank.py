@@ -31,16 +31,18 @@ _REFERENCE = 20
 
 
 class Verdict(NamedTuple):
-    """What a judge says of some streams and all onsets.
+    """What a judge says of some streams.
 
     Parameters
     ----------
-    excess : (rows, DEPTH) evidence for a change at each onset, above what it takes; the newest onset last
-    evidence : (rows, DEPTH) the same without the threshold
-    variance : (rows,) whether the strongest evidence is of another variance rather than another level
+    excess : (rows,) evidence for a change, whenever it was, above what it takes
+    ago : (rows,) values since the likeliest onset
+    evidence : (rows,) for that onset alone
+    variance : (rows,) whether it is of another variance rather than another level
     """
 
     excess: Vector
+    ago: NDArray[np.intp]
     evidence: Vector
     variance: NDArray[np.bool_]
 
@@ -48,8 +50,8 @@ class Verdict(NamedTuple):
 class Judge(Protocol):
     """Weighs the scores of streams against how many observations may pass between two false alarms."""
 
-    def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
-        """Return the verdict on ``rows``; ``observations`` is (rows,)."""
+    def __call__(self, scores: Scores, rows: Rows, observations: Vector, allowed: NDArray[np.bool_]) -> Verdict:
+        """Return the verdict on ``rows``; ``observations`` is (rows,), ``allowed`` (rows, DEPTH), the newest last."""
         ...
 
     def doubt(self, evidence: float) -> float:
@@ -101,16 +103,15 @@ class Bank:
     def _verdicts(self, rows: Rows) -> list[tuple[int, Change]]:
         if not len(rows):
             return []
-        verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows))
-        allowed = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
-        excess = np.where((AGO >= 2) & (allowed >= AGO), verdict.excess, -np.inf)
-        best = excess.argmax(axis=1)
-        found = np.flatnonzero(excess[np.arange(len(rows)), best] > 0)
-        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at), int(best[at]))) for at in found]
+        most = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
+        allowed = (AGO >= 2) & (most >= AGO)
+        verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows), allowed)
+        found = np.flatnonzero(verdict.excess > 0)
+        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at))) for at in found]
 
-    def _alarm(self, row: int, verdict: Verdict, at: int, onset: int) -> Change:
-        scores, count, ago = self.scores, int(self.scores.count[row]), int(AGO[onset])
-        doubt, variance = self._judge.doubt(float(verdict.evidence[at, onset])), bool(verdict.variance[at])
+    def _alarm(self, row: int, verdict: Verdict, at: int) -> Change:
+        scores, count, ago = self.scores, int(self.scores.count[row]), int(verdict.ago[at])
+        doubt, variance = self._judge.doubt(float(verdict.evidence[at])), bool(verdict.variance[at])
         ago = ago if variance else values_since(scores.values[row, -count:], most=DEPTH)
         change = changed(scores, row, ago, confidence=1 - doubt, kind="variance" if variance else "level")
         self._tried[row] = not variance and count - ago >= _REFERENCE

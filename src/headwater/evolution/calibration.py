@@ -3,10 +3,10 @@
 ``thresholds.csv`` is the result of simulation, made by ``python -m headwater.bench.evolution_calibration`` with the
 seeds that stand there: for each detector the threshold that lets ``observations`` pass between two false alarms is
 
-    at_once + per_log * ln(observations) + per_memory * memory^2 + per_log_stream * ln(streams)
+    at_once + per_log * ln(observations) + per_memory * memory + per_log_stream * ln(streams)
 
-where ``memory`` is the correlation of scores one step apart as far as it may be (``Scores.caution``; what is left of it
-after whitening grows about as its square) and ``streams`` are those that are pooled.
+where ``memory`` is the correlation of scores with the one before over the root of how many are known
+(``Scores.caution``) and ``streams`` are those that are pooled.
 """
 
 import csv
@@ -39,7 +39,7 @@ class Threshold:
     def __call__(self, observations: Vector, memory: Vector | float = 0.0, streams: int = 1) -> Vector:
         """Return the thresholds for streams that let ``observations`` pass between two false alarms."""
         least = self.at_once + self.per_log_stream * float(np.log(streams))
-        return np.asarray(least + self.per_log * np.log(observations) + self.per_memory * memory**2)
+        return np.asarray(least + self.per_log * np.log(observations) + self.per_memory * memory)
 
 
 @cache

@@ -8,6 +8,7 @@ from headwater.errors import Message
 from headwater.evolution.budgets import LABOURED, Budgets, Cost
 from headwater.evolution.detector import Change
 from headwater.evolution.presence import State
+from headwater.evolution.recurring import Turn
 from headwater.evolution.standing import ACTIONS, COUNTED, Action, Standing
 from headwater.types import SourceId
 
@@ -21,9 +22,9 @@ class Evidence:
     Parameters
     ----------
     values : what it was worth in each period so far, in the unit of the utility; None: it did not answer
-    change : of its value or of what it says, if one was noticed in the newest period
+    change : of its value, if one was noticed in the newest period
     presence : its state of answering; ``outage`` says no more than None does
-    returned : number of the earlier regime that what it says now agrees with (``Regimes``); None: of none
+    turn : how what it says itself is something else than what counts of it, where its value changed or it may come in
     cost : of asking it in the next period (ε, bytes), and of acting on it (labour)
     news : records that it has and never told of, where that is known
     """
@@ -31,7 +32,7 @@ class Evidence:
     values: Sequence[float | None]
     change: Change | None = None
     presence: State = "present"
-    returned: int | None = None
+    turn: Turn | None = None
     cost: Cost = Cost()
     news: float = 0.0
 
@@ -115,8 +116,9 @@ class Policy:
     - ``demote_after`` bad values in a row, or a proven fall into harm, demote: the source leaves the model.
     - One good value of a demoted source starts a trial; ``promote_after`` in a row, or a proven rise, promote.
     - ``remove_after`` bad values in a row remove a demoted source, if a person approves; it stays demoted otherwise.
-    - A change of a source that is still of use refreshes it, or recalls the regime that is back. Changes are those of
-      level; one of variance alone decides nothing.
+    - A source whose value changed because it turned itself, and that is still of use, is refreshed, or the regime is
+      recalled that is back. A value that moved for other reasons, as another source left, does neither. One of variance
+      alone decides nothing.
     - A source that is leaving goes on probation, and none that is leaving is promoted.
     - A closed source is asked only if it delivers again. What it said stays in the model if ``closed_stays`` and its
       last value was not bad: a closed hospital's records are as true as they were. Otherwise, and as long as it has
@@ -223,8 +225,8 @@ class Policy:
             return Decision("demote", "demoted", _persistent(worth, bad, "移出模型，继续观察", "out of the model"))
         if bad and standing == "member":
             return Decision("probation", "probation", _valued(worth, "有害，留用察看", "harmful, on probation"))
-        if not bad and change is not None:
-            return _moved(evidence, change, standing, when=self.tell(change.onset))
+        if not bad and change is not None and evidence.turn is not None:
+            return self._turned(evidence.turn, worth, standing)
         if standing == "probation" and good >= self.promote_after and evidence.presence != "leaving":
             return Decision("promote", "member", _persistent(worth, good, "解除察看", "probation ends"))
         return Decision("keep", standing, _valued(worth, "继续使用", "kept"))
@@ -233,12 +235,13 @@ class Policy:
         worth, change = evidence.observed[-1], evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if evidence.presence != "leaving" and good:
-            if evidence.returned is not None:
-                return _recalled(evidence.returned, worth)
+            if evidence.turn is not None and evidence.turn.regime is not None:
+                return _recalled(evidence.turn.regime, worth)
             if good >= self.promote_after:
                 return Decision("promote", "member", _persistent(worth, good, "加入模型", "into the model"))
             if change is not None and change.size > 0:
-                return Decision("promote", "member", _rose(change, self.tell(change.onset)), since=change.onset)
+                since = evidence.turn.since if evidence.turn else None
+                return Decision("promote", "member", _rose(change, self.tell(change.onset)), since=since)
             if standing == "demoted":
                 return Decision("trial", "trial", _valued(worth, "重新试用", "on trial again"))
         if bad >= self.remove_after and standing == "demoted":
@@ -246,6 +249,16 @@ class Policy:
         if bad >= self.demote_after and standing == "trial":
             return Decision("demote", "demoted", _persistent(worth, bad, "试用未过", "its trial failed"))
         return Decision("keep", standing, _valued(worth, "继续观察", "watched"))
+
+    def _turned(self, turn: Turn, worth: float, standing: Standing) -> Decision:
+        if turn.regime is not None:
+            return replace(_recalled(turn.regime, worth), standing=standing)
+        when = self.tell(turn.since)
+        reason = Message(
+            f"其数据自 {when} 起改变而仍有益：此前统计量移出模型。",
+            f"It changed at {when} and is still of use: what it said before leaves the model.",
+        )
+        return Decision("refresh", standing, reason, since=turn.since)
 
     def _is_bad(self, value: float) -> bool:
         return value < self.harm
@@ -305,16 +318,6 @@ def _unasked(made: Decision) -> Decision:
     return replace(made, reason=reason, asked=False)
 
 
-def _moved(evidence: Evidence, change: Change, standing: Standing, *, when: str) -> Decision:
-    if evidence.returned is not None:
-        return replace(_recalled(evidence.returned, evidence.observed[-1]), standing=standing)
-    reason = Message(
-        f"其数据自 {when} 起改变而仍有益：此前统计量移出模型。",
-        f"It changed at {when} and is still of use: what it said before leaves the model.",
-    )
-    return Decision("refresh", standing, reason, since=change.onset)
-
-
 def _recalled(regime: int, worth: float) -> Decision:
     reason = Message(
         f"价值 {worth:.4g}，第 {regime} 种情形重现：重新使用当时的统计量。",
@@ -342,4 +345,4 @@ def _valued(worth: float, zh: str, en: str) -> Message:
 
 
 def _persistent(worth: float, times: int, zh: str, en: str) -> Message:
-    return Message(f"连续 {times} 期价值如 {worth:.4g}，{zh}。", f"Worth about {worth:.4g} for {times} periods: {en}.")
+    return Message(f"连续 {times} 期价值约 {worth:.4g}，{zh}。", f"Worth about {worth:.4g} for {times} periods: {en}.")

@@ -66,7 +66,6 @@ class Scores:
     level, jump : by what a change of level by 1 moves a white score behind it, and the first one behind it
     count : (streams,) values of the present regime, at most the memory
     coefficient : (streams,) correlation of scores one step apart, as far as it is known
-    caution : (streams,) the same plus its standard deviation: what thresholds go by, for unknown memory gives alarms
     """
 
     def __init__(self, streams: int, *, interval: float = 1.0) -> None:
@@ -76,7 +75,7 @@ class Scores:
         self.white, self.spread = np.zeros(shape), np.zeros(shape)
         self.level, self.jump, self._shape = np.ones(shape), np.ones(shape), np.zeros(shape)
         self.count = np.zeros(streams, dtype=np.intp)
-        self.coefficient, self.caution = (np.repeat(part, streams) for part in _known(_PRIOR[None]))
+        self.coefficient = np.repeat(_known(_PRIOR[None]), streams)
         self._evidence = np.tile(_PRIOR, (streams, 1))
         self._last = np.full(streams, np.nan)
         self._answered, self._elapsed = np.full(streams, _FIRST), np.full(streams, _FIRST)
@@ -115,6 +114,16 @@ class Scores:
         self.count[rows] = np.minimum(self.count[rows] + 1, _MEMORY)
         self._learn(rows[self.count[rows] > _LAG + 1])
 
+    def caution(self, rows: Rows) -> Vector:
+        """Return (rows,) correlations of scores with the one before, in the mean, over the root of how many there are.
+
+        Thresholds go by it: the fewer values level and memory are known from, the more alarms memory gives for nothing.
+        """
+        count = self.count[rows, None]
+        known = np.arange(_MEMORY) >= _MEMORY - count
+        memory = np.where(known, 1 - self.level[rows] / self.jump[rows], 0.0).sum(axis=1)
+        return np.asarray(memory / np.maximum(count[:, 0], 1) ** 1.5)
+
     def sums(self, rows: Rows, depth: int) -> tuple[Vector, Vector]:
         """Return for every onset 1 to ``depth`` values ago what the white scores since then say of a new level.
 
@@ -145,7 +154,7 @@ class Scores:
 
     @property
     def _state(self) -> Sequence[NDArray[np.generic]]:
-        return (*self._kept, self.count, self.coefficient, self.caution, self._evidence)
+        return (*self._kept, self.count, self.coefficient, self._evidence)
 
     def _scored(self, rows: Rows, values: Vector) -> tuple[Vector, Vector, NDArray[np.bool_]]:
         """Return scores, how normal the values before look (0 to 1), and if a value equals most of those."""
@@ -176,7 +185,7 @@ class Scores:
         left = 1 - memory**2
         fit = newer**2 / 2 - (newer - memory * older) ** 2 / (2 * left) - np.log(left) / 2
         self._evidence[rows] = _PRIOR + _KEPT * (self._evidence[rows] - _PRIOR) + fit
-        self.coefficient[rows], self.caution[rows] = _known(self._evidence[rows])
+        self.coefficient[rows] = _known(self._evidence[rows])
 
 
 def since(values: Vector) -> Vector:
@@ -185,13 +194,11 @@ def since(values: Vector) -> Vector:
     return np.asarray(until[:, -1:] - until)
 
 
-def _known(evidence: Vector) -> tuple[Vector, Vector]:
-    """Return the posterior mean of the coefficient, and the mean plus the deviation."""
+def _known(evidence: Vector) -> Vector:
+    """Return the posterior mean of the coefficient."""
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
-    mean = (weight * _COEFFICIENTS).sum(axis=1)
-    spread = np.sqrt((weight * (_COEFFICIENTS - mean[:, None]) ** 2).sum(axis=1))
-    return mean, mean + spread
+    return np.asarray((weight * _COEFFICIENTS).sum(axis=1))
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

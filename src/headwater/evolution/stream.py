@@ -10,6 +10,7 @@ from headwater.evolution.budgets import Budgets, Cost
 from headwater.evolution.detector import Change, Detector
 from headwater.evolution.policy import Evidence, Plan, Policy
 from headwater.evolution.presence import Presence, State
+from headwater.evolution.recurring import Turn
 from headwater.evolution.standing import COUNTED, Standing
 from headwater.types import SourceId
 
@@ -59,7 +60,7 @@ def _nobody(month: date) -> frozenset[SourceId]:
     return frozenset()
 
 
-def _never(source: SourceId, month: date) -> int | None:
+def _never(source: SourceId, month: date) -> Turn | None:
     return None
 
 
@@ -74,10 +75,11 @@ class Watch:
     budgets : of every period
     cost : of asking a source once and of acting on it; it is known before it is asked
     news : records that a source has in a month of which it never told
-    returned : number of the earlier regime that a source has just come back to; asked only where that may decide: of
-        one that changed, or that is outside the model and was good in this period
-    away : sources that announced, before the month or after it, that nothing would come; they are not asked, their
-        value is None whatever came, and it is no silence that presence would count
+    turn : how what a source says itself is something else than what counts of it; asked only where that may decide: of
+        one whose value changed, for that alone may have other reasons, or that is outside the model and was good in
+        this period
+    away : sources that announced that nothing would come; in a month that was not followed yet they are not asked, and
+        a silence, even of a month that was, is none that presence would count. A value that was told stays
     """
 
     detector: Callable[[], Detector]
@@ -85,7 +87,7 @@ class Watch:
     budgets: Budgets = Budgets()
     cost: Callable[[SourceId], Cost] = _free
     news: Callable[[SourceId, date], float] = _none
-    returned: Callable[[SourceId, date], int | None] = _never
+    turn: Callable[[SourceId, date], Turn | None] = _never
     away: Callable[[date], frozenset[SourceId]] = _nobody
 
 
@@ -181,7 +183,8 @@ class _Seen:
     def see(self, month: date, values: Mapping[SourceId, float | None]) -> dict[SourceId, Change]:
         """Let every known source see the month, new ones among them, and return the changes noticed."""
         time, away = month_number(month), self._watch.away(month)
-        values = {name: value for name, value in values.items() if name not in away}
+        # A notice explains a silence; what came and was valued before the notice stays what it was.
+        values = {name: value for name, value in values.items() if name not in away or value is not None}
         for name in sorted(values.keys() - self.sources.keys()):
             self.sources[name] = _Source(self._watch.detector())
         seen = {name: one.see(time, values.get(name), asked=name in values) for name, one in self.sources.items()}
@@ -198,9 +201,9 @@ class _Seen:
         source, watch = self.sources[name], self._watch
         worth = source.values[-1]
         comes = standings.get(name) not in COUNTED and worth is not None and worth > watch.policy.use
-        returned = watch.returned(name, month) if name in changes or comes else None
+        turn = watch.turn(name, month) if name in changes or comes else None
         cost, news = watch.cost(name), watch.news(name, month)
-        return Evidence(tuple(source.values), changes.get(name), source.state, returned, cost, news)
+        return Evidence(tuple(source.values), changes.get(name), source.state, turn, cost, news)
 
 
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")

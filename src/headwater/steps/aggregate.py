@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import features, knowledge, lake
 from headwater.adapters.features import DataSeen, Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -22,16 +22,9 @@ from headwater.steps.joint import PURPOSE, Joint, plan_join, teacher_of
 from headwater.steps.learning import learn as learn_rounds
 from headwater.steps.learning import plainly
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded, require_remaining
 from headwater.steps.open_tier import open_tiers
-from headwater.steps.register import (
-    Candidate,
-    Registered,
-    Score,
-    register,
-    registered_name,
-    require_remaining,
-    score,
-)
+from headwater.steps.register import Candidate, Registered, Score, register, score
 from headwater.steps.wish import AS_REQUIRED, Wish
 from headwater.types import SourceId, Vector
 
@@ -162,12 +155,13 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
     Raises
     ------
     Refusal
-        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read
+        ``E-REGISTER-WITHDRAWN`` where somebody withdrew whose records the rounds had read, ``E-WITHDRAWAL-LOST``
     """
     found, teacher = joined(home, run=run, task=task, model=model), teacher_of(home, task=task, model=model)
     joint = found.joint
     with lake.connect(home) as connection:
-        require_remaining(connection, joint.region, found.sources, since=found.withdrawn)
+        require_minded(home, connection)
+        require_remaining(connection, joint.region, found.sources, since=found.minded_until)
         valued = {line.source for line in knowledge.latest_valuation(connection, task=task, region=joint.region)}
         region = features.read(
             connection, teacher, snapshot=joint.snapshot, region=joint.region, only=valued | set(joint.sources)
@@ -180,7 +174,7 @@ def conclude(home: Home, *, run: Run, task: str, model: str) -> AggregateReport:
         test, target = region.target.test, teacher.model.spec.target
         scores = {name: score(predict(teacher, p, test), test, target=target) for name, p in parameters.items()}
         # What is registered was learned from what the rounds read, which is older than what was read here.
-        region = replace(region, withdrawn=found.withdrawn)
+        region = replace(region, minded_until=found.minded_until)
         candidate = _candidate(home, found, teacher, region, scores, alone=parameters["target_only"])
         registered = register(home, connection, candidate, run=run)
     return AggregateReport(
@@ -262,7 +256,6 @@ def _candidate(
         scores=scores,
         sources=_listed(found, region),
         protection=used,
-        parent=mlflow.latest(home, registered_name(joint.task, region.name)),
         facts={
             "protection_city": joint.wish.city,
             "protection_region": joint.wish.region,

@@ -1,7 +1,7 @@
 """Approve: a person decides about what an evolution proposes and may not do by itself."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from headwater.adapters import evolved, lake, postgres
@@ -51,7 +51,9 @@ class Proposal:
             "(headwater readmit).\n\n"
             f"**{no}**：该来源状态不变；有新内容且有预算时仍被询问，可经试用返回。 "
             "Its standing stays. It is asked when it has something new and there is budget, "
-            "and may come back through a trial."
+            "and may come back through a trial.\n\n"
+            "七天内无人回答则维持现状，之后的月份会再次提议。 "
+            "If nobody answers within seven days it stays as it is, and a later month proposes it again."
         )
         return {**place, "subject": f"{region} {name}：移除？ Remove?", "body": body}
 
@@ -124,7 +126,12 @@ def _put_down(home: Home, found: Proposal, *, approved: bool, by: str, why: str,
     told |= {"standing": found.standing, "approved": approved, "person": by, "why": why}
     audit.enter(home, "evolution_approval", {**told, "month": f"{found.month:%Y-%m-%d}"})
     with lake.connect(home, threads=1) as connection:
-        row = {**told, "month": found.month, "as_of": at.replace(tzinfo=None), "snapshot": lake.snapshot(connection)}
+        row = {
+            **told,
+            "month": found.month,
+            "as_of": at.astimezone(UTC).replace(tzinfo=None),
+            "snapshot": lake.snapshot(connection),
+        }
         insert(connection, "approval", [row], columns=evolved.TABLES["approval"])
 
 

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import duckdb
 
-from headwater.adapters import audit, lake, postgres, withdrawals
+from headwater.adapters import audit, lake, postgres, versions, withdrawals
 from headwater.adapters import revealed as sums
 from headwater.adapters.audit import Entry
 from headwater.adapters.home import Home
@@ -18,21 +18,34 @@ from headwater.security.audit import Head, Peaks, Proof, Tree, leaf, sign
 from headwater.security.requirement import Viewer
 
 __all__ = [
+    "MINDED",
     "AuditReport",
     "checked",
     "enter",
     "head",
+    "lost",
     "newest",
     "prove",
     "read_head",
+    "still_lost",
     "trusted",
-    "unminded",
     "verify",
     "write_head",
 ]
 
 _HEX = {"root": 32, "key": 32, "signature": 64}
+MINDED = ("withdrawal_begun", "withdrawal", "model_version")
+"""Kinds of entries that decide what may be learned from and may serve."""
+
 _RESTORE = Message("请从备份恢复日志，并查明原因。", "Restore the log from a backup, and find out why.")
+
+
+_BRING_BACK = Message(
+    "在此之前不询问来源、不登记、不改变现役模型：请从备份恢复 lake.knowledge，删去日志没有的行，并查明原因；"
+    "若撤销退出时中断，请重新撤销。",
+    "Until it is mended no source is asked, nothing registered, and no other version serves: restore lake.knowledge "
+    "from a backup, delete rows that the log does not have, and find out why; or revoke again what broke off.",
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,8 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     """Compute every hash again and hold it against the signatures, and against a head that was kept elsewhere.
 
     Of what the log tells, the sums that were revealed are looked up: if one of them were forgotten, the next might lay
-    a source open. So are withdrawals, which would be learned from again. Debits are looked up by ``ledger.prove``.
+    a source open. So are withdrawals, which would be learned from again, and what decides whether a version may serve.
+    Debits are looked up by ``ledger.prove``.
 
     Parameters
     ----------
@@ -98,7 +112,7 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
     A signature covers all entries before it, so the last one proves all; where it fails, the first changed entry is
     found among n by log n signatures. Cost: two hashes an entry, memory some 150 bytes an entry.
     """
-    found: dict[str, list[Entry]] = {"revealed": [], "withdrawal": []}
+    found: dict[str, list[Entry]] = {kind: [] for kind in ("revealed", *MINDED)}
     postgres.prepare(home)
     with postgres.connect(home) as connection:
         log = _Log.read(home, connection, lambda one: found[one.kind].append(one) if one.kind in found else None)
@@ -109,10 +123,18 @@ def verify(home: Home, *, kept: Head | None = None) -> AuditReport:
         first, fault = _against(kept, log.tree, log.public)
     if fault is None:
         fault = _forgotten(found["revealed"], known)
-    if fault is None and found["withdrawal"]:
-        with lake.connect(home, threads=1) as opened:
-            fault = unminded(found["withdrawal"], opened)
+    if fault is None and (told := [entry for kind in MINDED for entry in found[kind]]):
+        fault = _lost(home, told)
     return AuditReport(len(log.tree), log.tree.peaks(len(log.tree)).root.hex(), first, fault)
+
+
+def _lost(home: Home, told: Sequence[Entry]) -> Message | None:
+    with lake.connect(home, threads=1) as opened:
+        if lost(told, opened) is None:
+            return None
+        with postgres.connect(home) as connection:
+            found = still_lost(home, connection, opened)
+    return found.reason if found else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,22 +218,65 @@ def _forgotten(revealed: list[Entry], known: set[tuple[Viewer, Cohort]]) -> Mess
     return None
 
 
-def unminded(told: list[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
-    """Return which withdrawals are not in the lake as they were entered, or revoked there alone; None where none is.
+def lost(told: Sequence[Entry], connection: duckdb.DuckDBPyConnection) -> Refusal | None:
+    """Return what the lake tells otherwise than the log of withdrawals and versions; None where nothing is.
 
     Parameters
     ----------
-    told : the entries of withdrawals and revocations, read before, for a row is there before its entry is
+    told : the entries of ``MINDED`` kinds, read before
     """
-    kept, known = withdrawals.digests(connection), {one.number for one in told}
-    lost = {one.number for one in told if kept.get(one.number) != json.loads(one.body)["row"]}
-    lost |= withdrawals.revocations(connection) - known
-    if not lost:
+    if unminded := _unminded(told, connection):
+        return Refusal("E-WITHDRAWAL-LOST", unminded, _BRING_BACK)
+    if altered := _altered(told, connection):
+        return Refusal("E-VERSION-CHANGED", altered, _BRING_BACK)
+    return None
+
+
+def still_lost(home: Home, ops: postgres.Connection, connection: duckdb.DuckDBPyConnection) -> Refusal | None:
+    """Look once more while nobody adds: what was entered between reading log and lake is in both then."""
+    audit.hold(ops)
+    return lost(trusted(home, ops, lambda one: one.kind in MINDED), connection)
+
+
+def _unminded(told: Sequence[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
+    """Return which withdrawals are not in the lake as they were entered, or stand there without ever having begun."""
+    entered = {one.number: json.loads(one.body)["row"] for one in told if one.kind == "withdrawal"}
+    kept: dict[int, list[str]] = {}
+    begun, found = withdrawals.pending(told), set[int]()
+    for row in withdrawals.standing(connection):
+        kept.setdefault(row.entry, []).append(row.digest)
+        if row.entry not in entered:
+            if row.revokes is not None or not begun[row.digest]:
+                found.add(row.entry)
+            begun[row.digest] -= 1
+    found |= {number for number, digest in entered.items() if kept.get(number) != [digest]}
+    if not found:
         return None
-    numbers = ", ".join(map(str, sorted(lost)))
+    numbers = ", ".join(map(str, sorted(found)))
     return Message(
         f"第 {numbers} 条的退出或撤销在湖中缺失、被改动，或日志没有记载。",
         f"What was withdrawn or revoked as entries {numbers} is not in the lake as the log tells it.",
+    )
+
+
+def _altered(told: Sequence[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
+    """Return which versions are not in the lake as they were entered; None where none is.
+
+    Of before there were digests of rows, a version is taken as it stands.
+    """
+    signed: dict[str, set[str | None]] = {}
+    for one in told:
+        if one.kind == "model_version":
+            body = json.loads(one.body)
+            signed.setdefault(f"{body['name']}/{body['version']}", set()).add(body.get("row"))
+    bound = {label: digests for label, digests in signed.items() if None not in digests}
+    rows = versions.digests(connection) if bound else []
+    names = ", ".join(sorted({label for label, digest in rows if label in bound and digest not in bound[label]}))
+    if not names:
+        return None
+    return Message(
+        f"版本 {names} 在湖中的来源、月份或所计退出与日志所记不符。",
+        f"Sources, months or minded withdrawals of {names} are not in the lake as the log tells them.",
     )
 
 

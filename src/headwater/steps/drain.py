@@ -5,22 +5,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from typing import TypeAlias
 
 import duckdb
 
 from headwater.adapters import inbox, lake, postgres, raw, redis_streams
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
-from headwater.adapters.inbox import Event, Kind, Posted
+from headwater.adapters.inbox import KINDS, Event, Kind, Posted
 from headwater.adapters.knowledge import Run
 from headwater.adapters.postgres import Connection
 from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.steps import audit
 from headwater.steps.leaving import Leaving
 from headwater.steps.regions import regions
 from headwater.steps.withdraw import Taken, withdraw
 from headwater.types import SourceId
 
-__all__ = ["DrainReport", "again", "drain", "events", "finish", "outages", "post"]
+__all__ = ["DrainReport", "again", "departures", "drain", "events", "finish", "outages", "post", "require_none_aside"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,23 @@ def drain(home: Home, *, run: str, at: datetime, alone: bool = False) -> DrainRe
     at : when, with time zone
     alone : no other run is at work, so that what an earlier one took and never finished is taken again
     """
+    return _drained(home, run=run, at=at, alone=alone, kinds=tuple(KINDS))
+
+
+def departures(home: Home, *, run: str, at: datetime) -> DrainReport:
+    """Take the withdrawals that wait and let them leave; all else goes on waiting for whoever follows it.
+
+    Parameters
+    ----------
+    run, at : as in ``drain``; nothing is left to ``finish``
+    """
+    return _drained(home, run=run, at=at, alone=False, kinds=("withdrawal",))
+
+
+def _drained(home: Home, *, run: str, at: datetime, alone: bool, kinds: tuple[Kind, ...]) -> DrainReport:
     postgres.prepare(home)
     with lake.connect(home, threads=1) as opened:
-        built, hospitals = raw.built(opened), _hospitals(opened)
+        built, names = raw.built(opened), _names(opened)
     if url := os.environ.get(redis_streams.URL_VARIABLE):
         with postgres.connect(home, autocommit=True) as connection:
             redis_streams.forward(connection, url)
@@ -79,17 +95,19 @@ def drain(home: Home, *, run: str, at: datetime, alone: bool = False) -> DrainRe
         swept = inbox.sweep(connection)
         if alone:
             inbox.give_back(connection, but=run)
-        work = partial(_verify, known=hospitals)
-        drained = inbox.drain(connection, run=run, work=work, built=built)
+        work = partial(_verify, names=names, at=at)
+        drained = inbox.drain(connection, run=run, work=work, kinds=kinds, built=built)
     with postgres.connect(home, autocommit=True) as connection:
-        leave = partial(_leave, home, hospitals, at=at)
+        notices = partial(audit.enter, home, "outage")
+        inbox.act(connection, run=run, kind="outage", work=lambda event: notices(_notice(event)))
+        leave = partial(_leave, home, names, at=at)
         failed = inbox.act(connection, run=run, kind="withdrawal", work=leave)
     events = [event for event in drained.events if event not in failed]
     return DrainReport(
         run=run,
-        changed={source: _first(months) for source, months in _of(events, hospitals, "delivery", "claims").items()},
-        withdrawn=tuple(_of(events, hospitals, "withdrawal")),
-        outages={source: _months(months) for source, months in _of(events, hospitals, "outage").items()},
+        changed={source: _first(months) for source, months in _of(events, names, "delivery", "claims").items()},
+        withdrawn=tuple(_of(events, names, "withdrawal")),
+        outages={source: _months(months) for source, months in _of(events, names, "outage").items()},
         events=len(events),
         aside=drained.aside + len(failed),
         waiting=drained.waiting,
@@ -109,7 +127,8 @@ def finish(home: Home, *, run: str, task: str = "stay_cost", followed: Collectio
     if followed is not None:
         due = set(regions(home, task=task).usable).difference(followed)
         with lake.connect(home, threads=1) as opened:
-            left = _names(opened, due)
+            names = _names(opened)
+        left = frozenset(name for name, meant in names.items() if any(one.region in due for one in meant))
     with postgres.connect(home) as connection:
         return inbox.finish(connection, run, but=left)
 
@@ -117,12 +136,12 @@ def finish(home: Home, *, run: str, task: str = "stay_cost", followed: Collectio
 def outages(home: Home, region: Region) -> Callable[[date], frozenset[SourceId]]:
     """Return who of a region's sources announced an outage of a month, as the inbox has it now."""
     postgres.prepare(home)
-    with postgres.connect(home) as connection:
-        notices = inbox.outages(connection)
-    known = region.pooled.table.group_by(["source", "source_id", "hospital"]).aggregate([]).to_pylist()
+    with lake.connect(home, threads=1) as opened, postgres.connect(home) as connection:
+        names, notices = _names(opened), inbox.outages(connection)
     found: dict[date, set[SourceId]] = {}
     for name, month in notices:
-        found.setdefault(month, set()).update(row["source"] for row in known if name in row.values())
+        meant = (one.source for one in names.get(name, ()) if one.region == region.name)
+        found.setdefault(month, set()).update(meant)
     return lambda month: frozenset(found.get(month, ()))
 
 
@@ -159,31 +178,66 @@ def again(home: Home, event_id: str) -> None:
         )
 
 
-def _hospitals(connection: duckdb.DuckDBPyConnection) -> dict[SourceId, tuple[SourceId, ...]]:
-    """Return the sources that models know by each name that an event may use: a deliverer's or their own."""
-    rows = _listed(connection)
-    found: dict[SourceId, set[SourceId]] = {}
-    for _, _, code, source in rows:
-        found.setdefault(code, set()).add(source)
-        found.setdefault(source, set()).add(source)
-    for deliverer in {row[1] for row in rows} - set(found):
-        found[deliverer] = {source for _, other, _, source in rows if other == deliverer}
-    return {name: tuple(sorted(sources)) for name, sources in found.items()}
+def require_none_aside(home: Home) -> int:
+    """Refuse while a withdrawal of somebody known lies aside, with its reason; return how many other events do.
+
+    Raises
+    ------
+    Refusal
+        ``E-EVENT-WITHDRAWAL``: somebody withdrew, and may still be learned from
+    """
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        aside = inbox.aside(connection)
+    # Who has no records is not learned from.
+    left = [one for one in aside if one.event.kind == "withdrawal" and one.code != "E-WITHDRAW-UNKNOWN"]
+    if left:
+        first = left[0]
+        reason = first.reason or Message("", "")
+        raise Refusal(
+            "E-EVENT-WITHDRAWAL",
+            Message(
+                f"{len(left)} 个退出尚未完成；首个是“{first.event.source_id}”（{first.code}）：{reason.zh}",
+                f"{len(left)} withdrawals are not done; the first is of {first.event.source_id} ({first.code}): "
+                f"{reason.en}",
+            ),
+            Message(
+                "用 headwater events list --state aside 查看，排除原因后用 headwater events again 重新排队。",
+                "See headwater events list --state aside; mend the cause, then headwater events again.",
+            ),
+        )
+    return len(aside)
 
 
-def _names(connection: duckdb.DuckDBPyConnection, regions: Collection[str]) -> frozenset[SourceId]:
-    """Return all names that an event of a hospital of these regions may use."""
-    return frozenset(name for region, *names in _listed(connection) if region in regions for name in names)
+@dataclass(frozen=True, order=True)
+class _Hospital:
+    """Region, deliverer and code of a hospital, and what its region's models call it."""
+
+    region: str
+    deliverer: str
+    code: str
+    source: SourceId
 
 
-def _listed(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
-    """Return region, deliverer, code and name of every hospital; models know it by its code, if one delivers it."""
+_Names: TypeAlias = Mapping[str, tuple[_Hospital, ...]]
+"""The hospitals that a name means: a code, ``deliverer:code``, or a deliverer that is no hospital's code as well."""
+
+
+def _names(connection: duckdb.DuckDBPyConnection) -> _Names:
     try:
-        return connection.execute(_LISTED).fetchall()
+        known = [_Hospital(*row) for row in connection.execute(_LISTED).fetchall()]
     except duckdb.CatalogException:
-        return []
+        known = []
+    found: dict[str, set[_Hospital]] = {}
+    for one in known:
+        for name in (one.code, f"{one.deliverer}:{one.code}"):
+            found.setdefault(name, set()).add(one)
+    for deliverer in {one.deliverer for one in known} - {one.code for one in known}:
+        found[deliverer] = {one for one in known if one.deliverer == deliverer}
+    return {name: tuple(sorted(meant)) for name, meant in found.items()}
 
 
+# Models know a hospital by its code, if one delivers it.
 _LISTED = """
 WITH hospital AS (
     SELECT DISTINCT region, source_id, fixmedins_code AS code FROM lake.marts.dim_hospital
@@ -194,8 +248,9 @@ FROM hospital ORDER BY ALL
 """
 
 
-def _verify(connection: Connection, event: Event, *, known: Collection[SourceId]) -> None:
+def _verify(connection: Connection, event: Event, *, names: _Names, at: datetime) -> None:
     """Refuse an event whose truth is not where it says: a doorbell at a house that is not there."""
+    meant = names.get(event.source_id, ())
     if event.kind == "delivery":
         row = connection.execute(
             "select state from ops.batch where batch_id = %s and source_id = %s", (event.batch_id, event.source_id)
@@ -204,23 +259,58 @@ def _verify(connection: Connection, event: Event, *, known: Collection[SourceId]
         if row is None or row[0] not in ("loaded", "superseded", "received"):
             raise _no_batch(event)
     # Who is in a model and delivers no more may leave it all the same: withdrawing tells who is unknown.
-    elif event.kind != "withdrawal" and event.source_id not in known:
+    elif event.kind != "withdrawal" and not meant:
         raise _no_source(event)
-    if (event.kind == "outage" and event.period is None) or (event.kind == "withdrawal" and event.period is not None):
-        raise _month(event)
+    if event.kind == "withdrawal" and event.period is not None:
+        raise _month("来源整体退出，不能只退出某月。", "A source withdraws as a whole, not one month of it.")
+    if event.kind == "outage":
+        _require_near(event.period, at)
+    if event.kind in ("withdrawal", "outage") and event.source_id in {one.code for one in meant}:
+        _require_one_region(event, meant)
 
 
-def _leave(home: Home, hospitals: Mapping[SourceId, tuple[SourceId, ...]], event: Event, *, at: datetime) -> None:
+def _require_near(month: date | None, at: datetime) -> None:
+    """Refuse a notice of no month, or of one that nobody can know anything about yet."""
+    if month is None:
+        raise _month("中断通知须指明月份。", "An outage notice must name its month.")
+    if 12 * (month.year - at.year) + month.month - at.month > _AHEAD:
+        raise _month(
+            f"中断通知最多提前 {_AHEAD} 个月，{month:%Y-%m} 过远。",
+            f"An outage is announced {_AHEAD} months ahead at most; {month:%Y-%m} is too far.",
+        )
+
+
+_AHEAD = 12
+
+
+def _require_one_region(event: Event, meant: Collection[_Hospital]) -> None:
+    """Refuse a code under which several regions know a hospital: one of them would speak for the other."""
+    if len({one.region for one in meant}) > 1:
+        names = " ".join(sorted({f"{one.deliverer}:{one.code}" for one in meant}))
+        raise Refusal(
+            "E-EVENT-SEVERAL",
+            Message(
+                f"多个统筹区都有编号为“{event.source_id}”的医院。",
+                f"Several regions have a hospital {event.source_id}.",
+            ),
+            Message(f"请写明送报方：{names}。", f"Name its deliverer as well: {names}."),
+        )
+
+
+def _leave(home: Home, names: _Names, event: Event, *, at: datetime) -> None:
     """Let every hospital that the event means leave, whatever becomes of the others; then raise what went wrong."""
     faults: list[HeadwaterError] = []
     taken: list[Taken] = []
-    for source in hospitals.get(event.source_id, (event.source_id,)):
+    for source in _leaving(names, event.source_id):
         run = Run(f"event {event.event_id[:16]} {source} {at:%Y-%m-%dT%H:%M:%SZ}", at, seed=0)
         try:
             taken += withdraw(home, run=run, leaving=Leaving(source)).taken
         except HeadwaterError as error:
             faults.append(error)
     for one in taken:
+        if one.code == "E-WITHDRAW-FAILED":
+            # No fault of the event's, as where a registry does not answer: it stays taken, and is tried again.
+            raise RuntimeError(str(one.why))
         if one.outcome in ("sums", "failed"):
             faults.append(Refusal(one.code or "E-WITHDRAW-SUMS", one.why, one.remedy or _AGAIN))
     # Of a deliverer's hospitals some may have no stays yet.
@@ -228,17 +318,27 @@ def _leave(home: Home, hospitals: Mapping[SourceId, tuple[SourceId, ...]], event
         raise faults[0]
 
 
+def _leaving(names: _Names, name: str) -> list[SourceId]:
+    """Return who leaves by a name: itself, or all hospitals of a deliverer, and of no other that has the same code."""
+    meant = names.get(name, ())
+    if meant and all(one.deliverer == name != one.code for one in meant):
+        return sorted({f"{one.deliverer}:{one.code}" for one in meant})
+    return [name]
+
+
+def _notice(event: Event) -> dict[str, object]:
+    return {"source": event.source_id, "month": _told(event.period), "event": event.event_id}
+
+
 _AGAIN = Message("排除原因后，用 headwater events again 重新排队。", "Mend the cause, then headwater events again.")
 
 
-def _of(
-    events: Iterable[Event], hospitals: Mapping[SourceId, tuple[SourceId, ...]], *kinds: Kind
-) -> dict[SourceId, list[date | None]]:
+def _of(events: Iterable[Event], names: _Names, *kinds: Kind) -> dict[SourceId, list[date | None]]:
     """Return source to the months that events of some kinds name."""
     found: dict[SourceId, list[date | None]] = {}
     for event in events:
         if event.kind in kinds:
-            for source in hospitals.get(event.source_id, (event.source_id,)):
+            for source in {one.source for one in names.get(event.source_id, ())} or {event.source_id}:
                 found.setdefault(source, []).append(event.period)
     return dict(sorted(found.items()))
 
@@ -275,12 +375,8 @@ def _no_source(event: Event) -> Refusal:
     )
 
 
-def _month(event: Event) -> Refusal:
-    if event.kind == "outage":
-        reason = Message("中断通知须指明月份。", "An outage notice must name its month.")
-    else:
-        reason = Message("来源整体退出，不能只退出某月。", "A source withdraws as a whole, not one month of it.")
+def _month(zh: str, en: str) -> Refusal:
     remedy = Message(
         "请改正后重新登记：headwater events post。", "Post it again as it is meant: headwater events post."
     )
-    return Refusal("E-EVENT-MONTH", reason, remedy)
+    return Refusal("E-EVENT-MONTH", Message(zh, en), remedy)

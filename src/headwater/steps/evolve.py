@@ -24,6 +24,7 @@ from headwater.steps.grown_versions import grown_versions
 from headwater.steps.history import History
 from headwater.steps.joint import PURPOSE
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.register import Registered, registered_name
 from headwater.steps.replay import State, follow
 from headwater.steps.stands import Row
@@ -127,6 +128,7 @@ def evolve(
     with lake.connect(home) as connection, _alone(home, connection, task, run):
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
+        require_minded(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         region, guarded, refused = _permitted(home, region)

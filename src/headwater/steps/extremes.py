@@ -237,7 +237,7 @@ def waiting(
     ----------
     after : money and stay of the last one of the page before
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as register:
         return stay_reviews.queue(register, hospital=hospital, after=after, limit=limit)
 
@@ -250,7 +250,7 @@ def show(home: Home, stay_id: str) -> Shown:
     Refusal
         ``E-EXTREME-UNKNOWN`` when it neither waits nor was decided about
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as register:
         asked, rulings = stay_reviews.question(register, stay_id), stay_reviews.history(register, stay_id)
     return Shown(_seen(stay_id, asked, rulings), asked is not None, rulings)
@@ -286,7 +286,7 @@ def decide(
             Message(f"没有决定“{decision}”。", f"There is no decision {decision!r}."),
             Message(f"可选：{'、'.join(DECISIONS)}。", f"Choose one of {', '.join(DECISIONS)}."),
         )
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as register:
         stay_reviews.lock(register, stay_id)
         again = request_key and stay_reviews.decided_before(register, by=by, request_key=request_key)

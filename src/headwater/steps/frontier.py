@@ -20,6 +20,7 @@ from headwater.steps.frontier_points import Measured, measure
 from headwater.steps.frontier_private import Private, cells, private
 from headwater.steps.frontier_reference import SOURCES
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.value import ridge_of
 
 __all__ = ["FrontierReport", "frontier"]
@@ -94,11 +95,12 @@ def frontier(
     ------
     Refusal
         ``E-VALUE-MODEL`` without a model for the task, ``E-FRONTIER-SOURCES``, ``E-FRONTIER-JUDGES``, ``E-REQUIRE-…``
-        where a source's requirement does not permit it, and what the mart refuses
+        where a source's requirement does not permit it, ``E-WITHDRAWAL-LOST``, and what the mart refuses
     """
     started = time.perf_counter()
     ridge = ridge_of(home, task).model.spec
     with lake.connect(home) as connection:
+        require_minded(home, connection)
         snapshot = lake.snapshot(connection)
         read = [
             (one, features.read(connection, one, snapshot=snapshot, region=run.region, min_stays=_FEWEST_STAYS))

@@ -28,11 +28,11 @@ def grown_versions(
     run: Run,
     before: int | None,
 ) -> dict[date, Registered]:
-    """Register the states whose set of sources changed, and the last; each descends from the one before.
+    """Register the states whose set of sources changed, and the last; each goes on from the one before.
 
     Parameters
     ----------
-    before : number of the version of the months that the states go on from; None: they begin, and descend from nothing
+    before : number of the version of the months that the states go on from; None: they begin, and go on from none
     """
     versions: dict[date, Registered] = {}
     name = registered_name(history.learner.model.spec.task, history.region.name)

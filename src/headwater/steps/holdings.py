@@ -80,7 +80,7 @@ def in_force(home: Home) -> InForce:
 
 def known_policies(home: Home) -> tuple[Policy, ...]:
     """Read every policy, of the folders and of the register; see :func:`read_policies` for what is refused."""
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as connection:
         found = register.entries(connection)
     return read_policies(policy_folders(home), added(found))

@@ -114,7 +114,7 @@ def retire(home: Home, name: str, *, signed: tuple[str, str]) -> Stored:
 
 def listed(home: Home, *, on: date = date.max) -> list[Stored]:
     """Return the newest version of each indicator that is not retired, by name."""
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as connection:
         return list(indicators.in_force(connection, on=on).values())
 
@@ -127,7 +127,7 @@ def history(home: Home, name: str) -> list[Stored]:
     Refusal
         ``E-INDICATOR-NONE``
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as connection:
         return _versions(connection, name)
 

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,7 +74,7 @@ class Joined:
     bytes_by_source : exchanged with each over all rounds: questions, keys and answers
     epsilon : what was debited for each source in whose answers there is noise
     judgement : of the sums, where they were to be judged
-    withdrawn : entry in the audit log of the last withdrawal that the records were read after
+    minded_until : entry in the audit log of the last withdrawal that the records were read after
     """
 
     joint: Joint
@@ -82,7 +83,7 @@ class Joined:
     bytes_by_source: Mapping[SourceId, int]
     epsilon: Mapping[SourceId, float]
     judgement: Judgement | None = None
-    withdrawn: int = 0
+    minded_until: int = 0
 
     @property
     def sources(self) -> tuple[SourceId, ...]:
@@ -192,7 +193,7 @@ class _Rounds:
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
             parameters = self._corrected(self.teacher, total, parameters)
         spent = self.books.spent()
-        told, read = tuple(self.told), self.region.withdrawn
+        told, read = tuple(self.told), self.region.minded_until
         return Joined(self.joint, parameters, told, self.bytes_by_source, spent, self.judgement, read)
 
     def _heard(self, summed: Aggregation, *, seed: int) -> Statistic:
@@ -244,7 +245,7 @@ class _Rounds:
         """Refuse what another run has made too much since it was planned, before anybody is asked."""
         if (plan := self.joint.plan) is not None:
             self.books.afford(plan.exposures)
-            Revealed(self.home, self.joint.region).permit(*self._hidden(plan.groups))
+            self._revealed.permit(*self._hidden(plan.groups))
 
     def _pay(self, groups: tuple[Group, ...]) -> None:
         """Debit what is about to be released, and keep which sums will be revealed.
@@ -253,7 +254,7 @@ class _Rounds:
         """
         plan, sources = self.joint.plan, _sources(groups)
         self.books.reserve({source: plan.exposures[source] for source in sorted(sources)} if plan else {})
-        Revealed(self.home, self.joint.region).record(*self._hidden(groups))
+        self._revealed.record(*self._hidden(groups))
 
     def _hidden(self, groups: tuple[Group, ...]) -> tuple[tuple[Cohort, ...], tuple[Cohort, ...]]:
         return hidden_cohorts(groups, self.books.rules(_sources(groups)))
@@ -273,11 +274,11 @@ class _Rounds:
             told = question.nbytes + summed.bytes_sent[source] + summed.bytes_told[source]
             self.bytes_by_source[source] = self.bytes_by_source.get(source, 0) + told
         if lost and self.joint.wish.is_judged:
-            Revealed(self.home, self.joint.region).admit(*self._hidden(judge.heard(groups, summed)))
+            self._revealed.admit(*self._hidden(judge.heard(groups, summed)))
             raise judge.incomplete(lost)
         if lost:
             self.joint = narrowed(self.home, self.joint, lost)
-            Revealed(self.home, self.joint.region).admit(*self._hidden(self._groups(is_noisy=is_noisy)))
+            self._revealed.admit(*self._hidden(self._groups(is_noisy=is_noisy)))
         return summed
 
     def _climb(
@@ -316,6 +317,10 @@ class _Rounds:
         members = {source for part in summed.parts.values() for source in part.sources} if summed else ()
         self.told.append(Round(len(self.told) + 1, len(members), sent, r2_log))
         self.progress(self.told[-1])
+
+    @cached_property
+    def _revealed(self) -> Revealed:
+        return Revealed(self.home, self.joint.region, features.fingerprints(self.region))
 
     @property
     def _round_id(self) -> str:
@@ -369,5 +374,5 @@ def _row(found: Joined, run: Run) -> Mapping[str, object]:
         "bytes": json.dumps(dict(found.bytes_by_source)),
         "epsilon": json.dumps(dict(found.epsilon)),
         "judgement": json.dumps(found.judgement.to_dict() if found.judgement else None, allow_nan=False),
-        "withdrawn": found.withdrawn,
+        "withdrawn": found.minded_until,
     }

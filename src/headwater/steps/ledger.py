@@ -42,13 +42,8 @@ Seen: TypeAlias = Mapping[SourceId, Sequence[Exposure]]
 
 def opened(home: Home) -> postgres.Connection:
     """Connect so that every debit is on disk when it returns."""
-    postgres.prepare_once(home)
-    connection = postgres.connect(home, autocommit=True)
-    # An installation that was set up before there was such a column has none until it is prepared again.
-    column = "table_schema = 'ops' and table_name = 'revealed_sum' and column_name = 'viewer'"
-    if connection.execute(f"select from information_schema.columns where {column}").fetchone() is None:
-        postgres.prepare(home)
-    return connection
+    postgres.prepare(home)
+    return postgres.connect(home, autocommit=True)
 
 
 def requirements(home: Home) -> tuple[Requirement, ...]:

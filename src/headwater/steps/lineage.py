@@ -10,7 +10,7 @@ import duckdb
 from headwater.adapters import audit, lake, lineage, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.lineage import Drift, Paid, Predicted, Quality, Stay
-from headwater.adapters.versions import Line, Member, Served
+from headwater.adapters.versions import Line, Member, Succession
 from headwater.errors import Message, Refusal
 
 __all__ = ["Lineage", "found", "lineage_of", "offered"]
@@ -32,7 +32,7 @@ class Lineage:
     served : when the version came to serve, the newest time first
     champion : number of the version that serves now
     drifts : how the sources stood when the version was made
-    parents : the versions it descends from, the nearest first
+    parents : the versions it goes on from, the nearest first
     withdrawn : of whom records were withdrawn since the version was made
     entries : of the audit log that tell of the version, with what they tell of
     """
@@ -44,7 +44,7 @@ class Lineage:
     paid: Paid
     line: Line
     members: tuple[Member, ...]
-    served: tuple[Served, ...]
+    served: tuple[Succession, ...]
     champion: int | None
     drifts: tuple[Drift, ...]
     quality: Quality | None

@@ -8,7 +8,7 @@ import duckdb
 
 from headwater.adapters import knowledge, lake, mlflow, versions
 from headwater.adapters.home import Home
-from headwater.adapters.versions import Line, Member, Served
+from headwater.adapters.versions import Line, Member, Succession
 from headwater.errors import Message, Refusal
 
 __all__ = ["Detail", "Listed", "detail", "listed", "only", "parsed"]
@@ -38,7 +38,7 @@ class Detail:
 
     listed: Listed
     members: tuple[Member, ...]
-    served: tuple[Served, ...]
+    served: tuple[Succession, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON has, but for times."""

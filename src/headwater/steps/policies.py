@@ -67,7 +67,7 @@ class PolicyChecked:
 
 def policies(home: Home) -> list[PolicyShown]:
     """Return every version of every policy with the days on which it holds."""
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as connection:
         found = register.entries(connection)
     by_key = {(one.name, one.valid_from): one for one in register.standing(found)}

@@ -1,26 +1,26 @@
 """Register: a model becomes a version with its whole lineage, and serves only if it is better than what serves now."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from headwater.adapters import held, knowledge, mlflow, postgres, versions, withdrawals
+from headwater.adapters import held, knowledge, mlflow, postgres, versions
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, predict
-from headwater.errors import Message, Refusal
-from headwater.evolution import BASE, Growth
+from headwater.evolution import Growth
 from headwater.steps import audit
 from headwater.steps.champion import Change, Why, serve, serving
 from headwater.steps.comparison import Comparison, compare
-from headwater.steps.minded import require_minded
+from headwater.steps.forget import forget
+from headwater.steps.minded import require_minded, require_remaining
 from headwater.steps.predict import predict as predict_stays
 from headwater.types import SourceId, Vector
 
@@ -31,7 +31,6 @@ __all__ = [
     "digest_of",
     "register",
     "registered_name",
-    "require_remaining",
     "score",
 ]
 
@@ -63,7 +62,7 @@ class Candidate:
     sources : those it was made from, with what each was worth
     protection : source to the protection of its messages
     month : last month of the data it knows; None for all
-    parent : the version it descends from
+    parent : the version that it goes on from; None where it was learned anew, whatever serves
     facts : further short parameters of the run
     tags : further tags of the run and the version
     rounds : figures of every round, by name
@@ -113,11 +112,13 @@ class Registered:
     is_champion : whether it serves now
     comparison : with what it had to beat beyond its interval, on the same rows: the champion before it, or else the
         bureau's records alone
+    forgotten : of how many versions that were withdrawn from, and serve no more, what was held was deleted
     """
 
     version: mlflow.Version
     is_champion: bool
     comparison: Comparison
+    forgotten: int = 0
 
 
 def registered_name(task: str, region: str) -> str:
@@ -156,10 +157,10 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
 
 def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candidate, run: Run) -> Registered:
     task, region = candidate.task, candidate.region
-    require_minded(home, connection)
-    require_remaining(connection, region.name, candidate.sources, since=region.withdrawn)
+    require_minded(home, connection, until=region.minded_until)
+    require_remaining(connection, region.name, candidate.sources, since=region.minded_until)
     before = serving(home, connection, candidate.registered)
-    version = mlflow.register(home, _publication(candidate, run))
+    version = mlflow.register(home, _publication(candidate, before, run))
     comparison = _compared(home, candidate, before)
     # What may serve no more is relieved by whatever comes, for that was made without what withdrew.
     must = before not in (None, version) and bool(_withdrawn(connection, before))
@@ -174,33 +175,8 @@ def _registered(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Ca
     now = version if registered.is_champion else before
     if now is not None:
         predict_stays(home, connection, now, region=region, run=run)
-    return registered
-
-
-def require_remaining(
-    connection: duckdb.DuckDBPyConnection, region: str, sources: Collection[SourceId], *, since: int
-) -> None:
-    """Refuse to register what was learned from records that were withdrawn after an entry of the audit log.
-
-    Raises
-    ------
-    Refusal
-        ``E-REGISTER-WITHDRAWN``
-    """
-    gone = withdrawals.members_since(connection, region=region, since=since) & {*sources, BASE}
-    if gone:
-        named = sorted(gone)
-        raise Refusal(
-            "E-REGISTER-WITHDRAWN",
-            Message(
-                f"学习期间有记录退出（{'、'.join(named)}），不予登记。",
-                f"Records were withdrawn while it was learned from them ({', '.join(named)}); it is not registered.",
-            ),
-            Message(
-                "请从读取数据起重新运行：此后不再从中学习。",
-                "Run it again from where data are read: then nothing is learned from them.",
-            ),
-        )
+    forgotten = forget(home, connection, candidate.registered, serves=now.number if now else None)
+    return replace(registered, forgotten=forgotten)
 
 
 def _withdrawn(connection: duckdb.DuckDBPyConnection, serving: mlflow.Version | None) -> tuple[str, ...]:
@@ -239,20 +215,25 @@ def _keep(
     told = {"as_of": run.as_of, "snapshot": candidate.region.data.snapshot}
     members = [{**told, **_member(candidate, source)} for source in candidate.sources]
     knowledge.replace(connection, "member", key=key, rows=members)
-    _log(home, candidate, registered)
+    row, key = _row(candidate, registered, run), key | {"step": candidate.step}
+    _log(home, candidate, registered, row={**key, **row})
     # Last: where this row is, all of the version is there.
-    row = _row(candidate, registered, run)
-    knowledge.replace(connection, "model_version", key=key | {"step": candidate.step}, rows=[row])
+    knowledge.replace(connection, "model_version", key=key, rows=[row])
+
+
+def _months(candidate: Candidate, source: SourceId) -> list[str]:
+    return [f"{month:%Y-%m}" for month in candidate.months.get(source, ())]
 
 
 def _member(candidate: Candidate, source: SourceId) -> dict[str, object]:
     facts = candidate.sources[source]
     known = {name: facts.get(name) for name in ("city", "value", "low", "high", "valuation", "mechanism", "epsilon")}
-    months = [f"{month:%Y-%m}" for month in candidate.months.get(source, ())]
-    return {**known, "source": source, "protection": candidate.protection[source], "months": months}
+    told = {"source": source, "protection": candidate.protection[source], "months": _months(candidate, source)}
+    return {**known, **told}
 
 
-def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
+def _log(home: Home, candidate: Candidate, registered: Registered, *, row: Mapping[str, object]) -> None:
+    months = {source: _months(candidate, source) for source in candidate.sources}
     audit.enter(
         home,
         "model_version",
@@ -265,6 +246,9 @@ def _log(home: Home, candidate: Candidate, registered: Registered) -> None:
             "snapshot": candidate.region.data.snapshot,
             "data": candidate.region.data.digest,
             "protections": {source: candidate.protection[source] for source in candidate.sources},
+            "withdrawn": candidate.region.minded_until,
+            # So that what the lake tells later of sources, months and withdrawals can be held against it.
+            "row": versions.digest(row, months),
         },
     )
 
@@ -289,7 +273,7 @@ def _certified(candidate: Candidate) -> dict[str, dict[str, object]]:
     return {"certificates.json": {"certificates": steps, "total": growth.total.digest, "rebuilt": growth.proven()}}
 
 
-def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
+def _publication(candidate: Candidate, before: mlflow.Version | None, run: Run) -> mlflow.Publication:
     return mlflow.Publication(
         registered=candidate.registered,
         model=candidate.learner.model,
@@ -297,6 +281,7 @@ def _publication(candidate: Candidate, run: Run) -> mlflow.Publication:
         entry=_entry(candidate, run),
         description=_description(candidate),
         parent=candidate.parent,
+        opponent=before,
     )
 
 
@@ -304,7 +289,7 @@ def _entry(candidate: Candidate, run: Run) -> mlflow.Entry:
     spec, region = candidate.learner.model.spec, candidate.region
     month = f"{candidate.month:%Y-%m}" if candidate.month else "all"
     # Repeated over other records, or after a withdrawal, an occasion makes another version.
-    made = f"{digest_of(candidate.parameters)}/{region.withdrawn}"
+    made = f"{digest_of(candidate.parameters)}/{region.minded_until}"
     return mlflow.Entry(
         experiment=f"{candidate.task}_{candidate.step}",
         title=f"{spec.name} {region.name} {month}",
@@ -378,6 +363,7 @@ def _row(candidate: Candidate, registered: Registered, run: Run) -> dict[str, ob
         "sources": list(candidate.sources),
         "protection": "+".join(protections),
         "parent": version.parent,
+        "opponent": registered.comparison.opponent,
         "is_champion": registered.is_champion,
         "currency": region.currency,
         "seed": run.seed,
@@ -385,7 +371,7 @@ def _row(candidate: Candidate, registered: Registered, run: Run) -> dict[str, ob
         "exact": _exactness(candidate),
         "body": candidate.body,
         "is_held": candidate.growth is not None,
-        "withdrawn": region.withdrawn,
+        "withdrawn": region.minded_until,
         "mlflow_run": version.run_id,
         "mlflow_model": version.model_id,
         **_metrics(candidate),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from headwater.adapters.held import Held
-from headwater.evolution import Growth, Recurring, Standing, Tick, Watch, month_number, ticks
+from headwater.evolution import Growth, Recurring, Standing, Tick, Turn, Watch, month_number, ticks
 from headwater.evolution.recurring import Answers
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Hearing
@@ -104,12 +104,12 @@ def follow(
     else:
         before, memory = _opened(history, seed, months[0], seen, watch=watch)
         standings = dict.fromkeys(before, "member")
-    memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory])
-    watch = replace(watch, returned=memories.returned)
+    memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory], before)
+    watch = replace(watch, turn=memories.turn)
     told = [stand.tick for stand in past]
     exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
-        memory = memories.after(memory, tick)
+        memory = memories.after(tick)
         asked = history.hearing.bytes_by_source.total()
         state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
         before, exchanged = tick.active, asked
@@ -162,35 +162,51 @@ def _opened(
 class _Memories:
     """What a model remembers of each source: what did no harm, and of that no more than changes leave."""
 
-    def __init__(self, history: History, harm: float, past: Sequence[Mapping[SourceId, tuple[date, ...]]]) -> None:
+    def __init__(
+        self,
+        history: History,
+        harm: float,
+        past: Sequence[Mapping[SourceId, tuple[date, ...]]],
+        active: frozenset[SourceId],
+    ) -> None:
         self._hearing, self._harm = history.hearing, harm
         self._recurring = Recurring(history.learner.gram)
         self._harmless: dict[SourceId, set[date]] = {}
         for memory in past:
             self._note(memory)
+        self._memory, self._active = past[-1], active
 
-    def returned(self, source: SourceId, month: date) -> int | None:
-        """Return the regime that a source has come back to in what it said until a month."""
-        return self._recurring.returned(source, self._answers(source, month))
+    def turn(self, source: SourceId, month: date) -> Turn | None:
+        """Return how a source last turned in what it said until a month; of a member, if what counts of it is older."""
+        turn = self._recurring.turn(source, self._answers(source, month))
+        if turn is None or source not in self._active:
+            return turn
+        held = self._memory.get(source, ())
+        kept = self._since(held, turn.since) if turn.regime is None else self._under(source, turn.regime, month)
+        return turn if set(held).difference(kept) else None
 
-    def after(self, memory: Mapping[SourceId, tuple[date, ...]], tick: Tick) -> dict[SourceId, tuple[date, ...]]:
-        """Return the memory with what did no harm in the month, and without what a change made worthless.
+    def after(self, tick: Tick) -> dict[SourceId, tuple[date, ...]]:
+        """Return what is remembered after a month: also what did no harm in it, and not what a turn made worthless.
 
         Of a source whose earlier regime is back it is what did no harm under that regime, whenever that was said.
         """
         useful = {source for source, worth in tick.values.items() if worth is not None and worth >= self._harm}
         self._note({source: (tick.month,) for source in useful})
         found: dict[SourceId, tuple[date, ...]] = {}
-        for source in sorted(set(memory) | useful):
-            held = (*memory.get(source, ()), *([tick.month] if source in useful else []))
+        for source in sorted(set(self._memory) | useful):
+            held = (*self._memory.get(source, ()), *([tick.month] if source in useful else []))
             decision = tick.plan.decisions.get(source)
             if decision is not None and decision.regime is not None:
                 held = self._under(source, decision.regime, tick.month)
             elif decision is not None and decision.since is not None:
-                blocks, since = self._hearing.blocks[source], decision.since
-                held = tuple(heard for heard in held if month_number(blocks[heard].months[-1]) >= since)
+                held = self._since(held, decision.since)
             found[source] = held[-MEMORY:]
+        self._memory, self._active = found, tick.active
         return found
+
+    @staticmethod
+    def _since(held: Sequence[date], since: float) -> tuple[date, ...]:
+        return tuple(heard for heard in held if month_number(heard) >= since)
 
     def _under(self, source: SourceId, regime: int, month: date) -> tuple[date, ...]:
         times = self._recurring.times(source, regime, self._answers(source, month))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from headwater.adapters import features, held, knowledge, lake, mlflow, postgres, versions
+from headwater.adapters import features, held, knowledge, lake, mlflow, postgres, versions, withdrawals
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -16,6 +16,7 @@ from headwater.errors import Message, Refusal
 from headwater.steps.champion import require_open
 from headwater.steps.join import join
 from headwater.steps.joint import recall
+from headwater.steps.minded import require_minded
 from headwater.steps.refit import refit
 from headwater.steps.register import score
 from headwater.steps.retrain import train
@@ -90,15 +91,18 @@ def reproduce(home: Home, *, run: Run, name: str, number: int) -> Reproduced:
     Raises
     ------
     Refusal
-        ``E-VERSION-UNKNOWN``, ``E-VERSION-WITHDRAWN``
+        ``E-VERSION-UNKNOWN``, ``E-VERSION-WITHDRAWN``, ``E-WITHDRAWAL-LOST``, ``E-LAKE-SNAPSHOT``
     """
     version = mlflow.numbered(home, name, number)
     model = mlflow.load(home, version)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         line = versions.line(connection, name, number)
+        require_minded(home, connection)
         require_open(connection, line)
-        region = features.read_again(connection, model.learner, line, only=set(line.sources))
+        lake.require_kept(connection, line.snapshot)
+        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
+        region = features.read_again(connection, model.learner, line, only=set(line.sources), left=left)
         is_noisy = any(one.epsilon for one in versions.members(connection, name, number))
     case = _Case(home, run, line, model, region, is_noisy)
     found, how, why_not = _again(case)

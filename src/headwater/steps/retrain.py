@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import features, knowledge, lake, mlflow
+from headwater.adapters import features, knowledge, lake
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run, Valued
@@ -23,7 +23,8 @@ from headwater.security.events import NonPrivate
 from headwater.steps.joint import PURPOSE, teacher_of
 from headwater.steps.learning import learn, plainly
 from headwater.steps.ledger import Books
-from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
+from headwater.steps.minded import require_minded
+from headwater.steps.register import Candidate, Registered, Score, register, score
 from headwater.types import SourceId, Vector
 
 __all__ = ["RetrainReport", "Trained", "retrain", "train"]
@@ -99,11 +100,13 @@ def retrain(home: Home, *, run: Run, task: str = "stay_cost", model: str = "stay
     Raises
     ------
     Refusal
-        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, what a model or a requirement is refused for
+        ``E-KNOWLEDGE-VALUATION``, ``E-RETRAIN-NOBODY``, ``E-WITHDRAWAL-LOST``, what a model or a requirement is
+        refused for
     """
     teacher = teacher_of(home, task=task, model=model)
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
+        require_minded(home, connection)
         region, chosen = _chosen(connection, teacher, run, task)
         trained = train(home, region, teacher, seed=run.seed)
         alone = learn(teacher, region, [], [], plainly, seed=run.seed)
@@ -122,7 +125,6 @@ def retrain(home: Home, *, run: Run, task: str = "stay_cost", model: str = "stay
             scores=scores,
             sources={source: _told(chosen[source], region, trained.answers) for source in members},
             protection=dict.fromkeys(members, "clear"),
-            parent=mlflow.latest(home, registered_name(task, region.name)),
             growth=trained.growth,
         )
         registered = register(home, connection, candidate, run=run)

@@ -1,14 +1,14 @@
 """Which sums an installation ever revealed, and whether more of them would lay a source open."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from headwater.adapters import audit, ledger, revealed
 from headwater.adapters.home import Home
 from headwater.adapters.postgres import Connection
-from headwater.adapters.revealed import Cohort
+from headwater.adapters.revealed import Cohort, Records
 from headwater.aggregation.exposure import Sight, sights
 from headwater.aggregation.grouping import Group
 from headwater.errors import Message, Refusal
@@ -21,6 +21,8 @@ __all__ = ["LaidOpen", "Revealed", "hidden_cohorts"]
 
 _NEARER = 1e-9
 """By how much a leverage must differ to be another."""
+_FEWEST = 3
+"""Of how many members records must have changed before their sum may be revealed again: as many as masks hide."""
 _NAMED = 12
 """How many sources a refusal names."""
 
@@ -41,12 +43,18 @@ class Revealed:
     """The cohorts of an installation's sums without noise, over all its valuations and joint models.
 
     All months and tasks count as the same records of a source: what one month adds to another is small beside what
-    both share, and who would know it apart needs no more than one sum of each. Sums with noise are not kept here, as
-    every one of them is paid for in the privacy ledger.
+    both share, and who would know it apart needs no more than one sum of each. But the same cohort twice tells what
+    changed in between: where that is the records of one or two members, of which perhaps one stay withdrew, the second
+    sum is refused. Sums with noise are not kept here, as every one of them is paid for in the privacy ledger.
+
+    Parameters
+    ----------
+    records : what the sums are of; without them only names are held against each other
     """
 
     home: Home
     region: str
+    records: Records = field(default_factory=dict)
 
     def record(self, seen: tuple[Cohort, ...], together: tuple[Cohort, ...] = ()) -> None:
         """Keep cohorts that are about to be revealed, all or none; committed before anything leaves a source.
@@ -59,7 +67,8 @@ class Revealed:
         Raises
         ------
         LaidOpen
-            ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``
+            ``E-COHORT-REVEALED`` if a source's leverage over all that was ever revealed would exceed ``LIMIT``, or the
+            records of too few members changed since the same sum was revealed
         """
         self._keep(seen, together, for_good=True)
 
@@ -81,13 +90,25 @@ class Revealed:
             # Tiers and region together saw all that the region saw; whom tiers may see need not hide from them.
             shy = {name for cohort in (*apart, *together) for name in cohort}
             _require_hidden([*before, *apart], [*seen, *together], shy)
+            self._require_many_changed(connection, seen, "region")
+            self._require_many_changed(connection, together, "tier")
             self._add(connection, seen, together)
+
+    def _require_many_changed(self, connection: Connection, cohorts: tuple[Cohort, ...], viewer: Viewer) -> None:
+        """Refuse a cohort whose sum, less an earlier one, would be of the records of one or two members alone."""
+        for cohort in cohorts:
+            for earlier in revealed.records_of(connection, cohort, viewer=viewer):
+                mine = earlier.keys() & self.records.keys()
+                changed = sorted(name for name in mine if earlier[name] != self.records[name])
+                if 0 < len(changed) < _FEWEST:
+                    raise _difference(changed)
 
     def _add(self, connection: Connection, seen: tuple[Cohort, ...], together: tuple[Cohort, ...]) -> None:
         viewers: tuple[tuple[Viewer, tuple[Cohort, ...]], ...] = (("region", seen), ("tier", together))
         for viewer, cohorts in viewers:
             before = revealed.locked(connection, viewer=viewer)
-            revealed.add(connection, cohorts, region=self.region, at=ledger.clock(connection), viewer=viewer)
+            at = ledger.clock(connection)
+            revealed.add(connection, cohorts, region=self.region, at=at, viewer=viewer, records=self.records)
             if new := sorted({tuple(sorted(one)) for one in cohorts} - set(before)):
                 told = {"region": self.region, "viewer": viewer, "cohorts": new}
                 audit.add(self.home, connection, "revealed", told)
@@ -159,6 +180,24 @@ def _exposed(source: SourceId, reached: float, before: Sequence[Cohort], more: S
     )
 
 
+def _difference(changed: Sequence[SourceId]) -> LaidOpen:
+    names = _named(set(changed))
+    return LaidOpen(
+        Message(
+            f"同一组来源的和数此前已公开；此后只有 {names} 的记录有变（例如有人撤回），两次之差即为其变化。",
+            f"The sum of these very sources was revealed before, and only the records of {names} changed since, for "
+            "example as somebody withdrew: the difference would be that change.",
+        ),
+        Message(
+            f"待至少 {_FEWEST} 个来源有新记录（如下一月送报）后再汇聚；或改为加噪并记账。",
+            f"Join again once {_FEWEST} of them have other records, as after the next month's deliveries; or ask "
+            "with noise, which is paid for in the ledger.",
+        ),
+        source=changed[0],
+        leverage=1 / len(changed),
+    )
+
+
 def _remedy(before: Sequence[Cohort], more: Sequence[Cohort]) -> Message:
     """Return who is to be added or left out, that every new sum may be the one of those before that it is nearest."""
     missing: set[SourceId] = set()
@@ -170,9 +209,13 @@ def _remedy(before: Sequence[Cohort], more: Sequence[Cohort]) -> Message:
     en = [f"add {_named(missing)}"] * bool(missing) + [f"leave out {_named(beyond)}"] * bool(beyond)
     return Message(
         f"请对与以往完全相同的一组来源求和：{'，'.join(zh) or '分组须与以往相同'}；"
-        "或改为加噪并记账（估值：private_sums；汇聚：由来源在要求中规定）。",
+        "或改为加噪并记账（估值：private_sums；汇聚：由来源在要求中规定）。"
+        + "已退出的来源无法加上：请另行组合（headwater value）或加噪。"
+        * bool(missing),
         f"Ask for sums of the very same sources as before: {', '.join(en) or 'in the same groups'}; or ask "
-        "with noise, which is paid for in the ledger (value: private_sums; aggregate: as requirements say).",
+        "with noise, which is paid for in the ledger (value: private_sums; aggregate: as requirements say)."
+        + " Whoever withdrew cannot be added: then in other company (headwater value), or with noise."
+        * bool(missing),
     )
 
 

@@ -76,7 +76,7 @@ def waiting(
             Message(f"没有类别“{kind}”。", f"There is no kind {kind!r}."),
             Message(f"可选：{'、'.join(KINDS)}。", f"Choose one of {', '.join(KINDS)}."),
         )
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as register:
         found = reviews.queue(register, state=state, kind=kind, after=after, limit=limit)
         proposed = reviews.proposals(register, [question.like_id for question in found])
@@ -91,7 +91,7 @@ def show(home: Home, like_id: str, *, limit: int = 100, now: datetime | None = N
     Refusal
         ``E-CODING-UNKNOWN`` when no local item has this identifier
     """
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with _coded(home) as connection:
         question = _question(connection, like_id, now or datetime.now(UTC))
         items = coding.items(connection, like_id, limit=limit)

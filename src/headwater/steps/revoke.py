@@ -17,12 +17,12 @@ class Revoked:
 
     Parameters
     ----------
-    region : None where the person has no stays to learn from
+    task, region : None where the person has no stays to learn from
     entry : of the revocation in the audit log
     revokes : the entry of the withdrawal
     """
 
-    task: str
+    task: str | None
     region: str | None
     entry: int
     revokes: int
@@ -59,7 +59,7 @@ def revoke(home: Home, *, run: Run, leaving: Leaving) -> tuple[Revoked, ...]:
                 "revokes": one.entry,
             }
             told = {"region": one.region, "task": one.task, "run": run.name, "revokes": one.entry}
-            with postgres.alone(home, task=one.task, region=one.region or ""):
+            with postgres.alone(home, task=one.task or "", region=one.region or ""):
                 entry = withdrawals.enter(home, connection, {**leaving.told, **told}, row)
             found.append(Revoked(one.task, one.region, entry, one.entry))
     return tuple(found)

@@ -7,15 +7,16 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import features, mlflow, versions, withdrawals
+from headwater.adapters import features, lake, mlflow, versions, withdrawals
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.learners import Learner, predict
 from headwater.adapters.versions import Line, Member
+from headwater.adapters.withdrawals import InForce
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.evolution import Growth
-from headwater.steps.leaving import shrunk
+from headwater.evolution import Certificate, Growth
+from headwater.steps.leaving import Leaving, shrunk
 from headwater.steps.refit import Refit, refit
 from headwater.steps.register import Candidate, digest_of, score
 from headwater.types import Vector
@@ -33,6 +34,7 @@ class Shrinking:
     growth : the statistic behind ``after``, with a certificate of every step from that behind ``before``
     refit : the same from the records of all who remain; None where one of them may not be asked any more
     unasked : why, then
+    covered : the withdrawals that it is without and ``before`` was not
     seconds : what subtracting and solving took
     """
 
@@ -47,6 +49,7 @@ class Shrinking:
     growth: Growth
     refit: Refit | None
     unasked: Message | None
+    covered: tuple[InForce, ...]
     seconds: float
 
     @staticmethod
@@ -58,12 +61,14 @@ class Shrinking:
         Raises
         ------
         HeadwaterError
-            ``E-WITHDRAW-INEXACT`` where they differ
+            ``E-WITHDRAW-INEXACT`` where they differ, ``E-LAKE-SNAPSHOT`` where the records are kept no more
         """
+        lake.require_kept(connection, line.snapshot)
         model = mlflow.load(home, serving)
         learner = model.learner
-        left = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
-        left = left.beyond(versions.left_out(connection, line))
+        # Looked up once: who is entered from now on is neither subtracted here nor missed among those who remain.
+        now = withdrawals.left(connection, region=line.region, snapshot=line.snapshot)
+        left = now.beyond(versions.left_out(connection, line))
         stays = features.stays_of(connection, learner, region=line.region, snapshot=line.snapshot)
         started = time.perf_counter()
         growth = shrunk(kept, left, stays, learner=learner, parameters=model.parameters)
@@ -72,9 +77,7 @@ class Shrinking:
         members = tuple(
             one for one in versions.members(connection, line.name, line.version) if one.source in growth.members
         )
-        region = features.read_again(connection, learner, line, only=set(growth.members))
-        # Read later, it may mind more than what was subtracted.
-        region = replace(region, withdrawn=left.entry)
+        region = features.read_again(connection, learner, line, only=set(growth.members), left=now)
         again, unasked = None, None
         try:
             again = refit(home, region, learner, model.parameters, replace(kept, growth=growth))
@@ -82,8 +85,15 @@ class Shrinking:
             unasked = refusal.reason
         if again is not None and again.total != growth.total:
             raise _inexact(line.label)
-        before = model.parameters
-        return Shrinking(serving, line, members, kept, learner, region, before, after, growth, again, unasked, seconds)
+        entries = {one.entry for one in versions.gone_from(connection, line) if one.entry <= now.entry}
+        covered = tuple(withdrawals.by_entry(connection, entries))
+        told = (model.parameters, after, growth, again, unasked, covered, seconds)
+        return Shrinking(serving, line, members, kept, learner, region, *told)
+
+    @property
+    def steps(self) -> tuple[Certificate, ...]:
+        """What was done to the statistic; nothing where nothing of what withdrew was in it."""
+        return self.growth.certificates[len(self.held.growth.certificates) :]
 
     @property
     def exact(self) -> tuple[int, int]:
@@ -98,11 +108,11 @@ class Shrinking:
 
     def certificate(self) -> dict[str, Any]:
         """Return digests before and after, and what they were held against."""
-        steps = self.growth.certificates[len(self.held.growth.certificates) :]
         exact, every = self.exact
         return {
             "version_before": self.line.label,
-            "steps": [asdict(one) for one in steps],
+            "entries": [{"entry": one.entry, **Leaving.of(one).told, "stays": len(one.stays)} for one in self.covered],
+            "steps": [asdict(one) for one in self.steps],
             "total_before": self.held.growth.total.digest,
             "total_after": self.growth.total.digest,
             "rebuilt_from_members": self.growth.proven(),

@@ -22,6 +22,7 @@ from headwater.statistics.gaussian import noise_for
 from headwater.steps import valued
 from headwater.steps.choose import Played, approach_of, play, require_affordable
 from headwater.steps.ledger import Books
+from headwater.steps.minded import require_minded
 from headwater.steps.revealed import Revealed
 from headwater.steps.valued import SourceValue, Told, protection_of
 from headwater.types import SourceId
@@ -138,12 +139,14 @@ def value(
     ------
     Refusal
         ``E-VALUE-SOURCES``, ``E-FEATURE-MONTH``, ``E-SELECT-BUDGET``, ``E-SELECT-COST``, ``E-COHORT-REVEALED`` where
-        sums with those of earlier valuations would lay a source open, and what the method refuses
+        sums with those of earlier valuations would lay a source open, ``E-WITHDRAWAL-LOST``, and what the method
+        refuses
     """
     learner = ridge_of(home, task)
     spending = Budget(budget) if isinstance(budget, int) else budget
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
+        require_minded(home, connection)
         snapshot = lake.snapshot(connection)
         region = features.read(connection, learner, snapshot=snapshot, region=run.region, min_stays=min_stays)
         region, month = _until(region, run.month, min_stays)
@@ -202,7 +205,7 @@ def _access(home: Home, region: Region, target: Target, method: str | Approach) 
     if not isinstance(approach, str):
         books = Books(home, "valuation", protection_of(approach))
         if isinstance(approach.utility, Sums):
-            kept = replace(approach.utility, recorded=Revealed(home, region.name).record)
+            kept = replace(approach.utility, recorded=Revealed(home, region.name, features.fingerprints(region)).record)
             approach = replace(approach, utility=kept)
         plain = books.seen((source.source_id for source in region.sources), NonPrivate())
         return approach, InProcess(books.guarded(region.sources, plain))

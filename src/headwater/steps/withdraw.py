@@ -1,18 +1,24 @@
 """Withdraw: a hospital or a patient leaves; what they gave is subtracted from the model that serves, and certified."""
 
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import duckdb
 
+from headwater.adapters import audit as log
 from headwater.adapters import certificates, evolved, held, knowledge, lake, mlflow, postgres, versions, withdrawals
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
-from headwater.errors import HeadwaterError, Message
+from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.steps import audit
-from headwater.steps.leaving import Leaving, Places, found
-from headwater.steps.register import register, registered_name
+from headwater.steps.champion import serving
+from headwater.steps.forget import forget
+from headwater.steps.leaving import Basis, Leaving, Places, found
+from headwater.steps.minded import require_minded
+from headwater.steps.register import Registered, register, registered_name
 from headwater.steps.shrinking import Shrinking
 
 __all__ = ["Outcome", "Taken", "WithdrawReport", "withdraw"]
@@ -24,15 +30,17 @@ be subtracted; ``none``: no model serves; ``failed``: the withdrawal is entered,
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of the model that serves in one region.
+    """What became of the model that serves a task in one region.
 
     Parameters
     ----------
     entry : of the withdrawal in the audit log
     before, after : labels of the versions that served before and serve now
-    certificate : what was subtracted and proved; None where nothing was
+    certificate : what was subtracted and proved, maybe with what others withdrew, maybe before; None where nothing was
     why : what happened, and what is to be done where something is
     code : of the error, where it failed
+    unread : labels of versions whose certificate is due and cannot be read now
+    closed : labels of versions that served before and may not serve again
     """
 
     places: Places
@@ -44,14 +52,15 @@ class Taken:
     why: Message
     remedy: Message | None = None
     code: str | None = None
+    unread: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class WithdrawReport:
-    """What a withdrawal did, region by region."""
+    """What a withdrawal did, by task and region."""
 
     run: str
-    task: str
     taken: tuple[Taken, ...]
 
     @property
@@ -64,23 +73,27 @@ class WithdrawReport:
         lines = [
             {
                 **{name: getattr(one, name) for name in ("entry", "outcome", "before", "after", "certificate", "code")},
+                "task": one.places.task,
                 "region": one.places.region,
                 "stays": len(one.places.stays),
                 "members": list(one.places.members),
+                "unread": list(one.unread),
+                "closed": list(one.closed),
                 "why": asdict(one.why),
                 "remedy": asdict(one.remedy) if one.remedy else None,
             }
             for one in self.taken
         ]
-        return {"run": self.run, "task": self.task, "is_complete": self.is_complete, "regions": lines}
+        return {"run": self.run, "is_complete": self.is_complete, "models": lines}
 
 
-def withdraw(home: Home, *, run: Run, leaving: Leaving, task: str = "stay_cost") -> WithdrawReport:
-    """Enter a withdrawal, which every later reading of features minds, and subtract it from what serves.
+def withdraw(home: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
+    """Enter a withdrawal, which every later reading of features minds, and subtract it from whatever serves.
 
-    The entries of all regions come first: from then on nothing of them is learned from, whatever becomes of the models;
-    where a model fails, that is told, and the others are not kept waiting. Repeated after it broke off, it enters
-    nothing twice and goes on from there: with subtracting, with forgetting what is held, or with the certificate.
+    Records are withdrawn, so it is every model that was made with them, whatever its task. All entries come first: from
+    then on nothing of them is learned from, whatever becomes of the models; where a model fails, that is told, and the
+    others are not kept waiting. Repeated after it broke off, it enters nothing twice and goes on from there: with
+    subtracting, with forgetting what is held, or with the certificate.
 
     Raises
     ------
@@ -91,41 +104,69 @@ def withdraw(home: Home, *, run: Run, leaving: Leaving, task: str = "stay_cost")
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
         withdrawals.adopt(home, connection)
-        lines = [line for line in versions.lines(connection) if line.task == task]
-        places = found(connection, leaving, task=task, snapshot=lake.snapshot(connection), lines=lines)
-        cases = [_Case(home, connection, run, task, leaving, one) for one in places]
-        entered = [(case, case.enter()) for case in cases]
+        entered = _entered(home, connection, run, leaving)
         taken = tuple(case.settle(entry) for case, entry in entered)
-    return WithdrawReport(run.name, task, taken)
+    return WithdrawReport(run.name, taken)
+
+
+def _entered(
+    home: Home, connection: duckdb.DuckDBPyConnection, run: Run, leaving: Leaving
+) -> list[tuple["_Case", int]]:
+    """Enter the withdrawal wherever its records are, and look again until that enters nothing new.
+
+    So what is built, planned or registered between looking and entering is found; what comes later minds the entry.
+    """
+    before: list[int] = []
+    while True:
+        bases = _bases(home, connection)
+        places = found(connection, leaving, snapshot=lake.snapshot(connection), bases=bases)
+        cases = [_Case(home, connection, run, leaving, one) for one in places]
+        entered = [(case, case.enter()) for case in cases]
+        if (now := [entry for _, entry in entered]) == before:
+            return entered
+        before = now
+
+
+def _bases(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Basis]:
+    """Return what was learned from, and what joint runs will be that were planned and are no version yet."""
+    lines = versions.lines(connection)
+    concluded = {line.entry for line in lines}
+    with postgres.connect(home) as ops:
+        plans = [json.loads(one.body) for one in log.entries(ops, kind="plan") if one.number not in concluded]
+    return [
+        *(Basis(line.task, line.region, line.snapshot, line.sources) for line in lines),
+        *(Basis(told["task"], told["region"], told["snapshot"], tuple(told["cities"])) for told in plans),
+    ]
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One withdrawal in one region."""
+    """One withdrawal from one task in one region."""
 
     home: Home
     connection: duckdb.DuckDBPyConnection
     run: Run
-    task: str
     leaving: Leaving
     places: Places
 
     @property
     def name(self) -> str:
         """The region's model in the registry."""
-        return registered_name(self.task, self.places.region or "")
+        return registered_name(self.places.task or "", self.places.region or "")
 
     def enter(self) -> int:
-        """Enter the withdrawal, if it is not yet; from now on it is minded by whoever reads features."""
-        places, leaving = self.places, self.leaving
+        """Enter what is not entered yet; from now on it is minded by whoever reads features."""
+        leaving = self.leaving
         who = {"source": leaving.source, "person": leaving.person, "stay": leaving.stay}
         known = withdrawals.in_force(self.connection, **who)
-        if here := [one.entry for one in known if (one.task, one.region) == (self.task, places.region)]:
-            return here[-1]
+        here = [one for one in known if (one.task, one.region) == (self.places.task, self.places.region)]
+        places = self.places.beyond(here)
+        if here and not places.members and not places.stays:
+            return here[-1].entry
         told = {**leaving.told, "region": places.region, "members": places.members, "stays": len(places.stays)}
         row = {
             "run": self.run.name,
-            "task": self.task,
+            "task": places.task,
             "region": places.region,
             "as_of": self.run.as_of,
             "snapshot": lake.snapshot(self.connection),
@@ -133,54 +174,67 @@ class _Case:
             "person": leaving.person,
             "stays": list(places.stays),
             "members": list(places.members),
+            "records": [asdict(one) for one in places.records] or None,
+            "looked": list(places.looked) or None,
         }
-        told |= {"task": self.task, "run": self.run.name}
+        told |= {"task": places.task, "run": self.run.name}
         return withdrawals.enter(self.home, self.connection, told, row)
 
     def settle(self, entry: int) -> Taken:
-        """Subtract it, forget what is held of it, and certify; whatever went wrong is told."""
-        if self.places.region is None:
+        """Subtract it, forget what is held of it, and certify; what goes wrong is told, and keeps nobody waiting."""
+        task, region = self.places.task, self.places.region
+        if task is None or region is None:
             return Taken(self.places, entry, "absent", None, None, None, _NEVER)
-        with postgres.alone(self.home, task=self.task, region=self.places.region):
-            return self._settle(entry)
-
-    def _settle(self, entry: int) -> Taken:
-        serving = mlflow.champion(self.home, self.name)
+        serves = None
         try:
-            forgotten = self._forget(serving)
-            taken = self._take(entry, serving)
-            if taken.after != taken.before:
-                forgotten += self._forget(mlflow.champion(self.home, self.name))
-            return replace(taken, **self._certified(entry, forgotten))
+            with postgres.alone(self.home, task=task, region=region):
+                serves = serving(self.home, self.connection, self.name)
+                # What the lake tells of the version decides what is left to subtract.
+                require_minded(self.home, self.connection)
+                return self._settle(entry, serves)
         except HeadwaterError as error:
-            label = serving.label if serving else None
-            return Taken(self.places, entry, "failed", label, label, None, error.reason, error.remedy, code=error.code)
+            why = error
+        # A registry that does not answer, or a race that was lost, is no reason to leave other regions alone.
+        except Exception as error:  # noqa: BLE001
+            why = _failed(self.name, error)
+        label = serves.label if serves else None
+        return Taken(self.places, entry, "failed", label, label, None, why.reason, why.remedy, code=why.code)
 
-    def _take(self, entry: int, serving: mlflow.Version | None) -> Taken:
-        """Subtract what is pending from the version that serves."""
-        if serving is None:
-            return Taken(self.places, entry, "none", None, None, None, _NONE)
-        line = versions.line(self.connection, self.name, serving.number)
+    def _settle(self, entry: int, serves: mlflow.Version | None) -> Taken:
+        forgotten = self._forget(serves)
+        taken, further = self._take(entry, serves)
+        return self._certified(taken, forgotten + further)
+
+    def _take(self, entry: int, serves: mlflow.Version | None) -> tuple[Taken, int]:
+        """Subtract what is pending from the version that serves, and tell of how many others something was deleted."""
+        if serves is None:
+            return Taken(self.places, entry, "none", None, None, None, _NONE), 0
+        line = versions.line(self.connection, self.name, serves.number)
         if not versions.withdrawn_from(self.connection, line):
-            return Taken(self.places, entry, "absent", line.label, line.label, None, _ABSENT)
+            return Taken(self.places, entry, "absent", line.label, line.label, None, _ABSENT), 0
         with postgres.connect(self.home) as ops:
-            kept = held.load(ops, self.name, serving.number)
+            kept = held.load(ops, self.name, serves.number)
         if kept is None:
-            return self._sums(entry, line)
-        shrinking = Shrinking.of(self.home, self.connection, serving, line, kept)
-        if shrinking.growth.total == kept.growth.total:
-            return Taken(self.places, entry, "absent", line.label, line.label, None, _ABSENT)
-        certificate = {
-            **shrinking.certificate(),
-            **self.leaving.told,
-            "at": self.run.at.isoformat(),
-            "run": self.run.name,
-            "entry": entry,
-            "stays": len(self.places.stays),
-        }
-        candidate = shrinking.candidate(certificate, entry=entry)
-        version = register(self.home, self.connection, candidate, run=self.run).version
-        return Taken(self.places, entry, "subtracted", line.label, version.label, None, _SUBTRACTED)
+            return self._sums(entry, line), 0
+        shrinking, registered = self._shrunk(entry, serves, line, kept)
+        told: tuple[Outcome, Message] = ("subtracted", _SUBTRACTED) if shrinking.steps else ("absent", _PROVEN)
+        label = registered.version.label
+        return Taken(self.places, entry, told[0], line.label, label, None, told[1]), registered.forgotten
+
+    def _shrunk(
+        self, entry: int, serves: mlflow.Version, line: versions.Line, kept: held.Held
+    ) -> tuple[Shrinking, Registered]:
+        """Register the version without all that withdrew, whoever is entered meanwhile."""
+        while True:
+            shrinking = Shrinking.of(self.home, self.connection, serves, line, kept)
+            certificate = {**shrinking.certificate(), "at": self.run.at.isoformat(), "run": self.run.name}
+            candidate = shrinking.candidate(certificate, entry=entry)
+            try:
+                return shrinking, register(self.home, self.connection, candidate, run=self.run)
+            except Refusal as refusal:
+                # Entered while this was computed: they are subtracted together.
+                if refusal.code != "E-REGISTER-WITHDRAWN":
+                    raise
 
     def _sums(self, entry: int, line: versions.Line) -> Taken:
         """Tell that nothing can be subtracted, and what was released for good."""
@@ -190,31 +244,39 @@ class _Case:
         why, remedy = (_purged(line), _LEARN_ANEW) if line.is_held else (_sums(line, released), _JOIN_ANEW)
         return Taken(self.places, entry, "sums", line.label, line.label, None, why, remedy)
 
-    def _forget(self, serving: mlflow.Version | None) -> int:
-        """Delete what is held of versions that were withdrawn from, but the one that serves; return how many they were.
+    def _forget(self, serves: mlflow.Version | None) -> int:
+        """Delete what is held of versions that were withdrawn from; return how many they were.
 
         What a whole source said to be followed goes as well; of single stays, an answer is asked for anew without them.
         """
         if self.leaving.source is not None:
-            key = {"task": self.task, "region": self.places.region}
+            key = {"task": self.places.task, "region": self.places.region}
             evolved.unhear(self.connection, key=key, sources=self.places.members)
-        but = serving.number if serving else None
-        lines = [line for line in versions.lines(self.connection, name=self.name) if line.version != but]
-        gone = [line.version for line in lines if versions.withdrawn_from(self.connection, line)]
-        with postgres.connect(self.home) as ops:
-            return held.purge(ops, self.name, gone)
+        return forget(self.home, self.connection, self.name, serves=serves.number if serves else None)
 
-    def _certified(self, entry: int, forgotten: int) -> dict[str, Any]:
-        """Enter the certificates that are due, also of a run that broke off before; return what this one came to."""
-        mine: dict[str, Any] = {}
+    def _certified(self, taken: Taken, forgotten: int) -> Taken:
+        """Enter the certificates that are due, also of a run that broke off before, and tell the one that covers this.
+
+        It may be another's: whoever comes first subtracts all that is entered.
+        """
+        unread = []
         for line, stored in certificates.pending(self.home, self.connection, self.name):
+            if stored is None:
+                unread.append(line.label)
+                continue
             certificate = {**stored, "version_after": line.label, "statistics_purged": forgotten}
             audit.enter(self.home, "certificate", certificate)
-            if stored["entry"] == entry:
-                before = stored["version_before"]
-                mine = {"outcome": "subtracted", "before": before, "after": line.label, "why": _SUBTRACTED}
-                mine["certificate"] = certificate
-        return mine
+            if certificate["steps"] and certificates.covers(certificate, taken.entry):
+                before = certificate["version_before"]
+                taken = replace(taken, outcome="subtracted", before=before, after=line.label, why=_SUBTRACTED)
+        mine = certificates.of(self.home, self.name, taken.entry)
+        return replace(taken, certificate=mine, unread=tuple(unread), closed=self._closed())
+
+    def _closed(self) -> tuple[str, ...]:
+        """Return which versions served before and may not again, the oldest first."""
+        numbers = sorted({one.version for one in versions.served(self.connection, self.name)})
+        lines = [versions.line(self.connection, self.name, number) for number in numbers]
+        return tuple(line.label for line in lines if versions.withdrawn_from(self.connection, line))
 
 
 def _sums(line: versions.Line, released: bool) -> Message:
@@ -228,6 +290,20 @@ def _sums(line: versions.Line, released: bool) -> Message:
     return Message(
         told.zh + "在 ε 之下已发布的和数收不回，其隐私支出仍记在账上。",
         told.en + " Sums released under ε cannot be called back; what they cost stays in the ledger.",
+    )
+
+
+def _failed(name: str, error: Exception) -> HeadwaterError:
+    # The text of a foreign exception may quote a record: it goes to the log alone.
+    logging.getLogger("headwater").error("withdraw %s", name, exc_info=error)
+    told = type(error).__name__
+    return HeadwaterError(
+        "E-WITHDRAW-FAILED",
+        Message(
+            f"退出已登记，但从 {name} 减去时出错：{told}。",
+            f"The withdrawal is entered, but subtracting it from {name} failed: {told}.",
+        ),
+        Message("排除原因后，用同一命令重试。", "Mend the cause, then run the same command again."),
     )
 
 
@@ -252,9 +328,13 @@ _JOIN_ANEW = Message(
 )
 _NONE = Message("没有现役模型；退出已登记。", "No model serves; the withdrawal is entered.")
 _ABSENT = Message("现役模型中没有其记录；退出已登记。", "The model that serves has nothing of it; it is entered.")
+_PROVEN = Message(
+    "现役模型中没有其记录，已经证明；同样的参数作为退出之后的版本现役。",
+    "The model that serves had nothing of it, which was proven; the same parameters serve on as a version of after it.",
+)
 _NEVER = Message(
-    "其住院未用于此任务的学习；退出已登记，今后也不会。",
-    "None of their stays is learned from for this task; it is entered, and none ever will be.",
+    "其住院未用于任何学习；退出已登记，今后也不会。",
+    "None of their stays is learned from; it is entered, and none ever will be.",
 )
 _SUBTRACTED = Message(
     "已减去并登记新版本，与不含其记录的重新训练逐位相同。",

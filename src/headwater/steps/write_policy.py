@@ -94,7 +94,7 @@ def find(home: Home, name: str, first: date) -> Written:
 
 def judge(home: Home, text: str) -> Verdict:
     """Read a text, run its tests, and hold it against its plan and all other policies; nothing is put down."""
-    postgres.prepare_once(home)
+    postgres.prepare(home)
     with postgres.connect(home) as connection:
         return _judged(home, text, register.entries(connection))
 

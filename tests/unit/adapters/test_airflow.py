@@ -6,11 +6,25 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.adapters import incidents
-from headwater.adapters.airflow import ASSETS, DEFAULTS, Balance, announce, month_before, must_pass, report_failure
+from headwater.adapters.airflow import (
+    ASSETS,
+    DEFAULTS,
+    Balance,
+    announce,
+    began,
+    month_before,
+    must_pass,
+    occasion,
+    open_questions,
+    others,
+    report_failure,
+    step_aside,
+)
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
@@ -112,3 +126,63 @@ def test_a_run_on_schedule_goes_up_to_the_month_before(
 ) -> None:
     monkeypatch.setattr("headwater.adapters.airflow.get_current_context", lambda: {"logical_date": logical})
     assert month_before() == month
+
+
+YEARS_AGO, NOW = datetime(2024, 2, 4, 20, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)
+
+
+class Instance:
+    """A task instance that asks a server which knows three runs of review_evolution at work, and one that waits."""
+
+    def get_dr_count(self, dag_id: str, *, states: list[str]) -> int:
+        assert dag_id == "review_evolution"
+        return {"running": 3, "queued": 1}[states[0]]
+
+    def get_task_states(self, dag_id: str, *, task_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        assert (dag_id, task_ids) == ("review_evolution", ["review.ask"])
+        return {
+            "mine": {"review.ask_0": "deferred"},
+            "done": {"review.ask_0": "success", "review.ask_1": "failed", "review.ask_2": "skipped"},
+            "open": {"review.ask_0": "success", "review.ask_1": "deferred", "review.ask_2": "up_for_retry"},
+            "begins": {"review.ask_0": None},
+            "not expanded": {"review.ask": None},
+        }
+
+    def xcom_pull(self, *, task_ids: str, run_id: str) -> list[dict[str, str]]:
+        assert (task_ids, run_id) in {("list_proposals", "open"), ("list_proposals", "begins")}
+        return [{"source": f"{run_id} {number}"} for number in range(3)]
+
+
+@pytest.fixture
+def context(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    facts = {"dag_id": "review_evolution", "run_id": "mine", "run_type": "backfill"}
+    run = SimpleNamespace(run_after=YEARS_AGO, start_date=NOW, **facts)
+    found: dict[str, object] = {"dag_run": run, "ti": Instance()}
+    monkeypatch.setattr("headwater.adapters.airflow.get_current_context", lambda: found)
+    return found
+
+
+def test_what_a_backfill_does_is_done_when_it_runs(context: dict[str, object]) -> None:
+    assert began() == occasion(region="R", seed=1).at == NOW
+    context["dag_run"].start_date = None  # type: ignore[attr-defined]
+    assert began() == YEARS_AGO
+
+
+def test_a_run_does_not_count_itself_among_those_at_work(context: dict[str, object]) -> None:
+    assert (others("running"), others("queued")) == (2, 1)
+
+
+def test_a_run_on_schedule_steps_aside_for_others_and_no_other_does(
+    context: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_aside()
+    context["dag_run"].run_type = "scheduled"  # type: ignore[attr-defined]
+    with pytest.raises(AirflowSkipException, match="Other runs"):
+        step_aside()
+    monkeypatch.setattr(Instance, "get_dr_count", lambda self, dag_id, *, states: int(states == ["running"]))
+    step_aside()
+
+
+def test_what_other_runs_wait_for_an_answer_about_is_known(context: dict[str, object]) -> None:
+    found = open_questions("review.ask", listed="list_proposals")
+    assert [question["source"] for question in found] == ["open 1", "open 2", "begins 0"]

@@ -82,7 +82,7 @@ def test_what_was_revoked_is_read_again_and_what_was_made_before_it_knows_what_w
     assert read(connection).data.rows == table.num_rows - 9
     back = enter(home, connection, revokes=out)
     again = read(connection)
-    assert (again.data.rows, again.withdrawn) == (table.num_rows, back)
+    assert (again.data.rows, again.minded_until) == (table.num_rows, back)
     assert withdrawals.members_since(connection, region="甲", since=0) == set()
     assert withdrawals.left(connection, region="甲", snapshot=1, until=out).stays == set(gone)
     assert withdrawals.left(connection, region="甲", snapshot=1).stays == set()

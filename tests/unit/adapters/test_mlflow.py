@@ -96,7 +96,7 @@ def test_a_version_carries_its_lineage(home, client, table):
     child = mlflow.register(home, publication(home, table, "child", parent=parent))
     assert child.number > parent.number
     assert child.parent == parent.label
-    assert mlflow.latest(home, "stay_cost-录") == child
+    assert parent.parent is None
     run = client.get_run(child.run_id)
     assert [item.model_id for item in run.inputs.model_inputs] == [parent.model_id]
     assert [item.model_id for item in run.outputs.model_outputs] == [child.model_id]
@@ -115,6 +115,16 @@ def test_a_version_carries_its_lineage(home, client, table):
     assert signature.inputs.input_names()[: len(names)] == names
 
 
+def test_what_is_learned_anew_names_what_served_and_no_parent(home, client, table):
+    served = mlflow.register(home, publication(home, table, "serves"))
+    anew = mlflow.register(home, publication(home, table, "anew", opponent=served))
+    run, listed = client.get_run(anew.run_id), client.get_model_version(anew.name, str(anew.number))
+    assert run.inputs.model_inputs == []
+    for tags in (run.data.tags, listed.tags):
+        assert tags["headwater.opponent"] == served.label
+        assert not [name for name in tags if "parent" in name]
+
+
 def test_a_retried_occasion_registers_no_second_version(home, table):
     first = mlflow.register(home, publication(home, table, "retry"))
     assert mlflow.register(home, publication(home, table, "retry")) == first
@@ -125,7 +135,6 @@ def test_a_retried_occasion_registers_no_second_version(home, table):
 def test_the_alias_moves_only_by_promotion(home, table):
     name = "stay_cost-elsewhere"
     assert mlflow.champion(home, name) is None
-    assert mlflow.latest(home, name) is None
     first = mlflow.register(home, publication(home, table, "e1", registered=name))
     assert mlflow.champion(home, name) is None
     mlflow.promote(home, first)
@@ -135,11 +144,10 @@ def test_the_alias_moves_only_by_promotion(home, table):
     assert mlflow.champion(home, name) == second
 
 
-def test_a_version_of_someone_else_is_passed_over_and_refused_as_champion(home, client, table):
+def test_a_version_of_someone_else_is_refused_as_champion(home, client, table):
     name = "stay_cost-foreign"
     ours = mlflow.register(home, publication(home, table, "f1", registered=name))
     theirs = client.create_model_version(name, source=ours.location, run_id=ours.run_id)
-    assert mlflow.latest(home, name) == ours
     client.set_registered_model_alias(name, mlflow.CHAMPION, theirs.version)
     with pytest.raises(Refusal) as refusal:
         mlflow.champion(home, name)

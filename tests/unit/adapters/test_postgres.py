@@ -46,3 +46,21 @@ def test_every_database_exists_after_prepare(home: Home):
     for database in postgres.DATABASES:
         with psycopg.connect(postgres.dsn(home, database)) as connection:
             assert connection.execute("select current_database()").fetchone() == (database,)
+
+
+def test_what_is_there_is_not_laid_again_beside_who_works_with_it(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=100ms")
+    with postgres.connect(home) as debit:
+        debit.execute("lock table ops.privacy_balance, ops.revealed_sum in share row exclusive mode")
+        postgres.prepare(home)
+        # Its twin, which lays the schema again, would wait for the debit, which waits for the audit log.
+        with postgres.connect(home) as other, pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(postgres._SCHEMA)
+
+
+def test_a_schema_of_another_version_is_brought_up_to_date(home: Home):
+    with postgres.connect(home) as connection:
+        connection.execute("drop table ops.revealed_sum; comment on schema ops is 'an earlier one'")
+    postgres.prepare(home)
+    with postgres.connect(home) as connection:
+        assert connection.execute("select count(*) from ops.revealed_sum").fetchone() == (0,)

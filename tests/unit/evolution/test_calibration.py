@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.bench import evolution_calibration
-from headwater.bench.evolution_calibration import Trial, fitted, simulated
+from headwater.bench.evolution_calibration import _PER_MEMORY, Trial, fitted, simulated
 from headwater.errors import Refusal
 from headwater.evolution import DETECTORS
 from headwater.evolution.calibration import Threshold, calibrated, steps_between_alarms
@@ -37,7 +37,7 @@ def test_the_fit_recovers_a_law():
     for observations in (100.0, 400.0, 1600.0):
         for memory in (0.0, 0.5):
             for streams in (1, 10):
-                threshold = float(law(np.array(observations), memory, streams))
+                threshold = float(law(np.array(observations), memory, streams)) - _PER_MEMORY * memory
                 trials.append(Trial(threshold, memory, streams, 10**6, round(observations * 10**6)))
     assert fitted(trials) == law
 
@@ -45,9 +45,9 @@ def test_the_fit_recovers_a_law():
 def test_the_table_is_what_the_simulation_says():
     """A small part of the simulation, run anew: the rate at a threshold is the table's."""
     judge = evolution_calibration._glr_level
-    (trial,) = simulated(judge, (5.0,), law="normal", streams=60)
+    (trial,) = simulated(judge, (6.2,), law="normal", streams=60)
     table = calibrated("glr_level")
-    observations = np.exp((5.0 - table.at_once - table.per_memory * trial.memory**2) / table.per_log)
+    observations = np.exp((6.2 - table.at_once) / table.per_log)
     assert trial.observations / trial.alarms == pytest.approx(observations, rel=0.35)
 
 

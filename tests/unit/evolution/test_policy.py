@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Plan, Policy, Standing
+from headwater.evolution import COUNTED, Budgets, Change, Cost, Evidence, Plan, Policy, Standing, Turn
 from headwater.evolution.budgets import LABOURED
 from headwater.evolution.standing import ACTIONS, Action
 
@@ -70,18 +70,29 @@ def test_another_variance_alone_decides_nothing(values, standing):
 
 
 def test_a_change_that_leaves_it_useful_refreshes_and_one_back_to_an_old_regime_recalls():
-    made = POLICY.decide(Evidence([0.5, 0.2], FALL), "member")
-    assert (made.action, made.standing, made.since) == ("refresh", "member", 9.5)
-    made = POLICY.decide(Evidence([0.5, 0.2], FALL, returned=3), "probation")
+    made = POLICY.decide(Evidence([0.5, 0.2], FALL, turn=Turn(8.0)), "member")
+    assert (made.action, made.standing, made.since) == ("refresh", "member", 8.0)
+    made = POLICY.decide(Evidence([0.5, 0.2], FALL, turn=Turn(8.0, 3)), "probation")
     assert (made.action, made.standing, made.regime) == ("recall", "probation", 3)
-    made = POLICY.decide(Evidence([-0.5, 0.2], RISE, returned=3), "demoted")
+    made = POLICY.decide(Evidence([-0.5, 0.2], RISE, turn=Turn(8.0, 3)), "demoted")
     assert (made.action, made.standing, made.regime) == ("recall", "member", 3)
-    assert POLICY.decide(Evidence([-0.5, -0.2], RISE, returned=3), "demoted").action == "keep"
+    assert POLICY.decide(Evidence([-0.5, -0.2], RISE, turn=Turn(8.0, 3)), "demoted").action == "keep"
 
 
-def test_a_proven_rise_promotes_at_once_and_what_was_said_before_does_not_count():
-    made = POLICY.decide(Evidence([-0.5, 0.2], RISE), "trial")
-    assert (made.action, made.standing, made.since) == ("promote", "member", 9.5)
+@pytest.mark.parametrize("change", [FALL, RISE])
+def test_a_value_that_moved_while_it_says_the_same_takes_nothing_of_it_out(change):
+    """Such are the values of those who stay when another leaves or turns to noise."""
+    for standing in ("member", "probation"):
+        made = POLICY.decide(Evidence([0.5, 0.2], change), standing)
+        assert (made.action, made.since) == ("keep", None)
+
+
+@pytest.mark.parametrize("standing", ["trial", "demoted"])
+def test_a_proven_rise_promotes_at_once_and_what_it_said_before_it_turned_does_not_count(standing):
+    made = POLICY.decide(Evidence([-0.5, 0.2], RISE), standing)
+    assert (made.action, made.standing, made.since) == ("promote", "member", None)
+    made = POLICY.decide(Evidence([-0.5, 0.2], RISE, turn=Turn(8.0)), standing)
+    assert (made.action, made.standing, made.since) == ("promote", "member", 8.0)
 
 
 def test_who_leaves_is_doubted_and_nobody_who_leaves_is_promoted():
@@ -123,7 +134,7 @@ def test_times_are_told_as_whoever_decides_calls_them():
         ([0.5, 0.2], FALL, "member"),
         ([-0.5, 0.2], RISE, "trial"),
     ):
-        reason = monthly.decide(Evidence(values, change), standing).reason
+        reason = monthly.decide(Evidence(values, change, turn=Turn(9.5)), standing).reason
         assert all("month 10" in text and "9.5" not in text for text in (reason.zh, reason.en))
 
 
@@ -179,7 +190,8 @@ values = st.lists(st.one_of(st.none(), st.floats(-1, 1)), max_size=12)
 costs = st.builds(Cost, st.floats(0, 2), st.integers(0, 500), st.floats(0, 2))
 changes = st.one_of(st.none(), st.builds(Change, st.just(9.0), st.just(8.5), st.floats(-1, 1), st.floats(0, 1)))
 presences = st.sampled_from(["present", "outage", "leaving", "closed"])
-evidences = st.builds(Evidence, values, changes, presences, st.one_of(st.none(), st.integers(0, 5)), costs)
+turns = st.one_of(st.none(), st.builds(Turn, st.just(8.0), st.one_of(st.none(), st.integers(0, 5))))
+evidences = st.builds(Evidence, values, changes, presences, turns, costs)
 standings_ = st.sampled_from(STANDINGS)
 situations = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(evidences, standings_), max_size=8)
 budgets_ = st.builds(Budgets, st.floats(0, 4), st.integers(0, 1500), st.floats(0, 4))

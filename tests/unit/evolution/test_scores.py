@@ -35,7 +35,21 @@ def test_memory_is_learnt_and_its_lack_too():
     for law, low, high in (("normal", 0.0, 0.1), ("ar.5", 0.4, 0.6), ("ar.7", 0.6, 0.8)):
         scores = scored(noise(np.random.default_rng(2), (1, 600), law)[0])[1]
         assert low <= scores.coefficient[0] <= high
-        assert scores.coefficient[0] <= scores.caution[0] <= scores.coefficient[0] + 0.3
+
+
+def test_thresholds_go_by_less_the_more_is_known_and_the_longer_the_gaps():
+    values = noise(np.random.default_rng(2), (1, 600), "ar.5")[0]
+    young, old, rare = scored(values[:60])[1], scored(values)[1], scored(values[::3], times=list(range(0, 600, 3)))[1]
+    everyone = np.arange(1)
+    assert young.caution(everyone)[0] > 1.2 * old.caution(everyone)[0]
+    assert old.caution(everyone)[0] == pytest.approx(0.5 / 16, rel=0.25)
+    assert rare.caution(everyone)[0] < old.caution(everyone)[0]
+
+
+def test_what_was_before_a_new_beginning_counts_for_no_caution():
+    scores = scored(noise(np.random.default_rng(2), (1, 600), "ar.5")[0])[1]
+    scores.restart(0, 9)
+    assert 0 < scores.caution(np.arange(1))[0] <= 1 / 3
 
 
 def test_a_gap_fades_memory():

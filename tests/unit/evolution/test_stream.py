@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.errors import Refusal
-from headwater.evolution import DETECTORS, Budgets, Cost, Policy, Watch, month_at, month_number, ticks
+from headwater.evolution import DETECTORS, Budgets, Cost, Policy, Turn, Watch, month_at, month_number, ticks
 
 YEARS = [date(2024 + place // 12, place % 12 + 1, 1) for place in range(120)]
 MONTHS = YEARS[:24]
@@ -115,6 +115,18 @@ def test_announced_outages_close_nobody_and_a_notice_that_comes_late_explains_th
     assert before[-1].presences == {"a": "outage"}
     assert presences(untold, tuple(before))[0] == "outage"
     assert presences(away(*range(60, 65)), tuple(before))[0] == "present"
+
+
+def test_a_notice_that_comes_after_a_bad_month_does_not_undo_it():
+    def values(place):
+        return {"a": -0.2 if place >= 8 else 0.1, "b": 0.1}
+
+    start = dict.fromkeys("ab", "member")
+    untold, _ = run(values, standings=start)
+    done, _ = run(values, standings=start, months=YEARS[:10])
+    late, _ = run(values, standings=done[-1].standings, watch=away(8, 9), months=YEARS[10:24], past=tuple(done))
+    assert late[-1].standings["a"] == untold[23].standings["a"] != "member"
+    assert [tick.values for tick in late] == [tick.values for tick in untold[10:24]]
 
 
 @pytest.mark.parametrize("cut", [3, 9, 10, 11])
@@ -241,14 +253,14 @@ def test_months_out_of_order_are_refused():
 def test_regimes_are_asked_of_those_alone_of_whom_they_may_decide():
     asked = []
 
-    def returned(source, month):
+    def turn(source, month):
         asked.append((source, MONTHS.index(month)))
-        return 3 if MONTHS.index(month) == 19 else None
+        return Turn(0.0, 3) if MONTHS.index(month) == 19 else None
 
     def values(place):
         return turning(place) | {"bad": -0.1, "gone": 0.1 if place < 5 else None}
 
-    watch = Watch(DETECTORS["glr"], POLICY, returned=returned)
+    watch = Watch(DETECTORS["glr"], POLICY, turn=turn)
     start = {"good": "member", "turns": "member", "bad": "demoted", "gone": "member"}
     seen, _ = run(values, watch=watch, standings=start)
     changed = {(source, place) for place, tick in enumerate(seen) for source in tick.changes}

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from safetensors.numpy import load_file
 
-from headwater.adapters import knowledge, lake, mlflow
+from headwater.adapters import knowledge, lake, mlflow, versions
 from headwater.adapters.knowledge import Run
 from headwater.content import models
 from headwater.errors import Refusal
@@ -163,9 +163,17 @@ def test_the_champion_yields_to_a_better_version_only(home):
     better = _aggregated(home, "better", GOOD, minute=4)
     assert better.scores["ours"].r2_log > small.scores["ours"].r2_log
     assert mlflow.champion(home, bad.registered.version.name) == better.registered.version
-    assert better.registered.version.parent == worse.registered.version.label
+    # Joined anew, it goes on from no version; what it had to beat is told beside.
+    assert (better.registered.version.parent, line(home, better).parent) == (None, None)
+    assert line(home, better).opponent == small.registered.version.label
     most = _aggregated(home, "most", [*GOOD, "H06"], minute=5)
     assert most.registered.is_champion == (most.registered.comparison.low > 0)
+
+
+def line(home, report) -> versions.Line:
+    version = report.registered.version
+    with lake.connect(home, threads=1) as connection:
+        return versions.line(connection, version.name, version.number)
 
 
 def _aggregated(home, name: str, sources: list[str], *, minute: int):

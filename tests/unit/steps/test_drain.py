@@ -6,15 +6,19 @@ from datetime import UTC, date, datetime
 import pytest
 from typer.testing import CliRunner
 
+from headwater.adapters import audit as log
 from headwater.adapters import inbox, lake, postgres
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
+from headwater.adapters.knowledge import Run
 from headwater.cli.main import app
-from headwater.errors import Refusal
+from headwater.errors import Message, Refusal
 from headwater.steps import drain as step
 from headwater.steps import intake
 from headwater.steps.drain import DrainReport, again, events, finish, post
 from headwater.steps.land import land
+from headwater.steps.leaving import Leaving
+from headwater.steps.withdraw import WithdrawReport
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 CONTRACT = """
@@ -193,11 +197,105 @@ def test_what_came_of_a_region_that_failed_comes_again_and_nothing_else_does(del
         connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t3', 'H03', '丙')")
     post(delivered, Event("H03", "claims"))
     drain(delivered, run="a", alone=True)
-    assert finish(delivered, run="a", followed=["甲"]) == 3
+    assert finish(delivered, run="a", followed=["甲"]) == 2
     found = drain(delivered, run="b", alone=True)
     assert (found.events, list(found.changed), dict(found.outages)) == (2, ["H01", "H02"], {})
     assert finish(delivered, run="b") == 2
     assert drain(delivered, run="c", alone=True).events == 0
+
+
+@pytest.fixture
+def leaving(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """Take down who withdraws instead of letting them; whoever is called ``down`` finds a server that is down."""
+    asked: list[str | None] = []
+
+    def withdraw(_: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
+        asked.append(leaving.source)
+        if leaving.source == "down":
+            raise OSError("no answer")
+        if leaving.source == "sums":
+            raise Refusal("E-WITHDRAW-SUMS", Message("只有和数。", "Only sums."), Message("等。", "Wait."))
+        return WithdrawReport(run.name, "stay_cost", ())
+
+    monkeypatch.setattr(step, "withdraw", withdraw)
+    return asked
+
+
+def test_a_deliverer_takes_out_its_own_hospitals_and_none_of_the_same_code(
+    delivered: Home, leaving: list[str | None]
+) -> None:
+    with lake.connect(delivered) as connection:
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t2', 'H01', '丙'), ('t2', 'H09', '丙')")
+    for name in ("t2", "t1:H01", "H02"):
+        post(delivered, Event(name, "withdrawal"))
+    assert drain(delivered, run="a").events == 3
+    assert leaving == ["t2:H01", "t2:H09", "t1:H01", "H02"]
+
+
+@pytest.mark.parametrize("event", [Event("H01", "withdrawal"), Event("H01", "outage", period=date(2026, 4, 1))])
+def test_a_code_of_several_regions_speaks_for_none_of_them(
+    delivered: Home, leaving: list[str | None], event: Event
+) -> None:
+    with lake.connect(delivered) as connection:
+        connection.execute("INSERT INTO lake.marts.dim_hospital VALUES ('t2', 'H01', '丙')")
+    post(delivered, event)
+    assert drain(delivered, run="a").aside == 1
+    (aside,) = events(delivered, state="aside")[0]
+    assert (aside.code, leaving) == ("E-EVENT-SEVERAL", [])
+    assert "t1:H01 t2:H01" in str(aside.reason)
+    post(delivered, Event("H01", "claims"))
+    assert list(drain(delivered, run="b").changed) == ["H01"], "to look at both again does no harm"
+
+
+def test_whoever_withdraws_again_is_heard_again(delivered: Home, leaving: list[str | None]) -> None:
+    rung = Event("H01", "withdrawal")
+    assert post(delivered, rung)
+    assert not post(delivered, rung), "it waits already"
+    drain(delivered, run="a")
+    assert post(delivered, rung)
+    drain(delivered, run="b")
+    assert leaving == ["H01", "H01"]
+    for name in ("a", "b"):
+        post(delivered, Event("H02", "claims", batch_id=name))
+    drain(delivered, run="c")
+    assert not post(delivered, Event("H02", "claims", batch_id="a"))
+
+
+def test_a_server_that_is_down_says_nothing_about_who_withdraws(delivered: Home, leaving: list[str | None]) -> None:
+    for name in ("down", "sums", "H01"):
+        post(delivered, Event(name, "withdrawal"))
+    with pytest.raises(OSError, match="no answer"):
+        drain(delivered, run="a")
+    assert leaving == ["down", "sums", "H01"], "the others are not kept waiting"
+    states = {one.event.source_id: one.state for one in events(delivered)[0]}
+    assert states == {"down": "taken", "sums": "aside", "H01": "done"}
+    with pytest.raises(OSError, match="no answer"):
+        drain(delivered, run="a")
+    assert leaving[3:] == ["down"]
+
+
+def test_withdrawals_are_taken_in_between_and_one_that_is_not_done_is_told_until_it_is(
+    delivered: Home, leaving: list[str | None]
+) -> None:
+    for event in (Event("H02", "claims"), Event("sums", "withdrawal"), Event("H01", "withdrawal")):
+        post(delivered, event)
+    assert step.require_none_aside(delivered) == 0
+    found = step.departures(delivered, run="hourly", at=NOW)
+    assert (found.withdrawn, found.aside, dict(found.changed)) == (("H01",), 1, {})
+    with pytest.raises(Refusal, match="Only sums") as refusal:
+        step.require_none_aside(delivered)
+    assert refusal.value.code == "E-EVENT-WITHDRAWAL"
+    assert list(drain(delivered, run="evolve").changed) == ["H02"], "what came waits for whoever follows it"
+
+
+def test_a_notice_is_entered_in_the_log_and_none_is_taken_of_what_nobody_can_know(delivered: Home) -> None:
+    for year in (2027, 2035):
+        post(delivered, Event("H01", "outage", period=date(year, 3, 1)))
+    assert drain(delivered, run="a").outages == {"H01": (date(2027, 3, 1),)}
+    assert [one.code for one in events(delivered, state="aside")[0]] == ["E-EVENT-MONTH"]
+    with postgres.connect(delivered) as connection:
+        told = [json.loads(one.body) for one in log.entries(connection, kind="outage")]
+    assert [(one["source"], one["month"]) for one in told] == [("H01", "2027-03")]
 
 
 def command(*words: str) -> dict[str, object]:

@@ -145,3 +145,21 @@ def test_what_cannot_be_subtracted_lies_aside_with_its_code_until_it_can(
     assert drained(announced, "mended").withdrawn == (source,)
     assert source not in serving(announced).sources
     assert withdrawals(announced) == entered + 1, "it is entered once"
+
+
+def test_what_fails_for_no_fault_of_the_event_leaves_it_taken_until_it_succeeds(
+    announced: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise ConnectionError
+
+    source, entered = max(serving(announced).sources), withdrawals(announced)
+    post(announced, Event(source, "withdrawal"))
+    monkeypatch.setattr("headwater.steps.shrinking.Shrinking.of", down)
+    with pytest.raises(RuntimeError, match="ConnectionError"):
+        drained(announced, "down")
+    assert source in [one.event.source_id for one in events(announced, state="taken")[0]]
+    assert withdrawals(announced) == entered + 1
+    monkeypatch.undo()
+    assert drained(announced, "up").withdrawn == (source,)
+    assert source not in serving(announced).sources

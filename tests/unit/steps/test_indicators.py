@@ -62,6 +62,7 @@ def marts(built: Home, server: str, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("HEADWATER_HOME", str(built.root))
     with postgres.connect(built) as connection:
         connection.execute("drop table ops.indicator_retirement, ops.indicator")
+        connection.execute("comment on schema ops is null")
     postgres.prepare(built)
     return built
 

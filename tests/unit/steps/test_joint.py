@@ -16,9 +16,12 @@ from headwater.steps.aggregate import aggregate
 from headwater.steps.audit import verify
 from headwater.steps.join import join
 from headwater.steps.joint import plan_join, recall
+from headwater.steps.leaving import Leaving
 from headwater.steps.open_tier import open_tiers
 from headwater.steps.revealed import Revealed, hidden_cohorts
+from headwater.steps.revoke import revoke
 from headwater.steps.wish import AS_REQUIRED, Wish
+from headwater.steps.withdraw import withdraw
 
 REGION = "缺"
 CHOSEN = ("H02", "H03", "H04", "H05", "H06", "H08", "H09", "H10")
@@ -282,3 +285,24 @@ def test_a_wish_for_masks_hides_every_hospital_from_its_city(home):
     assert {one.shown for seen in planned.plan.exposures.values() for one in seen} == {"sum"}
     leaving = {group.protection for group in planned.plan.groups if set(group.members) & set(CHOSEN)}
     assert leaving == {"masked"}
+
+
+def test_after_one_stay_withdrew_the_same_sum_is_not_revealed_again(home, require, asked, forgotten):
+    require(rule("hidden", SUMS))
+    wish = Wish("masked", "masked")
+    aggregate(home, run=occasion("with the stay"), wish=wish)
+    with lake.connect(home) as connection:
+        (stay,) = connection.execute(
+            "SELECT min(stay_id) FROM lake.marts.feat_stay_cost "
+            "WHERE split = 'source' AND hospital = 'H05' AND region = $region",
+            {"region": REGION},
+        ).fetchone()
+    withdraw(home, run=occasion("leaves"), leaving=Leaving(stay=stay))
+    try:
+        planned = plan_join(home, run=occasion("less one"), task="stay_cost", model="stay_cost_ridge", wish=wish)
+        del asked[:]
+        with pytest.raises(Refusal, match="only the records of H05 changed") as refusal:
+            join(home, run=occasion("less one"), entry=planned.entry)
+        assert (refusal.value.code, asked) == ("E-COHORT-REVEALED", [])
+    finally:
+        revoke(home, run=occasion("comes back"), leaving=Leaving(stay=stay))

@@ -9,18 +9,21 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import evolved, features, held, lake, mlflow, postgres, versions
+from headwater.adapters import evolved, features, held, knowledge, lake, mlflow, postgres
+from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import HeadwaterError, Message, Refusal
+from headwater.evolution import Growth
+from headwater.security.requirement import Caps, Requirement
 from headwater.steps import shrinking
-from headwater.steps import withdraw as step
+from headwater.steps.aggregate import aggregate
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
 from headwater.steps.register import registered_name
 from headwater.steps.reproduce import reproduce
 from headwater.steps.revoke import revoke
-from headwater.steps.value import ridge_of
+from headwater.steps.value import ridge_of, value
 from headwater.steps.withdraw import withdraw
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -85,6 +88,27 @@ def certified(home):
         return [json.loads(one.body) for one in log.entries(connection, kind="certificate")]
 
 
+def test_of_who_is_in_an_older_version_alone_statistics_and_answers_go_too(home):
+    region, key = "散", {"task": "stay_cost", "region": "散"}
+    kept = said(home, serving(home, region))
+    with lake.connect(home, threads=1) as connection:
+        heard = {row["source"] for row in evolved.rows(connection, "heard", key=key)}
+        outsider = min(heard - set(kept.growth.members))
+        # It was in a version once.
+        made = {**key, "run": "long ago", "name": name(region), "version": 99, "as_of": AT, "snapshot": 1}
+        knowledge.insert(connection, "model_version", [made | {"step": "evolve", "sources": [outsider]}])
+    older = Held(Growth.start(kept.growth.base, {outsider: min(kept.growth.members.items())[1]}))
+    with postgres.connect(home) as connection:
+        held.keep(connection, name(region), 99, older)
+    report = withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
+    assert {one.places.region: one.outcome for one in report.taken}[region] == "absent"
+    with postgres.connect(home) as connection:
+        assert held.load(connection, name(region), 99) is None
+    assert said(home, serving(home, region)).growth.total == kept.growth.total
+    with lake.connect(home, threads=1) as connection:
+        assert {row["source"] for row in evolved.rows(connection, "heard", key=key)} == heard - {outsider}
+
+
 def test_a_person_of_two_regions_is_entered_in_both_before_one_fails(home, stays, monkeypatch):
     exact, before = shrinking.shrunk, [serving(home, region) for region in REGIONS]
     turns = iter((True, False))
@@ -134,32 +158,6 @@ def test_broken_off_after_registering_it_certifies_and_forgets_when_repeated(hom
     assert serving(home) == after
 
 
-def test_of_who_is_in_no_serving_version_older_statistics_and_answers_go_too(home):
-    region = "散"
-    first = next(one for one in sorted_versions(home, region) if said(home, one) is not None)
-    with lake.connect(home, threads=1) as connection:
-        heard = {
-            row["source"] for row in evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
-        }
-    outsider = min(heard - set(members(home, region)))
-    withdraw(home, run=occasion("outsider"), leaving=Leaving(source=outsider))
-    with lake.connect(home, threads=1) as connection:
-        rows = evolved.rows(connection, "heard", key={"task": "stay_cost", "region": region})
-        lines = versions.lines(connection, name=name(region))
-    assert outsider not in {row["source"] for row in rows}
-    assert {row["source"] for row in rows} == heard - {outsider}
-    for line in lines:
-        if outsider in line.sources:
-            assert said(home, mlflow.numbered(home, line.name, line.version)) is None
-    assert first is not None
-
-
-def sorted_versions(home, region):
-    with lake.connect(home, threads=1) as connection:
-        lines = versions.lines(connection, name=name(region))
-    return [mlflow.numbered(home, line.name, line.version) for line in reversed(lines)]
-
-
 def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_shrinks_exactly(home, stays):
     member = members(home)[0]
     mine = stays.filter(
@@ -195,6 +193,42 @@ def test_a_withdrawal_by_mistake_is_revoked_and_what_was_made_without_it_still_s
     assert again.is_whole
 
 
+NOISY = Requirement(
+    name="noisy",
+    title=Message("试", "test"),
+    sources=None,
+    patients="noisy",
+    sees={"statistic": "nobody", "sum": "tier", "noisy": "region"},
+    delta=1e-6,
+    caps=Caps(8.0, 16.0, 64.0),
+    purposes={"aggregation": Caps(8.0, 16.0, 64.0)},
+    mechanisms=frozenset({"clear", "masked", "discrete_gaussian", "skellam"}),
+)
+"""What a source requires that nothing of leaves without noise."""
+
+
+@pytest.fixture
+def noisy(home, monkeypatch):
+    """Give a model that sources joined under noise, and that serves."""
+    value(home, run=occasion("valued", region="散"), min_stays=20)
+    with lake.connect(home, threads=1) as connection:
+        connection.execute("UPDATE lake.knowledge.valuation SET selected = true WHERE region = '散'")
+    monkeypatch.setattr("headwater.steps.required.keep_patients", lambda *_, **__: None)
+    for place in ("ledger", "joint"):
+        monkeypatch.setattr(f"headwater.steps.{place}.requirements", lambda _: [NOISY])
+    made = aggregate(home, run=occasion("under noise", region="散"))
+    mlflow.promote(home, made.registered.version)
+    return made
+
+
+def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home, noisy):
+    leaver = max(source for source, epsilon in noisy.epsilon.items() if epsilon > 0)
+    report = withdraw(home, run=occasion("from noise"), leaving=Leaving(source=leaver))
+    (taken,) = [one for one in report.taken if one.places.region == "散"]
+    assert (taken.outcome, taken.after) == ("sums", noisy.registered.version.label)
+    assert all("ε" in text for text in (taken.why.zh, taken.why.en))
+
+
 def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, stays, put_mart):
     """Nobody is left whose newest month could be asked about, and in one month the bureau alone has records."""
     first = members(home)[0]
@@ -207,16 +241,3 @@ def test_who_is_delivered_no_more_can_withdraw_and_so_can_the_last_member(home, 
         assert taken.certificate["equals_retraining"]
     assert members(home) == []
     assert reproduce(home, run=occasion("nobody"), name=name("离"), number=serving(home).number).is_whole
-
-
-def test_a_task_without_a_mart_is_refused(home):
-    with pytest.raises(Refusal) as refusal:
-        withdraw(home, run=occasion("none"), leaving=Leaving(source="H05"), task="none")
-    assert refusal.value.code == "E-FEATURE-MART"
-
-
-def test_of_sums_released_under_noise_it_is_told_that_they_stay_so(home):
-    with lake.connect(home, threads=1) as connection:
-        line = versions.lines(connection, name=name("离"))[0]
-    assert "ε" in step._sums(line, True).en
-    assert "ε" not in step._sums(line, False).en

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -56,10 +57,10 @@ def home(databases, tmp_path_factory, put_mart, table):
         yield made
 
 
-def choose(home, sources) -> None:
+def choose(home, sources, *, last: int = 12) -> None:
     at = {"as_of": datetime(2026, 1, 1), "snapshot": 1, "bytes": 1, "method": "by hand", "run": "v"}
     worth = {"city": "江城市", "stays": 1, "value": 0.1, "low": 0.1, "high": 0.1}
-    rows = [{"source": f"H{k:02d}", **worth, "selected": f"H{k:02d}" in sources} | at for k in range(2, 13)]
+    rows = [{"source": f"H{k:02d}", **worth, "selected": f"H{k:02d}" in sources} | at for k in range(2, last + 1)]
     with lake.connect(home, threads=1) as connection:
         knowledge.prepare(home, connection)
         knowledge.replace(connection, "valuation", key=KEY | {"month": date(2025, 12, 1)}, rows=rows)
@@ -72,6 +73,11 @@ def anew(home, name: str):
 def line(home, number: int):
     with lake.connect(home, threads=1) as connection:
         return versions.line(connection, NAME, number)
+
+
+def newest(home) -> int:
+    with lake.connect(home, threads=1) as connection:
+        return versions.lines(connection, name=NAME)[0].version
 
 
 def served(home):
@@ -207,7 +213,7 @@ def test_a_run_that_is_repeated_after_a_withdrawal_makes_another_version(home, f
 
 
 def test_what_withdraws_while_it_is_learned_from_is_not_registered(home, first, monkeypatch):
-    before, real = mlflow.latest(home, NAME), retraining.register
+    before, real = newest(home), retraining.register
 
     def late(*given, **further):
         withdraw(home, run=occasion("H11 leaves", minutes=2), leaving=Leaving(source="H11"))
@@ -219,7 +225,7 @@ def test_what_withdraws_while_it_is_learned_from_is_not_registered(home, first, 
             anew(home, "in flight")
     assert "H11" in refusal.value.reason.en
     with lake.connect(home, threads=1) as connection:
-        since = [one for one in versions.lines(connection, name=NAME) if one.version > before.number]
+        since = [one for one in versions.lines(connection, name=NAME) if one.version > before]
     assert {one.step for one in since} <= {"withdraw"}
     assert "H11" not in anew(home, "in flight").sources
 
@@ -242,10 +248,10 @@ def test_rounds_that_read_what_withdrew_since_are_not_registered(home, first, ta
     mine = table.filter(pc.and_(pc.equal(table["hospital"], leaver), pc.equal(table["split"], "source")))
     leaving = Leaving(source=leaver) if who == "source" else Leaving(stay=mine["stay_id"][0].as_py())
     withdraw(home, run=occasion(f"leaves {who}", minutes=4), leaving=leaving)
-    before = mlflow.latest(home, NAME)
+    before = newest(home)
     with pytest.raises(Refusal, match="E-REGISTER-WITHDRAWN"):
         conclude(home, run=run, task=TASK, model="stay_cost_ridge")
-    assert mlflow.latest(home, NAME) == before
+    assert newest(home) == before
 
 
 def test_rounds_count_as_read_when_they_read(home, first, table):
@@ -255,8 +261,8 @@ def test_rounds_count_as_read_when_they_read(home, first, table):
     withdraw(home, run=occasion("H02 leaves", minutes=6), leaving=Leaving(source="H02"))
     concluded = conclude(home, run=run, task=TASK, model="stay_cost_ridge")
     assert "H02" not in concluded.sources
-    assert line(home, concluded.registered.version.number).withdrawn == found.withdrawn
-    assert found.withdrawn < entries_of_withdrawals(home)[-1]
+    assert line(home, concluded.registered.version.number).minded_until == found.minded_until
+    assert found.minded_until < entries_of_withdrawals(home)[-1]
 
 
 def entries_of_withdrawals(home) -> list[int]:
@@ -329,3 +335,23 @@ def test_a_change_that_broke_off_is_told_to_the_lake_by_whatever_comes_next(home
     newest, *older = served(home)
     assert (newest.version, newest.before, newest.why) == (three[2].number, three[0].number, "promoted")
     assert older == before
+
+
+def test_who_is_in_the_data_of_a_planned_run_alone_is_found_and_not_asked(home, first, table, put_mart):
+    mine = table.filter(pc.and_(pc.equal(table["hospital"], "H06"), pc.equal(table["split"], "source")))
+    others = {"stay_id": [f"x{k}" for k in range(mine.num_rows)], "hospital": "H13", "source_id": "h13"}
+    for name, value in others.items():
+        values = pa.array(value if isinstance(value, list) else [value] * mine.num_rows)
+        mine = mine.set_column(mine.column_names.index(name), name, values)
+    put_mart(home, pa.concat_tables([table, mine]))
+    choose(home, ["H06", "H07", "H13"], last=13)
+    run = occasion("planned", minutes=9)
+    planned = plan_join(home, run=run, task=TASK, model="stay_cost_ridge", wish=Wish("clear"))
+    assert "H13" in planned.sources
+    put_mart(home, table)
+    stay = mine["stay_id"][0].as_py()
+    for leaving in (Leaving(stay=stay), Leaving(source="H13")):
+        (taken,) = withdraw(home, run=occasion("H13", minutes=10), leaving=leaving).taken
+        assert (taken.outcome, taken.places.members) == ("absent", ("H13",))
+    found = join(home, run=run, entry=planned.entry)
+    assert "H13" not in found.sources

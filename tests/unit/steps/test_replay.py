@@ -10,7 +10,7 @@ import pytest
 from headwater.adapters.features import DataSeen, Region, Target
 from headwater.adapters.learners import Ridge
 from headwater.content import models
-from headwater.evolution import Budgets
+from headwater.evolution import Budgets, Turn, month_number
 from headwater.federation import TableSource
 from headwater.statistics import Statistic
 from headwater.steps.evolve import policy_of, watch_of
@@ -241,7 +241,7 @@ def test_a_source_whose_earlier_regime_is_back_counts_with_what_it_said_then(ret
 
 def test_what_is_back_makes_the_model_better_than_waiting_does(returning, monkeypatch):
     history, states = returning
-    monkeypatch.setattr("headwater.evolution.Recurring.returned", lambda *_: None)
+    monkeypatch.setattr("headwater.evolution.Recurring.turn", lambda *_: None)
     other = History.of(history.region, history.learner, fewest=50)
     waiting = list(follow(other, seed=3, watch=watch_of(other)))
     unseen = history.unseen.until(history.months[-1])
@@ -266,6 +266,51 @@ def test_a_replay_in_pieces_remembers_what_was_said_before_the_change(returning)
             assert state.growth.total == whole[len(past)].growth.total
             past.append(state.stand)
     assert len(past) == len(whole)
+
+
+NOTICED = date(2025, 5, 1)
+"""When the values of both regions below are seen to have changed."""
+
+
+@pytest.fixture(scope="module")
+def deserted(make_region, learner):
+    """Give a region in which the value of H08, which says the same all the time, moves as H05 turns to noise."""
+    return History.of(region_of(make_region(months=24)), learner, fewest=50, until=NOTICED)
+
+
+def test_a_source_whose_value_moved_as_another_turned_keeps_all_it_said(deserted):
+    *_, before, last = follow(deserted, seed=3, watch=watch_of(deserted))
+    assert "H08" in last.stand.tick.changes
+    assert last.stand.tick.plan.decisions["H08"].action == "keep"
+    assert last.stand.memory["H08"] == (*before.stand.memory["H08"], NOTICED)
+    assert len(last.stand.memory["H08"]) == len(last.stand.memory["H07"])
+
+
+def test_by_the_onset_of_its_value_it_would_lose_what_it_said(deserted, monkeypatch):
+    onset = month_number(date(2024, 12, 1))
+    monkeypatch.setattr("headwater.evolution.Recurring.turn", lambda *_: Turn(onset))
+    history = History.of(deserted.region, deserted.learner, fewest=50, until=NOTICED)
+    *_, last = follow(history, seed=3, watch=watch_of(history))
+    assert last.stand.tick.plan.decisions["H08"].action == "refresh"
+    assert len(last.stand.memory["H08"]) == 6 < len(last.stand.memory["H07"])
+
+
+def test_a_source_that_turned_itself_and_is_still_of_use_is_refreshed_since_its_first_answer_so(make_region, learner):
+    table, turned = make_region(months=24, stays_a_month=150), date(2025, 3, 1)
+    theirs = pc.equal(table["split"], "source")
+    table = table.filter(pc.or_(pc.invert(theirs), pc.equal(table["hospital"], "H08")))
+    theirs = pc.equal(table["split"], "source")
+    since = pc.and_(theirs, pc.greater_equal(table["month"], pa.scalar(turned)))
+    other = pc.add(table["log_cost"], pc.multiply(0.6, pc.subtract(table["log_days"], 2.0)))
+    cost = pc.if_else(since, other, table["log_cost"])
+    region = region_of(table.set_column(table.column_names.index("log_cost"), "log_cost", cost))
+    history = History.of(region, learner, fewest=50, until=NOTICED)
+    *_, last = follow(history, seed=3, watch=watch_of(history))
+    decision = last.stand.tick.plan.decisions["H08"]
+    assert (decision.action, decision.standing, decision.since) == ("refresh", "member", month_number(turned))
+    assert last.stand.tick.changes["H08"].onset != month_number(turned)
+    assert last.stand.memory["H08"] == (turned, date(2025, 4, 1), NOTICED)
+    assert refit(history, last) == last.growth.total == last.growth.rebuilt()
 
 
 def test_a_month_sums_what_changed_and_not_all_that_is_remembered(region, learner, monkeypatch):

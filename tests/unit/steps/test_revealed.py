@@ -10,7 +10,7 @@ from headwater.errors import Refusal
 from headwater.federation import InProcess
 from headwater.federation.division import LIMIT, leverage
 from headwater.security import MASKED
-from headwater.steps.revealed import Revealed
+from headwater.steps.revealed import LaidOpen, Revealed
 from headwater.valuation import Approach, Target, value
 from headwater.valuation.utilities import Sums
 
@@ -103,8 +103,26 @@ def test_two_that_ask_at_once_are_held_against_each_other(home):
         Revealed(home, "r").record(others)
 
 
+def test_the_same_sum_twice_does_not_tell_what_one_or_two_of_its_members_changed(home):
+    cohort = NAMES[:10]
+    first = {name: "a" for name in cohort}
+    Revealed(home, "r", first).record((cohort,), (cohort,))
+    Revealed(home, "r", first).record((cohort,), (cohort,))
+    for changed in (cohort[:1], cohort[:2]):
+        again = Revealed(home, "r", first | dict.fromkeys(changed, "b"))
+        for ask in (again.permit, again.record):
+            for seen in (((cohort,), ()), ((), (cohort,))):
+                with pytest.raises(LaidOpen, match=f"only the records of {', '.join(changed)} changed"):
+                    ask(*seen)
+    Revealed(home, "r", first | dict.fromkeys(cohort[:3], "b")).record((cohort,))
+    # Nor what changed back, nor since any earlier time.
+    with pytest.raises(LaidOpen, match=f"only the records of {cohort[3]} changed"):
+        Revealed(home, "r", first | dict.fromkeys(cohort[:4], "b")).record((cohort,))
+
+
 def test_an_installation_from_before_there_was_such_a_table_gets_one(home):
     with postgres.connect(home, autocommit=True) as connection:
         connection.execute("drop table ops.revealed_sum")
+        connection.execute("comment on schema ops is null")
     Revealed(home, "r").record((NAMES[:10], NAMES[10:]))
     assert len(kept(home)) == 2

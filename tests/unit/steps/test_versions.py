@@ -200,6 +200,7 @@ def test_from_sums_alone_nothing_is_subtracted_and_the_way_out_is_told(home, mas
     assert (taken.outcome, taken.before, taken.after) == ("sums", masked.version.label, masked.version.label)
     assert not report.is_complete
     assert "headwater aggregate" in taken.remedy.en
+    assert "ε" not in taken.why.en
     mlflow.promote(home, network.registered.version)
     anew = aggregate(home, run=occasion("anew", minutes=8), wish=Wish("clear"))
     assert "H08" not in anew.sources

@@ -1,6 +1,7 @@
 """Hospitals and patients withdraw from a model that grew month by month, and from one that was joined."""
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,15 +11,17 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater.adapters import audit as log
-from headwater.adapters import features, held, lake, mlflow, postgres
+from headwater.adapters import features, held, lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.statistics import Statistic
-from headwater.steps import shrinking
+from headwater.steps import champion, shrinking
+from headwater.steps.audit import verify
 from headwater.steps.evolve import evolve
 from headwater.steps.leaving import Leaving
 from headwater.steps.register import digest_of, registered_name
+from headwater.steps.rollback import rollback
 from headwater.steps.value import ridge_of
 from headwater.steps.withdraw import withdraw
 
@@ -190,6 +193,73 @@ def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
         report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving)
         assert report.taken[0].certificate["equals_retraining"]
     assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
+
+
+def test_a_stay_that_came_after_the_model_was_made_leaves_it_open(home, patient, stays, put_mart):
+    before, known = serving(home), stays.drop_columns(["psn_no"])
+    member = min(said(home, before).growth.members)
+    mine = known.filter(pc.and_(pc.equal(known["hospital"], member), pc.equal(known["split"], "source"))).slice(0, 1)
+    late = mine.set_column(0, "stay_id", pa.array(["late"]))
+    put_mart(home, pa.concat_tables([known, late]))
+    report = withdraw(home, run=occasion("late", days=6), leaving=Leaving(stay="late"))
+    put_mart(home, known)
+    assert (report.taken[0].outcome, report.taken[0].places.members) == ("absent", (member,))
+    assert report.taken[0].after == serving(home).label == before.label
+    with lake.connect(home, threads=1) as connection:
+        line = versions.line(connection, NAME, before.number)
+        assert versions.withdrawn_from(connection, line) == ()
+        champion.require_open(connection, line)
+
+
+SERVES_AGAIN = {
+    "minds what came later": "UPDATE lake.knowledge.model_version SET withdrawn = 999999 WHERE version = {}",
+    "has no sources": "UPDATE lake.knowledge.model_version SET sources = [] WHERE version = {}",
+    "is older": "UPDATE lake.knowledge.model_version SET month = DATE '2020-01-01' WHERE version = {}",
+    "is of another region": "UPDATE lake.knowledge.model_version SET region = '别' WHERE version = {}",
+    "is of another snapshot": "UPDATE lake.knowledge.model_version SET snapshot = 1 WHERE version = {}",
+    "knows other months": "UPDATE lake.knowledge.member SET months = ['2020-01'] WHERE version = {}",
+    "has a second row": "INSERT INTO lake.knowledge.model_version BY NAME SELECT * REPLACE "
+    "(TIMESTAMP '2030-01-01' AS as_of, 999999 AS withdrawn) FROM lake.knowledge.model_version WHERE version = {}",
+}
+
+
+@contextmanager
+def changed(home, statement, version):
+    """Let somebody change what the lake tells of a version, for a while."""
+    with lake.connect(home, threads=1) as connection:
+        kept = {table: connection.execute(f"SELECT * FROM lake.knowledge.{table}").to_arrow_table() for table in TABLES}
+        connection.execute(statement.format(version))
+        yield
+        for table, rows in kept.items():
+            connection.register("kept", rows)
+            connection.execute(f"DELETE FROM lake.knowledge.{table}")
+            connection.execute(f"INSERT INTO lake.knowledge.{table} BY NAME SELECT * FROM kept")
+            connection.unregister("kept")
+
+
+TABLES = ("model_version", "member")
+
+
+@pytest.mark.parametrize("how", SERVES_AGAIN)
+def test_a_version_that_may_not_serve_may_not_either_when_the_lake_is_changed(home, hospital, how):
+    before = hospital[0]
+    with changed(home, SERVES_AGAIN[how], before.number):
+        assert before.label in verify(home).fault.en
+        with pytest.raises(Refusal, match="E-VERSION-CHANGED"):
+            rollback(home, run=occasion("back"), name=NAME, to=before.number)
+    assert verify(home).fault is None
+    with pytest.raises(Refusal, match="E-VERSION-WITHDRAWN"):
+        rollback(home, run=occasion("back"), name=NAME, to=before.number)
+
+
+def test_of_a_version_that_was_changed_nobody_is_told_that_it_has_nothing_of_them(home, hospital):
+    before = serving(home)
+    leaver = sorted(said(home, before).growth.members)[0]
+    with changed(home, SERVES_AGAIN["has no sources"], before.number):
+        report = withdraw(home, run=occasion("changed"), leaving=Leaving(source=leaver))
+        assert [(one.outcome, one.code) for one in report.taken] == [("failed", "E-VERSION-CHANGED")]
+    again = withdraw(home, run=occasion("as it was"), leaving=Leaving(source=leaver))
+    assert (again.taken[0].outcome, again.taken[0].entry) == ("subtracted", report.taken[0].entry)
 
 
 def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):

@@ -21,7 +21,8 @@ from functools import partial
 from math import exp
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from headwater.evolution.bank import AGO, DEPTH, Single, Verdict
 from headwater.evolution.calibration import STEPS, Threshold, calibrated
@@ -56,19 +57,16 @@ class BayesianJudge:
     interval: float = 1.0
     threshold: Threshold = field(default_factory=partial(calibrated, "bayesian"))
 
-    def __call__(self, scores: Scores, rows: Rows, observations: Vector) -> Verdict:
-        """Return the odds of all onsets together at the likeliest, and less at the others."""
+    def __call__(self, scores: Scores, rows: Rows, observations: Vector, allowed: NDArray[np.bool_]) -> Verdict:
+        """Return the odds of all onsets together, and the likeliest."""
         evidence, by_level = self.evidence(scores, rows)
-        known = (AGO >= 2) & ((scores.count[rows] - 2)[:, None] >= AGO)
-        odds = np.where(known, evidence + np.log(self._hazard(scores, rows)), -np.inf)
-        total, likeliest = logsumexp(odds, axis=1), odds.argmax(axis=1)[:, None]
-        half = np.take_along_axis(evidence, likeliest, axis=1)[:, 0] / 2
-        variance = np.take_along_axis(by_level, likeliest, axis=1)[:, 0] < half
-        share = odds - odds.max(axis=1, keepdims=True)
+        odds = np.where(allowed, evidence + np.log(self._hazard(scores, rows)), -np.inf)
+        likeliest = odds.argmax(axis=1)
+        at = np.arange(len(rows)), likeliest
         # The hazard grows with the gap already: an observation is worth what it was where thresholds were found.
         steps = observations / scores.answering(rows)
-        threshold = self.threshold(_ANSWERED * steps, scores.caution[rows])
-        return Verdict(share + (total - threshold)[:, None], evidence, variance)
+        excess = np.logaddexp.reduce(odds, axis=1) - self.threshold(_ANSWERED * steps, scores.caution(rows))
+        return Verdict(excess, AGO[likeliest], evidence[at], by_level[at] < evidence[at] / 2)
 
     def evidence(self, scores: Scores, rows: Rows) -> tuple[Vector, Vector]:
         """Return (rows, DEPTH) log ratios of the likelihoods with and without a change, and the level's part."""

@@ -106,7 +106,7 @@ class Tiers:
         said, weight = (part.reshape(len(heard), self._shape[1], -1) for part in self._sums(every))
         pooled = self._pooled(said, weight)
         answered = self.scores.answering(every).reshape(len(heard), -1).mean(axis=1)
-        memory = self.scores.caution[every].reshape(len(heard), -1).mean(axis=1)
+        memory = self.scores.caution(every).reshape(len(heard), -1).mean(axis=1)
         threshold = self._threshold(self._steps * answered, memory, self._shape[1])
         onset = pooled.argmax(axis=1)
         found = np.flatnonzero(pooled[np.arange(len(heard)), onset] > threshold)
