@@ -14,7 +14,7 @@ from headwater.checks.suite import CheckFailure, Suite, refused, require
 from headwater.errors import Refusal
 from headwater.federation import Asked, Learner, Learnt, TableSource, learn
 from headwater.federation.transport import InProcess
-from headwater.statistics import Categorical, FeatureMap, Numeric, Statistic, on_grid
+from headwater.statistics import FeatureMap, Numeric, Statistic, on_grid
 from headwater.types import Vector
 
 __all__ = ["FEATURES", "LEARNER_SUITE", "Pooled", "Trial", "records"]
@@ -22,7 +22,8 @@ __all__ = ["FEATURES", "LEARNER_SUITE", "Pooled", "Trial", "records"]
 Pooled: TypeAlias = Callable[[Vector, Vector, Vector], Vector]
 """From features and labels of all records, and features of others, to what the framework itself predicts for them."""
 
-FEATURES = FeatureMap((*(Numeric(name, 0.0, 1.0) for name in "abcd"),), (Categorical("code", 3),))
+FEATURES = FeatureMap((*(Numeric(name, 0.0, 1.0) for name in "abcd"), Numeric("grade", 2.0, 2.0)))
+"""None of them follows from the others, so that models without a penalty have one solution."""
 _SIZES = (90, 160, 250, 300)
 _SEED, _LINEAR, _LOSS, _ROUNDS = 20240601, 1e-9, 1.005, 20
 
@@ -49,16 +50,16 @@ def records(labels: str, rows: int, *, seed: int) -> pa.Table:
     """Return records of one source: its seed moves its features and its level, as hospitals differ."""
     rng = np.random.default_rng([_SEED, seed])
     columns = {name: rng.normal(size=rows) + 0.4 * rng.normal() for name in "abcd"}
-    code = rng.integers(0, 5, rows)
+    grade = rng.integers(0, 5, rows)
     a, b, c, d = columns.values()
-    linear = 0.4 * np.sin(2 * a) + 0.3 * b * (c > 0) + 0.2 * d + 0.2 * (code == 3) + 0.1 * rng.normal()
+    linear = 0.4 * np.sin(2 * a) + 0.3 * b * (c > 0) + 0.2 * d + 0.2 * (grade == 3) + 0.1 * rng.normal()
     told = {
         "numbers": lambda: linear + 0.3 * rng.normal(size=rows),
         "counts": lambda: rng.poisson(np.exp(linear)).astype(np.float64),
         "positive": lambda: np.exp(linear) * rng.gamma(4.0, 0.25, rows) + 2.0**-14,
         "binary": lambda: (rng.random(rows) < 1 / (1 + np.exp(-linear))).astype(np.float64),
     }[labels]()
-    return pa.table({**columns, "code": pa.array(code.astype(str).tolist(), pa.string()), "y": told})
+    return pa.table({**columns, "grade": grade, "y": told})
 
 
 def _tables(trial: Trial) -> dict[str, pa.Table]:
