@@ -22,8 +22,8 @@ from headwater.types import SourceId, Vector
 
 __all__ = ["Asked", "Combine", "Described", "Learner", "Learnt", "fitting", "learn", "sized"]
 
-_SETTLED = 1e-12
-"""Parameters that a round moves less than this, in units of their size, have been found."""
+_SETTLED = 1e-10
+"""Parameters that a round moves less than this have been found: rounding of the sums moves them hardly less."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ class Scoring:
     """
 
     dim: int
-    encoding: FixedPoint = field(default_factory=FixedPoint)
+    encoding: FixedPoint = field(default_factory=lambda: FixedPoint(fraction_bits=32))
 
     kind = "scoring"
 
