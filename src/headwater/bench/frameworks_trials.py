@@ -105,7 +105,7 @@ def _torch(x: Vector, y: Vector, others: Vector) -> Vector:
 
 def _keras(x: Vector, y: Vector, others: Vector) -> Vector:
     learner = KerasNetwork(_DIM)
-    model = learner.build(_DIM, learner.seed)
+    model = type(learner)(_DIM).model
     model.compile(optimizer="adam", loss="mse")
     model.optimizer.learning_rate = _STEP
     for batch in _batches(len(y)):

@@ -114,4 +114,5 @@ def test_keras_on_jax_gives_the_same_outputs_and_slopes_as_on_pytorch():
         )
         told.append(np.array([float(one) for one in done.stdout.strip().split(",")]))
     assert told[0].size == 4 + 4 * 41
-    assert np.abs(told[0] - told[1]).max() < 1e-12
+    # On PyTorch Keras multiplies in float32.
+    assert np.abs(told[0] - told[1]).max() < 1e-6
