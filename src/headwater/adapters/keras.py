@@ -19,11 +19,16 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras  # noqa: E402
 
 if keras.backend.backend() == "jax":
-    from jax import enable_x64, grad, vmap
+    from jax import enable_x64, grad, jit, vmap
 else:
     from contextlib import nullcontext as enable_x64
 
     from torch.func import grad, vmap  # type: ignore[assignment]
+
+    def jit(call: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
+        """Leave it as it is: PyTorch compiles nothing."""
+        return call
+
 
 __all__ = ["KerasNetwork", "perceptron"]
 
@@ -54,17 +59,23 @@ class KerasNetwork(Curved):
         finally:
             keras.config.set_dtype_policy(before)
 
+    @cached_property
+    def calls(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The outputs, and the gradient of each, compiled where the backend compiles."""
+        return jit(self._call), jit(vmap(grad(lambda flat, one: self._call(flat, one[None])[0]), (None, 0)))
+
     def initial(self) -> Vector:
         """Return the weights as they were drawn."""
-        return np.concatenate([np.asarray(one, dtype=np.float64).ravel() for one in self.model.get_weights()])
+        drawn = [keras.ops.convert_to_numpy(one.value) for one in self.model.trainable_variables]
+        return np.concatenate([np.asarray(one, dtype=np.float64).ravel() for one in drawn])
 
     def outputs(self, parameters: Vector, x: Vector) -> Vector:
         """Return what the network puts out."""
-        return self._computed(self._call, parameters, x)
+        return self._computed(self.calls[0], parameters, x)
 
     def jacobian(self, parameters: Vector, x: Vector) -> Vector:
         """Return the gradient of each record's output."""
-        return self._computed(vmap(grad(lambda flat, one: self._call(flat, one[None])[0]), (None, 0)), parameters, x)
+        return self._computed(self.calls[1], parameters, x)
 
     def _computed(self, call: Callable[..., Any], *given: Vector) -> Vector:
         with enable_x64(True):

@@ -104,13 +104,13 @@ def _torch(x: Vector, y: Vector, others: Vector) -> Vector:
 
 
 def _keras(x: Vector, y: Vector, others: Vector) -> Vector:
-    learner = KerasNetwork(_DIM)
-    model = type(learner)(_DIM).model
-    model.compile(optimizer="adam", loss="mse")
-    model.optimizer.learning_rate = _STEP
-    for batch in _batches(len(y)):
-        model.train_on_batch(x[batch], y[batch])
-    return np.asarray(model.predict_on_batch(others), dtype=np.float64)[:, 0]
+    model = KerasNetwork(_DIM).model
+    with jax.enable_x64(True):
+        model.compile(optimizer="adam", loss="mse")
+        model.optimizer.learning_rate = _STEP
+        for batch in _batches(len(y)):
+            model.train_on_batch(x[batch], y[batch])
+        return np.asarray(model.predict_on_batch(others), dtype=np.float64)[:, 0]
 
 
 def _jax(x: Vector, y: Vector, others: Vector) -> Vector:

@@ -1,5 +1,6 @@
 """What each framework gets back is its own model, and nobody who does not ask for a framework pays for it."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -24,6 +25,11 @@ FRAMEWORKS = ("jax", "keras", "lightgbm", "sklearn", "sklearn_trees", "statsmode
 BINS = Bins.quantiles(FEATURES.transform(records("numbers", 200, seed=50))[:, 1:], 8)
 
 
+def _is_docstring(node):
+    first = node.body[0] if isinstance(node.body, list) else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
 def learnt(learner, labels="numbers"):
     tables = {f"h{seed}": records(labels, 90, seed=seed) for seed in range(3)}
     x = np.concatenate([FEATURES.transform(table) for table in tables.values()])
@@ -32,9 +38,11 @@ def learnt(learner, labels="numbers"):
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_an_adapter_has_at_most_sixty_lines(name):
-    lines = (ADAPTERS / f"{name}.py").read_text(encoding="utf-8").splitlines()
-    assert len([line for line in lines if line.strip()]) <= 60
+def test_an_adapter_has_at_most_sixty_lines_of_code(name):
+    text = (ADAPTERS / f"{name}.py").read_text(encoding="utf-8")
+    told = [node.body[0] for node in ast.walk(ast.parse(text)) if getattr(node, "body", None) and _is_docstring(node)]
+    words = sum((one.end_lineno or one.lineno) - one.lineno + 1 for one in told)
+    assert 30 < len([line for line in text.splitlines() if line.strip()]) - words <= 60
 
 
 def test_the_five_verbs_import_no_framework():
