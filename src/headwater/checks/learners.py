@@ -17,7 +17,7 @@ from headwater.federation.transport import InProcess
 from headwater.statistics import FeatureMap, Numeric, Statistic, on_grid
 from headwater.types import Vector
 
-__all__ = ["FEATURES", "LEARNER_SUITE", "Pooled", "Trial", "records"]
+__all__ = ["FEATURES", "LEARNER_SUITE", "Pooled", "TRAINING", "Trial", "records"]
 
 Pooled: TypeAlias = Callable[[Vector, Vector, Vector], Vector]
 """From features and labels of all records, and features of others, to what the framework itself predicts for them."""
@@ -230,6 +230,9 @@ def _spoken(refusal: Refusal) -> None:
         require(any("\u4e00" <= letter <= "\u9fff" for letter in message.zh), "it does not speak Chinese")
         require(message.en.isascii() and len(message.en) > 10, "it does not speak English")
 
+
+TRAINING = (check_learns_what_the_pooled_records_teach, check_a_source_that_fails_is_named_and_left_out)
+"""Checks that learn to the end, which takes longer than all others together."""
 
 LEARNER_SUITE: Suite[Trial] = Suite(
     "learner",
