@@ -21,7 +21,7 @@ import keras  # noqa: E402
 if keras.backend.backend() == "jax":
     from jax import enable_x64, grad, jit, vmap
 else:
-    from contextlib import nullcontext as enable_x64
+    from contextlib import nullcontext as enable_x64  # type: ignore[assignment]
 
     from torch.func import grad, vmap  # type: ignore[assignment]
 

@@ -1,5 +1,7 @@
 """LightGBM: trees grown from summed histograms become its own ``Booster``, and it predicts."""
 
+from collections.abc import Mapping
+
 import lightgbm
 import numpy as np
 
@@ -65,5 +67,5 @@ class LightGBM(Boosting):
         )
 
 
-def _lines(told: dict[str, object]) -> str:
+def _lines(told: Mapping[str, object]) -> str:
     return "\n".join(f"{key}={value}" for key, value in told.items())

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from headwater.federation.learner import sized
 from headwater.federation.scored import Scored, Working
 from headwater.federation.solved import Solved
-from headwater.types import Vector
+from headwater.types import Masks, Vector
 
 __all__ = ["Logistic", "RidgeRegression"]
 
@@ -34,7 +34,7 @@ class Logistic(Scored):
     framework = "sklearn"
     name = "logistic"
 
-    def takes(self, y: Vector) -> Vector:
+    def takes(self, y: Vector) -> Masks:
         """Return whether each is 0 or 1."""
         return np.isin(y, (0.0, 1.0))
 

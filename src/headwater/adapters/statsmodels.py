@@ -11,7 +11,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from headwater.federation.scored import Scored, Working
 from headwater.statistics import Scoring, Statistic
-from headwater.types import Vector
+from headwater.types import Masks, Vector
 
 __all__ = ["DISTRIBUTIONS", "GeneralisedLinear"]
 
@@ -35,7 +35,7 @@ class GeneralisedLinear(Scored):
 
     framework = "statsmodels"
 
-    def takes(self, y: Vector) -> Vector:
+    def takes(self, y: Vector) -> Masks:
         """Return whether each lies in the distribution's range."""
         return (y >= _LOWEST[self.distribution]) & (y <= _HIGHEST.get(self.distribution, np.inf))
 

@@ -9,7 +9,7 @@ from headwater.errors import Message, Refusal
 from headwater.federation.learner import Described, fitting, sized
 from headwater.statistics.scoring import Scoring
 from headwater.statistics.statistic import Statistic
-from headwater.types import Vector
+from headwater.types import Masks, Vector
 
 __all__ = ["Scored", "Working"]
 
@@ -63,7 +63,7 @@ class Scored:
         before = parameters if parameters.size else np.zeros(self.dim)
         return Scoring(self.dim).solve(before, statistic, ridge=self.ridge)
 
-    def takes(self, y: Vector) -> Vector:
+    def takes(self, y: Vector) -> Masks:
         """Return (n,) whether each label is one that the model knows."""
         raise NotImplementedError
 

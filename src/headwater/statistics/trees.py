@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from headwater.errors import Message, Refusal
 from headwater.statistics.fixed_point import on_grid
@@ -201,12 +202,13 @@ class Trees:
 
     def _scores(self, parameters: Vector, binned: Places) -> tuple[Vector, Places]:
         """Return (n,) predictions of grown trees, and the node of the last tree where each record stands."""
-        kind = np.float32 if self.growth.single else np.float64
-        scores, node = np.zeros(len(binned), dtype=kind), np.zeros(len(binned), dtype=np.int64)
+        kind: npt.DTypeLike = np.float32 if self.growth.single else np.float64
+        scores: Vector = np.zeros(len(binned), dtype=kind)
+        node: Places = np.zeros(len(binned), dtype=np.int64)
         value = scores
         if not parameters.size:
             return scores, node
-        scores, rows = scores + kind(parameters[0]), np.arange(len(binned))
+        scores, rows = scores + parameters[:1].astype(kind), np.arange(len(binned))
         for tree in self.nodes(parameters):
             # What a tree says of its nodes while it grows is no prediction yet: each is added when the next one opens.
             scores = scores + value
@@ -216,7 +218,7 @@ class Trees:
                 child = 2 * node + 1 + (binned[rows, feature] > place)
                 node = np.where(feature >= 0, child, node)
             value = tree[node, 2].astype(kind)
-        return scores + value * kind(self._level(parameters) >= self.growth.depth), node
+        return scores + value * bool(self._level(parameters) >= self.growth.depth), node
 
     def _split(self, sums: Vector, tree: Vector, *, first: int) -> bool:
         """Split each open node of ``tree`` at its best bin, in place; return whether any was split."""
