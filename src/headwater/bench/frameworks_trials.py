@@ -32,7 +32,7 @@ __all__ = ["TRIALS"]
 TRIALS: Registry[Trial] = Registry("trial")
 """Every learner with its oracle, by framework and model."""
 
-Adam: TypeAlias = tuple[jax.Array, jax.Array, jax.Array]
+_Adam: TypeAlias = tuple[jax.Array, jax.Array, jax.Array]
 
 _DIM, _TREES, _DEPTH, _RATE, _BINS = FEATURES.dim, 12, 3, 0.3, 24
 _EPOCHS, _BATCH, _STEP = 120, 32, 0.005
@@ -124,7 +124,7 @@ def _jax(x: Vector, y: Vector, others: Vector) -> Vector:
         def loss(flat: jax.Array, batch: jax.Array) -> jax.Array:
             return jnp.mean((learner.call(learner.flat[1](flat), inside[batch]) - labels[batch]) ** 2)
 
-        def step(state: Adam, turn: tuple[jax.Array, jax.Array]) -> tuple[Adam, None]:
+        def step(state: _Adam, turn: tuple[jax.Array, jax.Array]) -> tuple[_Adam, None]:
             (flat, mean, square), (number, batch) = state, turn
             slope = jax.grad(loss)(flat, batch)
             mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
