@@ -11,9 +11,8 @@ number. Tiers are opened (the join goes around a red one), rounds played, and a 
 
 **Writes / 写入**: `lake.knowledge.{joined,model_version}`, audit log, privacy ledger, MLflow; asset `model_version`
 
-**If it fails / 如果失败**: the log has the code. `E-LEDGER-RUN`: a budget is spent, wait for next month. `E-REQUIRE-…`:
-a source does not permit what was wished. Repeated rounds pay again, as their noise is new; registering again does not.
-`E-REGISTER-WITHDRAWN`: somebody withdrew meanwhile; clear the run from "Plan" on.
+**If it fails / 如果失败**: `E-LEDGER-RUN`: a budget is spent, wait for next month. `E-REQUIRE-…`: a source permits it
+not. `E-REGISTER-WITHDRAWN`: clear from "Plan" on. Rounds pay again, as their noise is new; registering does not.
 """
 
 from airflow.sdk import Param, dag, task, task_group

@@ -22,7 +22,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from headwater.adapters.airflow import DEFAULTS, Tag, announce, show
+from headwater.adapters.airflow import DEFAULTS, Tag, announce, began, show
 
 
 @dag(
@@ -43,8 +43,8 @@ def take_withdrawals() -> None:
         from headwater.adapters.home import Home
         from headwater.steps.drain import departures
 
-        run = show()["dag_run"]
-        return announce(departures(Home.from_environment(), run=run.run_id, at=run.run_after))
+        run = show()["dag_run"].run_id
+        return announce(departures(Home.from_environment(), run=run, at=began()))
 
     @task(task_display_name="无人搁置 · Nobody lies aside", retries=0)
     def require_none_aside() -> int:

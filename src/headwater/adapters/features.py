@@ -7,7 +7,6 @@ from datetime import date
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,7 +24,6 @@ __all__ = [
     "Region",
     "Target",
     "choose_region",
-    "fingerprints",
     "hospitals",
     "known_by",
     "read",
@@ -127,13 +125,7 @@ def choose_region(connection: duckdb.DuckDBPyConnection, mart: str, *, region: s
 
 
 def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Return the tasks that have a mart ``feat_<task>`` now.
-
-    Raises
-    ------
-    Refusal
-        ``E-FEATURE-MART`` where there is none
-    """
+    """Return the tasks that have a mart ``feat_<task>`` now; where there is none, ``E-FEATURE-MART``."""
     rows = connection.execute(
         "SELECT substr(table_name, 6) FROM information_schema.tables WHERE table_catalog = 'lake' "
         "AND table_schema = 'marts' AND starts_with(table_name, 'feat_') ORDER BY ALL"
@@ -146,10 +138,7 @@ def tasks(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 def hospitals(connection: duckdb.DuckDBPyConnection, mart: str, *, snapshot: int) -> pa.Table:
     """Return region, source_id, hospital, and ``source``, what models call it, of whoever has stays in a mart.
 
-    Raises
-    ------
-    Refusal
-        ``E-FEATURE-MART`` where there is no such mart
+    Where there is no such mart, it is refused: ``E-FEATURE-MART``.
     """
     try:
         found = connection.execute(
@@ -250,20 +239,6 @@ def _read(
         pooled=TableSource("pooled", kept, learner.train),
         minded_until=left.entry,
     )
-
-
-def fingerprints(region: Region) -> dict[SourceId, str]:
-    """Return of every source a text that changes when a stay comes, leaves or gets another cost or month.
-
-    It stands on what every task reads, so that it is the same for all of them, and its cost is one hash a stay.
-    """
-    return {source.source_id: _fingerprint(source.table) for source in region.sources}
-
-
-def _fingerprint(table: pa.Table) -> str:
-    hashes = pd.util.hash_pandas_object(table.select(["month", "cost"]).to_pandas(), index=False)
-    # A sum of 64-bit integers wraps, and is the same in whatever order.
-    return f"{int(hashes.to_numpy(dtype=np.uint64).sum()):016x}"
 
 
 def stays_of(connection: duckdb.DuckDBPyConnection, learner: Learner, *, region: str, snapshot: int) -> pa.Table:

@@ -302,8 +302,8 @@ def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping
         {**values, "until": None},
     ).fetchall()
     return [
-        InForce(*told, tuple(stays), tuple(members), tuple(map(_record, records)))
-        for *told, stays, members, records in rows
+        InForce(task, region, entry, source, person, tuple(stays), tuple(members), tuple(map(_record, records)))
+        for task, region, entry, source, person, stays, members, records in rows
     ]
 
 

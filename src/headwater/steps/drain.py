@@ -98,8 +98,7 @@ def _drained(home: Home, *, run: str, at: datetime, alone: bool, kinds: tuple[Ki
         work = partial(_verify, names=names, at=at)
         drained = inbox.drain(connection, run=run, work=work, kinds=kinds, built=built)
     with postgres.connect(home, autocommit=True) as connection:
-        notices = partial(audit.enter, home, "outage")
-        inbox.act(connection, run=run, kind="outage", work=lambda event: notices(_notice(event)))
+        inbox.act(connection, run=run, kind="outage", work=partial(_announce, home))
         leave = partial(_leave, home, names, at=at)
         failed = inbox.act(connection, run=run, kind="withdrawal", work=leave)
     events = [event for event in drained.events if event not in failed]
@@ -326,8 +325,8 @@ def _leaving(names: _Names, name: str) -> list[SourceId]:
     return [name]
 
 
-def _notice(event: Event) -> dict[str, object]:
-    return {"source": event.source_id, "month": _told(event.period), "event": event.event_id}
+def _announce(home: Home, event: Event) -> None:
+    audit.enter(home, "outage", {"source": event.source_id, "month": _told(event.period), "event": event.event_id})
 
 
 _AGAIN = Message("排除原因后，用 headwater events again 重新排队。", "Mend the cause, then headwater events again.")

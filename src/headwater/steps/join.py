@@ -32,7 +32,7 @@ from headwater.steps.joint import Joint, books_of, narrowed, recall, replan, tea
 from headwater.steps.ledger import Books
 from headwater.steps.minded import require_minded
 from headwater.steps.register import score
-from headwater.steps.revealed import Revealed, hidden_cohorts
+from headwater.steps.revealed import Revealed, fingerprints, hidden_cohorts
 from headwater.types import SourceId, Vector
 
 __all__ = ["Joined", "Round", "join", "joined"]
@@ -320,7 +320,7 @@ class _Rounds:
 
     @cached_property
     def _revealed(self) -> Revealed:
-        return Revealed(self.home, self.joint.region, features.fingerprints(self.region))
+        return Revealed(self.home, self.joint.region, fingerprints(self.region))
 
     @property
     def _round_id(self) -> str:

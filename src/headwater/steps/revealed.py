@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from headwater.adapters import audit, ledger, revealed
+from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.postgres import Connection
 from headwater.adapters.revealed import Cohort, Records
@@ -17,7 +20,7 @@ from headwater.security.requirement import VIEWERS, Requirement, Viewer
 from headwater.steps.ledger import opened
 from headwater.types import SourceId
 
-__all__ = ["LaidOpen", "Revealed", "hidden_cohorts"]
+__all__ = ["LaidOpen", "Revealed", "fingerprints", "hidden_cohorts"]
 
 _NEARER = 1e-9
 """By how much a leverage must differ to be another."""
@@ -112,6 +115,20 @@ class Revealed:
             if new := sorted({tuple(sorted(one)) for one in cohorts} - set(before)):
                 told = {"region": self.region, "viewer": viewer, "cohorts": new}
                 audit.add(self.home, connection, "revealed", told)
+
+
+def fingerprints(region: Region) -> Records:
+    """Return of every source a text that changes when a stay comes, leaves or gets another cost or month.
+
+    It stands on what every task reads, so that it is the same for all of them, and its cost is one hash a stay.
+    """
+    return {source.source_id: _fingerprint(source.table) for source in region.sources}
+
+
+def _fingerprint(table: pa.Table) -> str:
+    hashes = pd.util.hash_pandas_object(table.select(["month", "cost"]).to_pandas(), index=False)
+    # A sum of 64-bit integers wraps, and is the same in whatever order.
+    return f"{int(hashes.to_numpy(dtype=np.uint64).sum()):016x}"
 
 
 def hidden_cohorts(

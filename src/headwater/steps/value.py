@@ -23,7 +23,7 @@ from headwater.steps import valued
 from headwater.steps.choose import Played, approach_of, play, require_affordable
 from headwater.steps.ledger import Books
 from headwater.steps.minded import require_minded
-from headwater.steps.revealed import Revealed
+from headwater.steps.revealed import Revealed, fingerprints
 from headwater.steps.valued import SourceValue, Told, protection_of
 from headwater.types import SourceId
 from headwater.valuation import Approach, Budget, Exchange, Selection, Target
@@ -205,7 +205,7 @@ def _access(home: Home, region: Region, target: Target, method: str | Approach) 
     if not isinstance(approach, str):
         books = Books(home, "valuation", protection_of(approach))
         if isinstance(approach.utility, Sums):
-            kept = replace(approach.utility, recorded=Revealed(home, region.name, features.fingerprints(region)).record)
+            kept = replace(approach.utility, recorded=Revealed(home, region.name, fingerprints(region)).record)
             approach = replace(approach, utility=kept)
         plain = books.seen((source.source_id for source in region.sources), NonPrivate())
         return approach, InProcess(books.guarded(region.sources, plain))

@@ -215,7 +215,7 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
             raise OSError("no answer")
         if leaving.source == "sums":
             raise Refusal("E-WITHDRAW-SUMS", Message("只有和数。", "Only sums."), Message("等。", "Wait."))
-        return WithdrawReport(run.name, "stay_cost", ())
+        return WithdrawReport(run.name, ())
 
     monkeypatch.setattr(step, "withdraw", withdraw)
     return asked
