@@ -54,6 +54,7 @@ def _conformance(size: Size) -> Figure:
         goal=">= 7",
         holds=sound >= _GOAL,
         n=len(names) * len(LEARNER_SUITE.checks) - (len(TRAINING) * len(_UNTRAINED) if size == "ci" else 0),
-        note="frameworks whose learners pass all checks; linear models and trees to 1e-9 of pooled, networks .5 %",
+        note="frameworks whose learners pass all checks; linear models and trees to 1e-9 of pooled, networks .5 %; "
+        "the short run takes one learner a framework, and trains networks to the end in PyTorch alone",
         also={"failed": {name: checks for name, checks in failed.items() if checks}, "cpu_seconds": seconds},
     )
