@@ -292,7 +292,7 @@ def test_one_trigger_carries_deliveries_to_an_evolved_model(stack: Stack, home: 
     assert facts is not None
     stays, values, versions, months, results = facts
     assert 11_500 < stays <= 12_000
-    assert values == 12
+    assert values == 11, "one of the twelve has too few stays"
     assert versions == 1
     assert months > 6
     assert results == 135

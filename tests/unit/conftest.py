@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from headwater.adapters import audit, evolved, lake, postgres
+from headwater.adapters import audit, evolved, knowledge, lake, postgres
 from headwater.adapters.home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -125,12 +125,16 @@ def installation() -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def region_home(installation: Home) -> Home:
-    """Give it with ledger, revealed sums and audit log as on its first day, whatever tests of other files spent."""
+    """Give it with ledger, revealed sums, withdrawals and audit log as on its first day, whatever other files did."""
     with postgres.connect(installation, autocommit=True) as connection:
         # What refuses this in earnest are triggers, which a superuser can leave out.
         connection.execute("set session_replication_role = replica")
-        connection.execute("truncate ops.privacy_entry, ops.privacy_balance, ops.revealed_sum, ops.audit")
+        spent = ("privacy_entry", "privacy_balance", "revealed_sum", "revealed_records", "audit")
+        connection.execute(f"truncate {', '.join(f'ops.{table}' for table in spent)}")
         connection.execute("update ops.audit_peaks set size = 0, hashes = '', signature = %s", (audit.NONE,))
+    with lake.connect(installation) as connection:
+        knowledge.prepare(installation, connection)
+        connection.execute("DELETE FROM lake.knowledge.withdrawal")
     return installation
 
 
