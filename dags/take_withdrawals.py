@@ -6,7 +6,7 @@
 Every hour takes the withdrawals that hospitals rang in the inbox and does at once what `headwater withdraw --source`
 does. One that could not be done lies aside, and every run is red until its cause is mended and it was queued again.
 
-**[事件 / Events](/headwater/)** · `headwater events list --state aside`
+**[控制台 / Console](/headwater/)** · `headwater events list --state aside`
 
 **Owner / 负责**: headwater · 数据组
 

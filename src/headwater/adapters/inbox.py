@@ -238,15 +238,17 @@ def outages(connection: psycopg.Connection) -> frozenset[tuple[SourceId, date]]:
     return frozenset((str(source), month) for source, month in rows if month is not None)
 
 
-def give_back(connection: psycopg.Connection, *, but: str) -> int:
+def give_back(connection: psycopg.Connection, *, but: str, kinds: Collection[Kind] = tuple(KINDS)) -> int:
     """Let what runs took that never ended wait again, and return how many events these are.
 
     Parameters
     ----------
     but : the run that asks; it must know that none of the others is still at work
+    kinds : only events of these; of one that does no harm twice, others may be at work
     """
     return connection.execute(
-        "update ops.event set state = 'waiting', run = null where state = 'taken' and run <> %s", (but,)
+        "update ops.event set state = 'waiting', run = null where state = 'taken' and run <> %s and kind = any(%s)",
+        (but, list(kinds)),
     ).rowcount
 
 

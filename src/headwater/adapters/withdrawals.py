@@ -176,8 +176,8 @@ def pending(told: Iterable[audit.Entry]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for one in told:
         if one.kind in ("withdrawal", "withdrawal_begun"):
-            counted[json.loads(one.body)["row"]] += 1 if one.kind == "withdrawal_begun" else -1
-    # One that was entered before beginnings were has none.
+            counted[json.loads(one.body).get("row", "")] += 1 if one.kind == "withdrawal_begun" else -1
+    # One that was entered before beginnings were has none, and before that not even a digest.
     return +counted
 
 

@@ -239,8 +239,11 @@ def still_lost(home: Home, ops: postgres.Connection, connection: duckdb.DuckDBPy
 
 
 def _unminded(told: Sequence[Entry], connection: duckdb.DuckDBPyConnection) -> Message | None:
-    """Return which withdrawals are not in the lake as they were entered, or stand there without ever having begun."""
-    entered = {one.number: json.loads(one.body)["row"] for one in told if one.kind == "withdrawal"}
+    """Return which withdrawals are not in the lake as they were entered, or stand there without ever having begun.
+
+    Of before there were digests of rows, a withdrawal is taken as it stands.
+    """
+    entered = {one.number: json.loads(one.body).get("row") for one in told if one.kind == "withdrawal"}
     kept: dict[int, list[str]] = {}
     begun, found = withdrawals.pending(told), set[int]()
     for row in withdrawals.standing(connection):
@@ -249,7 +252,10 @@ def _unminded(told: Sequence[Entry], connection: duckdb.DuckDBPyConnection) -> M
             if row.revokes is not None or not begun[row.digest]:
                 found.add(row.entry)
             begun[row.digest] -= 1
-    found |= {number for number, digest in entered.items() if kept.get(number) != [digest]}
+    for number, digest in entered.items():
+        rows = kept.get(number, [])
+        if len(rows) != 1 or digest not in (None, rows[0]):
+            found.add(number)
     if not found:
         return None
     numbers = ", ".join(map(str, sorted(found)))

@@ -93,8 +93,8 @@ def _drained(home: Home, *, run: str, at: datetime, alone: bool, kinds: tuple[Ki
             redis_streams.forward(connection, url)
     with postgres.connect(home) as connection:
         swept = inbox.sweep(connection)
-        if alone:
-            inbox.give_back(connection, but=run)
+        # Whoever is taken out twice is out: a withdrawal that a run left undone waits for nobody else to end.
+        inbox.give_back(connection, but=run, kinds=tuple(KINDS) if alone else ("withdrawal",))
         work = partial(_verify, names=names, at=at)
         drained = inbox.drain(connection, run=run, work=work, kinds=kinds, built=built)
     with postgres.connect(home, autocommit=True) as connection:

@@ -75,6 +75,22 @@ def test_a_withdrawal_that_is_taken_out_of_the_lake_or_changed_is_noticed(home, 
     assert named in verify(home).fault.en
 
 
+def test_a_withdrawal_of_before_there_were_digests_is_taken_as_it_stands_and_is_missed_where_it_does_not(
+    home, connection
+):
+    with postgres.connect(home) as ops:
+        number = audit.add(home, ops, "withdrawal", {"source": "H1", "region": "退"}).number
+    knowledge.insert(connection, "withdrawal", [{**row("H1"), "entry": number}])
+    later = withdrawals.enter(home, connection, {}, row("H2"))
+    require_minded(home, connection)
+    assert verify(home).fault is None
+    assert [entry for entry, _ in standing(connection)] == [number, later]
+    connection.execute("DELETE FROM lake.knowledge.withdrawal WHERE source = 'H1'")
+    with pytest.raises(Refusal, match="E-WITHDRAWAL-LOST") as refusal:
+        require_minded(home, connection)
+    assert f"entries {number} " in refusal.value.reason.en
+
+
 def test_what_broke_off_between_lake_and_log_keeps_its_number_to_itself(home, connection, monkeypatch):
     withdrawals.enter(home, connection, {}, row("H1"))
 

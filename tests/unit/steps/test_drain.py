@@ -274,6 +274,21 @@ def test_a_server_that_is_down_says_nothing_about_who_withdraws(delivered: Home,
     assert leaving[3:] == ["down"]
 
 
+def test_what_a_run_left_undone_is_done_by_the_next_that_takes_withdrawals(
+    delivered: Home, leaving: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(delivered, Event("H02", "claims"))
+    post(delivered, Event("H01", "withdrawal"))
+    with monkeypatch.context() as dying:
+        dying.setattr(step, "withdraw", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            drain(delivered, run="evolve")
+    assert step.departures(delivered, run="hourly", at=NOW).withdrawn == ("H01",)
+    assert leaving == ["H01"]
+    states = {one.event.source_id: (one.state, one.run) for one in events(delivered)[0]}
+    assert states == {"H01": ("done", "hourly"), "H02": ("taken", "evolve")}, "nobody else's claims are taken away"
+
+
 def test_withdrawals_are_taken_in_between_and_one_that_is_not_done_is_told_until_it_is(
     delivered: Home, leaving: list[str | None]
 ) -> None:
