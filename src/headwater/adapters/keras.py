@@ -21,11 +21,11 @@ import keras  # noqa: E402
 if keras.backend.backend() == "jax":
     from jax import enable_x64, grad, jit, vmap
 else:
-    from contextlib import nullcontext as enable_x64  # type: ignore[assignment]
+    from contextlib import nullcontext as enable_x64
 
-    from torch.func import grad, vmap  # type: ignore[assignment]
+    from torch.func import grad, vmap
 
-    def jit(call: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
+    def jit(call: Callable[..., Any]) -> Callable[..., Any]:
         """Leave it as it is: PyTorch compiles nothing."""
         return call
 

@@ -11,14 +11,14 @@ from headwater.bench.frameworks_averaging import Block, Setting, bytes_to_reach
 from headwater.bench.tiers_federations import Federation, at_hand, drawn
 from headwater.federation import InProcess, learn
 from headwater.federation.solved import Solved
-from headwater.statistics import FixedPoint
+from headwater.statistics import FeatureMap, FixedPoint
 from headwater.statistics.feature_maps import FEATURE_MAPS
 from headwater.types import Vector
 
 __all__ = ["figures"]
 
 _SEED, _GOAL, _SLACK = 3, 0.1, 0.001
-_RIDGE, _CODE = 30.0, FixedPoint(fraction_bits=6)
+_RIDGE, _CODE = 30.0, FixedPoint(fraction_bits=0)
 _DIM = {"simulated": 32, "sih": 64}
 _LABEL = "label"
 
@@ -47,15 +47,16 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 
 
 def _compared(federation: Federation, dim: int, size: Size) -> dict[str, float]:
-    question = federation.question
-    own = question.feature_map.transform(federation.own)
-    lifted = FEATURE_MAPS["degree2"].fit(question.feature_map, own, question.labels(federation.own), dim=dim, seed=1)
+    question, base = federation.question, federation.question.feature_map
+    assert isinstance(base, FeatureMap)
+    labels = question.labels(federation.own)
+    lifted = FEATURE_MAPS["degree2"].fit(base, base.transform(federation.own), labels, dim=dim, seed=1)
     tables = {name: _labelled(federation, table) for name, table in federation.sources.items()}
     learner = Solved(lifted.dim, ridge=_RIDGE, encoding=_CODE)
     learnt = learn(learner, InProcess.of(tables), features=lifted, target=_LABEL)
     labels, held = question.labels(federation.test), lifted.transform(federation.test)
     reached, ours = _r2(labels, learner.predict(learnt.parameters, held)), max(learnt.bytes_by_source.values())
-    recipe = len(question.feature_map.to_json().encode())
+    recipe = len(base.to_json().encode())
     sent, score = _averaged(federation, size, goal=reached - _SLACK)
     return {
         "share": ours / (sent + recipe),

@@ -40,7 +40,7 @@ def test_it_ends_where_a_round_changes_nothing_and_counts_every_byte():
     assert 30 < found.rounds < 60
     assert np.abs(found.parameters - once.parameters).max() < 1e-9
     for name, spent in once.bytes_by_source.items():
-        question = Asked(Solved(2), FEATURES, "y", np.zeros(2))
+        question = Asked(Solved(2), FEATURES, "y", np.empty(0))
         assert spent == question.nbytes + question.of(TABLES[name]).nbytes
         assert abs(found.bytes_by_source[name] - found.rounds * spent) <= found.rounds * 4
     assert once.total == Statistic.total(question.of(one) for one in TABLES.values())
