@@ -49,26 +49,31 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
 def _compared(federation: Federation, dim: int, size: Size) -> dict[str, float]:
     question, base = federation.question, federation.question.feature_map
     assert isinstance(base, FeatureMap)
-    labels = question.labels(federation.own)
-    lifted = FEATURE_MAPS["degree2"].fit(base, base.transform(federation.own), labels, dim=dim, seed=1)
+    own, theirs = base.transform(federation.own), question.labels(federation.own)
+    lifted = FEATURE_MAPS["degree2"].fit(base, own, theirs, dim=dim, seed=1)
     tables = {name: _labelled(federation, table) for name, table in federation.sources.items()}
     learner = Solved(lifted.dim, ridge=_RIDGE, encoding=_CODE)
     learnt = learn(learner, InProcess.of(tables), features=lifted, target=_LABEL)
     labels, held = question.labels(federation.test), lifted.transform(federation.test)
     reached, ours = _r2(labels, learner.predict(learnt.parameters, held)), max(learnt.bytes_by_source.values())
     recipe = len(base.to_json().encode())
-    sent, score = _averaged(federation, size, goal=reached - _SLACK)
+    reaching, (sent, score) = _averaged(federation, size, goal=reached - _SLACK)
     return {
         "share": ours / (sent + recipe),
         "our_bytes": ours,
         "our_r2": reached,
         "averaging_bytes": sent + recipe,
         "averaging_r2": score,
+        "settings_that_reach": len(reaching),
+        "median_share": ours / (float(np.median(reaching or [sent])) + recipe),
     }
 
 
-def _averaged(federation: Federation, size: Size, *, goal: float) -> tuple[int, float]:
-    """Return the fewest bytes by which averaging reaches ``goal``; else what its best setting sent, and its R²."""
+def _averaged(federation: Federation, size: Size, *, goal: float) -> tuple[list[int], tuple[int, float]]:
+    """Return the bytes of every setting of averaging that reaches ``goal``, and the fewest with the R² they gave.
+
+    Where none does, the fewest are what the best setting had sent in the end.
+    """
     recipe, labels = federation.question.feature_map, federation.question.labels(federation.test)
     held = recipe.transform(federation.test)
     block = Block.of((recipe.transform(one), federation.question.labels(one)) for one in federation.sources.values())
@@ -83,8 +88,8 @@ def _averaged(federation: Federation, size: Size, *, goal: float) -> tuple[int, 
         sent = bytes_to_reach(setting, block, score, goal, rounds=rounds)
         if sent >= 0:
             reached.append((sent, heard[-1]))
-        best = max(best, (setting.sent(held.shape[1], rounds), max(heard)), key=lambda one: one[1])
-    return min(reached) if reached else best
+        best = max(best, (setting.sent(held.shape[1], rounds), max(heard, default=-np.inf)), key=lambda one: one[1])
+    return [sent for sent, _ in reached], min(reached, default=best)
 
 
 def _settings(size: Size) -> Iterator[Setting]:
