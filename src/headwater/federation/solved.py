@@ -40,7 +40,8 @@ class Solved:
     def statistic(self, parameters: Vector, x: Vector, y: Vector) -> Statistic:
         """Return Gram matrix and moment of records."""
         fitting(x, y, dim=self.dim)
-        sized(parameters, size=0)
+        if parameters.size:
+            sized(parameters, size=self.dim)
         return self.family(parameters).statistic(x, y)
 
     def solve(self, parameters: Vector, statistic: Statistic) -> Vector:
