@@ -92,7 +92,7 @@ def test_every_check_of_the_module_is_in_the_suite(suite):
             headwater.security,
             {name for name in PROTECTIONS if name not in ADAPTED},
             {
-                *("audit", "divergence", "events", "guarded", "requirement", "tally"),
+                *("at_once", "audit", "divergence", "events", "guarded", "requirement", "tally", "task"),
                 *(
                     "desk",
                     "identity",
