@@ -1,7 +1,10 @@
 """The bench of frameworks: averaging is the real thing, and figures come of what was run."""
 
+import sys
+
 import numpy as np
 
+from headwater.bench import frameworks
 from headwater.bench.frameworks_averaging import Block, Setting, bytes_to_reach
 from headwater.bench.frameworks_exchange import figures
 
@@ -57,3 +60,10 @@ def test_the_exchange_is_a_tenth_of_averagings():
     assert figure.value == figure.also["simulated"]["our_bytes"] / figure.also["simulated"]["averaging_bytes"]
     assert figure.holds == (figure.value <= 0.1)
     assert figure.also["simulated"]["our_r2"] > 0.75
+
+
+def test_where_a_framework_is_not_installed_the_figure_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "headwater.bench.frameworks_trials", None)
+    figure = frameworks._conformance("ci")
+    assert (figure.value, figure.holds) == (None, False)
+    assert "pip install 'headwater[" in figure.note
