@@ -55,10 +55,10 @@ def patch():
 
 
 @pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, make_region) -> Home:
+def home(databases, patch, tmp_path_factory, new_versions, put_mart, make_region) -> Home:
     """Give an installation in which a region was followed until a month before the last two."""
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+    patch.setenv("MLFLOW_TRACKING_URI", new_versions())
     postgres.prepare(made)
     put_mart(made, make_region(region=REGION, hospitals=8, months=7, stays_a_month=60))
     following(made, "first", BEFORE)

@@ -47,10 +47,10 @@ def project(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def empty(databases, project, tmp_path_factory):
+def empty(databases, project, tmp_path_factory, new_versions):
     made = Home(tmp_path_factory.mktemp("home"), project).create()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         yield made
 

@@ -66,11 +66,11 @@ def choose(home: Home, *sources: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, make_region, put_mart):
+def home(databases, tmp_path_factory, new_versions, make_region, put_mart):
     """Give an installation of 25 hospitals: H02 delivers noise, H25's ages are no numbers."""
     with pytest.MonkeyPatch.context() as patch:
         made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.root}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         table = make_region(hospitals=25, months=3, stays_a_month=60, region=REGION)
         theirs = pc.and_(pc.equal(table["hospital"], SILENT), pc.equal(table["split"], "source"))

@@ -52,10 +52,10 @@ def stays(make_region):
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put_mart, stays):
+def home(databases, tmp_path_factory, new_versions, put_mart, stays):
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         put_mart(made, stays.drop_columns(["psn_no"]))
         with lake.connect(made, threads=1) as connection:

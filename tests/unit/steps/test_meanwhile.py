@@ -47,10 +47,10 @@ def table(make_region):
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put_mart, table):
+def home(databases, tmp_path_factory, new_versions, put_mart, table):
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         put_mart(made, table)
         choose(made, [f"H{k:02d}" for k in range(6, 13)])

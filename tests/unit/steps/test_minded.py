@@ -31,11 +31,11 @@ def occasion(name: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put_mart, make_region):
+def home(databases, tmp_path_factory, new_versions, put_mart, make_region):
     """Give an installation with a valuation and a version, whose lake lost that a hospital withdrew."""
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         put_mart(made, make_region(region=REGION, hospitals=8, months=6, stays_a_month=60))
         value(made, run=occasion("valued"), min_stays=20)

@@ -57,10 +57,10 @@ def patch():
 
 
 @pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, make_region):
+def home(databases, patch, tmp_path_factory, new_versions, put_mart, make_region):
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     # The server's databases are made anew for every module, which a client of MLflow's that is open does not notice.
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+    patch.setenv("MLFLOW_TRACKING_URI", new_versions())
     postgres.prepare(made)
     # H05 is as good as the others in the first half of the months, and there are only these.
     table = make_region(region=REGION, hospitals=8, months=16, stays_a_month=150)

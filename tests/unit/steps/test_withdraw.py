@@ -50,10 +50,10 @@ def patch():
 
 
 @pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, stays):
+def home(databases, patch, tmp_path_factory, new_versions, put_mart, stays):
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     # The server's databases are made anew for every module, which a client of MLflow's that is open does not notice.
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+    patch.setenv("MLFLOW_TRACKING_URI", new_versions())
     postgres.prepare(made)
     put_mart(made, stays.drop_columns(["psn_no"]))
     with lake.connect(made, threads=1) as connection:

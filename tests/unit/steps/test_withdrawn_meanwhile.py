@@ -65,10 +65,10 @@ def first(stays):
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put, first):
+def home(databases, tmp_path_factory, new_versions, put, first):
     made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
         postgres.prepare(made)
         put(made, first)
         for region in REGIONS:
