@@ -212,7 +212,7 @@ def _alone(home: Home, connection: duckdb.DuckDBPyConnection, task: str, run: Ru
     """Follow a region's sources one run after the other: the second sees what the first did."""
     mart, snapshot = f"marts.feat_{task}", lake.snapshot(connection)
     region = features.choose_region(connection, mart, region=run.region, snapshot=snapshot)
-    return postgres.alone(home, task=task, region=region)
+    return postgres.alone(home, task=task, region=region, who=f"evolve {run.name}")
 
 
 def _followed(

@@ -59,7 +59,7 @@ def revoke(home: Home, *, run: Run, leaving: Leaving) -> tuple[Revoked, ...]:
                 "revokes": one.entry,
             }
             told = {"region": one.region, "task": one.task, "run": run.name, "revokes": one.entry}
-            with postgres.alone(home, task=one.task or "", region=one.region or ""):
+            with postgres.alone(home, task=one.task or "", region=one.region or "", who=f"revoke {run.name}"):
                 entry = withdrawals.enter(home, connection, {**leaving.told, **told}, row)
             found.append(Revoked(one.task, one.region, entry, one.entry))
     return tuple(found)

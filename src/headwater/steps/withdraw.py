@@ -187,7 +187,7 @@ class _Case:
             return Taken(self.places, entry, "absent", None, None, None, _NEVER)
         serves = None
         try:
-            with postgres.alone(self.home, task=task, region=region):
+            with postgres.alone(self.home, task=task, region=region, who=f"withdraw {self.run.name}"):
                 serves = serving(self.home, self.connection, self.name)
                 # What the lake tells of the version decides what is left to subtract.
                 require_minded(self.home, self.connection)
