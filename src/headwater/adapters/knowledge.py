@@ -222,11 +222,11 @@ as it was known then; ``champion`` one each time another version came to serve, 
 what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``, those
 of whom records were withdrawn (``target`` is the bureau's sample); of single stays also the ``records`` that count,
 with the snapshots that have them, of those that were ``looked`` at; or, with ``revokes``, the entry of one that counts
-no more; ``signed_by`` says who had it entered, and ``why``. ``withdrawn``, of what was joined and of a version, is the ``entry`` of the last one that its data was read
-after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution``
-has a row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that
-afterwards, ``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold
-(``evolved``)."""
+no more; ``signed_by`` had it entered, and said ``why``. ``withdrawn``, of what was joined and of a version, is the
+``entry`` of the last one that its data was read after. ``prediction`` has what a version predicts for a stay, and in
+``digest`` the data it predicted for. ``evolution`` has a row a month and source: ``state`` is its presence, or
+``resting`` if it was not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves,
+``remembered`` the answers a model would hold (``evolved``)."""
 
 
 @dataclass(frozen=True)

@@ -262,9 +262,7 @@ def gone_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int
     return found
 
 
-def gone(
-    entry: int, members: Collection[SourceId], records: Collection[Record], looked: Collection[int]
-) -> list[Gone]:
+def gone(entry: int, members: Collection[SourceId], records: Collection[Record], looked: Collection[int]) -> list[Gone]:
     """Return what a withdrawal takes back of each source: all, or the single stays that are told."""
     if not records:
         return [Gone(entry, one) for one in members]

@@ -7,7 +7,6 @@ from scipy import stats
 
 from headwater.steps.comparison import compare
 
-
 HOSPITALS = 20
 
 
@@ -101,5 +100,7 @@ def test_hospitals_of_two_deliverers_under_one_code_are_two():
     actual = rng.normal(size=60)
     table = of_hospitals(actual, 6)
     same = table.set_column(table.column_names.index("hospital"), "hospital", pa.array(["H"] * 60))
-    found = [compare(actual, actual + 1.0, one, target="log_cost", metric="mae", opponent=None) for one in (table, same)]
+    found = [
+        compare(actual, actual + 1.0, one, target="log_cost", metric="mae", opponent=None) for one in (table, same)
+    ]
     assert found[0] == found[1]
