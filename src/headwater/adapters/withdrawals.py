@@ -18,10 +18,10 @@ from headwater.types import SourceId
 
 __all__ = [
     "Gone",
-    "InForce",
     "Left",
     "Record",
     "Stands",
+    "Withdrawal",
     "adopt",
     "by_entry",
     "enter",
@@ -270,7 +270,7 @@ def gone(entry: int, members: Collection[SourceId], records: Collection[Record],
 
 
 @dataclass(frozen=True)
-class InForce:
+class Withdrawal:
     """A withdrawal that was not revoked; task and region are None where a person has no stays to learn from."""
 
     task: str | None
@@ -285,7 +285,7 @@ class InForce:
 
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
-) -> list[InForce]:
+) -> list[Withdrawal]:
     """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
     return _in_force(
         connection,
@@ -294,12 +294,12 @@ def in_force(
     )
 
 
-def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[InForce]:
+def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[Withdrawal]:
     """Return the withdrawals of some entries of the audit log that were not revoked, in order."""
     return _in_force(connection, "entry IN (SELECT unnest($entries))", {"entries": sorted(entries)})
 
 
-def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[InForce]:
+def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[Withdrawal]:
     rows = knowledge.read(
         connection,
         f"{_IN_FORCE} SELECT task, region, entry, source, person, coalesce(stays, []), coalesce(members, []), "
@@ -307,7 +307,7 @@ def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping
         {**values, "until": None},
     )
     return [
-        InForce(task, region, entry, source, person, tuple(stays), tuple(members), tuple(map(_record, records)))
+        Withdrawal(task, region, entry, source, person, tuple(stays), tuple(members), tuple(map(_record, records)))
         for task, region, entry, source, person, stays, members, records in rows
     ]
 

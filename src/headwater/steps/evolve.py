@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow, postgres
-from headwater.adapters.evolution_report import Line, Month, Story
+from headwater.adapters.evolution_report import Month, SourceMonth, Story
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -242,7 +242,7 @@ def _story(region: Region, run: Run, months: Sequence[Row], lines: Sequence[Row]
         origins=region.origins,
         snapshot=region.data.snapshot,
         months=tuple(Month.of(row) for row in months),
-        lines=tuple(Line.of(row) for row in lines),
+        lines=tuple(SourceMonth.of(row) for row in lines),
         dry=dry,
     )
 

@@ -8,7 +8,7 @@ import duckdb
 
 from headwater.adapters import held, knowledge, lake, mlflow, postgres, versions, withdrawals
 from headwater.adapters.home import Home
-from headwater.adapters.withdrawals import InForce
+from headwater.adapters.withdrawals import Withdrawal
 from headwater.errors import Message
 from headwater.steps.leaving import Leaving, Places, bases_of, found
 from headwater.steps.register import registered_name
@@ -75,7 +75,9 @@ def foresee(home: Home, *, leaving: Leaving) -> tuple[Foreseen, ...]:
         return tuple(_foreseen(home, connection, one, known) for one in places)
 
 
-def _foreseen(home: Home, connection: duckdb.DuckDBPyConnection, places: Places, known: Sequence[InForce]) -> Foreseen:
+def _foreseen(
+    home: Home, connection: duckdb.DuckDBPyConnection, places: Places, known: Sequence[Withdrawal]
+) -> Foreseen:
     here = [one for one in known if (one.task, one.region) == (places.task, places.region)]
     new = places.beyond(here)
     entered = here[-1].entry if here and not new.members and not new.stays else None

@@ -14,7 +14,7 @@ from headwater.adapters import audit, features, postgres, versions, withdrawals
 from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.learners import Learner
-from headwater.adapters.withdrawals import Gone, InForce, Left, Record
+from headwater.adapters.withdrawals import Gone, Left, Record, Withdrawal
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE, Growth
 from headwater.federation import TableSource
@@ -41,7 +41,7 @@ class Leaving:
             )
 
     @staticmethod
-    def of(one: InForce) -> "Leaving":
+    def of(one: Withdrawal) -> "Leaving":
         """Return who withdrew."""
         if one.source or one.person:
             return Leaving(one.source, one.person)
@@ -108,7 +108,7 @@ class Places:
         """What would be taken back of each source, before it has an entry."""
         return withdrawals.gone(0, self.members, self.records, self.looked)
 
-    def beyond(self, known: Sequence[InForce]) -> "Places":
+    def beyond(self, known: Sequence[Withdrawal]) -> "Places":
         """Return what some withdrawals of the same, from the same task and region, do not tell of."""
         if not self.stays:
             members = {member for one in known for member in one.members}
