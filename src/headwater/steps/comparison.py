@@ -1,5 +1,6 @@
 """Comparison: two models on the same stays, and whether one is better beyond what other stays might have shown."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -89,5 +90,5 @@ def _half_width(gained: Vector, table: pa.Table) -> float:
     count = len(sums)
     if count < 2:
         return float("inf")
-    spread = (count / (count - 1) * float(sums @ sums)) ** 0.5 / len(gained)
+    spread = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(gained)
     return float(stdtrit(count - 1, 0.975)) * spread
