@@ -187,7 +187,7 @@ def test_what_is_built_between_looking_and_entering_is_found(home, first, put_ma
     with monkeypatch.context() as patch:
         patch.setattr(step, "found", then_built)
         # The older snapshots, in which the person has stays in both regions, would tell as well.
-        patch.setattr(step, "_bases", lambda *_: [])
+        patch.setattr(step, "bases_of", lambda *_: [])
         report = withdraw(home, run=occasion("meanwhile"), leaving=Leaving(person=person), signed=SIGNED)
     assert {one.places.region for one in report.taken} == set(REGIONS)
     told = entries(home, "withdrawal")[before:]
