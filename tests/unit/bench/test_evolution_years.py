@@ -32,7 +32,7 @@ def known(years):
 def other(years):
     """A world that is the same until ``CUT`` and another one from then on."""
     after = world(SEED + 1)
-    mixed = {name: (*getattr(years, name)[:CUT], *getattr(after, name)[CUT:]) for name in ("said", "own")}
+    mixed = {name: (*getattr(years, name)[:CUT], *getattr(after, name)[CUT:]) for name in ("records", "own")}
     return replace(years, **mixed)
 
 
