@@ -1,8 +1,8 @@
 """How soon a change can be found by one that knows everything but when it is: what no detector of E1 can undercut.
 
 It knows that the noise is normal, level, deviation and memory before the change, its course and its size. Every
-observation then has an exact likelihood ratio for every onset; summed over all onsets, each as likely as any other, they
-are Shiryaev's and Roberts' statistic, which of all that give as many false alarms has the least mean delay of a change
+observation then has an exact likelihood ratio for every onset (an onset in a gap counts as at its end); summed over
+all onsets, each as likely as any other, they are Shiryaev's and Roberts' statistic, which of all that give as many false alarms has the least mean delay of a change
 long after the start (in independent observations; in those with memory in the limit of rare alarms). It alarms above
 the threshold that streams without a change leave uncrossed as often as the stated rate of false alarms says.
 
