@@ -49,6 +49,8 @@ _FEW = (1.0, 2.0)
 _COEFFICIENTS = np.arange(10) / 10
 _PRIOR = np.log(np.array([0.15] + [0.85 / 9] * 9))
 _KEPT = 1 - 1 / 400
+_CERTAIN = 0.01
+"""Probability below which a stream is not taken for one without memory."""
 
 
 class Scores:
@@ -110,7 +112,12 @@ class Scores:
         self._learn(rows[self.count[rows] > _LAG + 1])
 
     def hurried(self, row: int) -> "Scores | None":
-        """Return a stream by itself as if its outages had taken one step each; None if it had none."""
+        """Return a stream by itself as if its outages had taken one step each.
+
+        None if it had none, or if it certainly remembers: then an outage did end what it remembered.
+        """
+        if _posterior(self._evidence[row])[0] < _CERTAIN:
+            return None
         times = self.times[row, -self.count[row] :]
         gaps = np.diff(times) / self.interval
         behind = _MEMORY - len(gaps) + np.flatnonzero(gaps - 1 > self._longest(np.array([row])))
@@ -232,9 +239,13 @@ def since(values: Vector) -> Vector:
 
 def _known(evidence: Vector) -> Vector:
     """Return the posterior mean of the coefficient."""
-    weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-    weight /= weight.sum(axis=1, keepdims=True)
-    return np.asarray((weight * _COEFFICIENTS).sum(axis=1))
+    return np.asarray((_posterior(evidence) * _COEFFICIENTS).sum(axis=-1))
+
+
+def _posterior(evidence: Vector) -> Vector:
+    """Return how likely each coefficient is."""
+    weight = np.exp(evidence - evidence.max(axis=-1, keepdims=True))
+    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:
