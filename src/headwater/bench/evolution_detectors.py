@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from headwater.adapters.river import SETTINGS, default
-from headwater.bench.evolution_bound import least_delay
+from headwater.bench.evolution_bound import Known, least_delay
 from headwater.bench.evolution_streams import Law, absent, changed, noise
 from headwater.bench.evolution_watches import Banked, Looped, Tiered, watched
 from headwater.bench.figures import Figure, Size
@@ -114,8 +114,8 @@ def figures(size: Size, data: Path | None) -> dict[str, Figure]:
                 "adwin_calibrated_median_delay": _worst(table, "adwin"),
             },
             n=n,
-            note=f"recommended detector: glr; {len(cells)} cells; delays in steps from the first changed one; headwater "
-            "evolve runs glr on every source by itself, and not the pooled detector",
+            note=f"recommended detector: glr; {len(cells)} cells; delays in steps from the first changed one; headwater"
+            " evolve runs glr on every source by itself, and not the pooled detector",
             also={"goals": goals, "out_of_reach": _out_of_reach(table), "pooled": pooled, "cells": table},
         )
     }
@@ -150,15 +150,16 @@ def _bounds(cell: Cell, counts: _Counts) -> dict[str, float]:
     if cell.law == "t3":
         return {}
     quiet = cell.streams(counts.bound, counts.quiet_steps + 100, seed=_BOUND)
-    abrupt, gradual = (
-        cell.streams(counts.bound, _AT + 6 * _RAMP, seed=_BOUND + 1, **_CHANGES[name]) for name in ("abrupt", "gradual")
-    )
-    told = partial(least_delay, cell.law, quiet, at=_AT, rate=_WORD)
-    return {
-        "bound": told(abrupt),
-        "bound_gradual": told(gradual, ramp=_RAMP),
-        "bound_size_unknown": told(abrupt, size=None),
+    moved = {
+        name: cell.streams(counts.bound, _AT + 6 * _RAMP, seed=_BOUND + 1, **_CHANGES[name])
+        for name in ("abrupt", "gradual")
     }
+    bounds = {
+        "bound": ("abrupt", Known(cell.law)),
+        "bound_gradual": ("gradual", Known(cell.law, ramp=_RAMP)),
+        "bound_size_unknown": ("abrupt", Known(cell.law, size=None)),
+    }
+    return {name: least_delay(known, quiet, moved[kind], at=_AT, rate=_WORD) for name, (kind, known) in bounds.items()}
 
 
 def _out_of_reach(table: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Three years as ``headwater evolve`` follows them: its own step, with the policy, detectors and memory of the platform.
+"""Three years as ``headwater evolve`` follows them: its own step, with the platform's policy, detectors and memory.
 
 A week is to it what a month is in use. It asks who has new records, values them, decides, and merges or subtracts; the
 target's own records are split into those it trains on and those it judges by. Nothing of it is set for these years but
@@ -50,7 +50,9 @@ def evolved(world: World, *, seed: int) -> Vector:
     """Return (TICKS, dim) coefficients, each made before its week; nothing is known of a week before it is over."""
     last = WARMUP + TICKS - 1
     sources = tuple(
-        TableSource(name, _table((week, world.records[week][name]) for week in range(last) if name in world.records[week]))
+        TableSource(
+            name, _table((week, world.records[week][name]) for week in range(last) if name in world.records[week])
+        )
         for name in world.sources
     )
     own = _table(enumerate(world.own[:last]))

@@ -42,7 +42,7 @@ _LEAST = 1e-3
 _FIRST = 10.0
 """Steps, all answered, with which the share of answers begins."""
 _REMEMBERED = 500.0
-_USUAL = 0.99
+_USUAL = 0.997
 """Of its silences; a longer one is an outage and says nothing of how often a stream answers."""
 _FEW = (1.0, 2.0)
 """Silences, and steps of silence, with which the habit of falling silent begins."""

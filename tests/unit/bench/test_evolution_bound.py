@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 from headwater.bench import evolution_bound
-from headwater.bench.evolution_bound import _statistics, least_delay
+from headwater.bench.evolution_bound import Known, _statistics, least_delay
 from headwater.bench.evolution_detectors import Cell, _out_of_reach
 from headwater.bench.evolution_watches import Banked, watched
 from headwater.evolution.bank import Bank
@@ -39,7 +39,7 @@ def from_densities(values, memory, *, ramp, size):
 @pytest.mark.parametrize("size", [1.0, -2.0, None])
 def test_it_sums_exact_likelihood_ratios(law, memory, ramp, size):
     values = Cell(law, 0.4, 0.0).streams(2, 14, seed=7)
-    found = list(_statistics(law, values, ramp, size))[-1]
+    found = list(_statistics(Known(law, ramp, size), values))[-1]
     for row in range(2):
         assert found[row] == pytest.approx(from_densities(values[row], memory, ramp=ramp, size=size), abs=1e-6)
 
@@ -52,11 +52,11 @@ def streams(cell, count):
 def test_a_bound_lies_below_a_detector_that_keeps_the_word_and_above_one_that_does_not():
     cell = Cell("ar.5", 0.3, 0.0)
     quiet, moved = streams(cell, 60)
-    bound = least_delay("ar.5", quiet, moved, at=500, rate=1.2)
-    unknown = least_delay("ar.5", quiet, moved, at=500, rate=1.2, size=None)
+    bound = least_delay(Known("ar.5"), quiet, moved, at=500, rate=1.2)
+    unknown = least_delay(Known("ar.5", size=None), quiet, moved, at=500, rate=1.2)
     assert 10 < bound < unknown < 40
     assert watched(Banked(Bank(GlrJudge(), 60, steps=1000.0)), moved, 500).median > bound
-    assert least_delay("ar.5", quiet, moved, at=500, rate=30.0) < bound
+    assert least_delay(Known("ar.5"), quiet, moved, at=500, rate=30.0) < bound
 
 
 def test_a_goal_is_out_of_reach_where_the_bound_misses_it():
