@@ -171,8 +171,8 @@ def _figure(size: Size, everything: float, few: float, also: dict[str, Any]) -> 
         },
         n=_TICKS[size],
         note="what ran: Windows and Revaluation of the library, which headwater evolve does not run: it values whoever "
-        f"told something anew; a made-up ridge game of {_MANY[size]:,} sources, 8 features, windows of {_WINDOW} months; "
-        "1 % deliver in a tick; ticks are told by the slowest; errors are against the same method anew, same draw",
+        f"told something anew; a made-up ridge game of {_MANY[size]:,} sources, 8 features, windows of {_WINDOW} "
+        "months; 1 % deliver in a tick; ticks are told by the slowest; errors are against the same method anew, same draw",
         also=also,
     )
 
