@@ -79,10 +79,10 @@ def _figure(losses: Mapping[str, Vector], acted: list[Followed]) -> Figure:
         ratio <= _GOAL and ratio < min(baseline.values()),
         baseline,
         n=len(ours),
-        note="what ran: regimes and belief of headwater.evolution with a version for each, which no command runs; "
-        "what headwater evolve decides, a week for a month, stands under headwater_evolve; simulated hospitals; the oracle "
-        "knows every change of everyone before it happens; losses are exact and hold the noise that nobody can explain, 1 a "
-        "week: what is lost beyond it stands under excess_a_week",
+        note="what ran: regimes and belief of headwater.evolution with a version for each, which no command runs;"
+        " what headwater evolve decides, a week for a month, stands under headwater_evolve; simulated hospitals; the"
+        " oracle knows every change of everyone before it happens; losses are exact and hold the noise that nobody"
+        " can explain, 1 a week: what is lost beyond it stands under excess_a_week",
         also={
             "oracle_told_when_a_changes_first_week_is_over": float(losses["told_late"].sum() / best.sum()),
             **_beside(losses, _LIBRARY),
