@@ -25,7 +25,7 @@ from headwater.statistics.gram import Gram
 from headwater.steps.evolve import watch_of
 from headwater.steps.history import History
 from headwater.steps.replay import follow
-from headwater.types import Vector
+from headwater.types import SourceId, Vector
 
 __all__ = ["evolved"]
 
@@ -49,12 +49,11 @@ class _Weekly(History):
 def evolved(world: World, *, seed: int) -> Vector:
     """Return (TICKS, dim) coefficients, each made before its week; nothing is known of a week before it is over."""
     last = WARMUP + TICKS - 1
-    sources = tuple(
-        TableSource(
-            name, _table((week, world.records[week][name]) for week in range(last) if name in world.records[week])
-        )
-        for name in world.sources
-    )
+    heard: dict[SourceId, list[tuple[int, tuple[Vector, Vector]]]] = {}
+    for week, told in enumerate(world.records[:last]):
+        for name, records in told.items():
+            heard.setdefault(name, []).append((week, records))
+    sources = tuple(TableSource(name, _table(heard[name])) for name in sorted(heard))
     own = _table(enumerate(world.own[:last]))
     judges = np.arange(own.num_rows) % _JUDGES == 0
     target = Target(own.filter(pa.array(~judges)), own.filter(pa.array(judges)), own.slice(0, 0))
@@ -71,8 +70,8 @@ def evolved(world: World, *, seed: int) -> Vector:
         pooled=TableSource("pooled", own),
     )
     whole = History.of(region, _learner(), fewest=_FEWEST)
-    told = {one.name: getattr(whole, one.name) for one in fields(whole)}
-    history = _Weekly(**told | {"months": tuple(_month(week) for week in range(last)), "opening": WARMUP})
+    given = {one.name: getattr(whole, one.name) for one in fields(whole)}
+    history = _Weekly(**given | {"months": tuple(_month(week) for week in range(last)), "opening": WARMUP})
     states = follow(history, seed=seed, watch=watch_of(history))
     return np.array([state.coefficients["evolving"] for state in states])
 
