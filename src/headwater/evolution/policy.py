@@ -85,6 +85,10 @@ class Decision:
     regime: int | None = None
     unapproved: Standing | None = None
 
+    def told(self, reason: Message, *, asked: bool) -> "Decision":
+        """Return the same with another reason; most sources need one in every period, and ``replace`` takes long."""
+        return Decision(self.action, self.standing, reason, asked, self.since, self.regime, self.unapproved)
+
     @property
     def counted(self) -> bool:
         """Whether the source's statistic is in the model afterwards."""
@@ -318,7 +322,7 @@ def _unasked(made: Decision) -> Decision:
     reason = Message(
         f"{made.reason.zh}下期不询问：预算已用完。", f"{made.reason.en} Not asked next period: the budget is spent."
     )
-    return replace(made, reason=reason, asked=False)
+    return made.told(reason, asked=False)
 
 
 def _recalled(regime: int, worth: float) -> Decision:
