@@ -16,7 +16,7 @@ time) gives the same. First, whoever rang to withdraw leaves. A person decides a
 version, the evolution report; assets `model_evolution`, and `removals_proposed` when a person must decide
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-EVOLVE-SHORT`: too few months. Clear a run that ended
-half-way: it replaces what it wrote, and registers no version twice.
+half-way, as by `E-REGISTER-WITHDRAWN`: it replaces what it wrote, and registers no version twice.
 """
 
 from datetime import timedelta

@@ -12,8 +12,8 @@ without whoever withdrew since; the alias `champion` moves only when the version
 **Writes / 写入**: `lake.knowledge.{model_version,member,champion,prediction}`, an MLflow model version, audit log
 
 **If it fails / 如果失败**: the log carries the refusal's code. `E-KNOWLEDGE-VALUATION`: run value_sources first.
-`E-RETRAIN-NOBODY`: no source shows its own statistic, so networks are joined by aggregate_knowledge alone. Triggered
-again it registers nothing twice.
+`E-RETRAIN-NOBODY`: no source shows its own statistic, so networks are joined by aggregate_knowledge alone.
+`E-REGISTER-WITHDRAWN`: somebody withdrew meanwhile; cleared, it trains anew without them, and registers nothing twice.
 """
 
 from datetime import timedelta

@@ -1,11 +1,12 @@
 """Fixtures that more than one room needs."""
 
 import gc
+import itertools
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -102,6 +103,25 @@ def home(empty_lake: str, unopened: Home, server: str) -> Home:
         data = f"{unopened.lake_data}/"
         catalog.execute("update ducklake_metadata set value = %s where key = 'data_path'", (data,))
     return unopened
+
+
+@pytest.fixture(scope="session")
+def new_versions(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Give a maker of empty stores of versions: to make one anew takes a second, to copy it nothing."""
+    folder = tmp_path_factory.mktemp("versions")
+    first = folder / "first.db"
+    # MLflow takes seconds to be imported, which tests without versions should not pay.
+    from headwater.adapters import mlflow
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{first}")
+        mlflow.client(Home(folder, PROJECT))
+    numbers = itertools.count()
+
+    def copied() -> str:
+        return f"sqlite:///{shutil.copyfile(first, folder / f'{next(numbers)}.db')}"
+
+    return copied
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,11 @@ class Ran:
 class Dags:
     """A process that runs the DAGs of a home one after the other, on a metadata database of its own."""
 
-    def __init__(self, home: Home, program: str) -> None:
+    def __init__(self, home: Home, program: str, versions: str) -> None:
         self._folder = home.project / "dags"
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name(program))],
-            cwd=home.project, env=_environment(home), text=True, encoding="utf-8", errors="replace",
+            cwd=home.project, env=_environment(home, versions), text=True, encoding="utf-8", errors="replace",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
@@ -65,17 +65,17 @@ class Dags:
 
 
 @pytest.fixture(scope="module")
-def dags_of() -> Iterator[Callable[..., Dags]]:
+def dags_of(new_versions: Callable[[], str]) -> Iterator[Callable[..., Dags]]:
     """Give what starts Airflow for a home; it ends with the module."""
     with contextlib.ExitStack() as started:
 
         def start(home: Home, *, program: str = "dag_run.py") -> Dags:
-            return started.enter_context(contextlib.closing(Dags(home, program)))
+            return started.enter_context(contextlib.closing(Dags(home, program, new_versions())))
 
         yield start
 
 
-def _environment(home: Home) -> dict[str, str]:
+def _environment(home: Home, versions: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     return kept | {
         "AIRFLOW_HOME": str(home.airflow),
@@ -84,6 +84,6 @@ def _environment(home: Home) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db",
         "HEADWATER_HOME": str(home.root),
         "HEADWATER_PROJECT": str(home.project),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home.root}/mlflow.db",
+        "MLFLOW_TRACKING_URI": versions,
         "PYTHONUNBUFFERED": "1",
     }

@@ -1,4 +1,8 @@
-"""The whole stack, really started: healthy, closed to strangers, modest, at work, and gone when it is told to go."""
+"""The whole stack, really started: healthy, closed to strangers, modest, at work, and gone when it is told to go.
+
+Its work on a small region: the whole job triggered once; its evolution made up for by a backfill; a removal approved;
+networks retrained; a shrunken file accepted.
+"""
 
 import shutil
 import socket
@@ -6,14 +10,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from headwater.adapters import chain, lake, postgres, publication
+from headwater.adapters import chain, evolved, lake, postgres, publication
 from headwater.adapters.airflow_api import AirflowApi
 from headwater.adapters.chain import CHAIN
 from headwater.adapters.deliveries import Delivery
@@ -48,6 +53,11 @@ sources:
         config: {meta: {files: "drugs_*.csv", columns: {medins_list_codg: code, medins_list_name: name}}}
 """
 
+KEY = {"task": "stay_cost", "region": "楚源省"}
+FOLLOWED = ("evolution", "evolution_month", "heard")
+OF_THE_RUN = {"run", "as_of", "snapshot", "version", "is_champion"}
+"""Columns that tell who followed a month, not what came of it."""
+
 pytestmark = pytest.mark.e2e
 
 T = TypeVar("T")
@@ -78,6 +88,17 @@ def runs(api: AirflowApi) -> Iterator[tuple[object, ...]]:
                 if task["state"] not in ("success", "skipped")
             ]
             yield dag_id, run["run_type"], run["state"], run["queued_at"], run["end_date"], tasks
+
+
+def ended(api: AirflowApi, dag_id: str, *run_ids: str) -> None:
+    """Wait until these runs have succeeded."""
+
+    def succeeded() -> list[str]:
+        states = {run["dag_run_id"]: run["state"] for run in api.runs(dag_id)}
+        assert "failed" not in (states[run_id] for run_id in run_ids), [*runs(api)]
+        return [run_id for run_id in run_ids if states[run_id] == "success"]
+
+    until(api, succeeded, many=len(run_ids))
 
 
 def free_port() -> int:
@@ -298,6 +319,90 @@ def test_one_trigger_carries_deliveries_to_an_evolved_model(stack: Stack, home: 
     assert results == 135
     assert states == [("loaded",)]
     assert (home.reports / "quality" / "latest" / "zh.html").is_file()
+
+
+def told(home: Home, table: str) -> list[dict[str, Any]]:
+    with lake.connect(home) as connection:
+        return evolved.rows(connection, table, key=KEY)
+
+
+def followed(home: Home, *, until: date) -> dict[str, list[dict[str, Any]]]:
+    """Return what was followed up to a month, whoever followed it."""
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in OF_THE_RUN}
+            for row in told(home, table)
+            if row["month"] <= until
+        ]
+        for table in FOLLOWED
+    }
+
+
+def test_a_backfill_follows_month_after_month_and_comes_to_the_same(stack: Stack, home: Home) -> None:
+    """Month by month it is what the chain's own run came to in one go, also after a run of it was cleared."""
+    last = date(2025, 11, 1)
+    expected = followed(home, until=last)
+    assert all(expected.values())
+    with lake.connect(home) as connection:
+        newest = evolved.rows(connection, "evolution_month", key=KEY)[-1]["month"]
+        evolved.rewrite(connection, {table: (date.min, []) for table in FOLLOWED}, key=KEY, newest=newest)
+    body = {"from_date": "2025-11-01T00:00:00+08:00", "to_date": "2025-12-31T00:00:00+08:00", "max_active_runs": 1}
+    with stack.api() as api:
+        api._call("POST", "/api/v2/backfills", {"dag_id": "evolve_model", **body})
+        begun = {run["logical_date"]: run["dag_run_id"] for run in api.runs("evolve_model") if run["logical_date"]}
+        # The fourth at eight in the evening is the fifth at four in Shanghai.
+        first, second = (begun[f"2025-{month}-04T20:00:00Z"] for month in (11, 12))
+        ended(api, "evolve_model", first, second)
+        by = {row["month"]: row["run"].split()[0] for row in told(home, "evolution_month")}
+        assert followed(home, until=last) == expected
+        assert [by.pop(last), set(by.values())] == [second, {first}], "each month once, the earlier first"
+        api._call("POST", f"/api/v2/dags/evolve_model/dagRuns/{first}/clear", {"dry_run": False})
+        ended(api, "evolve_model", first)
+    assert followed(home, until=last) == expected
+    assert {row["run"].split()[0] for row in told(home, "evolution_month")} == {first}
+
+
+def test_a_removal_that_a_person_approves_holds_from_the_next_month(stack: Stack, home: Home) -> None:
+    last = date(2025, 11, 1)
+    proposed = {row["source"] for row in told(home, "evolution") if row["month"] == last and row["unapproved"]}
+    source, *others = sorted(proposed)
+    assert others, "one is approved, another is not"
+    with stack.api() as api:
+
+        def asked() -> list[dict[str, Any]]:
+            return [one for one in api.asked("review_evolution") if f"Month**: {last:%Y-%m}" in one["body"]]
+
+        def approved() -> list[dict[str, Any]]:
+            # As with a shrunken file: whoever is asked again answers again.
+            for question in asked():
+                if f"{source}：" in question["subject"]:
+                    api.answer(question, option="批准移除 · Approve the removal", params={"why": "长期有害"})
+            return told(home, "approval")
+
+        until(api, asked, many=len(proposed))
+        (row,) = until(api, approved, many=1)
+        assert (row["source"], row["standing"], row["approved"], row["person"], row["why"]) == (
+            *(source, "removed", True, "admin", "长期有害"),
+        )
+        ended(api, "evolve_model", api.trigger("evolve_model", params={}))
+        after = {row["source"]: row for row in told(home, "evolution") if row["month"] > last}
+        assert (after[source]["standing"], after[source]["unapproved"], after[source]["state"]) == (
+            *("removed", None, "resting"),
+        )
+        assert all(after[other]["standing"] != "removed" or after[other]["unapproved"] for other in others)
+        assert len(asked()) == len(others), "each is asked about once, however often a month was followed"
+
+
+def test_a_network_is_retrained_with_an_exact_last_layer(stack: Stack, home: Home) -> None:
+    with stack.api() as api:
+        ended(api, "retrain_networks", api.trigger("retrain_networks", params={}))
+    with lake.connect(home) as connection:
+        found = connection.execute(
+            "SELECT model, exact, len(sources) FROM lake.knowledge.model_version WHERE step = 'retrain'"
+        ).fetchall()
+    ((model, exact, members),) = found
+    assert (model, exact) == ("stay_cost_network", "17/2241")
+    assert members > 1
 
 
 def test_a_file_that_shrank_is_asked_about_and_lands_when_it_is_accepted(stack: Stack, home: Home) -> None:

@@ -78,9 +78,16 @@ def region_table(
 
 
 def write_mart(home: Home, table: pa.Table) -> int:
-    """Put ``table`` into the lake as ``marts.feat_stay_cost``, its hospitals beside it, and return the snapshot."""
+    """Put ``table`` into the lake as ``marts.feat_stay_cost``, its hospitals beside it, and return the snapshot.
+
+    Where it has ``psn_no``, front pages that tell of which person a stay is stand there as well.
+    """
+    is_told = "psn_no" in table.column_names
     with lake.connect(home) as connection:
-        connection.register("feat", table)
+        if is_told:
+            connection.register("front", table.select(["stay_id", "psn_no"]))
+            connection.execute("CREATE OR REPLACE TABLE lake.marts.fct_stay AS SELECT * FROM front")
+        connection.register("feat", table.drop_columns(["psn_no"]) if is_told else table)
         connection.execute("CREATE OR REPLACE TABLE lake.marts.feat_stay_cost AS SELECT * FROM feat")
         connection.execute(
             "CREATE OR REPLACE TABLE lake.marts.dim_hospital AS SELECT DISTINCT "

@@ -14,7 +14,7 @@ from headwater.adapters.report import LANGUAGES, ORIGINS, Language, own_folder_n
 from headwater.errors import Message
 from headwater.evolution import ACTIONS, COUNTED, Action, Standing
 
-__all__ = ["Line", "Month", "Story", "folder", "render", "write"]
+__all__ = ["Month", "SourceMonth", "Story", "folder", "render", "write"]
 
 MODELS = {
     "evolving": Message("演化模型", "evolving model"),
@@ -49,7 +49,7 @@ _ACTIONS_SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Line:
+class SourceMonth:
     """One source in one month.
 
     Parameters
@@ -74,11 +74,13 @@ class Line:
     confidence: float | None = None
 
     @staticmethod
-    def of(row: Mapping[str, Any]) -> "Line":
+    def of(row: Mapping[str, Any]) -> "SourceMonth":
         """Return what a row of the lake's table ``evolution`` tells."""
         same = ("month", "source", "value", "state", "standing", "action", "unapproved")
         changed = {name: row[f"change_{name}"] for name in ("onset", "size", "confidence")}
-        return Line(**{name: row[name] for name in same}, reason=Message(row["reason_zh"], row["reason_en"]), **changed)
+        return SourceMonth(
+            **{name: row[name] for name in same}, reason=Message(row["reason_zh"], row["reason_en"]), **changed
+        )
 
     @property
     def is_member(self) -> bool:
@@ -156,13 +158,15 @@ class Story:
     origins: tuple[str, ...]
     snapshot: int
     months: tuple[Month, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[SourceMonth, ...]
     dry: bool = False
 
     @cached_property
-    def by_source(self) -> Mapping[str, tuple[Line, ...]]:
+    def by_source(self) -> Mapping[str, tuple[SourceMonth, ...]]:
         """The lines of every source in order of months, by name."""
-        found: dict[str, list[Line]] = {line.source: [] for line in sorted(self.lines, key=lambda line: line.source)}
+        found: dict[str, list[SourceMonth]] = {
+            line.source: [] for line in sorted(self.lines, key=lambda line: line.source)
+        }
         for line in self.lines:
             found[line.source].append(line)
         return {source: tuple(lines) for source, lines in found.items()}
@@ -173,22 +177,22 @@ class Story:
         return tuple(self.by_source)
 
     @property
-    def actions(self) -> tuple[Line, ...]:
+    def actions(self) -> tuple[SourceMonth, ...]:
         """The lines in which something was done with a source."""
         return tuple(line for line in self.lines if line.is_told)
 
-    def actions_in(self, months: Sequence[date]) -> tuple[Line, ...]:
+    def actions_in(self, months: Sequence[date]) -> tuple[SourceMonth, ...]:
         """Return the actions of some months."""
         return tuple(line for line in self.actions if line.month in months)
 
     @property
-    def proposals(self) -> tuple[Line, ...]:
+    def proposals(self) -> tuple[SourceMonth, ...]:
         """What the last month proposes and a person must approve."""
         last = self.months[-1].month if self.months else None
         return tuple(line for line in self.lines if line.month == last and line.unapproved is not None)
 
     @property
-    def changes(self) -> tuple[Line, ...]:
+    def changes(self) -> tuple[SourceMonth, ...]:
         """The lines in which a change of value was noticed."""
         return tuple(line for line in self.lines if line.onset is not None)
 

@@ -14,7 +14,7 @@ from headwater.adapters.page import page
 from headwater.adapters.report import LANGUAGES, Language
 from headwater.errors import Message
 
-__all__ = ["Frontier", "Line", "Page", "Point", "write"]
+__all__ = ["Curve", "Frontier", "Page", "Point", "write"]
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400.0, 280.0, 50.0, 378.0, 12.0, 236.0
 _COLOURS = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7b3fa0", "#8a6d00", "#4a4a4a", "#a8326b", "#007c89")
@@ -44,8 +44,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Line:
-    """Points that belong together; a single one is a mark. Lines of one ``look`` are alike in all drawings."""
+class Curve:
+    """Points that belong together; a single one is a mark. Those of one ``look`` are alike in all drawings."""
 
     name: Message
     points: Sequence[Point]
@@ -71,7 +71,7 @@ class Frontier:
     name: str
     title: Message
     cost: Message
-    lines: Sequence[Line]
+    lines: Sequence[Curve]
     ceiling: float | None = None
     ticks: Sequence[float] = ()
 

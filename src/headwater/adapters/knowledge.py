@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +12,19 @@ from headwater.adapters import lake
 from headwater.adapters.home import Home
 from headwater.errors import Message, Refusal
 
-__all__ = ["TABLES", "Kept", "Run", "Valued", "insert", "joined", "latest_valuation", "prepare", "replace"]
+__all__ = [
+    "TABLES",
+    "Kept",
+    "Run",
+    "Valued",
+    "complete",
+    "insert",
+    "joined",
+    "latest_valuation",
+    "prepare",
+    "read",
+    "replace",
+]
 
 _KEY = {"run": "VARCHAR", "task": "VARCHAR", "region": "VARCHAR", "as_of": "TIMESTAMP", "snapshot": "BIGINT"}
 
@@ -166,6 +179,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "looked": "BIGINT[]",
         "entry": "BIGINT",
         "revokes": "BIGINT",
+        "signed_by": "VARCHAR",
+        "why": "VARCHAR",
     },
     "prediction": {
         **_KEY,
@@ -207,11 +222,11 @@ as it was known then; ``champion`` one each time another version came to serve, 
 what was compared; ``withdrawal`` one a withdrawal: a source, a person's token or single stays, and ``members``, those
 of whom records were withdrawn (``target`` is the bureau's sample); of single stays also the ``records`` that count,
 with the snapshots that have them, of those that were ``looked`` at; or, with ``revokes``, the entry of one that counts
-no more. ``withdrawn``, of what was joined and of a version, is the ``entry`` of the last one that its data was read
-after. ``prediction`` has what a version predicts for a stay, and in ``digest`` the data it predicted for. ``evolution``
-has a row a month and source: ``state`` is its presence, or ``resting`` if it was not asked; ``standing`` that
-afterwards, ``unapproved`` one that holds until a person approves, ``remembered`` the answers a model would hold
-(``evolved``)."""
+no more; ``signed_by`` had it entered, and said ``why``. ``withdrawn``, of what was joined and of a version, is the
+``entry`` of the last one that its data was read after. ``prediction`` has what a version predicts for a stay, and in
+``digest`` the data it predicted for. ``evolution`` has a row a month and source: ``state`` is its presence, or
+``resting`` if it was not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves,
+``remembered`` the answers a model would hold (``evolved``)."""
 
 
 @dataclass(frozen=True)
@@ -279,6 +294,22 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the knowledge tables and columns that are missing; many processes may call it at once."""
     tables = {table: tuple(columns.items()) for table, columns in TABLES.items()}
     lake.create_tables(home, connection, schema="knowledge", tables=tables)
+
+
+def complete(table: str) -> str:
+    """Return the SQL of a table with all its columns, NULL where a lake of an earlier version has them not yet."""
+    none = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in TABLES[table].items())
+    return f"(SELECT * FROM lake.knowledge.{table} UNION ALL BY NAME SELECT {none} WHERE false)"
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, object] | Sequence[object] = ()
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a query of knowledge; none where there is no such table, as before anything is known."""
+    try:
+        return connection.execute(query, values).fetchall()
+    except duckdb.CatalogException:
+        return []
 
 
 def replace(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import duckdb
 
+from headwater.adapters import knowledge
 from headwater.adapters.versions import Line
 from headwater.types import SourceId
 
@@ -182,9 +183,9 @@ def drifts(connection: duckdb.DuckDBPyConnection, line: Line, there: Collection[
     if "knowledge.evolution" not in there:
         return []
     rows = connection.execute(
-        """
+        f"""
         SELECT source, month, state, standing, action, change_onset, change_size, reason_zh, reason_en
-        FROM lake.knowledge.evolution
+        FROM {knowledge.complete("evolution")}
         WHERE task = $task AND region = $region AND as_of <= $as_of AND month <= coalesce($month, month)
         QUALIFY row_number() OVER (PARTITION BY source ORDER BY (run = $run) DESC, as_of DESC, month DESC) = 1
         ORDER BY source

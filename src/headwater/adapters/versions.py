@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from headwater.adapters import withdrawals
+from headwater.adapters import knowledge, withdrawals
 from headwater.adapters.withdrawals import Gone, Left
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE
@@ -129,6 +129,7 @@ _SPECIAL = {
     "is_held": "coalesce(is_held, false)",
     "minded_until": "coalesce(withdrawn, 0)",
 }
+_VERSIONS = knowledge.complete("model_version")
 _LINE = ", ".join(f"{_SPECIAL.get(one.name, one.name)} AS {one.name}" for one in fields(Line))
 _MEMBER = ", ".join("coalesce(months, [])" if one.name == "months" else one.name for one in fields(Member))
 _SUCCESSION = ", ".join(f'"{one.name}"' for one in fields(Succession))
@@ -136,20 +137,22 @@ _SUCCESSION = ", ".join(f'"{one.name}"' for one in fields(Succession))
 
 def lines(connection: duckdb.DuckDBPyConnection, *, name: str | None = None) -> list[Line]:
     """Return the versions of a registered model, or of all, by name, the newest first."""
-    rows = connection.execute(
-        f"SELECT {_LINE} FROM lake.knowledge.model_version WHERE $name IS NULL OR name = $name "
+    rows = knowledge.read(
+        connection,
+        f"SELECT {_LINE} FROM {_VERSIONS} WHERE $name IS NULL OR name = $name "
         "QUALIFY row_number() OVER (PARTITION BY name, version ORDER BY as_of DESC) = 1 ORDER BY name, version DESC",
         {"name": name},
-    ).fetchall()
+    )
     return [_line(row) for row in rows]
 
 
 def line(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> Line:
     """Return one version; one that is not there is refused."""
-    rows = connection.execute(
-        f"SELECT {_LINE} FROM lake.knowledge.model_version WHERE name = ? AND version = ? ORDER BY as_of DESC LIMIT 1",
+    rows = knowledge.read(
+        connection,
+        f"SELECT {_LINE} FROM {_VERSIONS} WHERE name = ? AND version = ? ORDER BY as_of DESC LIMIT 1",
         [name, version],
-    ).fetchall()
+    )
     if not rows:
         raise Refusal(
             "E-VERSION-UNKNOWN",
@@ -168,11 +171,12 @@ def known(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> boo
 
 def members(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> list[Member]:
     """Return the sources of a version, by falling value."""
-    rows = connection.execute(
-        f"SELECT {_MEMBER} FROM lake.knowledge.member WHERE name = ? AND version = ? "
+    rows = knowledge.read(
+        connection,
+        f"SELECT {_MEMBER} FROM {knowledge.complete('member')} WHERE name = ? AND version = ? "
         "ORDER BY value DESC NULLS LAST, source",
         [name, version],
-    ).fetchall()
+    )
     found = (_told(Member, row) for row in rows)
     return [Member(**{**told, "months": tuple(told["months"])}) for told in found]
 
@@ -211,19 +215,21 @@ WITH told AS (
     SELECT name, version, sha256(string_agg(
         source || chr(31) || array_to_string(coalesce(months, []), ','), chr(30) ORDER BY source
     )) AS told
-    FROM lake.knowledge.member GROUP BY ALL
+    FROM {knowledge.complete("member")} GROUP BY ALL
 )
 SELECT {", ".join(f"line.{name}" for name in _DECISIVE)}, line.sources, line.withdrawn,
        coalesce(told.told, sha256('')) AS told
-FROM lake.knowledge.model_version AS line LEFT JOIN told USING (name, version)
+FROM {_VERSIONS} AS line LEFT JOIN told USING (name, version)
 """
 
 
 def served(connection: duckdb.DuckDBPyConnection, name: str) -> list[Succession]:
     """Return which versions served, the newest change first."""
-    rows = connection.execute(
-        f"SELECT {_SUCCESSION} FROM lake.knowledge.champion WHERE name = ? ORDER BY entry DESC", [name]
-    ).fetchall()
+    rows = knowledge.read(
+        connection,
+        f"SELECT {_SUCCESSION} FROM {knowledge.complete('champion')} WHERE name = ? ORDER BY entry DESC",
+        [name],
+    )
     found = (_told(Succession, row) for row in rows)
     return [Succession(**{**told, "as_of": told["as_of"].replace(tzinfo=UTC)}) for told in found]
 
@@ -249,12 +255,16 @@ def withdrawn_from(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[s
     return tuple(sorted({one.source for one in gone_from(connection, line)}))
 
 
-def gone_from(connection: duckdb.DuckDBPyConnection, line: Line) -> list[Gone]:
+def gone_from(connection: duckdb.DuckDBPyConnection, line: Line, *, further: Collection[Gone] = ()) -> list[Gone]:
     """Return what was withdrawn of a version's members after it was made.
 
     A stay counts only where the version may know it: where its snapshot has it, and of a month that the member told of.
+
+    Parameters
+    ----------
+    further : what would be withdrawn besides
     """
-    gone = withdrawals.gone_since(connection, region=line.region, since=line.minded_until)
+    gone = [*withdrawals.gone_since(connection, region=line.region, since=line.minded_until), *further]
     gone = [one for one in gone if one.source in {*line.sources, BASE} and one.was_in(line.snapshot)]
     if not gone:
         return []

@@ -18,13 +18,14 @@ from headwater.types import SourceId
 
 __all__ = [
     "Gone",
-    "InForce",
     "Left",
     "Record",
     "Stands",
+    "Withdrawal",
     "adopt",
     "by_entry",
     "enter",
+    "gone",
     "gone_since",
     "in_force",
     "left",
@@ -157,14 +158,15 @@ def _adopt(home: Home, connection: duckdb.DuckDBPyConnection, ops: postgres.Conn
         if row["entry"] in told:
             continue
         if row["revokes"] is not None:
-            gone = "DELETE FROM lake.knowledge.withdrawal WHERE entry = ? AND revokes IS NOT NULL"
-            connection.execute(gone, [row["entry"]])
+            ended = "DELETE FROM lake.knowledge.withdrawal WHERE entry = ? AND revokes IS NOT NULL"
+            connection.execute(ended, [row["entry"]])
             continue
         digest = _digest(row)
         if not begun[digest]:
             continue
         begun[digest] -= 1
         known = {name: row[name] for name in ("region", "source", "members")}
+        known |= {"by": row["signed_by"], "why": row["why"]}
         entry = audit.add(home, ops, "withdrawal", {**known, "stays": len(row["stays"] or ()), "row": digest})
         # Where others were entered since, its number is later; to be minded later than it was is safe.
         moved = "UPDATE lake.knowledge.withdrawal SET entry = ? WHERE entry = ? AND revokes IS NULL"
@@ -196,7 +198,7 @@ def standing(connection: duckdb.DuckDBPyConnection) -> list[Stands]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    query = "SELECT * FROM lake.knowledge.withdrawal ORDER BY entry"
+    query = f"SELECT * FROM {knowledge.complete('withdrawal')} ORDER BY entry"
     try:
         found: list[dict[str, Any]] = connection.execute(query).to_arrow_table().to_pylist()
     except duckdb.CatalogException:
@@ -217,16 +219,13 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
     ----------
     until : the last entry of the audit log that counts; None for all until now
     """
-    try:
-        # In one query: what is entered while it runs is in both, rows and last entry, or in neither.
-        rows = connection.execute(
-            f"{_IN_FORCE} SELECT entry, entry IN (SELECT entry FROM in_force), source, person, stays FROM counted "
-            "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
-            {"region": region, "until": until},
-        ).fetchall()
-    except duckdb.CatalogException:
-        # Before anything is known there is no such table.
-        rows = []
+    # In one query: what is entered while it runs is in both, rows and last entry, or in neither.
+    rows = knowledge.read(
+        connection,
+        f"{_IN_FORCE} SELECT entry, entry IN (SELECT entry FROM in_force), source, person, stays FROM counted "
+        "WHERE coalesce(region, $region) = $region OR person IS NOT NULL",
+        {"region": region, "until": until},
+    )
     holding = [(source, person, single) for _, holds, source, person, single in rows if holds]
     stays = {stay for _, _, single in holding for stay in single or ()}
     if persons := {person for _, person, _ in holding if person}:
@@ -237,11 +236,12 @@ def left(connection: duckdb.DuckDBPyConnection, *, region: str, snapshot: int, u
 
 def members_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int) -> set[SourceId]:
     """Return of whom records were withdrawn after an entry of the audit log, and are still."""
-    rows = connection.execute(
+    rows = knowledge.read(
+        connection,
         f"{_IN_FORCE} SELECT DISTINCT unnest(members) FROM in_force "
         "WHERE coalesce(region, $region) = $region AND entry > $since",
         {"region": region, "since": since, "until": None},
-    ).fetchall()
+    )
     return {str(row[0]) for row in rows}
 
 
@@ -250,23 +250,27 @@ def gone_since(connection: duckdb.DuckDBPyConnection, *, region: str, since: int
 
     Of single stays it is told by month and snapshot; of those that were entered before this was kept, all of a source.
     """
-    rows = connection.execute(
+    rows = knowledge.read(
+        connection,
         f"{_IN_FORCE} SELECT entry, members, records, looked FROM in_force "
         "WHERE coalesce(region, $region) = $region AND entry > $since ORDER BY entry",
         {"region": region, "since": since, "until": None},
-    ).fetchall()
+    )
     found: list[Gone] = []
     for entry, members, records, looked in rows:
-        if records:
-            seen = frozenset(looked)
-            found += [Gone(entry, one["source"], one["month"], frozenset(one["snapshots"]), seen) for one in records]
-        else:
-            found += [Gone(entry, one) for one in members or ()]
+        found += gone(entry, members or (), list(map(_record, records or ())), looked or ())
     return found
 
 
+def gone(entry: int, members: Collection[SourceId], records: Collection[Record], looked: Collection[int]) -> list[Gone]:
+    """Return what a withdrawal takes back of each source: all, or the single stays that are told."""
+    if not records:
+        return [Gone(entry, one) for one in members]
+    return [Gone(entry, one.source, one.month, frozenset(one.snapshots), frozenset(looked)) for one in records]
+
+
 @dataclass(frozen=True)
-class InForce:
+class Withdrawal:
     """A withdrawal that was not revoked; task and region are None where a person has no stays to learn from."""
 
     task: str | None
@@ -281,7 +285,7 @@ class InForce:
 
 def in_force(
     connection: duckdb.DuckDBPyConnection, *, source: SourceId | None, person: str | None, stay: str | None
-) -> list[InForce]:
+) -> list[Withdrawal]:
     """Return every withdrawal of exactly this source, person or stay that was not revoked, in order."""
     return _in_force(
         connection,
@@ -290,19 +294,20 @@ def in_force(
     )
 
 
-def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[InForce]:
+def by_entry(connection: duckdb.DuckDBPyConnection, entries: Collection[int]) -> list[Withdrawal]:
     """Return the withdrawals of some entries of the audit log that were not revoked, in order."""
     return _in_force(connection, "entry IN (SELECT unnest($entries))", {"entries": sorted(entries)})
 
 
-def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[InForce]:
-    rows = connection.execute(
+def _in_force(connection: duckdb.DuckDBPyConnection, which: str, values: Mapping[str, object]) -> list[Withdrawal]:
+    rows = knowledge.read(
+        connection,
         f"{_IN_FORCE} SELECT task, region, entry, source, person, coalesce(stays, []), coalesce(members, []), "
         f"coalesce(records, []) FROM in_force WHERE {which} ORDER BY entry",
         {**values, "until": None},
-    ).fetchall()
+    )
     return [
-        InForce(task, region, entry, source, person, tuple(stays), tuple(members), tuple(map(_record, records)))
+        Withdrawal(task, region, entry, source, person, tuple(stays), tuple(members), tuple(map(_record, records)))
         for task, region, entry, source, person, stays, members, records in rows
     ]
 
@@ -311,8 +316,8 @@ def _record(told: Mapping[str, Any]) -> Record:
     return Record(told["stay"], told["source"], told["month"], tuple(told["snapshots"]))
 
 
-_IN_FORCE = """
-WITH counted AS (SELECT * FROM lake.knowledge.withdrawal WHERE $until IS NULL OR entry <= $until),
+_IN_FORCE = f"""
+WITH counted AS (SELECT * FROM {knowledge.complete("withdrawal")} WHERE $until IS NULL OR entry <= $until),
 in_force AS (
     SELECT * FROM counted
     WHERE revokes IS NULL AND entry NOT IN (SELECT revokes FROM counted WHERE revokes IS NOT NULL)

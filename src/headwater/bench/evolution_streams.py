@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from headwater.types import Vector
 
-__all__ = ["Law", "absent", "changed", "noise"]
+__all__ = ["Law", "absent", "changed", "memory", "noise"]
 
 Law: TypeAlias = Literal["normal", "t3", "ar.5", "ar.7"]
 
@@ -17,11 +17,15 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], law: Law) -> Vector:
     if law == "t3":
         return np.asarray(rng.standard_t(3, size=shape) / np.sqrt(3))
     values = rng.normal(size=shape)
-    if law != "normal":
-        memory = float(law.removeprefix("ar"))
+    if kept := memory(law):
         for step in range(1, shape[1]):
-            values[:, step] = memory * values[:, step - 1] + np.sqrt(1 - memory**2) * values[:, step]
+            values[:, step] = kept * values[:, step - 1] + np.sqrt(1 - kept**2) * values[:, step]
     return values
+
+
+def memory(law: Law) -> float:
+    """Return the correlation of one step with the one before."""
+    return float(law.removeprefix("ar")) if law.startswith("ar") else 0.0
 
 
 def absent(rng: np.random.Generator, shape: tuple[int, int], share: float, *, burst: float) -> NDArray[np.bool_]:

@@ -170,8 +170,10 @@ def _figure(size: Size, everything: float, few: float, also: dict[str, Any]) -> 
             "floor tried": 4.0,
         },
         n=_TICKS[size],
-        note=f"a made-up ridge game of {_MANY[size]:,} sources, 8 features, windows of {_WINDOW} months; 1 % of them "
-        "deliver in a tick; ticks are told by the slowest; errors are against the same method anew, same draw",
+        note="what ran: Windows and Revaluation of the library, which headwater evolve does not run: it values whoever"
+        f" told something anew; a made-up ridge game of {_MANY[size]:,} sources, 8 features, windows of {_WINDOW}"
+        " months; 1 % deliver in a tick; ticks are told by the slowest; errors are against the same method anew,"
+        " same draw",
         also=also,
     )
 

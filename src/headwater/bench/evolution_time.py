@@ -183,7 +183,7 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
     """
     started = process_time()
     months = tuple(at for at in history.months if at <= month)
-    known = sorted(history.hearing.holdings.known(month, fewest=history.fewest))
+    known = sorted(history.hearing.delivered.known(month, fewest=history.fewest))
     answers = ask(history.hearing.transport, history.learner.asked(months=months), sources=known)
     own = history.train.until(month)
     plain = history.learner.coefficients(Statistic.total([own, *answers.statistics.values()]))

@@ -1,4 +1,4 @@
-"""Three years followed as headwater does: regimes, a version for each, values, a policy, and exact growth."""
+"""Three years followed by what the library offers: regimes, a version for each, values, a policy, and exact growth."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,22 +34,27 @@ _CLOSING, _JOINING = 2, 2
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """What is said, and what is true.
+    """What is recorded and said, and what is true.
 
     Parameters
     ----------
-    said : for each week, the statistic of each source that answered
-    own : for each week, the target's own features (n, dim) and outcomes (n,)
+    records : for each week, features (n, dim) and outcomes (n,) of each source that answered
+    own : for each week, those of the target
     truth : (weeks, dim) what held for the target
     drawn : (sources, weeks, dim) what held for each source, in the order of ``sources``
     sources : all that ever answer
     """
 
-    said: tuple[Mapping[SourceId, Statistic], ...]
+    records: tuple[Mapping[SourceId, tuple[Vector, Vector]], ...]
     own: tuple[tuple[Vector, Vector], ...]
     truth: Vector
     drawn: Vector
     sources: tuple[SourceId, ...]
+
+    @cached_property
+    def said(self) -> tuple[Mapping[SourceId, Statistic], ...]:
+        """For each week, the statistic of each source that answered."""
+        return tuple({source: GRAM.statistic(*told) for source, told in week.items()} for week in self.records)
 
     def loss(self, week: int, coefficients: Vector) -> float:
         """Return the expected squared error of a model on the target's records of a week: exact, not sampled."""
@@ -66,15 +72,15 @@ def world(seed: int) -> World:
     answers = _answers(rng, open_)
     shifts = 0.3 * rng.normal(size=(len(drawn), GRAM.dim - 1))
     sizes = rng.integers(*_RECORDS, size=len(drawn))
-    said = tuple(
+    records = tuple(
         {
-            names[place]: GRAM.statistic(*_records(rng, drawn[place, week], int(sizes[place]), shifts[place]))
+            names[place]: _records(rng, drawn[place, week], int(sizes[place]), shifts[place])
             for place in np.flatnonzero(answers[:, week])
         }
         for week in range(_WEEKS)
     )
     own = tuple(_records(rng, truth[week], _OWN_RECORDS, np.zeros(GRAM.dim - 1)) for week in range(_WEEKS))
-    return World(said, own, truth, drawn, names)
+    return World(records, own, truth, drawn, names)
 
 
 _Flags = npt.NDArray[np.bool_]

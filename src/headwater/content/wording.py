@@ -7,7 +7,7 @@ from headwater.content.quality import Outcome
 from headwater.content.suites import UNITS, Expectation
 from headwater.errors import Message
 
-__all__ = ["demand", "judged"]
+__all__ = ["counted", "demand"]
 
 _Words = Callable[[Mapping[str, Any], Message], Message]
 
@@ -29,11 +29,11 @@ def demand(rule: Expectation | Outcome) -> Message:
     if mostly == 1:
         return words
     share = f"{100 * float(mostly):g} %"
-    what = judged(name)
+    what = counted(name)
     return Message(f"{words.zh}；至少 {share} 的{what.zh}", f"{words.en}, in at least {share} of {what.en}")
 
 
-def judged(type_: str) -> Message:
+def counted(type_: str) -> Message:
     """Say what a rule of this type counts."""
     if type_ == "expect_deliveries_to_be_usual":
         return Message("项指标", "numbers")

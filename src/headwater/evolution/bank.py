@@ -105,9 +105,22 @@ class Bank:
             return []
         most = np.minimum(self._room[rows], self.scores.count[rows] - 2)[:, None]
         allowed = (AGO >= 2) & (most >= AGO)
-        verdict = self._judge(self.scores, rows, self._steps * self.scores.answering(rows), allowed)
-        found = np.flatnonzero(verdict.excess > 0)
-        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, int(at))) for at in found]
+        observations = self._steps * self.scores.answering(rows)
+        verdict = self._judge(self.scores, rows, observations, allowed)
+        found = [
+            at
+            for at in np.flatnonzero(verdict.excess > 0).tolist()
+            if self._stands(int(rows[at]), observations[at : at + 1], allowed[at : at + 1])
+        ]
+        return [(int(rows[at]), self._alarm(int(rows[at]), verdict, at)) for at in found]
+
+    def _stands(self, row: int, observations: Vector, allowed: NDArray[np.bool_]) -> bool:
+        """Return whether the same values would be an alarm without the outages between them.
+
+        The first score behind an outage is held against nothing before it; that alone must not be what tells a change.
+        """
+        hurried = self.scores.hurried(row)
+        return hurried is None or bool(self._judge(hurried, np.array([0]), observations, allowed).excess[0] > 0)
 
     def _alarm(self, row: int, verdict: Verdict, at: int) -> Change:
         scores, count, ago = self.scores, int(self.scores.count[row]), int(verdict.ago[at])

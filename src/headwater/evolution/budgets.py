@@ -31,6 +31,11 @@ class Cost:
         if not min(self.epsilon, self.bytes, self.labour) >= 0:
             raise ValueError("costs are at least 0")
 
+    @property
+    def asking(self) -> "Cost":
+        """What asking it costs, whatever is done with it."""
+        return Cost(self.epsilon, self.bytes)
+
     def __add__(self, other: "Cost") -> "Cost":
         """Return both together."""
         return Cost(self.epsilon + other.epsilon, self.bytes + other.bytes, self.labour + other.labour)

@@ -42,6 +42,11 @@ class Evidence:
         return tuple(value for value in self.values if value is not None)
 
     @property
+    def newest(self) -> float:
+        """The newest value that there is; 0 if there is none."""
+        return next((value for value in reversed(self.values) if value is not None), 0.0)
+
+    @property
     def absent(self) -> bool:
         """Whether the newest period has no value."""
         return not self.values or self.values[-1] is None
@@ -54,7 +59,7 @@ class Evidence:
     @property
     def silence(self) -> int:
         """Periods since its last value."""
-        return len(list(takewhile(lambda value: value is None, reversed(self.values))))
+        return next((ago for ago, value in enumerate(reversed(self.values)) if value is not None), len(self.values))
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ class Decision:
     since: float | None = None
     regime: int | None = None
     unapproved: Standing | None = None
+
+    def told(self, reason: Message, *, asked: bool) -> "Decision":
+        """Return the same with another reason; most sources need one in every period, and ``replace`` takes long."""
+        return Decision(self.action, self.standing, reason, asked, self.since, self.regime, self.unapproved)
 
     @property
     def counted(self) -> bool:
@@ -178,9 +187,8 @@ class Policy:
         before = {source: standings.get(source, "trial") for source in sorted(evidence)}
         decisions = {source: self.decide(evidence[source], standing) for source, standing in before.items()}
         spent = Cost()
-        for source in sorted(decisions, key=lambda name: _urgency(decisions[name], evidence[name], name)):
-            if decisions[source].action not in LABOURED:
-                continue
+        laboured = (source for source, made in decisions.items() if made.action in LABOURED)
+        for source in sorted(laboured, key=lambda name: _urgency(decisions[name], evidence[name], name)):
             with_it = spent + Cost(labour=evidence[source].cost.labour)
             if budgets.allows(with_it):
                 spent = with_it
@@ -189,7 +197,7 @@ class Policy:
         for source in sorted(decisions, key=lambda name: _turn(decisions[name], evidence[name], name)):
             if not decisions[source].asked:
                 continue
-            with_it = spent + replace(evidence[source].cost, labour=0.0)
+            with_it = spent + evidence[source].cost.asking
             if budgets.allows(with_it):
                 spent = with_it
             else:
@@ -217,7 +225,7 @@ class Policy:
         return Decision("remove", "removed", _CLOSED_GOES, asked=False)
 
     def _counted(self, evidence: Evidence, standing: Standing) -> Decision:
-        worth, change = evidence.observed[-1], evidence.shift
+        worth, change = evidence.newest, evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if bad and change is not None and change.size < 0:
             return Decision("demote", "demoted", _fell(change, self.tell(change.onset)))
@@ -232,7 +240,7 @@ class Policy:
         return Decision("keep", standing, _valued(worth, "继续使用", "kept"))
 
     def _outside(self, evidence: Evidence, standing: Standing) -> Decision:
-        worth, change = evidence.observed[-1], evidence.shift
+        worth, change = evidence.newest, evidence.shift
         bad, good = self._run(evidence, self._is_bad), self._run(evidence, self._is_good)
         if evidence.presence != "leaving" and good:
             if evidence.turn is not None and evidence.turn.regime is not None:
@@ -292,15 +300,14 @@ _DELIVERS_AGAIN = Message(
 
 
 def _urgency(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, float, SourceId]:
-    return list(ACTIONS).index(made.action), -(evidence.observed or (0.0,))[-1], source
+    return list(ACTIONS).index(made.action), -evidence.newest, source
 
 
 _TURNS: tuple[Standing, ...] = ("member", "probation", "trial", "demoted", "removed")
 
 
 def _turn(made: Decision, evidence: Evidence, source: SourceId) -> tuple[int, float, int, float, SourceId]:
-    worth = -(evidence.observed or (0.0,))[-1]
-    return _TURNS.index(made.standing), -evidence.news, -evidence.silence, worth, source
+    return _TURNS.index(made.standing), -evidence.news, -evidence.silence, -evidence.newest, source
 
 
 def _waiting(made: Decision, before: Standing) -> Decision:
@@ -315,7 +322,7 @@ def _unasked(made: Decision) -> Decision:
     reason = Message(
         f"{made.reason.zh}下期不询问：预算已用完。", f"{made.reason.en} Not asked next period: the budget is spent."
     )
-    return replace(made, reason=reason, asked=False)
+    return made.told(reason, asked=False)
 
 
 def _recalled(regime: int, worth: float) -> Decision:

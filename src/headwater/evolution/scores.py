@@ -42,11 +42,15 @@ _LEAST = 1e-3
 _FIRST = 10.0
 """Steps, all answered, with which the share of answers begins."""
 _REMEMBERED = 500.0
-_LONGEST_GAP = 50.0
-"""In steps; a longer silence is an outage and says nothing of how often a stream answers."""
+_USUAL = 0.997
+"""Of its silences; a longer one is an outage and says nothing of how often a stream answers."""
+_FEW = (1.0, 2.0)
+"""Silences, and steps of silence, with which the habit of falling silent begins."""
 _COEFFICIENTS = np.arange(10) / 10
 _PRIOR = np.log(np.array([0.15] + [0.85 / 9] * 9))
 _KEPT = 1 - 1 / 400
+_CERTAIN = 0.01
+"""Probability below which a stream is not taken for one without memory."""
 
 
 class Scores:
@@ -79,16 +83,14 @@ class Scores:
         self._evidence = np.tile(_PRIOR, (streams, 1))
         self._last = np.full(streams, np.nan)
         self._answered, self._elapsed = np.full(streams, _FIRST), np.full(streams, _FIRST)
+        self._silences, self._silent = np.zeros(streams), np.zeros(streams)
 
     def take(self, time: float, values: Vector) -> Rows:
         """Score the values at ``time``, (streams,) and NaN where one is absent; return the rows that answered."""
         rows = np.flatnonzero(~np.isnan(values))
         if len(rows):
             passed = np.nan_to_num((time - self._last[rows]) / self.interval, nan=1.0)
-            passed = np.where(passed > _LONGEST_GAP, 1.0, np.maximum(passed, 1.0))
-            kept = np.exp(-passed / _REMEMBERED)
-            self._answered[rows] = kept * self._answered[rows] + 1
-            self._elapsed[rows] = kept * self._elapsed[rows] + passed
+            self._answer(rows, np.maximum(passed, 1.0))
             self._last[rows] = time
             self.push(rows, np.full(len(rows), time), values[rows])
         return rows
@@ -103,16 +105,30 @@ class Scores:
             kept[rows, :-1] = kept[rows, 1:]
         scores, self._shape[rows, -1], tied = self._scored(rows, values)
         gap = np.where(self.count[rows] > 0, (times - self.times[rows, -2]) / self.interval, np.inf)
-        memory = self.coefficient[rows] ** gap
-        spread = np.sqrt(1 - memory**2)
-        white = (scores - memory * self.normal[rows, -2]) / spread
         self.values[rows, -1], self.times[rows, -1], self.normal[rows, -1] = values, times, scores
-        self.white[rows, -1] = np.clip(white, -_REACH, _REACH)
-        spread_score = ndtri(np.clip(2 * ndtr(np.abs(white)) - 1, _LEAST, 1 - _LEAST))
-        self.spread[rows, -1] = np.where(tied, 0.0, spread_score)
-        self.level[rows, -1], self.jump[rows, -1] = (1 - memory) / spread, 1 / spread
+        self._whiten(rows, -1, self.coefficient[rows] ** gap)
+        self.spread[rows[tied], -1] = 0.0
         self.count[rows] = np.minimum(self.count[rows] + 1, _MEMORY)
         self._learn(rows[self.count[rows] > _LAG + 1])
+
+    def hurried(self, row: int) -> "Scores | None":
+        """Return a stream by itself as if its outages had taken one step each.
+
+        None if it had none, or if it certainly remembers: then an outage did end what it remembered.
+        """
+        if _posterior(self._evidence[row])[0] < _CERTAIN:
+            return None
+        times = self.times[row, -self.count[row] :]
+        gaps = np.diff(times) / self.interval
+        behind = _MEMORY - len(gaps) + np.flatnonzero(gaps - 1 > self._longest(np.array([row])))
+        if not len(behind):
+            return None
+        one = Scores(1, interval=self.interval)
+        for kept, given in zip(one._state, self._state, strict=True):
+            kept[0] = given[row]
+        for column in behind.tolist():
+            one._whiten(np.array([0]), column, one.coefficient)
+        return one
 
     def caution(self, rows: Rows) -> Vector:
         """Return (rows,) correlations of scores with the one before, in the mean, over the root of how many there are.
@@ -147,6 +163,33 @@ class Scores:
         """Replace streams by those in the same rows of ``other``."""
         for kept, given in zip(self._state, other._state, strict=True):
             kept[rows] = given[rows]
+
+    def _answer(self, rows: Rows, passed: Vector) -> None:
+        """Note that streams answered after so many steps; an outage counts one, lest it lower a threshold."""
+        silence, longest = np.rint(passed) - 1, self._longest(rows)
+        counted = np.where(silence > longest, 1.0, passed)
+        kept = np.exp(-counted / _REMEMBERED)
+        for remembered, more in (
+            (self._answered, 1.0),
+            (self._elapsed, counted),
+            (self._silences, silence > 0),
+            # Outages that come again and again become a habit.
+            (self._silent, np.minimum(silence, longest)),
+        ):
+            remembered[rows] = kept * remembered[rows] + more
+
+    def _longest(self, rows: Rows) -> Vector:
+        """Return the silence in steps that but few are longer than, returns being equally likely in every step."""
+        back = (_FEW[0] + self._silences[rows]) / (_FEW[1] + self._silent[rows])
+        return np.asarray(1 + np.log1p(-_USUAL) / np.log1p(-np.minimum(back, _USUAL)))
+
+    def _whiten(self, rows: Rows, column: int, memory: Vector) -> None:
+        """Take out of the scores of a column what they remember of those before."""
+        spread = np.sqrt(1 - memory**2)
+        white = (self.normal[rows, column] - memory * self.normal[rows, column - 1]) / spread
+        self.white[rows, column] = np.clip(white, -_REACH, _REACH)
+        self.spread[rows, column] = ndtri(np.clip(2 * ndtr(np.abs(white)) - 1, _LEAST, 1 - _LEAST))
+        self.level[rows, column], self.jump[rows, column] = (1 - memory) / spread, 1 / spread
 
     @property
     def _kept(self) -> Sequence[Vector]:
@@ -196,9 +239,13 @@ def since(values: Vector) -> Vector:
 
 def _known(evidence: Vector) -> Vector:
     """Return the posterior mean of the coefficient."""
-    weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-    weight /= weight.sum(axis=1, keepdims=True)
-    return np.asarray((weight * _COEFFICIENTS).sum(axis=1))
+    return np.asarray((_posterior(evidence) * _COEFFICIENTS).sum(axis=-1))
+
+
+def _posterior(evidence: Vector) -> Vector:
+    """Return how likely each coefficient is."""
+    weight = np.exp(evidence - evidence.max(axis=-1, keepdims=True))
+    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
 
 
 def _normal_of_student(student: Vector, freedom: NDArray[np.intp]) -> Vector:

@@ -1,7 +1,7 @@
 """Follow sources period by period: watch every value, decide about all, and take up where the last period stands."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -217,7 +217,7 @@ def _told(plan: Plan, values: Mapping[SourceId, float | None], away: frozenset[S
     decisions = {
         source: decision
         if source in values or decision.action != "keep" or decision.standing == "removed"
-        else replace(decision, reason=_AWAY if source in away else _RESTED)
+        else decision.told(_AWAY if source in away else _RESTED, asked=decision.asked)
         for source, decision in plan.decisions.items()
     }
     return Plan(decisions, plan.spent)

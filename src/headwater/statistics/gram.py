@@ -7,8 +7,10 @@ with :math:`D` the identity, but 0 for the intercept. Losses on other records fo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headwater.errors import Message, Refusal
 from headwater.statistics.fixed_point import FixedPoint
@@ -75,7 +77,7 @@ class Gram:
         """Decode ``statistic`` into matrices."""
         values = self.encoding.decode(self._own(statistic).values)
         upper = self.dim * (self.dim + 1) // 2
-        rows, columns = np.triu_indices(self.dim)
+        rows, columns = _triangle(self.dim)
         xx = np.empty((self.dim, self.dim))
         xx[rows, columns] = values[:upper]
         xx[columns, rows] = values[:upper]
@@ -89,7 +91,7 @@ class Gram:
     def systems(self, values: Fixed) -> Vector:
         """Decode ``values`` (statistics, length) into XᵀX and Xᵀy side by side, (statistics, dim, dim + 1)."""
         upper = self.dim * (self.dim + 1) // 2
-        rows, columns = np.triu_indices(self.dim)
+        rows, columns = _triangle(self.dim)
         decoded = self.encoding.decode(values)
         found = np.empty((len(values), self.dim, self.dim + 1))
         found[:, rows, columns] = found[:, columns, rows] = decoded[:, :upper]
@@ -172,12 +174,20 @@ class Gram:
         return statistic
 
     def _encode_chunk(self, x: Vector, y: Vector) -> Fixed:
-        rows, columns = np.triu_indices(self.dim)
+        rows, columns = _triangle(self.dim)
         tail = np.array([y @ y, y.sum(), float(len(y))])
         return self.encoding.encode(np.concatenate([(x.T @ x)[rows, columns], x.T @ y, tail]))
 
 
 STATISTICS.register(Gram.kind)(Gram(dim=4))
+
+
+@cache
+def _triangle(dim: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the upper triangle, which takes longer to find than to use."""
+    rows, columns = np.triu_indices(dim)
+    rows.flags.writeable = columns.flags.writeable = False
+    return rows, columns
 
 
 def _singular() -> Refusal:

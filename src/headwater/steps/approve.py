@@ -113,7 +113,7 @@ def approve(home: Home, place: Row, *, choice: str, by: str, why: str, at: datet
     task, region = str(place["task"]), str(place["region"])
     wanted = (place["source"], date.fromisoformat(str(place["month"])))
     # While an evolution goes on, what it proposes changes: a decision would be of a month that nobody reads again.
-    with postgres.alone(home, task=task, region=region):
+    with postgres.alone(home, task=task, region=region, who="approve"):
         waiting = proposals(home, task=task, region=region)
         found = next((one for one in waiting if (one.source, one.month) == wanted), None)
         if found is not None:

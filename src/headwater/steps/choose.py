@@ -14,7 +14,7 @@ from headwater.steps.told import choose_told
 from headwater.types import SourceId
 from headwater.valuation import Approach, Budget, GramUtility, Selection, Target, Valuation, cautious, select, value
 from headwater.valuation.honesty import Finding, Report, Said, as_paid, examine
-from headwater.valuation.judging import Judged, judged
+from headwater.valuation.judging import Rejudged, rejudged
 from headwater.valuation.selection.problem import Problem
 from headwater.valuation.utilities import PrivateSums, Retraining, Sums
 from headwater.valuation.utilities.statistics import usable
@@ -33,7 +33,7 @@ class Played:
     Parameters
     ----------
     budget : with what every source costs in its unit
-    judged : how far values move under other judging records; None where they are no Shapley values in R²
+    rejudged : how far values move under other judging records; None where they are no Shapley values in R²
     findings : what was noticed about the sources' honesty, by source; none for most
     refused : sources that could not be used or are proved untrue
     r2 : R² on the judging records: ``target_only``, ``selected``, ``all``; what is not known is missing
@@ -42,7 +42,7 @@ class Played:
     valuation: Valuation
     selection: Selection
     budget: Budget
-    judged: Judged | None
+    rejudged: Rejudged | None
     findings: Mapping[SourceId, tuple[Finding, ...]]
     refused: Mapping[SourceId, HeadwaterError]
     r2: Mapping[str, float]
@@ -144,7 +144,7 @@ def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget
     )
     budget = _priced(budget, valuation, question)
     by_r2 = valuation.concept == "shapley" and valuation.method.startswith("statistics/")
-    moved = judged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None
+    moved = rejudged(game, target, valuation, rng=np.random.default_rng(seed)) if by_r2 else None
     selection = select(cautious(game), game.players, budget=budget, valuation=valuation, rng=rng)
     groups = [np.isin(game.players, group) for group in ((), selection.chosen, game.players)]
     r2 = dict(zip(("target_only", "selected", "all"), game.r2(np.stack(groups)).tolist(), strict=True))
@@ -152,14 +152,14 @@ def _seen(answers: Answers, target: Target, valuation: Valuation, budget: Budget
         valuation=valuation,
         selection=selection if moved is None else replace(selection, reasons=_reasons(selection, valuation, moved)),
         budget=budget,
-        judged=moved,
+        rejudged=moved,
         findings={source: found for source, found in report.findings.items() if found},
         refused={**valuation.refused, **report.refused},
         r2=r2,
     )
 
 
-def _reasons(selection: Selection, valuation: Valuation, moved: Judged) -> dict[SourceId, Message]:
+def _reasons(selection: Selection, valuation: Valuation, moved: Rejudged) -> dict[SourceId, Message]:
     """Return the sentences, true to the wider interval too: an exact value has none of its own, and 0 may lie in it."""
     doubtful = (valuation.high < 0) & (moved.high >= 0)
     message = Message(

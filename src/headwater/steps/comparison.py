@@ -1,25 +1,26 @@
 """Comparison: two models on the same stays, and whether one is better beyond what other stays might have shown."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import stdtrit
 
 from headwater.errors import Message
 from headwater.types import Vector
 
 __all__ = ["Comparison", "compare"]
 
-_NORMAL = 1.959964
-"""Two-sided 95 %."""
-
 
 @dataclass(frozen=True)
 class Comparison:
     """By how much a model does better than its opponent on the same held-out stays.
 
-    The interval is that of a mean of paired differences: what both models find hard cancels.
+    The interval is that of a mean of paired differences: what both models find hard cancels. Stays of one hospital go
+    together, so it is as wide as hospitals differ.
 
     Parameters
     ----------
@@ -65,6 +66,7 @@ def compare(
 
     Parameters
     ----------
+    table : the target, ``cost``, and by whom: ``source_id`` and ``hospital``
     metric : ``r2_log``: squared errors of ln(cost) over its variance; ``mae``: absolute errors of the cost
     """
     actual, cost = (np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in (target, "cost"))
@@ -72,6 +74,21 @@ def compare(
         gained = np.abs(np.exp(theirs) - cost) - np.abs(np.exp(ours) - cost)
     else:
         gained = ((actual - theirs) ** 2 - (actual - ours) ** 2) / float(actual.var())
-    mean, n = float(gained.mean()), len(gained)
-    half = _NORMAL * float(gained.std(ddof=1)) / n**0.5 if n > 1 else float("inf")
-    return Comparison(opponent, metric, n, mean, mean - half, mean + half)
+    mean, half = float(gained.mean()), _half_width(gained, table)
+    return Comparison(opponent, metric, len(gained), mean, mean - half, mean + half)
+
+
+def _half_width(gained: Vector, table: pa.Table) -> float:
+    """Return half the 95 % interval of the mean of (rows,) differences, infinite of a single hospital.
+
+    Source: Liang and Zeger 1986 (the spread of sums by hospital); Cameron and Miller 2015, section VI (few of them:
+    Student's t, G / (G - 1)).
+    """
+    named = pc.binary_join_element_wise(table["source_id"], table["hospital"], ":")
+    places = pc.dictionary_encode(named.combine_chunks()).indices.to_numpy(zero_copy_only=False)
+    sums = np.bincount(places, weights=gained - gained.mean())
+    count = len(sums)
+    if count < 2:
+        return float("inf")
+    spread = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(gained)
+    return float(stdtrit(count - 1, 0.975)) * spread

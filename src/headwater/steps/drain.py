@@ -302,8 +302,9 @@ def _leave(home: Home, names: _Names, event: Event, *, at: datetime) -> None:
     taken: list[Taken] = []
     for source in _leaving(names, event.source_id):
         run = Run(f"event {event.event_id[:16]} {source} {at:%Y-%m-%dT%H:%M:%SZ}", at, seed=0)
+        signed = event.source_id, f"event {event.event_id}"
         try:
-            taken += withdraw(home, run=run, leaving=Leaving(source)).taken
+            taken += withdraw(home, run=run, leaving=Leaving(source), signed=signed).taken
         except HeadwaterError as error:
             faults.append(error)
     for one in taken:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from headwater.adapters import evolution_report, evolved, features, knowledge, lake, mlflow, postgres
-from headwater.adapters.evolution_report import Line, Month, Story
+from headwater.adapters.evolution_report import Month, SourceMonth, Story
 from headwater.adapters.features import Region
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
@@ -212,7 +212,7 @@ def _alone(home: Home, connection: duckdb.DuckDBPyConnection, task: str, run: Ru
     """Follow a region's sources one run after the other: the second sees what the first did."""
     mart, snapshot = f"marts.feat_{task}", lake.snapshot(connection)
     region = features.choose_region(connection, mart, region=run.region, snapshot=snapshot)
-    return postgres.alone(home, task=task, region=region)
+    return postgres.alone(home, task=task, region=region, who=f"evolve {run.name}")
 
 
 def _followed(
@@ -242,7 +242,7 @@ def _story(region: Region, run: Run, months: Sequence[Row], lines: Sequence[Row]
         origins=region.origins,
         snapshot=region.data.snapshot,
         months=tuple(Month.of(row) for row in months),
-        lines=tuple(Line.of(row) for row in lines),
+        lines=tuple(SourceMonth.of(row) for row in lines),
         dry=dry,
     )
 

@@ -17,7 +17,7 @@ from headwater.adapters.reviews import Ruling
 from headwater.claims.coding import Matcher
 from headwater.errors import Refusal
 
-__all__ = ["Fitted", "Scores", "corrupted", "fitted", "judged", "labelled", "version_of"]
+__all__ = ["Fitted", "Scores", "corrupted", "fitted", "labelled", "scored", "version_of"]
 
 _HELD_OUT = 500
 _SEED = 20260101
@@ -93,7 +93,7 @@ def _keep(
     from headwater.adapters.mlflow import Entry
 
     version, (now, snapshot) = folder.name, seen
-    scores = judged(matcher, reference, seed=_SEED)
+    scores = scored(matcher, reference, seed=_SEED)
     entry = Entry(
         experiment="coding",
         title=f"{reference.kind} {version}",
@@ -113,7 +113,7 @@ def _keep(
     matchers.keep(home, entry, kind=reference.kind, folder=folder, save=matcher.save)
 
 
-def judged(matcher: Matcher, reference: Reference, *, seed: int) -> Scores:
+def scored(matcher: Matcher, reference: Reference, *, seed: int) -> Scores:
     """Ask for names of the reference as a careless hand would write them; none of them was seen when it was fitted."""
     rng = np.random.default_rng(seed)
     size = min(_HELD_OUT, reference.table.num_rows)

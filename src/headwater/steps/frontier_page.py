@@ -5,7 +5,7 @@ from itertools import groupby
 
 from headwater.adapters import frontier
 from headwater.adapters.features import Region
-from headwater.adapters.frontier import Frontier, Line, Page
+from headwater.adapters.frontier import Curve, Frontier, Page
 from headwater.adapters.report import ORIGINS
 from headwater.errors import Message
 from headwater.steps.frontier_points import FAMILIES, Measured, Point
@@ -47,7 +47,7 @@ def page_of(region: Region, task: str, measured: Sequence[Measured], hidden: Seq
 def _by_cost(model: Measured, name: str, cost: Message, of: Callable[[Point], int]) -> Frontier:
     looks = list(FAMILIES)
     lines = [
-        Line(
+        Curve(
             FAMILIES[family],
             [frontier.Point(of(point), point.spearman, point.name) for point in points],
             looks.index(family),
@@ -59,11 +59,11 @@ def _by_cost(model: Measured, name: str, cost: Message, of: Callable[[Point], in
 
 
 def _by_epsilon(features: str, cells: Sequence[Private]) -> Frontier:
-    lines: list[Line] = []
+    lines: list[Curve] = []
     for records, row in groupby(cells, key=lambda cell: cell.records):
         name = Message(f"每源至多 {records:,} 条", f"at most {records:,} records a source")
         points = [frontier.Point(cell.epsilon, cell.spearman, _at(name, cell.epsilon)) for cell in row]
-        lines.append(Line(name, points, len(lines)))
+        lines.append(Curve(name, points, len(lines)))
     title = Message(f"差分隐私：{_FEATURES[features].zh}", f"Differential privacy: {_FEATURES[features].en}")
     return Frontier(f"epsilon_{features}", title, Message("ε（δ = 1e-5）", "ε (δ = 1e-5)"), lines, ticks=EPSILONS)
 

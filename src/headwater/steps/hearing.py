@@ -18,7 +18,7 @@ from headwater.federation import TableSource, Transport, ask
 from headwater.statistics import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Block", "Hearing", "Holdings"]
+__all__ = ["Block", "Delivered", "Hearing"]
 
 _HEADER = 16
 """Bytes of a message besides its values, at most."""
@@ -41,7 +41,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
-class Holdings:
+class Delivered:
     """Which records there are, source by source and month by month: what deliveries tell before anybody is asked.
 
     Parameters
@@ -54,10 +54,10 @@ class Holdings:
     counts: Mapping[SourceId, Mapping[date, int]]
 
     @staticmethod
-    def of(sources: Iterable[TableSource]) -> "Holdings":
+    def of(sources: Iterable[TableSource]) -> "Delivered":
         """Count the records of the sources."""
         tables = {source.source_id: source.table for source in sources}
-        return Holdings(tables, {source: _counted(table) for source, table in tables.items()})
+        return Delivered(tables, {source: _counted(table) for source, table in tables.items()})
 
     def known(self, month: date, *, fewest: int) -> frozenset[SourceId]:
         """Return the sources with at least ``fewest`` records up to and including ``month``."""
@@ -94,7 +94,7 @@ class Hearing:
 
     Parameters
     ----------
-    holdings : which records there are; months in which a source has none are not asked about
+    delivered : which records there are; months in which a source has none are not asked about
     blocks : source to its answers by the month in which it was asked
     bytes_by_source : exchanged with each since this hearing began
     asked : answers asked for since then
@@ -103,7 +103,7 @@ class Hearing:
 
     transport: Transport
     learner: Ridge
-    holdings: Holdings
+    delivered: Delivered
     blocks: dict[SourceId, dict[date, Block]] = field(default_factory=dict)
     bytes_by_source: Counter[SourceId] = field(default_factory=Counter)
     asked: int = 0
@@ -141,18 +141,18 @@ class Hearing:
     def news(self, source: SourceId, month: date) -> tuple[date, ...]:
         """Return the months until ``month`` in which the source has records and of which it never told."""
         told = self._told_by(source).months
-        return tuple(sorted(at for at in self.holdings.counts.get(source, ()) if at <= month and at not in told))
+        return tuple(sorted(at for at in self.delivered.counts.get(source, ()) if at <= month and at not in told))
 
     def pending(self, source: SourceId, month: date) -> int:
         """Return how many records until ``month``, its newest, the source has of which it never told."""
-        return self.holdings.until(source, month) - self._told_by(source).records
+        return self.delivered.until(source, month) - self._told_by(source).records
 
     def _told_by(self, source: SourceId) -> "_Told":
         blocks = self.blocks.get(source, {})
         told = self._told.get(source)
         if told is None or told.answers != len(blocks):
             months = frozenset(at for block in blocks.values() for at in block.months)
-            counts = self.holdings.counts.get(source, {})
+            counts = self.delivered.counts.get(source, {})
             told = self._told[source] = _Told(len(blocks), months, sum(counts.get(at, 0) for at in months))
         return told
 
@@ -161,7 +161,7 @@ class Hearing:
         mended = []
         for (source, heard), fingerprint in self.fingerprints.items():
             months = self.blocks[source][heard].months
-            if self.holdings.fingerprint(source, months) != fingerprint:
+            if self.delivered.fingerprint(source, months) != fingerprint:
                 del self.blocks[source][heard]
                 self.hear(source, heard, months=months)
                 mended.append(heard)

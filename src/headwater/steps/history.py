@@ -14,7 +14,7 @@ from headwater.adapters.learners import Ridge
 from headwater.errors import Message, Refusal
 from headwater.federation import InProcess, Source
 from headwater.statistics import Statistic
-from headwater.steps.hearing import Hearing, Holdings
+from headwater.steps.hearing import Delivered, Hearing
 from headwater.types import SourceId
 
 __all__ = ["FEWEST_MONTHS", "History", "MEMORY", "Own"]
@@ -101,10 +101,10 @@ class History:
         guarded : the region's sources under their requirements; None: as they are
         until : last month that is known; None: all
         """
-        holdings = Holdings.of(region.sources)
-        everything = sorted({month for counts in holdings.counts.values() for month in counts})
+        delivered = Delivered.of(region.sources)
+        everything = sorted({month for counts in delivered.counts.values() for month in counts})
         months = tuple(month for month in everything if until is None or month <= until)
-        hearing = Hearing(InProcess(region.sources if guarded is None else guarded), learner, holdings)
+        hearing = Hearing(InProcess(region.sources if guarded is None else guarded), learner, delivered)
         target = region.target
         unseen = pa.concat_tables([target.valid, target.test])
         train, valid, test = (Own.of(learner, months, table) for table in (target.train, target.valid, unseen))
@@ -144,5 +144,5 @@ class History:
         )
 
     def _is_delivered(self, month: date) -> bool:
-        known, counts = self.hearing.holdings.known(month, fewest=self.fewest), self.hearing.holdings.counts
+        known, counts = self.hearing.delivered.known(month, fewest=self.fewest), self.hearing.delivered.counts
         return bool(known) and 2 * sum(month in counts[source] for source in known) >= len(known)

@@ -1,6 +1,7 @@
 """Leaving: who withdraws, what of theirs is in a model's statistic, and the statistic without it."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,17 +10,18 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.adapters import features, withdrawals
+from headwater.adapters import audit, features, postgres, versions, withdrawals
 from headwater.adapters.held import Held
+from headwater.adapters.home import Home
 from headwater.adapters.learners import Learner
-from headwater.adapters.withdrawals import InForce, Left, Record
+from headwater.adapters.withdrawals import Gone, Left, Record, Withdrawal
 from headwater.errors import Message, Refusal
 from headwater.evolution import BASE, Growth
 from headwater.federation import TableSource
 from headwater.statistics import Statistic
 from headwater.types import SourceId, Vector
 
-__all__ = ["Basis", "Leaving", "Places", "found", "shrunk"]
+__all__ = ["Basis", "Leaving", "Places", "bases_of", "found", "shrunk"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Leaving:
             )
 
     @staticmethod
-    def of(one: InForce) -> "Leaving":
+    def of(one: Withdrawal) -> "Leaving":
         """Return who withdrew."""
         if one.source or one.person:
             return Leaving(one.source, one.person)
@@ -68,6 +70,18 @@ class Basis:
     sources: tuple[SourceId, ...]
 
 
+def bases_of(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Basis]:
+    """Return what was learned from, and what joint runs will be that were planned and are no version yet."""
+    lines = versions.lines(connection)
+    concluded = {line.entry for line in lines}
+    with postgres.connect(home) as ops:
+        plans = [json.loads(one.body) for one in audit.entries(ops, kind="plan") if one.number not in concluded]
+    return [
+        *(Basis(line.task, line.region, line.snapshot, line.sources) for line in lines),
+        *(Basis(told["task"], told["region"], told["snapshot"], tuple(told["cities"])) for told in plans),
+    ]
+
+
 @dataclass(frozen=True)
 class Places:
     """Where the records of whoever withdraws are, of one task in one region.
@@ -89,7 +103,12 @@ class Places:
     records: tuple[Record, ...] = ()
     looked: tuple[int, ...] = ()
 
-    def beyond(self, known: Sequence[InForce]) -> "Places":
+    @property
+    def gone(self) -> list[Gone]:
+        """What would be taken back of each source, before it has an entry."""
+        return withdrawals.gone(0, self.members, self.records, self.looked)
+
+    def beyond(self, known: Sequence[Withdrawal]) -> "Places":
         """Return what some withdrawals of the same, from the same task and region, do not tell of."""
         if not self.stays:
             members = {member for one in known for member in one.members}

@@ -66,7 +66,8 @@ def require_remaining(
                 f"Records were withdrawn while it was learned from them ({', '.join(named)}); it is not registered.",
             ),
             Message(
-                "请从读取数据起重新运行：此后不再从中学习。",
-                "Run it again from where data are read: then nothing is learned from them.",
+                "请从读取数据起重新运行（汇聚须从制定计划起，其噪声重新记账）：此后不再从中学习。",
+                "Run it again from where data are read, of a joint run from its plan on (its noise is paid for again): "
+                "then nothing is learned from them.",
             ),
         )

@@ -50,7 +50,7 @@ def promote(home: Home, *, run: Run, name: str, number: int) -> Promoted:
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         line = versions.line(connection, name, number)
-        with postgres.alone(home, task=line.task, region=line.region):
+        with postgres.alone(home, task=line.task, region=line.region, who=f"promote {run.name}"):
             require_minded(home, connection)
             require_open(connection, line)
             return _promoted(home, connection, version, line, run)

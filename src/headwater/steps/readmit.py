@@ -57,7 +57,7 @@ def readmit(home: Home, place: Mapping[str, str], *, by: str, why: str, at: date
         raise _unsaid()
     task, region, source = (place[name] for name in ("task", "region", "source"))
     key = {"task": task, "region": region}
-    with lake.connect(home, threads=1) as connection, postgres.alone(home, task=task, region=region):
+    with lake.connect(home, threads=1) as connection, postgres.alone(home, task=task, region=region, who="readmit"):
         evolved.prepare(home, connection)
         months, lines = (evolved.rows(connection, table, key=key) for table in ("evolution_month", "evolution"))
         past = stands.stands(months[-1:], lines)

@@ -151,7 +151,7 @@ def register(home: Home, connection: duckdb.DuckDBPyConnection, candidate: Candi
     """
     if candidate.growth is not None:
         candidate.growth.proven()
-    with postgres.alone(home, task=candidate.task, region=candidate.region.name):
+    with postgres.alone(home, task=candidate.task, region=candidate.region.name, who=f"register {run.name}"):
         return _registered(home, connection, candidate, run)
 
 

@@ -121,7 +121,7 @@ def _readings(
 ) -> Mapping[SourceId, float | None]:
     """Ask everybody who does not rest, and value what came; the members have no say in it, trials are valued alike."""
     hearing = history.hearing
-    asked = sorted(hearing.holdings.known(month, fewest=history.fewest) - resting)
+    asked = sorted(hearing.delivered.known(month, fewest=history.fewest) - resting)
     for source in asked:
         if month not in hearing.blocks.get(source, {}):
             hearing.hear(source, month)
@@ -151,7 +151,7 @@ def _opened(
 ) -> tuple[frozenset[SourceId], dict[SourceId, tuple[date, ...]]]:
     """Ask about each month up to the first that is followed; who does no harm in it begins as a member."""
     hearing, harm = history.hearing, watch.policy.harm
-    for source in sorted(hearing.holdings.known(month, fewest=history.fewest)):
+    for source in sorted(hearing.delivered.known(month, fewest=history.fewest)):
         for at in hearing.news(source, month):
             hearing.hear(source, at, months=(at,))
     seen[month] = _readings(history, seed, month, watch.away(month))

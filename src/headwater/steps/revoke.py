@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from headwater.adapters import knowledge, lake, postgres, withdrawals
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
+from headwater.claims.signing import signed as by_whom
 from headwater.errors import Message, Refusal
 from headwater.steps.leaving import Leaving
 
@@ -28,17 +29,23 @@ class Revoked:
     revokes: int
 
 
-def revoke(home: Home, *, run: Run, leaving: Leaving) -> tuple[Revoked, ...]:
+def revoke(home: Home, *, run: Run, leaving: Leaving, signed: tuple[str, str]) -> tuple[Revoked, ...]:
     """Let every withdrawal of a source, person or stay count no more, of whatever task and region.
 
     Whatever reads features next reads their records again, and versions made with them may serve again. No model
     changes, no certificate is taken back, and what was deleted of their statistics stays so.
 
+    Parameters
+    ----------
+    signed : who revokes, and why; both are kept in lake and audit log
+
     Raises
     ------
     Refusal
-        ``E-WITHDRAW-NONE`` where they did not withdraw; a stay that withdrew with its person does so with that person
+        ``E-WITHDRAW-WHY``; ``E-WITHDRAW-NONE`` where they did not withdraw; a stay that withdrew with its person does
+        so with that person
     """
+    by, why = by_whom(signed, code="E-WITHDRAW-WHY")
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         known = withdrawals.in_force(connection, source=leaving.source, person=leaving.person, stay=leaving.stay)
@@ -57,10 +64,12 @@ def revoke(home: Home, *, run: Run, leaving: Leaving) -> tuple[Revoked, ...]:
                 "stays": [],
                 "members": [],
                 "revokes": one.entry,
+                "signed_by": by,
+                "why": why,
             }
             told = {"region": one.region, "task": one.task, "run": run.name, "revokes": one.entry}
-            with postgres.alone(home, task=one.task or "", region=one.region or ""):
-                entry = withdrawals.enter(home, connection, {**leaving.told, **told}, row)
+            with postgres.alone(home, task=one.task or "", region=one.region or "", who=f"revoke {run.name}"):
+                entry = withdrawals.enter(home, connection, {**leaving.told, **told, "by": by, "why": why}, row)
             found.append(Revoked(one.task, one.region, entry, one.entry))
     return tuple(found)
 

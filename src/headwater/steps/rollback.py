@@ -24,7 +24,7 @@ class RolledBack:
     ----------
     before, after : labels
     entry : in the audit log
-    seconds : that the whole took
+    seconds : that the whole took, waiting and the look into the audit log included
     """
 
     before: str
@@ -48,18 +48,22 @@ def rollback(home: Home, *, run: Run, name: str, to: int | None = None) -> Rolle
     Refusal
         ``E-ROLLBACK-NONE`` where there is nothing to go back to, ``E-VERSION-WITHDRAWN``, ``E-WITHDRAWAL-LOST``
     """
+    started = time.perf_counter()
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         first = next(iter(versions.lines(connection, name=name)), None)
         if first is None:
             raise _nothing(name)
-        with postgres.alone(home, task=first.task, region=first.region):
+        with postgres.alone(home, task=first.task, region=first.region, who=f"rollback {run.name}"):
             require_minded(home, connection)
-            return _back(home, connection, run, name, to)
+            before, after, entry = _back(home, connection, run, name, to)
+    return RolledBack(before, after, entry, time.perf_counter() - started)
 
 
-def _back(home: Home, connection: duckdb.DuckDBPyConnection, run: Run, name: str, to: int | None) -> RolledBack:
-    started = time.perf_counter()
+def _back(
+    home: Home, connection: duckdb.DuckDBPyConnection, run: Run, name: str, to: int | None
+) -> tuple[str, str, int]:
+    """Return the labels of what served and of what does now, and the entry in the audit log."""
     before = serving(home, connection, name)
     if before is None:
         raise _nothing(name)
@@ -73,7 +77,7 @@ def _back(home: Home, connection: duckdb.DuckDBPyConnection, run: Run, name: str
     version = mlflow.numbered(home, name, back)
     change = Change(line.task, line.region, version, before, "rollback", None, line.snapshot)
     entry = serve(home, connection, change, run=run)
-    return RolledBack(before.label, version.label, entry, time.perf_counter() - started)
+    return before.label, version.label, entry
 
 
 def _nothing(name: str) -> Refusal:

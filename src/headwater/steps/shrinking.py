@@ -13,7 +13,7 @@ from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.learners import Learner, predict
 from headwater.adapters.versions import Line, Member
-from headwater.adapters.withdrawals import InForce
+from headwater.adapters.withdrawals import Withdrawal
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.evolution import Certificate, Growth
 from headwater.steps.leaving import Leaving, shrunk
@@ -49,7 +49,7 @@ class Shrinking:
     growth: Growth
     refit: Refit | None
     unasked: Message | None
-    covered: tuple[InForce, ...]
+    covered: tuple[Withdrawal, ...]
     seconds: float
 
     @staticmethod

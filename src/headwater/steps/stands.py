@@ -127,7 +127,7 @@ def hold(hearing: Hearing, rows: Iterable[Row]) -> None:
     """Let a hearing have the answers of rows of ``heard``, of sources that there are, to its own question."""
     same = question(hearing)
     for row in rows:
-        if row["question"] == same and row["source"] in hearing.holdings.tables:
+        if row["question"] == same and row["source"] in hearing.delivered.tables:
             block = Block(row["month"], tuple(row["months"]), Statistic.from_bytes(row["statistic"]))
             hearing.blocks.setdefault(row["source"], {})[row["month"]] = block
             hearing.fingerprints[row["source"], row["month"]] = row["fingerprint"]
@@ -142,7 +142,7 @@ def heard_rows(hearing: Hearing, *, since: date) -> list[Row]:
             "source": source,
             "months": list(block.months),
             "question": same,
-            "fingerprint": hearing.holdings.fingerprint(source, block.months),
+            "fingerprint": hearing.delivered.fingerprint(source, block.months),
             "statistic": block.statistic.to_bytes(),
         }
         for source, blocks in sorted(hearing.blocks.items())

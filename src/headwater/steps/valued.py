@@ -94,7 +94,7 @@ class Told:
 
     def _line(self, source: SourceId, rank: int, costs: Vector) -> SourceValue:
         played, region = self.played, self.region
-        valuation, judged = played.valuation, played.judged
+        valuation, rejudged = played.valuation, played.rejudged
         place = valuation.players.index(source)
         ranks, stability = valuation.ranks, valuation.stability
         if ranks is None or stability is None:
@@ -112,11 +112,11 @@ class Told:
             rank_low=int(ranks[place, 0]),
             rank_high=int(ranks[place, 1]),
             stability=float(stability[place]),
-            judged_low=float(judged.low[place]) if judged else None,
-            judged_high=float(judged.high[place]) if judged else None,
-            judged_rank_low=int(judged.ranks[place, 0]) if judged else None,
-            judged_rank_high=int(judged.ranks[place, 1]) if judged else None,
-            judged_stability=float(judged.stability[place]) if judged else None,
+            judged_low=float(rejudged.low[place]) if rejudged else None,
+            judged_high=float(rejudged.high[place]) if rejudged else None,
+            judged_rank_low=int(rejudged.ranks[place, 0]) if rejudged else None,
+            judged_rank_high=int(rejudged.ranks[place, 1]) if rejudged else None,
+            judged_stability=float(rejudged.stability[place]) if rejudged else None,
             cost=float(costs[place]),
             reason=played.selection.reasons[source],
             findings=tuple(finding.message for finding in played.findings.get(source, ())),
@@ -157,7 +157,7 @@ def _row(line: SourceValue) -> dict[str, object]:
 def chosen(told: Told) -> dict[str, object]:
     """Return the row of the lake's table ``selection``."""
     played, selection = told.played, told.played.selection
-    judged = played.judged
+    rejudged = played.rejudged
     return {
         "run": told.run.name,
         "as_of": told.run.as_of,
@@ -169,7 +169,7 @@ def chosen(told: Told) -> dict[str, object]:
         "version": played.valuation.version,
         "evaluations": played.valuation.evaluations,
         "seconds": played.valuation.seconds,
-        "judging_records": judged.records if judged else None,
+        "judging_records": rejudged.records if rejudged else None,
         "chosen": list(selection.chosen),
         "gains": list(selection.gains),
         "utility": _finite(selection.utility),

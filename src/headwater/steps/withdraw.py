@@ -1,6 +1,5 @@
 """Withdraw: a hospital or a patient leaves; what they gave is subtracted from the model that serves, and certified."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -8,15 +7,15 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from headwater.adapters import audit as log
 from headwater.adapters import certificates, evolved, held, knowledge, lake, mlflow, postgres, versions, withdrawals
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
+from headwater.claims.signing import signed as by_whom
 from headwater.errors import HeadwaterError, Message, Refusal
 from headwater.steps import audit
 from headwater.steps.champion import serving
 from headwater.steps.forget import forget
-from headwater.steps.leaving import Basis, Leaving, Places, found
+from headwater.steps.leaving import Leaving, Places, bases_of, found
 from headwater.steps.minded import require_minded
 from headwater.steps.register import Registered, register, registered_name
 from headwater.steps.shrinking import Shrinking
@@ -87,7 +86,7 @@ class WithdrawReport:
         return {"run": self.run, "is_complete": self.is_complete, "models": lines}
 
 
-def withdraw(home: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
+def withdraw(home: Home, *, run: Run, leaving: Leaving, signed: tuple[str, str]) -> WithdrawReport:
     """Enter a withdrawal, which every later reading of features minds, and subtract it from whatever serves.
 
     Records are withdrawn, so it is every model that was made with them, whatever its task. All entries come first: from
@@ -95,22 +94,27 @@ def withdraw(home: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
     others are not kept waiting. Repeated after it broke off, it enters nothing twice and goes on from there: with
     subtracting, with forgetting what is held, or with the certificate.
 
+    Parameters
+    ----------
+    signed : who has it entered, and why; both are kept in lake and audit log
+
     Raises
     ------
     Refusal
-        ``E-WITHDRAW-WHO``, ``E-WITHDRAW-UNKNOWN``, ``E-FEATURE-MART``
+        ``E-WITHDRAW-WHO``, ``E-WITHDRAW-WHY``, ``E-WITHDRAW-UNKNOWN``, ``E-FEATURE-MART``
     """
+    signed = by_whom(signed, code="E-WITHDRAW-WHY")
     with lake.connect(home) as connection:
         knowledge.prepare(home, connection)
         evolved.prepare(home, connection)
         withdrawals.adopt(home, connection)
-        entered = _entered(home, connection, run, leaving)
+        entered = _entered(home, connection, run, leaving, signed)
         taken = tuple(case.settle(entry) for case, entry in entered)
     return WithdrawReport(run.name, taken)
 
 
 def _entered(
-    home: Home, connection: duckdb.DuckDBPyConnection, run: Run, leaving: Leaving
+    home: Home, connection: duckdb.DuckDBPyConnection, run: Run, leaving: Leaving, signed: tuple[str, str]
 ) -> list[tuple["_Case", int]]:
     """Enter the withdrawal wherever its records are, and look again until that enters nothing new.
 
@@ -118,25 +122,13 @@ def _entered(
     """
     before: list[int] = []
     while True:
-        bases = _bases(home, connection)
+        bases = bases_of(home, connection)
         places = found(connection, leaving, snapshot=lake.snapshot(connection), bases=bases)
-        cases = [_Case(home, connection, run, leaving, one) for one in places]
+        cases = [_Case(home, connection, run, leaving, signed, one) for one in places]
         entered = [(case, case.enter()) for case in cases]
         if (now := [entry for _, entry in entered]) == before:
             return entered
         before = now
-
-
-def _bases(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Basis]:
-    """Return what was learned from, and what joint runs will be that were planned and are no version yet."""
-    lines = versions.lines(connection)
-    concluded = {line.entry for line in lines}
-    with postgres.connect(home) as ops:
-        plans = [json.loads(one.body) for one in log.entries(ops, kind="plan") if one.number not in concluded]
-    return [
-        *(Basis(line.task, line.region, line.snapshot, line.sources) for line in lines),
-        *(Basis(told["task"], told["region"], told["snapshot"], tuple(told["cities"])) for told in plans),
-    ]
 
 
 @dataclass(frozen=True)
@@ -147,6 +139,7 @@ class _Case:
     connection: duckdb.DuckDBPyConnection
     run: Run
     leaving: Leaving
+    signed: tuple[str, str]
     places: Places
 
     @property
@@ -176,8 +169,10 @@ class _Case:
             "members": list(places.members),
             "records": [asdict(one) for one in places.records] or None,
             "looked": list(places.looked) or None,
+            "signed_by": self.signed[0],
+            "why": self.signed[1],
         }
-        told |= {"task": places.task, "run": self.run.name}
+        told |= {"task": places.task, "run": self.run.name, "by": self.signed[0], "why": self.signed[1]}
         return withdrawals.enter(self.home, self.connection, told, row)
 
     def settle(self, entry: int) -> Taken:
@@ -187,7 +182,7 @@ class _Case:
             return Taken(self.places, entry, "absent", None, None, None, _NEVER)
         serves = None
         try:
-            with postgres.alone(self.home, task=task, region=region):
+            with postgres.alone(self.home, task=task, region=region, who=f"withdraw {self.run.name}"):
                 serves = serving(self.home, self.connection, self.name)
                 # What the lake tells of the version decides what is left to subtract.
                 require_minded(self.home, self.connection)

@@ -25,7 +25,7 @@ from headwater.valuation.target import Target
 from headwater.valuation.utilities.statistics import GramUtility
 from headwater.valuation.valuation import Valuation
 
-__all__ = ["Judged", "judged", "worth_by_record"]
+__all__ = ["Rejudged", "rejudged", "worth_by_record"]
 
 _EXACT_UP_TO = 12
 _COALITIONS = 20_000
@@ -38,7 +38,7 @@ _Errors: TypeAlias = Callable[[Vector], Vector]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Rejudged:
     """Values under other judging records, and under what sampling coalitions left open besides.
 
     Parameters
@@ -56,9 +56,9 @@ class Judged:
     records: int
 
 
-def judged(
+def rejudged(
     game: GramUtility, target: Target, valuation: Valuation, *, rng: np.random.Generator, resamples: int = 1_000
-) -> Judged:
+) -> Rejudged:
     """Draw the judging records of the target again and again and tell how far values and ranks move.
 
     Parameters
@@ -80,7 +80,7 @@ def judged(
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     ranks, own = rankdata(-draws, method="ordinal", axis=1), rankdata(-valuation.values, method="ordinal")
     ends = np.quantile(ranks, [0.025, 0.975], axis=0, method="closest_observation").T
-    return Judged(low, high, ends.astype(np.float64), (ranks == own).mean(axis=0), len(labels))
+    return Rejudged(low, high, ends.astype(np.float64), (ranks == own).mean(axis=0), len(labels))
 
 
 def worth_by_record(game: GramUtility, target: Target, *, rng: np.random.Generator) -> Vector:

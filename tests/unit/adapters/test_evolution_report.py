@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.adapters.evolution_picture import Seen, bars, panel, strip
-from headwater.adapters.evolution_report import Line, Month, Story, folder, render, write
+from headwater.adapters.evolution_report import Month, SourceMonth, Story, folder, render, write
 from headwater.adapters.home import Home
 from headwater.errors import Message
 
@@ -26,11 +26,11 @@ def month(at: date, **told: object) -> Month:
 @pytest.fixture
 def story() -> Story:
     lines = (
-        Line(MONTHS[0], "H<b>1", 0.25, "present", "member", "keep", KEPT),
-        Line(MONTHS[0], "H2", 0.1, "present", "member", "keep", KEPT),
-        Line(MONTHS[1], "H<b>1", -0.5, "present", "demoted", "demote", KEPT, None, MONTHS[1], -0.75, 0.9991),
-        Line(MONTHS[1], "H2", None, "outage", "member", "keep", KEPT),
-        Line(MONTHS[1], "H3", None, "resting", "removed", "remove", KEPT, "demoted"),
+        SourceMonth(MONTHS[0], "H<b>1", 0.25, "present", "member", "keep", KEPT),
+        SourceMonth(MONTHS[0], "H2", 0.1, "present", "member", "keep", KEPT),
+        SourceMonth(MONTHS[1], "H<b>1", -0.5, "present", "demoted", "demote", KEPT, None, MONTHS[1], -0.75, 0.9991),
+        SourceMonth(MONTHS[1], "H2", None, "outage", "member", "keep", KEPT),
+        SourceMonth(MONTHS[1], "H3", None, "resting", "removed", "remove", KEPT, "demoted"),
     )
     errors = {"evolving": 0.5, "static": 0.6, "target_only": 0.7}
     spent, limits = {"labour": 2.0, "bytes_next": 900.0, "epsilon_next": 0.0}, {"labour": 2.0, "bytes_next": None}
@@ -71,7 +71,7 @@ def test_a_page_without_errors_or_actions_says_so(story):
 
 
 def test_with_many_sources_each_stands_in_picture_and_table_and_the_liveliest_have_panels(story):
-    def lines(at: date) -> list[Line]:
+    def lines(at: date) -> list[SourceMonth]:
         return [dataclasses.replace(story.lines[0], month=at, source=f"S{n:03d}") for n in range(300)]
 
     many = lines(MONTHS[0]) + lines(MONTHS[1])

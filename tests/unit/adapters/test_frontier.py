@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from headwater.adapters.frontier import Frontier, Line, Page, Point, write
+from headwater.adapters.frontier import Curve, Frontier, Page, Point, write
 from headwater.errors import Message
 
 ONE = Message("一点", "a point")
 LINES = [
-    Line(Message("只公开和数", "sums"), [Point(4, 0.98, ONE)], 0),
-    Line(Message("统计量<", "statistics & more"), [Point(10_000, 1.0, ONE), Point(100, 0.9, ONE)], 1),
+    Curve(Message("只公开和数", "sums"), [Point(4, 0.98, ONE)], 0),
+    Curve(Message("统计量<", "statistics & more"), [Point(10_000, 1.0, ONE), Point(100, 0.9, ONE)], 1),
 ]
 
 
@@ -62,7 +62,7 @@ def test_a_page_needs_nothing_from_outside_and_allows_its_own_style_alone(tmp_pa
 
 
 def test_every_line_of_a_drawing_differs_in_shape_and_colour(tmp_path):
-    lines = [Line(Message(f"线{k}", f"line {k}"), [Point(10.0**k, 0.9, ONE)], k) for k in range(6)]
+    lines = [Curve(Message(f"线{k}", f"line {k}"), [Point(10.0**k, 0.9, ONE)], k) for k in range(6)]
     text = write(tmp_path, _page(_frontier(lines)))[-1].read_text(encoding="utf-8")
     drawn = re.findall(r'class="point" d="([^"]+)"[^>]*fill="([^"]+)"', text)
     assert len({shape for shape, _ in drawn}) == len({colour for _, colour in drawn}) == 6
@@ -76,7 +76,7 @@ def test_a_line_looks_alike_in_every_drawing(tmp_path):
 
 
 def test_no_point_lies_outside_the_axes_and_ticks_are_named(tmp_path):
-    line = Line(Message("低", "low"), [Point(0.5, -0.23, ONE), Point(8.0, 1.0, ONE)], 0)
+    line = Curve(Message("低", "low"), [Point(0.5, -0.23, ONE), Point(8.0, 1.0, ONE)], 0)
     frontier = _frontier([line], ticks=(0.5, 1.0, 3.0, 8.0))
     assert frontier.ends()[2] == pytest.approx(-0.3)
     assert frontier.up()[0] == pytest.approx(-0.2)
@@ -89,7 +89,7 @@ def test_no_point_lies_outside_the_axes_and_ticks_are_named(tmp_path):
         assert words in text
 
 
-@pytest.mark.parametrize("lines", [[], [Line(ONE, [Point(0, 1.0, ONE)], 0)]])
+@pytest.mark.parametrize("lines", [[], [Curve(ONE, [Point(0, 1.0, ONE)], 0)]])
 def test_nothing_to_draw_is_refused_before_anything_is_written(tmp_path, lines):
     with pytest.raises(ValueError, match="cost is above 0"):
         write(tmp_path / "out", _page(_frontier(lines)))

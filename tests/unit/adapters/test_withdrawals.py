@@ -56,6 +56,7 @@ def test_under_one_name_two_withdraw_and_both_are_minded(home, connection):
     [
         "DELETE FROM lake.knowledge.withdrawal",
         "UPDATE lake.knowledge.withdrawal SET source = 'H9'",
+        "UPDATE lake.knowledge.withdrawal SET signed_by = 'somebody'",
         "UPDATE lake.knowledge.withdrawal SET members = ['H9']",
         "UPDATE lake.knowledge.withdrawal SET stays = ['s1']",
         "UPDATE lake.knowledge.withdrawal SET region = 'RS'",

@@ -67,7 +67,7 @@ def test_cells_cross_noise_absence_and_bursts():
 
 
 def test_a_deaf_detector_misses_and_a_nervous_one_breaks_the_word(monkeypatch):
-    sizes = evolution_detectors._Counts(6, 300, 8, 3, 4)
+    sizes = evolution_detectors._Counts(6, 300, 8, 3, 4, 8)
     monkeypatch.setattr(evolution_detectors._Counts, "of", classmethod(lambda cls, size: sizes))
     # Of the cells that ``ci`` looks at the first, over a fifth of the time.
     monkeypatch.setattr(evolution_detectors, "CELLS", CELLS[:2])

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headwater.bench import years_followed
+from headwater.bench import years_evolved, years_followed
 from headwater.bench.evolution_years import _SEEDS, BASELINES, POLICY, figures
 from headwater.bench.years_baselines import heard
+from headwater.bench.years_evolved import evolved
 from headwater.bench.years_followed import followed
 from headwater.bench.years_oracle import oracle
 from headwater.bench.years_tuning import GRIDS, SEEDS
@@ -32,7 +33,7 @@ def known(years):
 def other(years):
     """A world that is the same until ``CUT`` and another one from then on."""
     after = world(SEED + 1)
-    mixed = {name: (*getattr(years, name)[:CUT], *getattr(after, name)[CUT:]) for name in ("said", "own")}
+    mixed = {name: (*getattr(years, name)[:CUT], *getattr(after, name)[CUT:]) for name in ("records", "own")}
     return replace(years, **mixed)
 
 
@@ -95,6 +96,17 @@ def test_headwater_does_not_either_and_acts_alike_again(monkeypatch, years, othe
     assert before.actions == again.actions
 
 
+def test_what_headwater_evolve_decides_knows_no_week_before_it_is_over(monkeypatch, years, other):
+    monkeypatch.setattr(years_evolved, "TICKS", 16)
+    before, changed = (evolved(one, seed=1) for one in (years, other))
+    assert before.shape == (16, GRAM.dim)
+    same = CUT - WARMUP + 1
+    np.testing.assert_array_equal(before[:same], changed[:same])
+    assert (before[same:] != changed[same:]).any()
+    # It is a model of these records: better than none, whose loss is the square of what holds.
+    assert cumulative(years, before) < 0.8 * cumulative(years, np.zeros_like(before))
+
+
 def test_the_oracle_loses_less_than_anyone(years, known):
     losses = {name: cumulative(years, baseline(known)) for name, baseline in BASELINES.items()}
     best = cumulative(years, oracle(years, known))
@@ -114,6 +126,10 @@ def test_the_figure_is_held_against_every_baseline():
     assert figure.holds == (figure.value <= 1.03 and figure.value < min(figure.baseline.values()))
     assert figure.value < min(figure.baseline.values())
     assert figure.also["actions"]["keep"] > 1000
+    evolve = figure.also["headwater_evolve"]
+    assert set(evolve["seeds_in_which_beaten"]) == set(BASELINES)
+    # The figure is the library's; what the platform decides by itself loses more.
+    assert figure.value < evolve["loss"] < figure.baseline["no_adaptation"]
 
 
 def test_the_seeds_of_the_figure_are_not_those_of_the_settings():

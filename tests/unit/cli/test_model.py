@@ -6,10 +6,11 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from headwater.adapters import lake
+from headwater.adapters import lake, postgres
 from headwater.cli.main import app
 
 NAME = "stay_cost-值"
+SIGNED = ("--by", "王", "--why", "as they asked")
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +84,32 @@ def test_what_cannot_be_done_ends_with_two_and_says_why(run):
         (("model", "rollback", NAME, "--to", "999"), "E-ROLLBACK-NONE"),
         (("model", "lineage", "none"), "E-LINEAGE-STAY"),
         (("withdraw",), "E-WITHDRAW-WHO"),
-        (("withdraw", "--source", "H99"), "E-WITHDRAW-UNKNOWN"),
-        (("withdraw", "--source", "H99", "--revoke"), "E-WITHDRAW-NONE"),
+        (("withdraw", "--source", "H07"), "E-WITHDRAW-WHY"),
+        (("withdraw", "--source", "H07", "--by", "王"), "E-WITHDRAW-WHY"),
+        (("withdraw", "--source", "H07", "--why", "x", "--revoke"), "E-WITHDRAW-WHY"),
+        (("withdraw", "--source", "H99", *SIGNED), "E-WITHDRAW-UNKNOWN"),
+        (("withdraw", "--source", "H99", "--revoke", *SIGNED), "E-WITHDRAW-NONE"),
+        (("withdraw", "--source", "H99", "--dry-run"), "E-WITHDRAW-UNKNOWN"),
+        (("withdraw", "--source", "H07", "--revoke", "--dry-run"), "--dry-run"),
     ):
         done = run(*words)
         assert done.exit_code == 2, done.output
         assert code in done.stderr
+
+
+def test_a_withdrawal_is_foreseen_from_the_command_line_and_nothing_is_done(run, region_home):
+    def entered():
+        with postgres.connect(region_home) as connection:
+            return connection.execute("select count(*) from ops.audit").fetchone()
+
+    before = entered()
+    serving = next(one for one in told(run("model", "list", NAME, "--json"))["versions"] if one["serves"])
+    found = told(run("withdraw", "--source", serving["sources"][0], "--dry-run", "--json"))
+    (mine,) = [one for one in found["models"] if one["region"] == "值"]
+    outlook, word = ("subtracted", "would be subtracted") if serving["is_held"] else ("sums", "Nothing single is held")
+    assert (found["dry"], mine["serves"], mine["outlook"]) == (True, serving["label"], outlook)
+    assert serving["label"] in mine["closed"]
+    said = run("withdraw", "--source", serving["sources"][0], "--dry-run").stdout
+    for words in (word, "no way back to 不能再退回", "预演"):
+        assert words in said
+    assert entered() == before

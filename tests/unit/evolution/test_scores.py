@@ -128,3 +128,37 @@ def test_the_share_of_answers_leaves_outages_out():
         if step % 2 == 0 and not 200 <= step < 300:
             scores.take(float(step), np.array([1.0 * (step % 7)]))
     assert scores.answering(ROWS)[0] == pytest.approx(0.5, abs=0.06)
+
+
+def told(values, times):
+    return scored(values, times=times)[1]
+
+
+def test_outages_hurried_are_as_if_there_had_been_none():
+    # Sixty values that seem to remember, but not surely.
+    values = noise(np.random.default_rng(9), (1, 60), "ar.5")[0]
+    without = told(values, range(60))
+    assert without.hurried(0) is None
+    behind = told(values, [*range(59), 359])
+    hurried, place = behind.hurried(0), [-1]
+    assert behind.jump[0, place] == pytest.approx(1.0)
+    for name in ("white", "level", "jump", "spread"):
+        found, expected, left = (getattr(one, name)[0] for one in (hurried, without, behind))
+        np.testing.assert_allclose(found[place], expected[place], atol=0.03)
+        np.testing.assert_array_equal(np.delete(found, place), np.delete(left, place))
+        assert abs(found[place] - left[place]) > 0.05
+
+
+def test_of_a_stream_that_certainly_remembers_an_outage_did_end_the_memory():
+    values = noise(np.random.default_rng(9), (1, 400), "ar.5")[0]
+    assert told(values, [*range(399), 699]).hurried(0) is None
+
+
+def test_an_outage_lowers_no_threshold_until_outages_are_a_habit():
+    heard = [step for step in range(300) if np.random.default_rng([5, step]).random() < 0.5]
+    values = np.random.default_rng(6).normal(size=len(heard) + 31)
+    share = told(values[: len(heard) + 1], [*heard, 301]).answering(ROWS)[0]
+    for length in (20, 60, 500):
+        assert told(values[: len(heard) + 1], [*heard, 301 + length]).answering(ROWS)[0] >= share
+    rare = told(values, [*heard, *range(320, 320 + 20 * 31, 20)]).answering(ROWS)[0]
+    assert rare < 0.7 * share

@@ -1,7 +1,7 @@
 """A bureau with references and hospitals with items, for every test that codes."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -94,10 +94,31 @@ class Bureau:
         return [(row["medins_list_codg"], row["decision"], row["code"]) for row in self.items(**where)]
 
 
+@pytest.fixture(scope="module")
+def project() -> Path:
+    """Give the content that ``own`` is made with."""
+    return PROJECT
+
+
+@pytest.fixture(scope="module")
+def own(
+    databases: str, project: Path, tmp_path_factory: pytest.TempPathFactory, new_versions: Callable[[], str]
+) -> Iterator[Home]:
+    """Give an installation that a file of tests has to itself, empty, its versions in a file of MLflow's.
+
+    Databases are made anew for every such file, which a client of MLflow's that is open would not notice.
+    """
+    made = Home(tmp_path_factory.mktemp("home"), project).create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", new_versions())
+        postgres.prepare(made)
+        yield made
+
+
 @pytest.fixture(scope="session")
-def versions(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give a store of matchers' versions that all tests share: to make one costs more than a test."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db"
+def versions(new_versions: Callable[[], str]) -> str:
+    """Give a store of matchers' versions that all tests share."""
+    return new_versions()
 
 
 @pytest.fixture(scope="session")

@@ -77,9 +77,9 @@ def test_if_all_lie_nobody_is_left_and_every_reason_is_told():
 
 
 def test_values_of_another_concept_or_unit_say_nothing_of_other_judging_records():
-    assert played().judged is not None
+    assert played().rejudged is not None
     for method in ("banzhaf", "leave_one_out", "information"):
-        assert played(method=method).judged is None
+        assert played(method=method).rejudged is None
 
 
 def test_a_cost_that_is_not_known_is_refused():
@@ -122,7 +122,7 @@ def test_under_privacy_a_set_is_chosen_by_what_was_released_and_nothing_more_is_
     assert len(found.selection.chosen) <= 3
     assert "turned" not in found.selection.chosen
     assert set(found.r2) == {"target_only"}
-    assert found.judged is None
+    assert found.rejudged is None
 
 
 def test_where_noise_drowns_the_values_nobody_is_chosen_and_it_is_said():

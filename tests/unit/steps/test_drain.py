@@ -209,8 +209,10 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """Take down who withdraws instead of letting them; whoever is called ``down`` finds a server that is down."""
     asked: list[str | None] = []
 
-    def withdraw(_: Home, *, run: Run, leaving: Leaving) -> WithdrawReport:
+    def withdraw(_: Home, *, run: Run, leaving: Leaving, signed: tuple[str, str]) -> WithdrawReport:
         asked.append(leaving.source)
+        assert signed[0] in ("t1", "t2", "t1:H01", leaving.source), "whoever rang"
+        assert signed[1].startswith("event ")
         if leaving.source == "down":
             raise OSError("no answer")
         if leaving.source == "sums":

@@ -1,12 +1,12 @@
 """An event of withdrawal takes a hospital out of the model that serves, and an announced outage is an absence."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.unit.steps.occasions import AT, entries
 
-from headwater.adapters import audit as log
-from headwater.adapters import evolved, lake, mlflow, postgres, versions
+from headwater.adapters import evolved, lake, mlflow, versions
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
 from headwater.adapters.knowledge import Run
@@ -18,7 +18,6 @@ from headwater.steps.register import registered_name
 PROJECT = Path(__file__).resolve().parents[3]
 REGION = "铃"
 NAME = registered_name("stay_cost", REGION)
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 BEFORE, OUTAGE, LAST = (date(2024, month, 1) for month in (5, 6, 7))
 
 
@@ -44,25 +43,15 @@ def serving(home: Home) -> versions.Line:
 
 
 def withdrawals(home: Home) -> int:
-    with postgres.connect(home) as connection:
-        return len(list(log.entries(connection, kind="withdrawal")))
+    return len(entries(home, "withdrawal"))
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, make_region) -> Home:
+def home(own, put_mart, make_region) -> Home:
     """Give an installation in which a region was followed until a month before the last two."""
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-    postgres.prepare(made)
-    put_mart(made, make_region(region=REGION, hospitals=8, months=7, stays_a_month=60))
-    following(made, "first", BEFORE)
-    return made
+    put_mart(own, make_region(region=REGION, hospitals=8, months=7, stays_a_month=60))
+    following(own, "first", BEFORE)
+    return own
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +89,8 @@ def test_whoever_rings_that_it_withdraws_leaves_the_model_that_serves(announced:
     assert (left.withdrawn, left.events, left.aside) == (("H08",), 1, 1)
     assert "H08" not in serving(announced).sources
     assert withdrawals(announced) == 1
+    (told,) = entries(announced, "withdrawal")
+    assert (told["by"], told["why"]) == ("H08", f"event {Event('H08', 'withdrawal').event_id}")
     (unknown,) = events(announced, state="aside")[0]
     assert (unknown.event.source_id, unknown.code) == ("nobody", "E-WITHDRAW-UNKNOWN")
 

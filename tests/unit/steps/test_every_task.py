@@ -2,17 +2,16 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.unit.steps.occasions import AT, SIGNED, Occasions
 
 from headwater.adapters import audit as log
 from headwater.adapters import lake, mlflow, postgres, versions
 from headwater.adapters.home import Home
 from headwater.adapters.inbox import Event
-from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.steps.drain import drain, post
 from headwater.steps.evolve import evolve
@@ -23,15 +22,9 @@ from headwater.steps.withdraw import withdraw
 
 PROJECT = Path(__file__).resolve().parents[3]
 REGION, TASKS = "皆", ("stay_bill", "stay_cost")
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
-def occasion(name: str) -> Run:
-    occasion.count += 1
-    return Run(name, AT + timedelta(minutes=occasion.count), 3, REGION)
-
-
-occasion.count = 0
+occasion = Occasions(REGION)
 
 
 @pytest.fixture(scope="module")
@@ -47,29 +40,18 @@ def project(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def empty(databases, project, tmp_path_factory):
-    made = Home(tmp_path_factory.mktemp("home"), project).create()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-        postgres.prepare(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home(empty, put_mart, make_region):
+def home(own, put_mart, make_region):
     """Give an installation in which both tasks' sources were followed."""
     with pytest.raises(Refusal, match="E-FEATURE-MART"):
-        withdraw(empty, run=occasion("too early"), leaving=Leaving(source="H05"))
+        withdraw(own, run=occasion("too early"), leaving=Leaving(source="H05"), signed=SIGNED)
     stays = make_region(region=REGION, hospitals=8, months=4, stays_a_month=60)
-    put_mart(empty, stays)
     persons = pa.array([f"p{k % 97:02d}" for k in range(stays.num_rows)])
-    with lake.connect(empty, threads=1) as connection:
-        connection.register("front", stays.select(["stay_id"]).append_column("psn_no", persons))
-        connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * FROM front")
+    put_mart(own, stays.append_column("psn_no", persons))
+    with lake.connect(own, threads=1) as connection:
         connection.execute("CREATE TABLE lake.marts.feat_stay_bill AS SELECT * FROM lake.marts.feat_stay_cost")
     for task in TASKS:
-        evolve(empty, run=occasion(f"first {task}"), task=task, min_stays=20)
-    return empty
+        evolve(own, run=occasion(f"first {task}"), task=task, min_stays=20)
+    return own
 
 
 def serving(home: Home, task: str) -> versions.Line:
@@ -100,20 +82,22 @@ def test_an_event_of_withdrawal_takes_a_hospital_out_of_the_models_of_every_task
 
 def test_a_person_leaves_every_task_and_comes_back_to_every_task(home):
     before = entered(home)
-    report = withdraw(home, run=occasion("person"), leaving=Leaving(person="p07"))
+    report = withdraw(home, run=occasion("person"), leaving=Leaving(person="p07"), signed=SIGNED)
     assert [(one.places.task, one.outcome) for one in report.taken] == [(task, "subtracted") for task in TASKS]
     assert all(one.certificate["equals_retraining"] for one in report.taken)
-    again = withdraw(home, run=occasion("person again"), leaving=Leaving(person="p07"))
+    again = withdraw(home, run=occasion("person again"), leaving=Leaving(person="p07"), signed=SIGNED)
     assert [one.outcome for one in again.taken] == ["absent", "absent"]
     assert entered(home) == [*before, *((task, REGION) for task in TASKS)]
-    assert [one.task for one in revoke(home, run=occasion("mistake"), leaving=Leaving(person="p07"))] == [*TASKS]
+    assert [
+        one.task for one in revoke(home, run=occasion("mistake"), leaving=Leaving(person="p07"), signed=SIGNED)
+    ] == [*TASKS]
 
 
 def test_where_one_task_fails_the_others_lose_it_all_the_same(home):
     leaver = max(set.intersection(*(set(serving(home, task).sources) for task in TASKS)))
     with postgres.connect(home) as connection:
         connection.execute("delete from ops.version_member where name = %s", (registered_name(TASKS[0], REGION),))
-    report = withdraw(home, run=occasion("half"), leaving=Leaving(source=leaver))
+    report = withdraw(home, run=occasion("half"), leaving=Leaving(source=leaver), signed=SIGNED)
     assert [(one.places.task, one.outcome) for one in report.taken] == [(TASKS[0], "sums"), (TASKS[1], "subtracted")]
     assert not report.is_complete
     assert leaver not in serving(home, TASKS[1]).sources

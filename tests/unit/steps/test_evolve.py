@@ -169,11 +169,11 @@ def test_records_that_were_mended_are_asked_for_anew_and_no_others(home, whole):
     hearing = History.of(region, learner, fewest=50).hearing
     stands.hold(hearing, rows(home, "heard", "甲"))
     assert (hearing.mend(), hearing.asked) == ([], 0)
-    table = hearing.holdings.tables["H07"]
+    table = hearing.delivered.tables["H07"]
     cost = table.column("log_cost").to_pylist()
     cost[table.column("month").to_pylist().index(date(2024, 7, 1))] += 1.0
     mended = table.set_column(table.column_names.index("log_cost"), "log_cost", [cost])
-    hearing.holdings = dataclasses.replace(hearing.holdings, tables={**hearing.holdings.tables, "H07": mended})
+    hearing.delivered = dataclasses.replace(hearing.delivered, tables={**hearing.delivered.tables, "H07": mended})
     assert (hearing.mend(), hearing.asked) == ([date(2024, 7, 1)], 1)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from tests.unit.steps.occasions import SIGNED
 
 from headwater.adapters import audit, knowledge, lake, ledger, mlflow, postgres
 from headwater.adapters.knowledge import Run
@@ -297,7 +298,7 @@ def test_after_one_stay_withdrew_the_same_sum_is_not_revealed_again(home, requir
             "WHERE split = 'source' AND hospital = 'H05' AND region = $region",
             {"region": REGION},
         ).fetchone()
-    withdraw(home, run=occasion("leaves"), leaving=Leaving(stay=stay))
+    withdraw(home, run=occasion("leaves"), leaving=Leaving(stay=stay), signed=SIGNED)
     try:
         planned = plan_join(home, run=occasion("less one"), task="stay_cost", model="stay_cost_ridge", wish=wish)
         del asked[:]
@@ -305,4 +306,4 @@ def test_after_one_stay_withdrew_the_same_sum_is_not_revealed_again(home, requir
             join(home, run=occasion("less one"), entry=planned.entry)
         assert (refusal.value.code, asked) == ("E-COHORT-REVEALED", [])
     finally:
-        revoke(home, run=occasion("comes back"), leaving=Leaving(stay=stay))
+        revoke(home, run=occasion("comes back"), leaving=Leaving(stay=stay), signed=SIGNED)

@@ -66,17 +66,13 @@ def choose(home: Home, *sources: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, make_region, put_mart):
+def home(own, make_region, put_mart):
     """Give an installation of 25 hospitals: H02 delivers noise, H25's ages are no numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.root}/mlflow.db")
-        postgres.prepare(made)
-        table = make_region(hospitals=25, months=3, stays_a_month=60, region=REGION)
-        theirs = pc.and_(pc.equal(table["hospital"], SILENT), pc.equal(table["split"], "source"))
-        ages = pc.if_else(theirs, float("nan"), table["age"])
-        put_mart(made, table.set_column(table.column_names.index("age"), "age", ages))
-        yield made
+    table = make_region(hospitals=25, months=3, stays_a_month=60, region=REGION)
+    theirs = pc.and_(pc.equal(table["hospital"], SILENT), pc.equal(table["split"], "source"))
+    ages = pc.if_else(theirs, float("nan"), table["age"])
+    put_mart(own, table.set_column(table.column_names.index("age"), "age", ages))
+    return own
 
 
 @pytest.fixture

@@ -1,19 +1,19 @@
 """What changes a region's model waits for what is changing it, and what withdrew meanwhile does not come in again."""
 
-import json
+import logging
 import subprocess
 import sys
 import threading
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.unit.steps.occasions import AT, SIGNED, entries
 
 from headwater.adapters import audit as log
 from headwater.adapters import evolved, features, knowledge, lake, mlflow, postgres, versions
-from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.steps import champion, evolve, register
@@ -24,16 +24,15 @@ from headwater.steps.champion import Change
 from headwater.steps.join import join
 from headwater.steps.joint import plan_join
 from headwater.steps.leaving import Leaving
+from headwater.steps.minded import require_minded
 from headwater.steps.register import registered_name
 from headwater.steps.retrain import retrain
 from headwater.steps.rollback import rollback
 from headwater.steps.wish import Wish
 from headwater.steps.withdraw import withdraw
 
-PROJECT = Path(__file__).resolve().parents[3]
 REGION, TASK = "际", "stay_cost"
 NAME = registered_name(TASK, REGION)
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 KEY = {"task": TASK, "region": REGION}
 
 
@@ -47,14 +46,10 @@ def table(make_region):
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put_mart, table):
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-        postgres.prepare(made)
-        put_mart(made, table)
-        choose(made, [f"H{k:02d}" for k in range(6, 13)])
-        yield made
+def home(own, put_mart, table):
+    put_mart(own, table)
+    choose(own, [f"H{k:02d}" for k in range(6, 13)])
+    return own
 
 
 def choose(home, sources, *, last: int = 12) -> None:
@@ -85,11 +80,6 @@ def served(home):
         return versions.served(connection, NAME)
 
 
-def entries(home, kind: str) -> list[dict]:
-    with postgres.connect(home) as connection:
-        return [json.loads(one.body) for one in log.entries(connection, kind=kind)]
-
-
 def meanwhile(home, action) -> threading.Thread:
     """Begin something else, and go on when it is over or waits for a lock."""
     thread = threading.Thread(target=action)
@@ -106,7 +96,7 @@ import sys
 from pathlib import Path
 from headwater.adapters import postgres
 from headwater.adapters.home import Home
-with postgres.alone(Home(Path(sys.argv[1]), Path(sys.argv[2])), task=sys.argv[3], region=sys.argv[4]):
+with postgres.alone(Home(Path(sys.argv[1]), Path(sys.argv[2])), task=sys.argv[3], region=sys.argv[4], who="the other"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -117,17 +107,55 @@ def test_of_two_processes_one_waits_until_the_other_ends_however_it_ends(home):
     got = []
 
     def wait() -> None:
-        with postgres.alone(home, task=TASK, region=REGION), postgres.alone(home, task=TASK, region=REGION):
+        mine = {"task": TASK, "region": REGION, "who": "this"}
+        with postgres.alone(home, **mine), postgres.alone(home, **mine):
             got.append(True)
 
     with subprocess.Popen(told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with postgres.alone(home, task=TASK, region="别"):
+        with postgres.alone(home, task=TASK, region="别", who="this"):
             thread = meanwhile(home, wait)
         assert got == []
         other.kill()
         thread.join()
     assert got == [True]
+
+
+class Told(logging.Handler):
+    """Hears what the log is told, and from then on is heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said, self.heard = [], threading.Event()
+
+    def emit(self, record) -> None:
+        self.said.append(record.getMessage())
+        self.heard.set()
+
+
+def test_who_waits_long_is_told_whom_for(home, monkeypatch):
+    monkeypatch.setattr(postgres, "_PATIENCE_MS", 1)
+    told, got = Told(), []
+
+    def wait() -> None:
+        with postgres.alone(home, task=TASK, region=REGION, who="rollback a"):
+            got.append(True)
+
+    logging.getLogger("headwater").addHandler(told)
+    try:
+        with postgres.alone(home, task=TASK, region=REGION, who="evolve b"):
+            thread = threading.Thread(target=wait)
+            thread.start()
+            assert told.heard.wait(60)
+            assert got == []
+        thread.join()
+    finally:
+        logging.getLogger("headwater").removeHandler(told)
+    assert got == [True]
+    (said,) = told.said
+    assert "evolve b" in said
+    assert REGION in said
+    assert "rollback a" not in said
 
 
 def test_two_evolutions_at_once_follow_every_month_once(home, monkeypatch):
@@ -178,7 +206,7 @@ def test_a_decision_that_waits_for_an_evolution_is_of_what_it_proposes_then(home
         def decide() -> None:
             answers.append(approve(home, asked.question(), choice="approve", by="王", why="", at=AT))
 
-        with postgres.alone(home, task=TASK, region="批"):
+        with postgres.alone(home, task=TASK, region="批", who="this"):
             thread = meanwhile(home, decide)
             evolved.rewrite(connection, {"evolution": (new, [row | {"month": new}])}, key=key, newest=None)
         thread.join()
@@ -199,7 +227,7 @@ def test_a_run_that_is_repeated_finds_its_version_and_writes_nothing_twice(home,
 
 
 def test_a_run_that_is_repeated_after_a_withdrawal_makes_another_version(home, first):
-    report = withdraw(home, run=occasion("H12 leaves", minutes=1), leaving=Leaving(source="H12"))
+    report = withdraw(home, run=occasion("H12 leaves", minutes=1), leaving=Leaving(source="H12"), signed=SIGNED)
     assert report.is_complete
     told = line(home, first.number)
     repeated = anew(home, "again").registered.version
@@ -216,7 +244,7 @@ def test_what_withdraws_while_it_is_learned_from_is_not_registered(home, first, 
     before, real = newest(home), retraining.register
 
     def late(*given, **further):
-        withdraw(home, run=occasion("H11 leaves", minutes=2), leaving=Leaving(source="H11"))
+        withdraw(home, run=occasion("H11 leaves", minutes=2), leaving=Leaving(source="H11"), signed=SIGNED)
         return real(*given, **further)
 
     with monkeypatch.context() as patch:
@@ -247,7 +275,7 @@ def test_rounds_that_read_what_withdrew_since_are_not_registered(home, first, ta
     leaver = max(set(joined.sources) & there)
     mine = table.filter(pc.and_(pc.equal(table["hospital"], leaver), pc.equal(table["split"], "source")))
     leaving = Leaving(source=leaver) if who == "source" else Leaving(stay=mine["stay_id"][0].as_py())
-    withdraw(home, run=occasion(f"leaves {who}", minutes=4), leaving=leaving)
+    withdraw(home, run=occasion(f"leaves {who}", minutes=4), leaving=leaving, signed=SIGNED)
     before = newest(home)
     with pytest.raises(Refusal, match="E-REGISTER-WITHDRAWN"):
         conclude(home, run=run, task=TASK, model="stay_cost_ridge")
@@ -258,7 +286,7 @@ def test_rounds_count_as_read_when_they_read(home, first, table):
     run = occasion("older rounds", minutes=5)
     planned = plan_join(home, run=run, task=TASK, model="stay_cost_ridge", wish=Wish("clear"))
     found = join(home, run=run, entry=planned.entry)
-    withdraw(home, run=occasion("H02 leaves", minutes=6), leaving=Leaving(source="H02"))
+    withdraw(home, run=occasion("H02 leaves", minutes=6), leaving=Leaving(source="H02"), signed=SIGNED)
     concluded = conclude(home, run=run, task=TASK, model="stay_cost_ridge")
     assert "H02" not in concluded.sources
     assert line(home, concluded.registered.version.number).minded_until == found.minded_until
@@ -294,6 +322,28 @@ def test_going_back_twice_goes_two_steps_back(home, three):
         gone = rollback(home, run=occasion(f"back to {expected.number}", minutes=7), name=NAME)
         assert gone.after == expected.label
     assert mlflow.champion(home, NAME) == three[0]
+
+
+def test_a_way_back_takes_as_long_as_it_waits_and_looks_too(home, three, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("headwater.steps.rollback.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    alone, minded = postgres.alone, require_minded
+
+    def late(*told, **further):
+        now[0] += 3.0
+        return alone(*told, **further)
+
+    def slowly(*told):
+        now[0] += 4.0
+        return minded(*told)
+
+    monkeypatch.setattr(postgres, "alone", late)
+    monkeypatch.setattr("headwater.steps.rollback.require_minded", slowly)
+    for to in (three[1], three[0]):
+        back = occasion(f"timed back to {to.number}", minutes=7)
+        found = rollback(home, run=back, name=NAME, to=to.number)
+        assert (found.after, found.seconds) == (to.label, 7.0)
+        now[0] = 0.0
 
 
 def test_a_version_that_is_registered_and_a_way_back_follow_each_other(home, three, monkeypatch):
@@ -351,7 +401,7 @@ def test_who_is_in_the_data_of_a_planned_run_alone_is_found_and_not_asked(home, 
     put_mart(home, table)
     stay = mine["stay_id"][0].as_py()
     for leaving in (Leaving(stay=stay), Leaving(source="H13")):
-        (taken,) = withdraw(home, run=occasion("H13", minutes=10), leaving=leaving).taken
+        (taken,) = withdraw(home, run=occasion("H13", minutes=10), leaving=leaving, signed=SIGNED).taken
         assert (taken.outcome, taken.places.members) == ("absent", ("H13",))
     found = join(home, run=run, entry=planned.entry)
     assert "H13" not in found.sources

@@ -1,13 +1,10 @@
 """Where the lake lost a withdrawal, nobody is asked about anything until it is there again."""
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 import pytest
+from tests.unit.steps.occasions import SIGNED, Occasions
 
-from headwater.adapters import lake, mlflow, postgres
+from headwater.adapters import lake, mlflow
 from headwater.adapters.home import Home
-from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.federation import TableSource
 from headwater.steps.aggregate import aggregate
@@ -21,29 +18,23 @@ from headwater.steps.value import value
 from headwater.steps.wish import Wish
 from headwater.steps.withdraw import withdraw
 
-PROJECT = Path(__file__).resolve().parents[3]
 REGION, GONE = "失", "H08"
 NAME = registered_name("stay_cost", REGION)
 
 
-def occasion(name: str) -> Run:
-    return Run(name, datetime(2026, 1, 5, 8, 0, tzinfo=UTC), 3, REGION)
+occasion = Occasions(REGION)
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put_mart, make_region):
+def home(own, put_mart, make_region):
     """Give an installation with a valuation and a version, whose lake lost that a hospital withdrew."""
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-        postgres.prepare(made)
-        put_mart(made, make_region(region=REGION, hospitals=8, months=6, stays_a_month=60))
-        value(made, run=occasion("valued"), min_stays=20)
-        evolve(made, run=occasion("followed"), min_stays=20)
-        withdraw(made, run=occasion("leaves"), leaving=Leaving(source=GONE))
-        with lake.connect(made, threads=1) as connection:
-            connection.execute("DELETE FROM lake.knowledge.withdrawal")
-        yield made
+    put_mart(own, make_region(region=REGION, hospitals=8, months=6, stays_a_month=60))
+    value(own, run=occasion("valued"), min_stays=20)
+    evolve(own, run=occasion("followed"), min_stays=20)
+    withdraw(own, run=occasion("leaves"), leaving=Leaving(source=GONE), signed=SIGNED)
+    with lake.connect(own, threads=1) as connection:
+        connection.execute("DELETE FROM lake.knowledge.withdrawal")
+    return own
 
 
 @pytest.fixture

@@ -2,21 +2,22 @@
 
 import dataclasses
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.unit.steps.occasions import AT, SIGNED
 
 from headwater.adapters import audit as log
 from headwater.adapters import knowledge, lake, mlflow, postgres, versions
-from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.steps import champion, reproduce
 from headwater.steps.aggregate import aggregate
+from headwater.steps.foresee import foresee
 from headwater.steps.leaving import Leaving
 from headwater.steps.promote import promote
 from headwater.steps.register import registered_name
@@ -29,7 +30,6 @@ from headwater.steps.withdraw import withdraw
 PROJECT = Path(__file__).resolve().parents[3]
 REGION, GOOD = "版", ["H05", "H06", "H07", "H08"]
 NAME = registered_name("stay_cost", REGION)
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
 def occasion(name: str, *, minutes: int = 0) -> Run:
@@ -51,22 +51,12 @@ def choose(home, sources, *, minute: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, make_region):
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    # The server's databases are made anew for every module, which a client of MLflow's that is open does not notice.
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-    postgres.prepare(made)
+def home(own, put_mart, make_region):
     # H05 is as good as the others in the first half of the months, and there are only these.
     table = make_region(region=REGION, hospitals=8, months=16, stays_a_month=150)
-    put_mart(made, table.filter(pc.less(table["month"], pa.scalar(date(2024, 9, 1)))))
-    choose(made, ["H07"], minute=1)
-    return made
+    put_mart(own, table.filter(pc.less(table["month"], pa.scalar(date(2024, 9, 1)))))
+    choose(own, ["H07"], minute=1)
+    return own
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +185,9 @@ def test_from_sums_alone_nothing_is_subtracted_and_the_way_out_is_told(home, mas
     serving = mlflow.champion(home, NAME)
     if serving.number != number(masked):
         champion.mlflow.promote(home, masked.version)
-    report = withdraw(home, run=occasion("from sums", minutes=7), leaving=Leaving(source="H08"))
+    (told,) = foresee(home, leaving=Leaving(source="H08"))
+    assert (told.outlook, told.serves) == ("sums", masked.version.label)
+    report = withdraw(home, run=occasion("from sums", minutes=7), leaving=Leaving(source="H08"), signed=SIGNED)
     (taken,) = report.taken
     assert (taken.outcome, taken.before, taken.after) == ("sums", masked.version.label, masked.version.label)
     assert not report.is_complete
@@ -216,7 +208,7 @@ def fresh(home, network):
 
 def test_a_network_loses_a_source_exactly_in_its_last_layer(home, fresh):
     mlflow.promote(home, fresh)
-    report = withdraw(home, run=occasion("from network", minutes=9), leaving=Leaving(source="H07"))
+    report = withdraw(home, run=occasion("from network", minutes=9), leaving=Leaving(source="H07"), signed=SIGNED)
     (taken,) = report.taken
     proof = taken.certificate
     assert taken.outcome == "subtracted"

@@ -2,33 +2,32 @@
 
 import json
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.unit.steps.occasions import AT, SIGNED, entries, said
 
-from headwater.adapters import audit as log
-from headwater.adapters import features, held, lake, mlflow, postgres, versions
-from headwater.adapters.home import Home
+from headwater.adapters import features, lake, mlflow, postgres, versions
 from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.statistics import Statistic
 from headwater.steps import champion, shrinking
 from headwater.steps.audit import verify
 from headwater.steps.evolve import evolve
+from headwater.steps.foresee import foresee
 from headwater.steps.leaving import Leaving
 from headwater.steps.register import digest_of, registered_name
+from headwater.steps.revoke import revoke
 from headwater.steps.rollback import rollback
 from headwater.steps.value import ridge_of
 from headwater.steps.withdraw import withdraw
 
-PROJECT = Path(__file__).resolve().parents[3]
 REGION = "退"
 NAME = registered_name("stay_cost", REGION)
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
 def occasion(name: str, *, days: int = 0) -> Run:
@@ -44,45 +43,44 @@ def stays(make_region):
 
 
 @pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home(databases, patch, tmp_path_factory, put_mart, stays):
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    # The server's databases are made anew for every module, which a client of MLflow's that is open does not notice.
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-    postgres.prepare(made)
-    put_mart(made, stays.drop_columns(["psn_no"]))
-    with lake.connect(made, threads=1) as connection:
-        connection.register("front", stays.select(["stay_id", "psn_no"]))
-        connection.execute("CREATE TABLE lake.marts.fct_stay AS SELECT * FROM front")
-    evolve(made, run=occasion("first"), min_stays=20)
-    return made
+def home(own, put_mart, stays):
+    put_mart(own, stays)
+    evolve(own, run=occasion("first"), min_stays=20)
+    return own
 
 
 def serving(home):
     return mlflow.champion(home, NAME)
 
 
-def said(home, version):
-    with postgres.connect(home) as connection:
-        return held.load(connection, version.name, version.number)
-
-
-def entries(home, kind):
-    with postgres.connect(home) as connection:
-        return [json.loads(one.body) for one in log.entries(connection, kind=kind)]
+def state(home):
+    """Return all by which it can be told whether something was done: lake, log, what serves and what is held."""
+    with lake.connect(home, threads=1) as connection, postgres.connect(home) as ops:
+        counts = [
+            ops.execute(f"select count(*) from ops.{table}").fetchone() for table in ("audit", "member_statistic")
+        ]
+        return lake.snapshot(connection), counts, serving(home), said(home, serving(home)).growth.total
 
 
 @pytest.fixture(scope="module")
-def hospital(home):
+def foreseen(home):
+    """Give what a withdrawal would do, by source, and the state of everything before and after asking."""
+    before, members = state(home), sorted(said(home, serving(home)).growth.members)
+    outsider = min({f"H{k:02d}" for k in range(1, 9)} - set(members))
+    told = {source: foresee(home, leaving=Leaving(source=source)) for source in (members[0], outsider)}
+    return before, told, state(home)
+
+
+@pytest.fixture(scope="module")
+def hospital(home, foreseen):
     """Let a hospital withdraw, the first of all."""
     before = serving(home)
     leaver = sorted(said(home, before).growth.members)[0]
-    return before, leaver, withdraw(home, run=occasion("hospital", days=1), leaving=Leaving(source=leaver))
+    return (
+        before,
+        leaver,
+        withdraw(home, run=occasion("hospital", days=1), leaving=Leaving(source=leaver), signed=SIGNED),
+    )
 
 
 def test_a_hospitals_part_is_subtracted_and_the_version_without_it_serves(home, hospital):
@@ -99,6 +97,39 @@ def test_a_hospitals_part_is_subtracted_and_the_version_without_it_serves(home, 
     assert [step["action"] for step in proof["steps"]] == ["remove"]
     assert proof["bytes_from_others"] == 0
     assert (proof["exact_parameters"], proof["parameters"], proof["scheduled_body"]) == (68, 68, None)
+
+
+def test_it_was_foreseen_and_nothing_done(home, foreseen, hospital):
+    before, told, after = foreseen
+    assert after == before
+    version, leaver, report = hospital
+    (mine,), (taken,) = told[leaver], report.taken
+    assert (mine.outlook, mine.serves, mine.entered) == (taken.outcome, taken.before, None)
+    assert mine.closed == taken.closed == (version.label,)
+    assert mine.places == taken.places
+    ((other,),) = (found for source, found in told.items() if source != leaver)
+    assert (other.outlook, other.closed) == ("absent", ())
+    (again,) = foresee(home, leaving=Leaving(source=leaver))
+    assert (again.entered, again.outlook) == (taken.entry, "absent")
+    assert json.loads(json.dumps(mine.to_dict()))["members"] == [leaver]
+    with pytest.raises(Refusal, match="E-WITHDRAW-UNKNOWN"):
+        foresee(home, leaving=Leaving(person="nobody"))
+
+
+def test_who_had_it_entered_and_why_stands_in_log_and_lake(home, hospital):
+    assert [(one["by"], one["why"]) for one in entries(home, "withdrawal")[:1]] == [SIGNED]
+    with lake.connect(home, threads=1) as connection:
+        query = "SELECT signed_by, why FROM lake.knowledge.withdrawal ORDER BY entry LIMIT 1"
+        assert connection.execute(query).fetchall() == [SIGNED]
+
+
+@pytest.mark.parametrize("signed", [("", "as they asked"), ("王", " ")])
+@pytest.mark.parametrize("step", [withdraw, revoke])
+def test_nobody_withdraws_or_comes_back_without_a_name_and_a_reason(home, hospital, step, signed):
+    before = state(home)
+    with pytest.raises(Refusal, match="E-WITHDRAW-WHY"):
+        step(home, run=occasion("unsigned"), leaving=Leaving(source=hospital[1]), signed=signed)
+    assert state(home) == before
 
 
 def from_records(home, stays, *, without=()):
@@ -123,7 +154,7 @@ def test_certificate_and_audit_log_say_the_same(home, hospital):
     certificate = report.taken[0].certificate
     written = Path(mlflow.client(home).download_artifacts(serving(home).run_id, "withdrawal.json"))
     assert json.loads(written.read_text()).items() <= json.loads(json.dumps(certificate)).items()
-    assert entries(home, "certificate")[0] == json.loads(json.dumps(certificate))
+    assert entries(home, "certificate")[0].items() >= json.loads(json.dumps(certificate)).items()
     assert entries(home, "withdrawal")[0]["source"] == leaver
     assert entries(home, "champion")[-1]["why"] == "withdrawal"
     parameters = mlflow.load(home, serving(home)).parameters
@@ -153,7 +184,11 @@ def patient(home, hospital, stays):
     own = {row["psn_no"] for row in table if row["split"] == "target_train"}
     theirs = {row["psn_no"] for row in table if row["split"] == "source" and row["hospital"] in members}
     person = min(own & theirs)
-    return person, serving(home), withdraw(home, run=occasion("patient", days=2), leaving=Leaving(person=person))
+    return (
+        person,
+        serving(home),
+        withdraw(home, run=occasion("patient", days=2), leaving=Leaving(person=person), signed=SIGNED),
+    )
 
 
 def test_a_patients_rows_are_subtracted_from_members_and_from_the_bureaus_own(home, patient, stays):
@@ -190,7 +225,7 @@ def test_a_stay_and_then_its_person_are_subtracted_once(home, patient, stays):
     ]
     person, stay = next(one for one in theirs if sum(who == one[0] for who, _ in theirs) > 2)
     for number, leaving in enumerate((Leaving(stay=stay), Leaving(person=person))):
-        report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving)
+        report = withdraw(home, run=occasion(f"in parts {number}", days=3 + number), leaving=leaving, signed=SIGNED)
         assert report.taken[0].certificate["equals_retraining"]
     assert said(home, serving(home)).growth.total == from_records(home, stays, without=[gone, person])
 
@@ -201,7 +236,7 @@ def test_a_stay_that_came_after_the_model_was_made_leaves_it_open(home, patient,
     mine = known.filter(pc.and_(pc.equal(known["hospital"], member), pc.equal(known["split"], "source"))).slice(0, 1)
     late = mine.set_column(0, "stay_id", pa.array(["late"]))
     put_mart(home, pa.concat_tables([known, late]))
-    report = withdraw(home, run=occasion("late", days=6), leaving=Leaving(stay="late"))
+    report = withdraw(home, run=occasion("late", days=6), leaving=Leaving(stay="late"), signed=SIGNED)
     put_mart(home, known)
     assert (report.taken[0].outcome, report.taken[0].places.members) == ("absent", (member,))
     assert report.taken[0].after == serving(home).label == before.label
@@ -256,9 +291,9 @@ def test_of_a_version_that_was_changed_nobody_is_told_that_it_has_nothing_of_the
     before = serving(home)
     leaver = sorted(said(home, before).growth.members)[0]
     with changed(home, SERVES_AGAIN["has no sources"], before.number):
-        report = withdraw(home, run=occasion("changed"), leaving=Leaving(source=leaver))
+        report = withdraw(home, run=occasion("changed"), leaving=Leaving(source=leaver), signed=SIGNED)
         assert [(one.outcome, one.code) for one in report.taken] == [("failed", "E-VERSION-CHANGED")]
-    again = withdraw(home, run=occasion("as it was"), leaving=Leaving(source=leaver))
+    again = withdraw(home, run=occasion("as it was"), leaving=Leaving(source=leaver), signed=SIGNED)
     assert (again.taken[0].outcome, again.taken[0].entry) == ("subtracted", report.taken[0].entry)
 
 
@@ -266,7 +301,9 @@ def test_what_is_not_in_the_model_is_entered_and_changes_nothing(home, patient):
     before = serving(home)
     outsiders = {f"H{k:02d}" for k in range(1, 9)} - set(said(home, before).growth.members)
     for number, source in enumerate(sorted(outsiders)[:1]):
-        report = withdraw(home, run=occasion(f"outsider {number}", days=6), leaving=Leaving(source=source))
+        report = withdraw(
+            home, run=occasion(f"outsider {number}", days=6), leaving=Leaving(source=source), signed=SIGNED
+        )
         assert report.taken[0].outcome == "absent"
     assert serving(home) == before
 
@@ -281,13 +318,13 @@ def test_a_model_that_kept_something_is_caught_and_nothing_is_registered(home, p
         return found.refresh(member, found.members[member].merge(kept.growth.members[leaver]))
 
     monkeypatch.setattr(shrinking, "shrunk", leaky)
-    report = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
+    report = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver), signed=SIGNED)
     assert [(one.outcome, one.code) for one in report.taken] == [("failed", "E-WITHDRAW-INEXACT")]
     assert not report.is_complete
     assert serving(home) == before
     monkeypatch.undo()
     # Repeated, it goes on from there: what is pending is entered and subtracted once.
-    again = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver))
+    again = withdraw(home, run=occasion("leak", days=7), leaving=Leaving(source=leaver), signed=SIGNED)
     assert again.taken[0].outcome == "subtracted"
     assert again.taken[0].entry == report.taken[0].entry
     assert again.taken[0].certificate["equals_retraining"]
@@ -296,7 +333,7 @@ def test_a_model_that_kept_something_is_caught_and_nothing_is_registered(home, p
 def test_who_is_unknown_or_not_one_is_refused(home):
     for wrong in (Leaving(source="H99"), Leaving(person="nobody"), Leaving(stay="none")):
         with pytest.raises(Refusal) as refusal:
-            withdraw(home, run=occasion("wrong"), leaving=wrong)
+            withdraw(home, run=occasion("wrong"), leaving=wrong, signed=SIGNED)
         assert refusal.value.code == "E-WITHDRAW-UNKNOWN"
     for both in ({}, {"source": "H01", "person": "p"}):
         with pytest.raises(Refusal) as refusal:

@@ -1,17 +1,14 @@
 """Withdrawals beside each other, beside a registry or a lake that fails, and beside what is built meanwhile."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.unit.steps.occasions import SIGNED, Occasions, entries, said
 
-from headwater.adapters import audit as log
 from headwater.adapters import certificates, evolved, held, knowledge, lake, mlflow, postgres, versions
-from headwater.adapters.home import Home
-from headwater.adapters.knowledge import Run
 from headwater.errors import Refusal
 from headwater.steps import champion, shrinking
 from headwater.steps import withdraw as step
@@ -20,9 +17,7 @@ from headwater.steps.leaving import Leaving
 from headwater.steps.register import registered_name
 from headwater.steps.withdraw import withdraw
 
-PROJECT = Path(__file__).resolve().parents[3]
 REGIONS = ("甲", "乙")
-AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 LAST = date(2024, 5, 1)
 
 
@@ -30,12 +25,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def occasion(name: str, *, region: str | None = None) -> Run:
-    occasion.count += 1
-    return Run(name, AT + timedelta(minutes=occasion.count), 3, region)
-
-
-occasion.count = 0
+occasion = Occasions()
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +38,17 @@ def stays(make_region):
 
 
 @pytest.fixture(scope="module")
-def put(put_mart):
-    def build(home, table) -> None:
-        put_mart(home, table.drop_columns(["psn_no"]))
-        with lake.connect(home, threads=1) as connection:
-            connection.register("front", table.select(["stay_id", "psn_no"]))
-            connection.execute("CREATE OR REPLACE TABLE lake.marts.fct_stay AS SELECT * FROM front")
-
-    return build
-
-
-@pytest.fixture(scope="module")
 def first(stays):
     """Give the stays of all months but the last."""
     return stays.filter(pc.less(stays["month"], pa.scalar(LAST)))
 
 
 @pytest.fixture(scope="module")
-def home(databases, tmp_path_factory, put, first):
-    made = Home(tmp_path_factory.mktemp("home"), PROJECT).create()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/versions.db")
-        postgres.prepare(made)
-        put(made, first)
-        for region in REGIONS:
-            evolve(made, run=occasion("first", region=region), min_stays=20)
-        yield made
+def home(own, put_mart, first):
+    put_mart(own, first)
+    for region in REGIONS:
+        evolve(own, run=occasion("first", region=region), min_stays=20)
+    return own
 
 
 def name(region="甲") -> str:
@@ -89,11 +64,6 @@ def line(home, region="甲") -> versions.Line:
         return versions.line(connection, name(region), serving(home, region).number)
 
 
-def entries(home, kind) -> list[dict]:
-    with postgres.connect(home) as connection:
-        return [{"number": one.number, **json.loads(one.body)} for one in log.entries(connection, kind=kind)]
-
-
 def of(report, region="甲"):
     (taken,) = [one for one in report.taken if one.places.region == region]
     return taken
@@ -102,8 +72,7 @@ def of(report, region="甲"):
 def stay_of(stays, member, home, region="甲", *, skip=0) -> str:
     """Return a stay of a member that the version that serves knows, of nobody who withdraws here."""
     stays = stays.filter(pc.invert(pc.is_in(stays["psn_no"], pa.array(["p11", "p23"]))))
-    with postgres.connect(home) as connection:
-        kept = held.load(connection, name(region), serving(home, region).number)
+    kept = said(home, serving(home, region))
     mine = stays.filter(pc.and_(pc.equal(stays["region"], region), pc.equal(stays["hospital"], member)))
     months = pa.array(kept.months[member], pa.date32())
     mine = mine.filter(pc.and_(pc.equal(mine["split"], "source"), pc.is_in(mine["month"], months)))
@@ -119,11 +88,11 @@ def test_two_who_withdraw_at_once_are_subtracted_together_and_both_have_the_cert
         monkeypatch.setattr(shrinking, "shrunk", exact)
         with lake.connect(home, threads=1) as connection:
             # Another clerk enters it, while the model is the first one's.
-            step._entered(home, connection, occasion("other clerk", region="甲"), Leaving(source=one))
+            step._entered(home, connection, occasion("other clerk", region="甲"), Leaving(source=one), SIGNED)
         return found
 
     monkeypatch.setattr(shrinking, "shrunk", slowly)
-    taken = of(withdraw(home, run=occasion("a stay"), leaving=Leaving(stay=stay)))
+    taken = of(withdraw(home, run=occasion("a stay"), leaving=Leaving(stay=stay), signed=SIGNED))
     assert (taken.outcome, taken.code) == ("subtracted", None), taken.why.en
     assert taken.certificate["equals_retraining"]
     assert one not in line(home).sources
@@ -136,7 +105,7 @@ def test_two_who_withdraw_at_once_are_subtracted_together_and_both_have_the_cert
     ]
     # Whoever comes second finds nothing left to subtract, and the proof that it was.
     for leaving in (Leaving(source=one), Leaving(stay=stay)):
-        again = of(withdraw(home, run=occasion("again"), leaving=leaving))
+        again = of(withdraw(home, run=occasion("again"), leaving=leaving, signed=SIGNED))
         assert (again.outcome, again.certificate) == ("absent", taken.certificate)
 
 
@@ -152,10 +121,10 @@ def test_broken_off_between_registry_and_lake_it_is_certified_when_repeated(home
     with monkeypatch.context() as patch:
         patch.setattr(champion, "_tell", killed)
         with pytest.raises(Killed):
-            withdraw(home, run=occasion("killed"), leaving=Leaving(stay=stay))
+            withdraw(home, run=occasion("killed"), leaving=Leaving(stay=stay), signed=SIGNED)
     after = serving(home)
     assert after != before
-    taken = of(withdraw(home, run=occasion("repeated"), leaving=Leaving(stay=stay)))
+    taken = of(withdraw(home, run=occasion("repeated"), leaving=Leaving(stay=stay), signed=SIGNED))
     assert (taken.outcome, taken.after) == ("subtracted", after.label)
     assert entries(home, "certificate")[-1].items() >= taken.certificate.items()
     assert serving(home) == after
@@ -172,13 +141,13 @@ def test_whatever_fails_in_one_region_is_told_and_the_others_are_not_kept_waitin
     before = serving(home)
     with monkeypatch.context() as patch:
         patch.setattr(mlflow, "champion", gone)
-        report = withdraw(home, run=occasion("person"), leaving=Leaving(person="p11"))
+        report = withdraw(home, run=occasion("person"), leaving=Leaving(person="p11"), signed=SIGNED)
     assert (of(report).outcome, of(report).code) == ("failed", "E-WITHDRAW-FAILED")
     assert "ConnectionError" in of(report).why.en
     assert "a record" not in json.dumps(report.to_dict(), default=str)
     assert of(report, "乙").outcome == "subtracted"
     assert (serving(home), report.is_complete) == (before, False)
-    again = withdraw(home, run=occasion("person again"), leaving=Leaving(person="p11"))
+    again = withdraw(home, run=occasion("person again"), leaving=Leaving(person="p11"), signed=SIGNED)
     assert (of(again).outcome, again.is_complete) == ("subtracted", True)
 
 
@@ -190,26 +159,26 @@ def test_a_certificate_that_cannot_be_read_is_named_and_made_up_for(home, stays,
 
     with monkeypatch.context() as patch:
         patch.setattr(certificates, "Path", unreadable)
-        taken = of(withdraw(home, run=occasion("unread"), leaving=Leaving(stay=stay)))
+        taken = of(withdraw(home, run=occasion("unread"), leaving=Leaving(stay=stay), signed=SIGNED))
     assert (taken.outcome, taken.certificate, taken.unread) == ("subtracted", None, (serving(home).label,))
-    later = of(withdraw(home, run=occasion("read"), leaving=Leaving(stay=stay)))
+    later = of(withdraw(home, run=occasion("read"), leaving=Leaving(stay=stay), signed=SIGNED))
     assert later.unread == ()
     assert later.certificate["version_after"] == serving(home).label
     assert later.certificate["entries"][0]["entry"] == taken.entry
 
 
-def test_what_is_built_between_looking_and_entering_is_found(home, first, put, monkeypatch):
+def test_what_is_built_between_looking_and_entering_is_found(home, first, put_mart, monkeypatch):
     """One of the first region's persons has a stay in the second, once its mart is built anew."""
     look, person = step.found, "p23"
     rows = first.select(["stay_id", "region", "psn_no"]).to_pylist()
     here = pa.array([row["psn_no"] if row["psn_no"] != person or row["region"] == "甲" else "p24" for row in rows])
     place = first.column_names.index("psn_no")
-    put(home, first.set_column(place, "psn_no", here))
+    put_mart(home, first.set_column(place, "psn_no", here))
 
     def then_built(*told, **further):
         found = look(*told, **further)
         if further["snapshot"] == seen[0]:
-            put(home, first)
+            put_mart(home, first)
         return found
 
     with lake.connect(home, threads=1) as connection:
@@ -218,22 +187,22 @@ def test_what_is_built_between_looking_and_entering_is_found(home, first, put, m
     with monkeypatch.context() as patch:
         patch.setattr(step, "found", then_built)
         # The older snapshots, in which the person has stays in both regions, would tell as well.
-        patch.setattr(step, "_bases", lambda *_: [])
-        report = withdraw(home, run=occasion("meanwhile"), leaving=Leaving(person=person))
+        patch.setattr(step, "bases_of", lambda *_: [])
+        report = withdraw(home, run=occasion("meanwhile"), leaving=Leaving(person=person), signed=SIGNED)
     assert {one.places.region for one in report.taken} == set(REGIONS)
     told = entries(home, "withdrawal")[before:]
     assert [one["region"] for one in told] == ["甲", "乙"]
     # Entered again, nothing is new.
-    withdraw(home, run=occasion("meanwhile again"), leaving=Leaving(person=person))
+    withdraw(home, run=occasion("meanwhile again"), leaving=Leaving(person=person), signed=SIGNED)
     assert len(entries(home, "withdrawal")) == before + 2
 
 
 @pytest.fixture(scope="module")
-def expired(home, stays, put):
+def expired(home, stays, put_mart):
     """Let a member deliver no more, and the lake forget the snapshot that the version which serves was made from."""
     made = line(home)
     gone = max(made.sources)
-    put(home, stays.filter(pc.invert(pc.and_(pc.equal(stays["region"], "甲"), pc.equal(stays["hospital"], gone)))))
+    put_mart(home, stays.filter(pc.invert(pc.and_(pc.equal(stays["region"], "甲"), pc.equal(stays["hospital"], gone)))))
     with lake.connect(home, threads=1) as connection:
         connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{made.snapshot}])")
         with pytest.raises(Refusal, match="E-LAKE-SNAPSHOT"):
@@ -244,12 +213,12 @@ def expired(home, stays, put):
 def test_a_snapshot_that_is_kept_no_more_keeps_nobody_from_leaving(home, stays, expired):
     before, there = serving(home), min(line(home).sources)
     for leaver in (expired, there):
-        report = withdraw(home, run=occasion(f"expired {leaver}"), leaving=Leaving(source=leaver))
+        report = withdraw(home, run=occasion(f"expired {leaver}"), leaving=Leaving(source=leaver), signed=SIGNED)
         assert (of(report).outcome, of(report).code) == ("failed", "E-LAKE-SNAPSHOT")
         assert entries(home, "withdrawal")[-1]["source"] == leaver
     assert serving(home) == before
     with pytest.raises(Refusal, match="E-WITHDRAW-UNKNOWN") as refusal:
-        withdraw(home, run=occasion("nobody"), leaving=Leaving(source="H99"))
+        withdraw(home, run=occasion("nobody"), leaving=Leaving(source="H99"), signed=SIGNED)
     assert str(line(home).snapshot) in refusal.value.reason.en
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.valuation import GramUtility, Target, exact, leave_one_out
-from headwater.valuation.judging import judged, worth_by_record
+from headwater.valuation.judging import rejudged, worth_by_record
 
 
 def records(count: int, seed: int, *, noise: float = 1.0, sign: float = 1.0) -> pa.Table:
@@ -53,7 +53,7 @@ def test_many_sources_take_random_orders_that_agree_with_the_exact_worths(monkey
 def test_the_interval_holds_the_value_and_is_what_a_plain_bootstrap_gives():
     game = game_of()
     valuation = valued(game)
-    found = judged(game, TARGET, valuation, rng=np.random.default_rng(3))
+    found = rejudged(game, TARGET, valuation, rng=np.random.default_rng(3))
     assert (found.low < valuation.values).all()
     assert (valuation.values < found.high).all()
     rng, plain = np.random.default_rng(4), []
@@ -68,7 +68,7 @@ def test_the_interval_holds_the_value_and_is_what_a_plain_bootstrap_gives():
 def test_clear_ranks_are_stable_and_twins_are_not():
     tables = {"good": records(80, 1), "twin": records(80, 11), "turned": records(80, 3, sign=-1.0)}
     game = game_of(tables)
-    found = judged(game, TARGET, valued(game), rng=np.random.default_rng(3))
+    found = rejudged(game, TARGET, valued(game), rng=np.random.default_rng(3))
     turned = game.players.index("turned")
     assert found.stability[turned] == 1.0
     assert found.ranks[turned].tolist() == [3, 3]
@@ -81,7 +81,7 @@ def test_more_judging_records_leave_less_open():
     for count in (60, 600):
         target = Target.of(records(count, 0, noise=2.0), label="y", rng=np.random.default_rng(0))
         game = game_of(target=target)
-        found = judged(game, target, valued(game), rng=np.random.default_rng(3))
+        found = rejudged(game, target, valued(game), rng=np.random.default_rng(3))
         widths.append(float((found.high - found.low).mean()))
     assert widths[1] < widths[0] / 2
 
@@ -90,7 +90,7 @@ def test_what_sampling_left_open_widens_the_interval():
     game = game_of()
     sure = valued(game)
     doubtful = type(sure)(sure.players, sure.values, sure.low - 0.5, sure.high + 0.5, sure.evaluations, sure.method)
-    wide, narrow = (judged(game, TARGET, one, rng=np.random.default_rng(3)) for one in (doubtful, sure))
+    wide, narrow = (rejudged(game, TARGET, one, rng=np.random.default_rng(3)) for one in (doubtful, sure))
     assert (wide.high - wide.low > narrow.high - narrow.low + 0.4).all()
 
 
@@ -98,7 +98,7 @@ def test_a_rare_label_that_is_drawn_away_says_nothing():
     table = records(40, 5).drop_columns(["y"]).append_column("y", pa.array([1.0] + [0.0] * 39))
     target = Target.of(table, label="y", rng=np.random.default_rng(0))
     game = game_of({"one": table, "two": table}, target)
-    found = judged(game, target, valued(game), rng=np.random.default_rng(3))
+    found = rejudged(game, target, valued(game), rng=np.random.default_rng(3))
     assert np.isfinite(found.low).all()
     assert np.isfinite(found.high).all()
 
@@ -106,4 +106,4 @@ def test_a_rare_label_that_is_drawn_away_says_nothing():
 def test_players_must_be_the_games():
     others = leave_one_out(game_of(), ("x", "y", "z", "w"), rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="different players"):
-        judged(game_of(), TARGET, others, rng=np.random.default_rng(0))
+        rejudged(game_of(), TARGET, others, rng=np.random.default_rng(0))
