@@ -201,10 +201,10 @@ class Story:
         """The months whose errors are known."""
         return tuple(month for month in self.months if month.errors)
 
-    def mean_error(self, model: str) -> float:
-        """Return the mean over the months of a model's next month's error."""
+    def mean_error(self, model: str) -> float | None:
+        """Return the mean over the months of a model's next month's error; None before any month could be judged."""
         found = [month.errors[model] for month in self.judged]
-        return sum(found) / len(found) if found else float("nan")
+        return sum(found) / len(found) if found else None
 
 
 def folder(home: Home, run: str) -> Path:

@@ -367,7 +367,8 @@ def _tell_evolve(report: "EvolveReport") -> None:
     )
     errors = listing("model 模型", "RMSE of the next month 下月误差", numbers=1)
     for name in ("evolving", "static", "target_only"):
-        errors.add_row(MODELS[name], f"{story.mean_error(name):.4f}")
+        error = story.mean_error(name)
+        errors.add_row(MODELS[name], "–" if error is None else f"{error:.4f}")
     _out.print(errors)
     told = (*story.actions_in(report.new), *story.proposals)
     if told:

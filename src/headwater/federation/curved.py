@@ -7,6 +7,7 @@ source drifts from the others, as it does where each trains by itself. A step th
 taken back by three quarters. Source: Marquardt 1963.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class _State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Curved:
+class Curved(ABC):
     """A network of one output on squared error; an adapter says how it starts, what it puts out and its Jacobian.
 
     Parameters
@@ -92,17 +93,17 @@ class Curved:
         """Return the (n,) outputs of the best parameters so far."""
         return self.outputs(self._state(parameters).best, x)
 
+    @abstractmethod
     def initial(self) -> Vector:
         """Return the (p,) parameters drawn by ``seed``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outputs(self, parameters: Vector, x: Vector) -> Vector:
         """Return the (n,) outputs of the network."""
-        raise NotImplementedError
 
+    @abstractmethod
     def jacobian(self, parameters: Vector, x: Vector) -> Vector:
         """Return (n, p): the derivative of each output in each parameter."""
-        raise NotImplementedError
 
     def _state(self, parameters: Vector) -> _State:
         size = self.initial().size

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from headwater.adapters import held, knowledge, lake, mlflow, postgres, versions, withdrawals
+from headwater.adapters import held, lake, mlflow, postgres, versions, withdrawals
 from headwater.adapters.home import Home
 from headwater.adapters.withdrawals import Withdrawal
 from headwater.errors import Message
@@ -69,7 +69,6 @@ def foresee(home: Home, *, leaving: Leaving) -> tuple[Foreseen, ...]:
     """
     postgres.prepare(home)
     with lake.connect(home, threads=1) as connection:
-        knowledge.prepare(home, connection)
         places = found(connection, leaving, snapshot=lake.snapshot(connection), bases=bases_of(home, connection))
         known = withdrawals.in_force(connection, source=leaving.source, person=leaving.person, stay=leaving.stay)
         return tuple(_foreseen(home, connection, one, known) for one in places)

@@ -64,6 +64,7 @@ def test_what_waits_for_a_person_is_no_action(story):
 
 def test_a_page_without_errors_or_actions_says_so(story):
     quiet = dataclasses.replace(story, months=story.months[:1], lines=story.lines[:2])
+    assert quiet.mean_error("static") is None
     page = render(quiet, "en")
     assert "Nothing was done" in page
     assert "Error of the next month" not in page

@@ -108,6 +108,7 @@ def test_where_nothing_is_new_nothing_happens(home, report):
     later = evolve(home, run=occasion("later"), min_stays=50)
     assert (later.new, later.versions) == ((), {})
     assert later.story.lines == report.story.lines
+    json.dumps(later.to_dict(), allow_nan=False)
     assert rows(home, "evolution_month") == before
 
 
@@ -137,6 +138,7 @@ def test_month_after_month_stands_where_one_run_over_all_months_does(home, whole
     assert set(asked) == {(date(2025, month, 1),) for month in range(1, 5)}
     reports.append(at(LAST))
     assert [len(one.new) for one in reports] == [3, 0, 1, 5, 4]
+    assert all(json.dumps(one.to_dict(), allow_nan=False) for one in reports)
     assert rehearsed.story.lines == reports[-1].story.lines == whole.story.lines
     # Whatever else was registered in between, an evolution descends from the evolution that it goes on from.
     registered = [one.version for report in reports for one in report.versions.values()]
