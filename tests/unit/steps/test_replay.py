@@ -195,11 +195,11 @@ def test_counting_records_often_is_counting_them_so_often(history):
 def test_own_records_weigh_more_where_others_are_no_help(history, region):
     """Sources that follow another law make the bureau's own records weigh; sources of its own law do not."""
     month, own = history.months[-1], history.train.until(history.months[-1])
-    question = history.learner.asked()
+    question, valid = history.learner.asked(), history.valid.until(month)
     strange = question.of(next(s.table for s in region.sources if s.source_id == "H04"))
-    assert best_weight(history, own, strange, month) >= 8
-    assert best_weight(history, own, history.valid.until(month), month) == 1
-    assert best_weight(history, own, None, month) == 1
+    assert best_weight(history.learner, own, strange, valid) >= 8
+    assert best_weight(history.learner, own, valid, valid) == 1
+    assert best_weight(history.learner, own, None, valid) == 1
 
 
 AWAY = (date(2024, 9, 1), date(2025, 2, 1))

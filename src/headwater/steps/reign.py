@@ -1,0 +1,103 @@
+"""Reign: the law that holds for the bureau, where its sources follow several, and what was said under it.
+
+Deliveries of all sources and the bureau's own months are held against shared regimes. Where these tell clearly better
+what the bureau saw of late than one law for all does, only what was said under the likeliest one counts. It is a sum of
+answers as any other: a source leaves it as exactly as before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from headwater.evolution import BASE, Belief, Growth, Regimes, month_at, month_number
+from headwater.statistics import Statistic
+from headwater.steps.history import History
+from headwater.types import SourceId
+
+__all__ = ["Reign", "Reigning"]
+
+_CLEARLY = 5.0
+"""Log odds above which regimes are followed: 150 to 1, so that sources which are alike and not equal stay together."""
+
+
+@dataclass(frozen=True)
+class Reign:
+    """What was said under the law that holds for the bureau.
+
+    Parameters
+    ----------
+    own : months of the bureau's own records, at least one
+    answers : source to the months in which it gave answers, of those that are remembered
+    """
+
+    own: tuple[date, ...]
+    answers: Mapping[SourceId, tuple[date, ...]]
+
+
+class Reigning:
+    """Follows the regimes of a history, where there is reason to.
+
+    There is at the beginning, after a month in which one reigned, and where the bureau's own records of late are
+    likelier to be of another law than what its sources say in the model. What was said before is then caught up with in
+    its order, so that it makes no difference when following began.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history, self._until = history, date.min
+        self._regimes, self._belief = Regimes(history.learner.gram), Belief()
+
+    def after(
+        self, month: date, memory: Mapping[SourceId, tuple[date, ...]], *, before: Growth | None, reigned: bool
+    ) -> Reign | None:
+        """Return what of the memory counts after a month; None where one law holds for all, and all of it does.
+
+        Parameters
+        ----------
+        before : the model of the month before; None: there is none
+        reigned : whether a regime reigned then
+        """
+        if before is not None and not reigned and not self._is_alone(month, before):
+            return None
+        self._follow(month)
+        regimes = self._regimes
+        if not regimes.deliveries(BASE):
+            return None
+        believed = self._belief.believed(regimes, BASE)
+        if believed.odds <= _CLEARLY:
+            return None
+        reigns = max(believed.shares, key=lambda regime: believed.shares[regime])
+        # Where the bureau has just come to it, its newest records alone are known to be of it.
+        own = self._under(BASE, reigns) or (month_at(regimes.deliveries(BASE)[-1].time),)
+        under = {source: frozenset(self._under(source, reigns)) for source in memory}
+        return Reign(own, {source: tuple(at for at in held if at in under[source]) for source, held in memory.items()})
+
+    def _is_alone(self, month: date, before: Growth) -> bool:
+        """Whether what the bureau saw of late is placed apart from what counts of its sources."""
+        own, gram = self._newest(month), self._history.learner.gram
+        theirs = before.total.subtract(before.base)
+        if not gram.records(own) or not gram.records(theirs):
+            return False
+        two = Regimes(gram)
+        sources = two.update(0, "sources", theirs)
+        return two.update(1, BASE, own).regime != sources.regime
+
+    def _newest(self, month: date) -> Statistic:
+        history, count = self._history, self._belief.latest
+        return history.train.last(month, count=count).merge(history.valid.last(month, count=count))
+
+    def _follow(self, month: date) -> None:
+        """Let the regimes hear what was said since they last did; of the bureau all that is known of a month."""
+        train, valid, gram = self._history.train, self._history.valid, self._history.learner.gram
+        told = {
+            (heard, source): block.statistic
+            for source, blocks in self._history.hearing.blocks.items()
+            for heard, block in blocks.items()
+        }
+        told |= {(at, BASE): train.among([at]).merge(valid.among([at])) for at in {*train.by_month, *valid.by_month}}
+        for at, source in sorted(one for one in told if self._until < one[0] <= month):
+            if gram.records(told[at, source]):
+                self._regimes.update(month_number(at), source, told[at, source])
+        self._until = month
+
+    def _under(self, source: SourceId, regime: int) -> tuple[date, ...]:
+        return tuple(month_at(one.time) for one in self._regimes.deliveries(source) if one.regime == regime)
