@@ -8,16 +8,19 @@ answers as any other: a source leaves it as exactly as before.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import log
 
-from headwater.evolution import BASE, Belief, Growth, Regimes, month_at, month_number
-from headwater.statistics import Statistic
+from headwater.evolution import BASE, Belief, Regimes, month_at, month_number
 from headwater.steps.history import History
-from headwater.types import SourceId
+from headwater.types import SourceId, Vector
 
 __all__ = ["Reign", "Reigning"]
 
 _CLEARLY = 5.0
 """Log odds above which regimes are followed: 150 to 1, so that sources which are alike and not equal stay together."""
+
+_NEWEST = (1, 3)
+"""Months that may be of another law than those before."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class Reign:
 class Reigning:
     """Follows the regimes of a history, where there is reason to.
 
-    There is at the beginning, after a month in which one reigned, and where the bureau's own records of late are
-    likelier to be of another law than what its sources say in the model. What was said before is then caught up with in
-    its order, so that it makes no difference when following began.
+    There is at the beginning, after a month in which one reigned, and where the model errs clearly more than before on
+    what the bureau saw of late. What was said before is then caught up with in its order, so that it makes no
+    difference when following began.
     """
 
     def __init__(self, history: History) -> None:
@@ -47,16 +50,16 @@ class Reigning:
         self._regimes, self._belief = Regimes(history.learner.gram), Belief()
 
     def after(
-        self, month: date, memory: Mapping[SourceId, tuple[date, ...]], *, before: Growth | None, reigned: bool
+        self, month: date, memory: Mapping[SourceId, tuple[date, ...]], *, before: Vector | None, reigned: bool
     ) -> Reign | None:
         """Return what of the memory counts after a month; None where one law holds for all, and all of it does.
 
         Parameters
         ----------
-        before : the model of the month before; None: there is none
+        before : coefficients of the model of the month before; None: there is none
         reigned : whether a regime reigned then
         """
-        if before is not None and not reigned and not self._is_alone(month, before):
+        if before is not None and not reigned and not self._errs_more(month, before):
             return None
         self._follow(month)
         regimes = self._regimes
@@ -71,19 +74,21 @@ class Reigning:
         under = {source: frozenset(self._under(source, reigns)) for source in memory}
         return Reign(own, {source: tuple(at for at in held if at in under[source]) for source, held in memory.items()})
 
-    def _is_alone(self, month: date, before: Growth) -> bool:
-        """Whether what the bureau saw of late is placed apart from what counts of its sources."""
-        own, gram = self._newest(month), self._history.learner.gram
-        theirs = before.total.subtract(before.base)
-        if not gram.records(own) or not gram.records(theirs):
-            return False
-        two = Regimes(gram)
-        sources = two.update(0, "sources", theirs)
-        return two.update(1, BASE, own).regime != sources.regime
+    def _errs_more(self, month: date, model: Vector) -> bool:
+        """Whether a model errs clearly more on the newest month or quarter of validation records than on those before.
 
-    def _newest(self, month: date) -> Statistic:
-        history, count = self._history, self._belief.latest
-        return history.train.last(month, count=count).merge(history.valid.last(month, count=count))
+        By the log likelihood ratio of two variances against one, of the newer ones alone.
+        """
+        gram, valid = self._history.learner.gram, self._history.valid
+        for count in _NEWEST:
+            newest = valid.last(month, count=count)
+            older = valid.until(month).subtract(newest)
+            records = gram.records(newest)
+            if records and gram.records(older):
+                ratio = gram.loss(newest, model) / gram.loss(older, model)
+                if ratio > 1 and records / 2 * (ratio - 1 - log(ratio)) > _CLEARLY:
+                    return True
+        return False
 
     def _follow(self, month: date) -> None:
         """Let the regimes hear what was said since they last did; of the bureau all that is known of a month."""

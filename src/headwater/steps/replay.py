@@ -125,7 +125,8 @@ def follow(
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
         memory = memories.after(tick)
         reigned = state is not None and state.stand.reign is not None
-        reign = reigning.after(tick.month, memory, before=state.growth if state else None, reigned=reigned)
+        model = state.coefficients["evolving"] if state else None
+        reign = reigning.after(tick.month, memory, before=model, reigned=reigned)
         asked = history.hearing.bytes_by_source.total()
         stand = Stand(tick, memory, 1, reign)
         state = replace(_next(history, state, stand, before=before), bytes=asked - exchanged)
