@@ -11,6 +11,7 @@ from datetime import date
 from math import log
 
 from headwater.evolution import BASE, Belief, Regimes, month_at, month_number
+from headwater.evolution.agreement import Sums
 from headwater.steps.history import History
 from headwater.types import SourceId, Vector
 
@@ -48,6 +49,8 @@ class Reigning:
     def __init__(self, history: History) -> None:
         self._history, self._until = history, date.min
         self._regimes, self._belief = Regimes(history.learner.gram), Belief()
+        # Of the validation records until each month, read once.
+        self._judges = [Sums.nothing(history.learner.gram)]
 
     def after(
         self, month: date, memory: Mapping[SourceId, tuple[date, ...]], *, before: Vector | None, reigned: bool
@@ -79,14 +82,16 @@ class Reigning:
 
         By the log likelihood ratio of two variances against one, of the newer ones alone.
         """
-        gram, valid = self._history.learner.gram, self._history.valid
-        for count in _NEWEST:
-            newest = valid.last(month, count=count)
-            older = valid.until(month).subtract(newest)
-            records = gram.records(newest)
-            if records and gram.records(older):
-                ratio = gram.loss(newest, model) / gram.loss(older, model)
-                if ratio > 1 and records / 2 * (ratio - 1 - log(ratio)) > _CLEARLY:
+        valid, gram = self._history.valid.by_month, self._history.learner.gram
+        known = [at for at in valid if at <= month]
+        for at in known[len(self._judges) - 1 :]:
+            self._judges.append(self._judges[-1] + Sums.of(gram, valid[at]))
+        whole = self._judges[-1]
+        for older in (self._judges[-1 - count] for count in _NEWEST if count < len(self._judges)):
+            newer = whole - older
+            if newer.records > 0 and older.records > 0:
+                ratio = _error(newer, model) / _error(older, model)
+                if ratio > 1 and newer.records / 2 * (ratio - 1 - log(ratio)) > _CLEARLY:
                     return True
         return False
 
@@ -106,3 +111,7 @@ class Reigning:
 
     def _under(self, source: SourceId, regime: int) -> tuple[date, ...]:
         return tuple(month_at(one.time) for one in self._regimes.deliveries(source) if one.regime == regime)
+
+
+def _error(sums: Sums, model: Vector) -> float:
+    return float(sums.squares(model[None])[0]) / sums.records
