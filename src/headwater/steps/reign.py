@@ -20,6 +20,9 @@ __all__ = ["Reign", "Reigning"]
 _CLEARLY = 5.0
 """Log odds above which regimes are followed: 150 to 1, so that sources which are alike and not equal stay together."""
 
+_MORE = 10.0
+"""Log likelihood ratio above which errors are larger than before: twice as much, as costs with heavy tails double it."""
+
 _NEWEST = (1, 3)
 """Months that may be of another law than those before."""
 
@@ -91,7 +94,7 @@ class Reigning:
             newer = whole - older
             if newer.records > 0 and older.records > 0:
                 ratio = _error(newer, model) / _error(older, model)
-                if ratio > 1 and newer.records / 2 * (ratio - 1 - log(ratio)) > _CLEARLY:
+                if ratio > 1 and newer.records / 2 * (ratio - 1 - log(ratio)) > _MORE:
                     return True
         return False
 
