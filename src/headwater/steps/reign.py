@@ -21,7 +21,7 @@ _CLEARLY = 5.0
 """Log odds above which regimes are followed: 150 to 1, so that sources which are alike and not equal stay together."""
 
 _MORE = 10.0
-"""Log likelihood ratio above which errors are larger than before: twice as much, as costs with heavy tails double it."""
+"""Log likelihood ratio above which errors are larger than before: heavy tails of costs double what chance reaches."""
 
 _NEWEST = (1, 3)
 """Months that may be of another law than those before."""
