@@ -18,7 +18,8 @@ from headwater.types import SourceId, Vector
 __all__ = ["Reign", "Reigning"]
 
 _CLEARLY = 5.0
-"""Log odds above which regimes are followed: 150 to 1, so that sources which are alike and not equal stay together."""
+"""Log odds above which a regime comes to reign: 150 to 1, so that sources which are alike and not equal stay together.
+It goes when one law for all is likelier: the model would be in doubt by turns otherwise."""
 
 _MORE = 10.0
 """Log likelihood ratio above which errors are larger than before: heavy tails of costs double what chance reaches."""
@@ -72,7 +73,7 @@ class Reigning:
         if not regimes.deliveries(BASE):
             return None
         believed = self._belief.believed(regimes, BASE)
-        if believed.odds <= _CLEARLY:
+        if believed.odds <= (0.0 if reigned else _CLEARLY):
             return None
         reigns = max(believed.shares, key=lambda regime: believed.shares[regime])
         # Where the bureau has just come to it, its newest records alone are known to be of it.

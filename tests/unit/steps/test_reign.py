@@ -145,3 +145,14 @@ def test_what_went_from_the_hearing_is_in_no_model_that_goes_on(make_region, lea
     assert gone not in state.growth.members
     assert not state.stand.counted.get(gone)
     assert refit(again, state) == state.growth.total == state.growth.rebuilt()
+
+
+def test_it_takes_more_to_begin_a_reign_than_to_keep_it(turning, learner, monkeypatch):
+    history, whole = turning
+    monkeypatch.setattr("headwater.steps.reign._CLEARLY", 1e9)
+    _, never = followed(history.region, learner)
+    assert all(state.stand.reign is None for state in never)
+    past = [state.stand for state in whole if state.stand.tick.month <= date(2025, 2, 1)]
+    assert past[-1].reign is not None
+    _, (kept, *_) = followed(history.region, learner, blocks=dict(history.hearing.blocks), past=past)
+    assert kept.stand.reign == whole[len(past)].stand.reign
