@@ -36,6 +36,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "labour_budget": "DOUBLE",
         "version": "VARCHAR",
         "is_champion": "BOOLEAN",
+        "own_months": "DATE[]",
     },
     "heard": {
         **_PLACE,
@@ -56,9 +57,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Columns and DuckDB types. ``evolution_month`` has what concerns the model: how often the bureau's own records count,
-errors in the month of models that ended before it, and what of its budgets the period spent, infinite ones NULL.
-``heard`` keeps what a source said in a month about some months, so that it is not asked again, with the fingerprint of
-the records behind it. ``approval`` has what people decided about standings proposed in a month."""
+of which months they do (NULL: of all), errors in the month of models that ended before it, and what of its budgets the
+period spent, infinite ones NULL. ``heard`` keeps what a source said in a month about some months, so that it is not
+asked again, with the fingerprint of the records behind it. ``approval`` has what people decided about standings
+proposed in a month."""
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.evolution import BASE, Growth
 from headwater.statistics import Statistic
@@ -19,7 +21,8 @@ class Held:
 
     Parameters
     ----------
-    months : of each member, first days of the months that its statistic tells of; empty for all
+    months : of each member, first days of the months that its statistic tells of; empty for all. Of the base, by its
+        name, where not all of its own records count: at least one
     until : the last month of the base's own records; None for all
     weight : how often each of these counts in the base
     """
@@ -29,10 +32,19 @@ class Held:
     until: date | None = None
     weight: int = 1
 
+    def own(self, table: pa.Table) -> pa.Table:
+        """Return those of the base's own records, by their ``month``, that count."""
+        if self.until is not None:
+            table = table.filter(pc.less_equal(table["month"], pa.scalar(self.until, table["month"].type)))
+        if BASE in self.months:
+            table = table.filter(pc.is_in(table["month"], pa.array(self.months[BASE], table["month"].type)))
+        return table
+
 
 def keep(connection: psycopg.Connection, name: str, version: int, held: Held) -> None:
     """Keep base and members of a version, in the transaction of the connection; what is there already stays."""
-    months = {**held.months, BASE: (held.until,) if held.until else ()}
+    # First until when; where not all months until then count, they follow.
+    months = {**held.months, BASE: (held.until, *held.months.get(BASE, ())) if held.until else ()}
     said = {BASE: held.growth.base, **held.growth.members}
     digests = {source: statistic.digest for source, statistic in said.items()}
     with connection.cursor() as cursor:
@@ -62,8 +74,10 @@ def load(connection: psycopg.Connection, name: str, version: int) -> Held | None
     weights = {source: int(weight) for source, _, weight, _ in rows}
     if BASE not in said:
         return None
-    base, own = said.pop(BASE), months.pop(BASE)
-    return Held(Growth.start(base, said), months, own[0] if own else None, weights[BASE])
+    base, (until, *own) = said.pop(BASE), months.pop(BASE) or (None,)
+    if own:
+        months[BASE] = tuple(own)
+    return Held(Growth.start(base, said), months, until, weights[BASE])
 
 
 def purge(connection: psycopg.Connection, name: str, versions: Collection[int]) -> int:

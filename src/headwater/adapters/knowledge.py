@@ -210,6 +210,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "since": "DOUBLE",
         "regime": "BIGINT",
         "remembered": "DATE[]",
+        "counted": "DATE[]",
     },
 }
 """Columns and DuckDB types. ``value`` is in ``unit`` (R² on ln(cost) where none is told), ``as_of`` in UTC,
@@ -226,7 +227,8 @@ no more; ``signed_by`` had it entered, and said ``why``. ``withdrawn``, of what 
 ``entry`` of the last one that its data was read after. ``prediction`` has what a version predicts for a stay, and in
 ``digest`` the data it predicted for. ``evolution`` has a row a month and source: ``state`` is its presence, or
 ``resting`` if it was not asked; ``standing`` that afterwards, ``unapproved`` one that holds until a person approves,
-``remembered`` the answers a model would hold (``evolved``)."""
+``remembered`` the answers a model would hold, and ``counted`` those of them under the law that holds for the bureau,
+NULL where one does for all (``evolved``)."""
 
 
 @dataclass(frozen=True)

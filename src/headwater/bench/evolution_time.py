@@ -189,5 +189,6 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
     plain = history.learner.coefficients(Statistic.total([own, *answers.statistics.values()]))
     seconds = process_time() - started
     others = Statistic.total(answers.statistics.values())
-    heavy = history.learner.coefficients(others.merge(weighted(own, best_weight(history, own, others, month))))
+    weight = best_weight(history.learner, own, others, history.valid.until(month))
+    heavy = history.learner.coefficients(others.merge(weighted(own, weight)))
     return {"retraining": plain, "retraining_weighted": heavy}, seconds, sum(answers.bytes_by_source.values())

@@ -4,8 +4,9 @@ Thirty-six hospitals answer in 30 % of the weeks, in spells; the target has twel
 the expected squared error on the target's records of the coming week, exact from what holds then, summed over 156
 weeks. The seeds of the figure were not used for any setting, of headwater or of a baseline.
 
-The figure is that of a library: regimes that all sources share, each with a version of its own, and a policy
-(``years_followed``). No command runs it. What ``headwater evolve`` decides on the same streams stands beside it.
+The figure is that of a library: a mixture over regimes that all sources share, each with a version of its own, and a
+policy (``years_followed``). No command runs it. What ``headwater evolve`` decides on the same streams, by the likeliest
+of these regimes, stands beside it.
 """
 
 from collections.abc import Callable, Mapping

@@ -79,7 +79,7 @@ def followed(world: World, *, policy: Policy, seed: int) -> Followed:
         changes.update(one.returned for one in found.values() if one.change)
         regimes.update(week, TARGET, GRAM.statistic(*world.own[week]))
         _bring_up(versions, regimes)
-        shares = belief.shares(regimes, TARGET)
+        shares = belief.believed(regimes, TARGET).shares
         likeliest = max(shares, key=lambda regime: shares[regime])
         worth = _values(regimes, likeliest, found, np.random.default_rng([seed, week]))
         actions.update(_decide(versions[likeliest], likeliest, found, worth, policy=policy))

@@ -9,7 +9,7 @@ is judged by what it learnt from.
 Source: Herbster and Warmuth 1998 (tracking the best expert); Xie and Siegmund 2013 (evidence of several streams).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -19,10 +19,25 @@ from headwater.evolution.agreement import Sums
 from headwater.evolution.regimes import Delivery, Regimes
 from headwater.types import SourceId, Vector
 
-__all__ = ["Belief"]
+__all__ = ["Belief", "Believed"]
 
 _PURE = 0.7
 """Weight of the regimes themselves, against the ways between them, before any record was seen."""
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What the latest records of one tell about the regimes.
+
+    Parameters
+    ----------
+    shares : of each known regime in what will hold in the step after the last delivery; at least 0, together 1. The
+        model of all is the sum of the regimes' models, weighted by them
+    odds : log odds of these records under regimes that change, against one law that holds for all sources
+    """
+
+    shares: Mapping[int, float]
+    odds: float
 
 
 @dataclass(frozen=True)
@@ -49,21 +64,23 @@ class Belief:
     latest: int = 16
     even: float = 0.5
 
-    def shares(self, regimes: Regimes, source: SourceId) -> dict[int, float]:
-        """Return the share of each known regime in what will hold for ``source`` in the step after its last delivery.
-
-        Shares are at least 0 and sum to 1; the model is the sum of the regimes' models, weighted by them.
-        """
-        known = regimes.known
+    def believed(self, regimes: Regimes, source: SourceId) -> Believed:
+        """Return what the latest deliveries of ``source`` tell; it has delivered at least once."""
+        known, latest = regimes.known, regimes.deliveries(source)[-self.latest :]
         points = self._points(len(known))
         gone, peopled = self._companions(regimes, source)
         moving = self._moving(peopled, gone)
-        weights = self._before(len(known), len(points))
-        for likelihood in _likelihoods(regimes, regimes.deliveries(source)[-self.latest :], points):
-            weights = (weights @ moving) * likelihood
+        pools = [regimes.sums(regime) for regime in known]
+        places = [known.index(delivery.regime) for delivery in latest]
+        weights, odds = self._before(len(known), len(points)), 0.0
+        for fit in _fits(pools, places, latest, points, regimes.expected):
+            weights = (weights @ moving) * np.exp(fit - fit.max())
+            odds += float(np.log(weights.sum()) + fit.max())
             weights /= weights.sum()
+        whole = [sum(pools[1:], pools[0])]
+        odds -= sum(float(fit[0]) for fit in _fits(whole, [0] * len(latest), latest, np.ones((1, 1)), regimes.expected))
         shares = weights @ moving @ points
-        return dict(zip(known, shares.tolist(), strict=True))
+        return Believed(dict(zip(known, shares.tolist(), strict=True)), odds)
 
     def _before(self, regimes: int, points: int) -> Vector:
         weights = np.full(points, (1 - _PURE) / points)
@@ -137,26 +154,30 @@ def _last_change(past: Sequence[Delivery]) -> tuple[Delivery, Delivery] | None:
     return next(((before, after) for after, before in pairwise(reversed(past)) if after.regime != before.regime), None)
 
 
-def _likelihoods(regimes: Regimes, latest: Sequence[Delivery], points: Vector) -> list[Vector]:
-    """Return for each delivery the (experts,) likelihood of each, the best one's being 1."""
-    place = {regime: k for k, regime in enumerate(regimes.known)}
-    pools = [regimes.sums(regime) for regime in regimes.known]
-    for delivery in latest:
-        pools[place[delivery.regime]] -= delivery.sums
-    expected, found = regimes.expected, []
-    variance = _variance(regimes)
-    for delivery in latest:
-        models = points @ np.stack([(pool + expected).coefficients(0.0) for pool in pools])
-        doubt = regimes.gram.dim * (points**2 @ np.array([1 / max(pool.records, 1.0) for pool in pools]))
+def _fits(
+    pools: Sequence[Sums], places: Sequence[int], latest: Sequence[Delivery], points: Vector, expected: Sums
+) -> list[Vector]:
+    """Return for each delivery the (experts,) log likelihood of each, as its pool was before it.
+
+    Parameters
+    ----------
+    pools : all that was said, these deliveries among it
+    places : the pool that each delivery is in
+    points : (experts, pools) shares
+    """
+    variance, left, found = _variance(pools, expected), list(pools), []
+    for place, delivery in zip(places, latest, strict=True):
+        left[place] -= delivery.sums
+    for place, delivery in zip(places, latest, strict=True):
+        models = points @ np.stack([(pool + expected).coefficients(0.0) for pool in left])
+        doubt = models.shape[1] * (points**2 @ np.array([1 / max(pool.records, 1.0) for pool in left]))
         spread = variance * (1 + doubt)
-        fit = -0.5 * (delivery.sums.squares(models) / spread + delivery.sums.records * np.log(spread))
-        found.append(np.exp(fit - fit.max()))
-        pools[place[delivery.regime]] += delivery.sums
+        found.append(-0.5 * (delivery.sums.squares(models) / spread + delivery.sums.records * np.log(spread)))
+        left[place] += delivery.sums
     return found
 
 
-def _variance(regimes: Regimes) -> float:
-    """Return the mean squared error of every regime's model on what was said under it."""
-    pools: list[Sums] = [regimes.sums(regime) for regime in regimes.known]
-    squares = sum(float(pool.squares((pool + regimes.expected).coefficients(0.0)[None])[0]) for pool in pools)
+def _variance(pools: Sequence[Sums], expected: Sums) -> float:
+    """Return the mean squared error of every pool's model on what was said in it."""
+    squares = sum(float(pool.squares((pool + expected).coefficients(0.0)[None])[0]) for pool in pools)
     return squares / sum(pool.records for pool in pools)

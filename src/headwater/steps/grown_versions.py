@@ -13,8 +13,7 @@ from headwater.errors import HeadwaterError, Message
 from headwater.statistics import Statistic
 from headwater.steps.history import History
 from headwater.steps.register import Candidate, Registered, Score, register, registered_name, score
-from headwater.steps.replay import State, refit
-from headwater.types import SourceId
+from headwater.steps.replay import State, refit, told
 
 __all__ = ["grown_versions"]
 
@@ -61,7 +60,8 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
     month, members = state.stand.tick.month, sorted(state.growth.members)
     # Nobody is judged by stays that were not there yet.
     region = features.known_by(history.region, month)
-    months = {source: _told(history, state, source) for source in members}
+    months, reign = told(history, state), state.stand.reign
+    own = {} if reign is None else {"own_months": str(len(reign.own))}
     return Candidate(
         step="evolve",
         region=region,
@@ -80,17 +80,11 @@ def _candidate(history: History, state: State, parent: mlflow.Version | None) ->
         protection=dict.fromkeys(members, "clear"),
         month=month,
         parent=parent,
-        facts={"window": str(history.window(month)), "own_weight": str(state.stand.weight)},
+        facts={"window": str(history.window(month)), "own_weight": str(state.stand.weight)} | own,
         growth=state.growth,
         months=months,
         weight=state.stand.weight,
     )
-
-
-def _told(history: History, state: State, source: SourceId) -> tuple[date, ...]:
-    """Return the months that the model remembers of a source."""
-    blocks = history.hearing.blocks[source]
-    return tuple(sorted(at for heard in state.stand.memory[source] for at in blocks[heard].months))
 
 
 def _scores(history: History, state: State, region: features.Region) -> Mapping[str, Score]:

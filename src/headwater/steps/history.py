@@ -1,7 +1,7 @@
 """History: what sources said and the bureau's own records of the same months, as far as they were known then."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -54,6 +54,10 @@ class Own:
         """Return the statistic of all records up to and including ``month``, whether or not it has any itself."""
         place = bisect_right(tuple(self.by_month), month)
         return self.totals[place - 1] if place else self.none
+
+    def among(self, months: Iterable[date]) -> Statistic:
+        """Return the statistic of the records of some months."""
+        return Statistic.total([self.none, *(self.by_month[month] for month in months if month in self.by_month)])
 
     def last(self, month: date, *, count: int) -> Statistic:
         """Return the statistic of the ``count`` newest months up to ``month``."""

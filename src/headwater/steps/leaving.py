@@ -250,9 +250,7 @@ def shrunk(held: Held, left: Left, stays: pa.Table, *, learner: Learner, paramet
         mine = rows.filter(pc.and_(pc.equal(rows["source"], source), pc.equal(rows["split"], "source")))
         part = _statistic(source, mine, learner, parameters, months=held.months.get(source) or None)
         growth = growth.reduce(source, part) if part else growth
-    own = rows.filter(pc.equal(rows["split"], "target_train"))
-    if held.until is not None:
-        own = own.filter(pc.less_equal(own["month"], pa.scalar(held.until, own["month"].type)))
+    own = held.own(rows.filter(pc.equal(rows["split"], "target_train")))
     part = _statistic(BASE, own, learner, parameters)
     return growth.reduce(BASE, Statistic.total([part] * held.weight)) if part else growth
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headwater.adapters.features import Region
 from headwater.adapters.held import Held
@@ -61,12 +60,10 @@ def asked_again(transport: Transport, own: pa.Table, learner: Learner, parameter
 
     Parameters
     ----------
-    own : all training records of the bureau; those until ``held.until`` count, whoever else has records then
+    own : all training records of the bureau; those count that ``held.own`` gives, whoever else has records then
     """
     question = learner.exact(parameters)
-    if held.until is not None:
-        own = own.filter(pc.less_equal(own["month"], pa.scalar(held.until, own["month"].type)))
-    total, sent = Statistic.total([question.of(own)] * held.weight), 0
+    total, sent = Statistic.total([question.of(held.own(own))] * held.weight), 0
     for source in _there(held):
         months = held.months.get(source) or None
         answers = ask(transport, learner.exact(parameters, months=months), sources=[source])

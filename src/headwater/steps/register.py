@@ -15,7 +15,7 @@ from headwater.adapters.held import Held
 from headwater.adapters.home import Home
 from headwater.adapters.knowledge import Run
 from headwater.adapters.learners import Learner, predict
-from headwater.evolution import Growth
+from headwater.evolution import BASE, Growth
 from headwater.steps import audit
 from headwater.steps.champion import Change, Why, serve, serving
 from headwater.steps.comparison import Comparison, compare
@@ -68,7 +68,7 @@ class Candidate:
     rounds : figures of every round, by name
     artifacts : further files, by name
     growth : the statistic of its exact part, where the region holds what each member said; else only sums are known
-    months : of each member, those that its statistic tells of
+    months : of each member, those that its statistic tells of; of the base, where not all until ``month`` count
     weight : how often each of the bureau's own records counts in it
     body : label of the version whose body it has, where only its last layer is solved
     """
@@ -205,7 +205,8 @@ def _keep(
     """Write the version down: what its members said, what they are, and that it is there."""
     version = registered.version
     if candidate.growth is not None:
-        months = {source: tuple(candidate.months.get(source, ())) for source in candidate.growth.members}
+        there = [*candidate.growth.members, *(candidate.months.keys() & {BASE})]
+        months = {source: tuple(candidate.months.get(source, ())) for source in there}
         postgres.prepare(home)
         with postgres.connect(home) as ops:
             kept = Held(candidate.growth, months, candidate.month, candidate.weight)

@@ -8,16 +8,18 @@ from types import MappingProxyType
 import numpy as np
 
 from headwater.adapters.held import Held
-from headwater.evolution import Growth, Recurring, Standing, Tick, Turn, Watch, month_number, ticks
+from headwater.adapters.learners import Ridge
+from headwater.evolution import BASE, Growth, Recurring, Standing, Tick, Turn, Watch, month_number, ticks
 from headwater.evolution.recurring import Answers
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Hearing
-from headwater.steps.history import MEMORY, History
+from headwater.steps.history import MEMORY, History, Own
 from headwater.steps.refit import asked_again
+from headwater.steps.reign import Reign, Reigning
 from headwater.types import SourceId, Vector
 from headwater.valuation import METHODS, GramUtility
 
-__all__ = ["Stand", "State", "best_weight", "follow", "refit", "weighted"]
+__all__ = ["Stand", "State", "best_weight", "follow", "refit", "told", "weighted"]
 
 _STAYS_TO_VALUE = 100
 # Every month is a game of its own: twelve players are 4,096 coalitions, each player more doubles the time.
@@ -34,11 +36,22 @@ class Stand:
     ----------
     memory : source to the months in which it gave the answers that a model would hold: the newest that did no harm
     weight : how often the bureau's own records count
+    reign : what of them and of the memory counts; None: all of both, as one law holds for everybody
     """
 
     tick: Tick
     memory: Mapping[SourceId, tuple[date, ...]]
     weight: int
+    reign: Reign | None = None
+
+    @property
+    def counted(self) -> Mapping[SourceId, tuple[date, ...]]:
+        """Source to the months in which it gave the answers that count in the model, once it is in it."""
+        return self.memory if self.reign is None else self.reign.answers
+
+    def own(self, own: Own) -> Statistic:
+        """Return those of the bureau's own records that count, each once."""
+        return own.until(self.tick.month) if self.reign is None else own.among(self.reign.own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +79,9 @@ class State:
 
     @property
     def changed(self) -> bool:
-        """Whether a source left the model or came in."""
-        return self.before != self.stand.tick.active
+        """Whether a source left the model or came in, be it by its standing or as another law reigns."""
+        new = self.growth.certificates[len(self.growth.certificates) - self.steps :]
+        return self.before != self.stand.tick.active or any(one.action in ("add", "remove") for one in new)
 
 
 def follow(
@@ -105,13 +119,17 @@ def follow(
         before, memory = _opened(history, seed, months[0], seen, watch=watch)
         standings = dict.fromkeys(before, "member")
     memories = _Memories(history, watch.policy.harm, [*(stand.memory for stand in past), memory], before)
-    watch = replace(watch, turn=memories.turn)
+    watch, reigning = replace(watch, turn=memories.turn), Reigning(history)
     told = [stand.tick for stand in past]
     exchanged = 0
     for tick in ticks(months, read, watch=watch, standings=standings, past=told, approved=approved):
         memory = memories.after(tick)
+        reigned = state is not None and state.stand.reign is not None
+        model = state.coefficients["evolving"] if state else None
+        reign = reigning.after(tick.month, memory, before=model, reigned=reigned)
         asked = history.hearing.bytes_by_source.total()
-        state = replace(_next(history, state, tick, memory, before=before), bytes=asked - exchanged)
+        stand = Stand(tick, memory, 1, reign)
+        state = replace(_next(history, state, stand, before=before), bytes=asked - exchanged)
         before, exchanged = tick.active, asked
         yield state
 
@@ -222,51 +240,41 @@ class _Memories:
             self._harmless.setdefault(source, set()).update(heard)
 
 
-def _next(
-    history: History,
-    state: State | None,
-    tick: Tick,
-    memory: Mapping[SourceId, tuple[date, ...]],
-    *,
-    before: frozenset[SourceId],
-) -> State:
-    """Bring the model up to the month by exact steps alone."""
-    said, own = _said(history.hearing, state, tick, memory), history.train.until(tick.month)
+def _next(history: History, state: State | None, stand: Stand, *, before: frozenset[SourceId]) -> State:
+    """Bring the model up to the month by exact steps alone, and find how often the bureau's own records count."""
+    said, own, learner = _said(history.hearing, state, stand), stand.own(history.train), history.learner
     grown = _grown(state.growth, said) if state else Growth.start(own, said)
     theirs = grown.total.subtract(grown.base) if said else None
-    weight = best_weight(history, own, theirs, tick.month)
-    base = weighted(own, weight)
+    stand = replace(stand, weight=best_weight(learner, own, theirs, stand.own(history.valid)))
+    base = weighted(own, stand.weight)
     grown = Growth(base, grown.members, base if theirs is None else theirs.merge(base), grown.certificates)
     steps = len(grown.certificates) - (len(state.growth.certificates) if state else 0)
-    evolving = history.learner.coefficients(grown.total)
+    evolving = learner.coefficients(grown.total)
     models = {
         "evolving": evolving,
         "static": state.coefficients["static"] if state else evolving,
-        "target_only": history.learner.coefficients(own),
+        "target_only": learner.coefficients(history.train.until(stand.tick.month)),
     }
-    errors = _errors(history, state, tick.month)
-    return State(Stand(tick, memory, weight), before, grown, steps, 0, models, errors)
+    return State(stand, before, grown, steps, 0, models, _errors(history, state, stand.tick.month))
 
 
-def _said(
-    hearing: Hearing, state: State | None, tick: Tick, memory: Mapping[SourceId, tuple[date, ...]]
-) -> dict[SourceId, Statistic]:
-    """Return the statistic of every source in the model; one that remembers what it did before is the same."""
+def _said(hearing: Hearing, state: State | None, stand: Stand) -> dict[SourceId, Statistic]:
+    """Return the statistic of every source in the model; one of which the same counts as before is the same."""
     said = {}
-    for source in sorted(source for source in tick.active if memory.get(source)):
+    for source in sorted(source for source in stand.tick.active if stand.counted.get(source)):
         if state and source in state.growth.members:
-            said[source] = _moved_on(hearing, source, state, memory[source])
+            said[source] = _moved_on(hearing, source, state, stand.counted[source])
         else:
-            said[source] = hearing.statistic(source, memory[source])
+            said[source] = hearing.statistic(source, stand.counted[source])
     return said
 
 
-def _moved_on(hearing: Hearing, source: SourceId, state: State, memory: Sequence[date]) -> Statistic:
-    """Return a member's statistic by what came to the memory and what left it, so that a month costs what changed."""
-    blocks, said, before = hearing.blocks[source], state.growth.members[source], state.stand.memory[source]
-    for heard in sorted(set(memory) - set(before)):
+def _moved_on(hearing: Hearing, source: SourceId, state: State, counted: Sequence[date]) -> Statistic:
+    """Return a member's statistic by which answers came to count and which no more, so a month costs what changed."""
+    blocks, said, before = hearing.blocks[source], state.growth.members[source], state.stand.counted[source]
+    for heard in sorted(set(counted) - set(before)):
         said = said.merge(blocks[heard].statistic)
-    for heard in sorted(set(before) - set(memory)):
+    for heard in sorted(set(before) - set(counted)):
         said = said.subtract(blocks[heard].statistic)
     return said
 
@@ -282,22 +290,22 @@ def _grown(growth: Growth, said: Mapping[SourceId, Statistic]) -> Growth:
     return growth
 
 
-def best_weight(history: History, own: Statistic, others: Statistic | None, month: date) -> int:
+def best_weight(learner: Ridge, own: Statistic, others: Statistic | None, valid: Statistic) -> int:
     """Return how often the bureau's own records count: once, unless another weight clearly errs less.
 
-    Errors are those on its validation records. To choose a weight is to fit one parameter more, so by Akaike's measure
-    it must lower n · log(error) by 2.
+    Errors are those on ``valid``, its validation records. To choose a weight is to fit one parameter more, so by
+    Akaike's measure it must lower n · log(error) by 2.
     """
-    gram, ridge = history.learner.gram, history.learner.model.spec.ridge
-    valid = gram.moments(history.valid.until(month))
-    if others is None or valid.n < 1:
+    gram, ridge = learner.gram, learner.model.spec.ridge
+    judges = gram.moments(valid)
+    if others is None or judges.n < 1:
         return 1
     mine, theirs = gram.moments(own), gram.moments(others)
     counts = np.array(_WEIGHTS, dtype=np.float64)[:, None, None]
     xx = counts * mine.xx + theirs.xx + np.diag(gram.penalty(ridge))
     found = np.linalg.solve(xx, counts * mine.xy[:, None] + theirs.xy[:, None])[:, :, 0]
-    squared = np.einsum("md,md->m", found @ valid.xx, found) - 2 * found @ valid.xy + valid.yy
-    judged = valid.n * np.log(squared) + 2.0 * (np.array(_WEIGHTS) > 1)
+    squared = np.einsum("md,md->m", found @ judges.xx, found) - 2 * found @ judges.xy + judges.yy
+    judged = judges.n * np.log(squared) + 2.0 * (np.array(_WEIGHTS) > 1)
     return _WEIGHTS[int(np.argmin(judged))]
 
 
@@ -310,7 +318,7 @@ def weighted(own: Statistic, weight: int) -> Statistic:
 
 def _resumed(history: History, past: Sequence[Stand]) -> State:
     """Return the state of the last stand, built from what sources said."""
-    last, solve, blocks = past[-1], history.learner.coefficients, history.hearing.blocks
+    last, solve = past[-1], history.learner.coefficients
     growth = _built(history, last)
     models = {
         "evolving": solve(growth.total),
@@ -318,15 +326,21 @@ def _resumed(history: History, past: Sequence[Stand]) -> State:
         "target_only": solve(history.train.until(last.tick.month)),
     }
     # Answers that are no more, as their records went, are forgotten.
-    memory = {s: tuple(at for at in held if at in blocks.get(s, {})) for s, held in last.memory.items()}
-    return State(replace(last, memory=memory), last.tick.active, growth, 0, 0, models)
+    memory, reign = _there(history.hearing, last.memory), last.reign
+    if reign is not None:
+        reign = replace(reign, answers=_there(history.hearing, reign.answers))
+    return State(replace(last, memory=memory, reign=reign), last.tick.active, growth, 0, 0, models)
+
+
+def _there(hearing: Hearing, held: Mapping[SourceId, tuple[date, ...]]) -> dict[SourceId, tuple[date, ...]]:
+    return {s: tuple(at for at in heard if at in hearing.blocks.get(s, {})) for s, heard in held.items()}
 
 
 def _built(history: History, stand: Stand) -> Growth:
-    blocks = history.hearing.blocks
-    held = {s: [at for at in stand.memory.get(s, ()) if at in blocks.get(s, {})] for s in stand.tick.active}
-    said = {source: history.hearing.statistic(source, heard) for source, heard in sorted(held.items()) if heard}
-    return Growth.start(weighted(history.train.until(stand.tick.month), stand.weight), said)
+    counted = _there(history.hearing, stand.counted)
+    held = {source: counted.get(source, ()) for source in sorted(stand.tick.active)}
+    said = {source: history.hearing.statistic(source, heard) for source, heard in held.items() if heard}
+    return Growth.start(weighted(stand.own(history.train), stand.weight), said)
 
 
 def _errors(history: History, state: State | None, month: date) -> dict[str, float]:
@@ -337,12 +351,18 @@ def _errors(history: History, state: State | None, month: date) -> dict[str, flo
 
 
 def refit(history: History, state: State) -> Statistic:
-    """Ask the members anew for the months that the model remembers, from their records in one go."""
-    stand, blocks = state.stand, history.hearing.blocks
-    months = {
-        source: tuple(sorted(at for heard in stand.memory[source] for at in blocks[source][heard].months))
-        for source in state.growth.members
-    }
-    held = Held(state.growth, months, stand.tick.month, stand.weight)
+    """Ask the members anew for the months that count in the model, from their records in one go."""
+    stand = state.stand
+    held = Held(state.growth, told(history, state), stand.tick.month, stand.weight)
     parameters = state.coefficients["evolving"]
     return asked_again(history.hearing.transport, history.region.target.train, history.learner, parameters, held).total
+
+
+def told(history: History, state: State) -> dict[SourceId, tuple[date, ...]]:
+    """Return the months that each member's statistic tells of; of the bureau's own records, where not all count."""
+    blocks, stand = history.hearing.blocks, state.stand
+    months = {
+        source: tuple(sorted(at for heard in stand.counted[source] for at in blocks[source][heard].months))
+        for source in state.growth.members
+    }
+    return months if stand.reign is None else {**months, BASE: stand.reign.own}

@@ -15,7 +15,7 @@ from headwater.adapters.learners import Learner, predict
 from headwater.adapters.versions import Line, Member
 from headwater.adapters.withdrawals import Withdrawal
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.evolution import Certificate, Growth
+from headwater.evolution import BASE, Certificate, Growth
 from headwater.steps.leaving import Leaving, shrunk
 from headwater.steps.refit import Refit, refit
 from headwater.steps.register import Candidate, digest_of, score
@@ -161,7 +161,11 @@ class Shrinking:
             tags={"headwater.withdrawal_entry": str(entry)},
             artifacts={"withdrawal.json": dict(certificate)},
             growth=self.growth,
-            months={source: self.held.months.get(source, ()) for source in self.growth.members},
+            months={
+                source: months
+                for source, months in self.held.months.items()
+                if source == BASE or source in self.growth.members
+            },
             weight=self.held.weight,
             body=self.body,
         )

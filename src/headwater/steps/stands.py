@@ -14,6 +14,7 @@ from headwater.errors import Message
 from headwater.evolution import Budgets, Cost, Decision, Plan, Standing, Tick, month_at
 from headwater.statistics import Statistic
 from headwater.steps.hearing import Block, Hearing
+from headwater.steps.reign import Reign
 from headwater.steps.replay import Stand, State
 from headwater.types import SourceId
 
@@ -46,7 +47,14 @@ def _stand(row: Row, lines: Sequence[Row]) -> Stand:
         standings={line["source"]: line["unapproved"] or line["standing"] for line in lines},
     )
     memory = {line["source"]: tuple(line["remembered"]) for line in lines if line["remembered"] is not None}
-    return Stand(tick, memory, row["weight"])
+    return Stand(tick, memory, row["weight"], _reign(row, lines))
+
+
+def _reign(row: Row, lines: Sequence[Row]) -> Reign | None:
+    if row["own_months"] is None:
+        return None
+    counted = {line["source"]: tuple(line["counted"]) for line in lines if line["counted"] is not None}
+    return Reign(tuple(row["own_months"]), counted)
 
 
 def _decision(line: Row) -> Decision:
@@ -64,6 +72,7 @@ def _decision(line: Row) -> Decision:
 def line_rows(state: State, *, run: Run, snapshot: int) -> list[Row]:
     """Return the rows of ``evolution``, one a source that is known."""
     tick, memory = state.stand.tick, state.stand.memory
+    counted = state.stand.reign.answers if state.stand.reign else {}
     found: list[Row] = []
     for source, decision in tick.plan.decisions.items():
         change = tick.changes.get(source)
@@ -88,6 +97,7 @@ def line_rows(state: State, *, run: Run, snapshot: int) -> list[Row]:
                 "since": decision.since,
                 "regime": decision.regime,
                 "remembered": list(memory[source]) if source in memory else None,
+                "counted": list(counted[source]) if source in counted else None,
             }
         )
     return found
@@ -104,6 +114,7 @@ def month_row(state: State, *, run: Run, snapshot: int, budgets: Budgets) -> dic
         "snapshot": snapshot,
         "month": stand.tick.month,
         "weight": stand.weight,
+        "own_months": list(stand.reign.own) if stand.reign else None,
         "members": sorted(state.growth.members),
         "steps": state.steps,
         "asked": len(stand.tick.values),

@@ -39,7 +39,7 @@ def followed(target, *, leavers=0, seed=1):
 
 def test_a_target_that_stays_is_believed_to_stay():
     regimes, (one, other) = followed([ONE] * 20)
-    shares = Belief().shares(regimes, "target")
+    shares = Belief().believed(regimes, "target").shares
     assert shares[one] > 0.9
     assert shares[other] < 0.1
 
@@ -47,14 +47,14 @@ def test_a_target_that_stays_is_believed_to_stay():
 @pytest.mark.parametrize("seed", range(5))
 def test_a_change_to_what_others_know_is_believed_within_three_steps(seed):
     regimes, (_, other) = followed([ONE] * 20 + [OTHER] * 3, seed=seed)
-    assert Belief().shares(regimes, "target")[other] > 0.8
+    assert Belief().believed(regimes, "target").shares[other] > 0.8
 
 
 def test_the_model_of_a_target_on_its_way_is_between_the_regimes():
     middle, errors = 0.5 * ONE + 0.5 * OTHER, []
     for seed in range(6):
         regimes, _ = followed([ONE] * 8 + [middle] * 12, seed=seed)
-        shares = Belief().shares(regimes, "target")
+        shares = Belief().believed(regimes, "target").shares
         model = sum(share * regimes.sums(regime).coefficients(0.1) for regime, share in shares.items())
         errors.append([float(((model - truth) ** 2).sum()) for truth in (ONE, middle, OTHER)])
     from_one, from_middle, from_other = np.mean(errors, axis=0)
@@ -66,9 +66,9 @@ def test_companions_that_have_gone_are_followed_before_own_records_tell():
     alone, (_, other) = followed([ONE] * 20)
     together, (_, same) = followed([ONE] * 20, leavers=4)
     stubborn = replace(Belief(), follow=0.0)
-    expected = Belief().shares(alone, "target")[other]
-    assert Belief().shares(together, "target")[same] > 5 * expected
-    assert stubborn.shares(together, "target")[same] < 3 * expected
+    expected = Belief().believed(alone, "target").shares[other]
+    assert Belief().believed(together, "target").shares[same] > 5 * expected
+    assert stubborn.believed(together, "target").shares[same] < 3 * expected
 
 
 @settings(deadline=None, derandomize=True, max_examples=25)
@@ -78,8 +78,8 @@ def test_shares_are_shares(streams):
     for place, stream in enumerate(streams):
         for time, share in enumerate(stream):
             regimes.update(time, f"s{place}", said(rng, (1 - share) * ONE + share * OTHER, 10))
-    shares = Belief().shares(regimes, "s0")
+    shares = Belief().believed(regimes, "s0").shares
     assert tuple(shares) == regimes.known
     assert min(shares.values()) >= 0
     assert sum(shares.values()) == pytest.approx(1.0)
-    assert shares == Belief().shares(regimes, "s0")
+    assert shares == Belief().believed(regimes, "s0").shares

@@ -1,5 +1,6 @@
 """Withdrawals that break off or fail, by mistake, of the last member, and of who is delivered no more."""
 
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from tests.unit.steps.occasions import AT, SIGNED, Occasions, entries, said
 from headwater.adapters import evolved, features, held, knowledge, lake, mlflow, postgres
 from headwater.adapters.held import Held
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.evolution import Growth
+from headwater.evolution import BASE, Growth
 from headwater.security.requirement import Caps, Requirement
 from headwater.steps import shrinking
 from headwater.steps.aggregate import aggregate
@@ -79,6 +80,19 @@ def test_of_who_is_in_an_older_version_alone_statistics_and_answers_go_too(home)
     assert said(home, serving(home, region)).growth.total == kept.growth.total
     with lake.connect(home, threads=1) as connection:
         assert {row["source"] for row in evolved.rows(connection, "heard", key=key)} == heard - {outsider}
+
+
+def test_the_bureaus_own_months_that_count_are_held_and_carried_on(home):
+    region = "离"
+    kept = said(home, serving(home, region))
+    own = (min(kept.months[min(kept.growth.members)]), kept.until)
+    some = replace(kept, months={**kept.months, BASE: own}, weight=2)
+    with postgres.connect(home) as connection:
+        held.keep(connection, name(region), 98, some)
+        found = held.load(connection, name(region), 98)
+        held.purge(connection, name(region), [98])
+    assert found == some
+    assert (found.months[BASE], found.until) == (own, kept.until)
 
 
 def test_a_person_of_two_regions_is_entered_in_both_before_one_fails(home, stays, monkeypatch):

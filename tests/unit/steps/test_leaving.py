@@ -12,7 +12,7 @@ from headwater.adapters.held import Held
 from headwater.adapters.learners import learner
 from headwater.adapters.withdrawals import Left
 from headwater.content import models
-from headwater.evolution import Growth
+from headwater.evolution import BASE, Growth
 from headwater.statistics import Statistic
 from headwater.steps.leaving import shrunk
 
@@ -43,6 +43,17 @@ def grown(stays, weight):
         "H04": statistic(stays, ("split", ["source"]), ("source", ["H04"])),
     }
     return Held(Growth.start(base, members), {"H03": MONTHS, "H04": ()}, UNTIL, weight)
+
+
+def test_only_own_stays_of_months_that_count_leave(stays):
+    count, weight = (date(2024, 1, 1), date(2024, 3, 1)), 2
+    kept = statistic(stays, ("split", ["target_train"]), ("month", count))
+    held = Held(Growth.start(Statistic.total([kept] * weight), {}), {BASE: count}, UNTIL, weight)
+    own = stays.filter(pc.equal(stays["split"], "target_train"))
+    assert set(held.own(own)["month"].to_pylist()) == set(count)
+    left = Left(frozenset(), frozenset(own["stay_id"].to_pylist()), 1)
+    found = shrunk(held, left, stays, learner=RIDGE, parameters=ANY)
+    assert not found.total.values.any()
 
 
 @pytest.mark.parametrize("weight", [1, 2, 8])

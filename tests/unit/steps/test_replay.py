@@ -64,7 +64,8 @@ def states(history):
 def test_the_grown_model_equals_a_refit_from_the_records_bit_for_bit(history, states):
     for state in states:
         assert refit(history, state) == state.growth.total == state.growth.rebuilt()
-        assert set(state.growth.members) == state.stand.tick.active
+        counted = {source for source in state.stand.tick.active if state.stand.counted.get(source)}
+        assert set(state.growth.members) == counted
         assert np.array_equal(state.coefficients["evolving"], history.learner.coefficients(refit(history, state)))
 
 
@@ -74,7 +75,7 @@ def test_a_delivery_that_does_harm_never_enters_the_model(history, states):
     bad = {(month, source) for month, values in worth.items() for source, v in values.items() if v and v < harm}
     assert len(bad) > 10
     for state in states:
-        entered = {(month, source) for source in state.growth.members for month in state.stand.memory[source]}
+        entered = {(month, source) for source in state.growth.members for month in state.stand.counted[source]}
         assert not entered & bad
 
 
@@ -195,11 +196,11 @@ def test_counting_records_often_is_counting_them_so_often(history):
 def test_own_records_weigh_more_where_others_are_no_help(history, region):
     """Sources that follow another law make the bureau's own records weigh; sources of its own law do not."""
     month, own = history.months[-1], history.train.until(history.months[-1])
-    question = history.learner.asked()
+    question, valid = history.learner.asked(), history.valid.until(month)
     strange = question.of(next(s.table for s in region.sources if s.source_id == "H04"))
-    assert best_weight(history, own, strange, month) >= 8
-    assert best_weight(history, own, history.valid.until(month), month) == 1
-    assert best_weight(history, own, None, month) == 1
+    assert best_weight(history.learner, own, strange, valid) >= 8
+    assert best_weight(history.learner, own, valid, valid) == 1
+    assert best_weight(history.learner, own, None, valid) == 1
 
 
 AWAY = (date(2024, 9, 1), date(2025, 2, 1))
