@@ -40,7 +40,7 @@ for file in sorted(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).glob("*.py")):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
                 if isinstance(node, ast.ImportFrom):
-                    exec(ast.unparse(node))
+                    exec(ast.unparse(node), {})
 print(json.dumps({"lost": lost, "held": sorted(held), "anew": sorted(set(sys.modules) - held)}))
 """
 
