@@ -36,17 +36,11 @@ def launch(home: Home, log: Path) -> "subprocess.Popen[bytes]":
         with socket.create_server(("127.0.0.1", 0)) as probe:
             environment[name] = str(probe.getsockname()[1])
     environment |= {"HEADWATER_HOME": str(home.root), "HEADWATER_PROJECT": str(home.project)}
-    command = [sys.executable, "-c", "from headwater.cli.main import main; main()", "up"]
+    # A suite that was started in the background ignores Ctrl-C, and its children would too.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heeding}; from headwater.cli.main import main; main()", "up"]
     with log.open("wb") as out:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            # A suite that was started in the background ignores Ctrl-C, and its children would too.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
 
 
 def await_up(process: "subprocess.Popen[bytes]", log: Path) -> None:

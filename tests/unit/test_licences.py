@@ -12,7 +12,7 @@ REFUSED = re.compile(
     r"(?<!L)(?<!Lesser )GPL|Affero|BUSL|Business Source|SSPL|Elastic License|Commons Clause|PolyForm", re.I
 )
 LESSER = re.compile(r"LGPL|Lesser General Public|Library or Lesser", re.I)
-READ = {"huey": "MIT", "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later"}
+READ = {"huey": "MIT", "namex": "Apache-2.0", "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later"}
 """Packages whose metadata does not tell, by the licence that lies in them."""
 
 

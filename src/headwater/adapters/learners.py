@@ -7,17 +7,19 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from headwater import federation
 from headwater.content.models import Model
 from headwater.errors import Message, Refusal
-from headwater.federation import GramQuestion, Question, UpdateQuestion
+from headwater.federation import Described, GramQuestion, Question, UpdateQuestion
+from headwater.federation.solved import Solved
 from headwater.statistics import Gram, Statistic
 from headwater.types import Vector
 
 __all__ = ["Learner", "Ridge", "equally", "learner", "predict"]
 
 
-class Learner(Protocol):
-    """One model's way from questions to parameters; without state, so a round is a value."""
+class Learner(federation.Learner, Protocol):
+    """The five verbs for a definition in ``models/``, and what versions need: questions, and a part that is exact."""
 
     @property
     def model(self) -> Model:
@@ -44,14 +46,6 @@ class Learner(Protocol):
 
     def train(self, table: pa.Table, question: UpdateQuestion) -> tuple[Vector, int]:
         """Return the parameters (dim,) that training on ``table`` gives, and the number of records used."""
-        ...
-
-    def solve(self, statistic: Statistic) -> Vector:
-        """Return the parameters (dim,) that the sum of the answers gives."""
-        ...
-
-    def predict(self, parameters: Vector, x: Vector) -> Vector:
-        """Return the (rows,) predictions for features ``x`` (rows, features)."""
         ...
 
     def exact(self, parameters: Vector, *, months: tuple[date, ...] | None = None) -> GramQuestion:
@@ -108,13 +102,34 @@ class Ridge:
             Message("请改问 Gram 统计量。", "Ask for the Gram statistic."),
         )
 
-    def solve(self, statistic: Statistic) -> Vector:
+    @property
+    def solved(self) -> Solved:
+        """The five verbs."""
+        return Solved(self.model.spec.features.dim, ridge=self.model.spec.ridge)
+
+    def describe(self) -> Described:
+        """Return what there is to learn."""
+        return self.solved.describe()
+
+    def family(self, parameters: Vector) -> Gram:
+        """Return the family of the only round."""
+        return self.gram
+
+    def statistic(self, parameters: Vector, x: Vector, y: Vector) -> Statistic:
+        """Return Gram matrix and moment of records."""
+        return self.solved.statistic(parameters, x, y)
+
+    def solve(self, parameters: Vector, statistic: Statistic) -> Vector:
+        """Return the coefficients, whatever they were."""
+        return self.coefficients(statistic)
+
+    def coefficients(self, statistic: Statistic) -> Vector:
         """Return the coefficients."""
         return self.gram.solve(statistic, ridge=self.model.spec.ridge)
 
     def predict(self, parameters: Vector, x: Vector) -> Vector:
         """Return ``x @ parameters``."""
-        return np.asarray(x @ parameters, dtype=np.float64)
+        return self.solved.predict(parameters, x)
 
     def exact(self, parameters: Vector, *, months: tuple[date, ...] | None = None) -> GramQuestion:
         """Return the only question: a ridge is exact as a whole."""
@@ -122,7 +137,7 @@ class Ridge:
 
     def resolve(self, parameters: Vector, statistic: Statistic) -> Vector:
         """Return the coefficients that the statistic gives, whatever they were."""
-        return self.solve(statistic)
+        return self.coefficients(statistic)
 
     def share(self, parameters: Vector) -> tuple[int, int]:
         """Return that all are exact."""
@@ -134,7 +149,7 @@ def learner(model: Model) -> Learner:
     if model.spec.learner == "gram":
         return Ridge(model)
     # PyTorch takes a second to import; a ridge does not wait for it.
-    from headwater.adapters.torch import Network
+    from headwater.adapters.network import Network
 
     return Network(model)
 

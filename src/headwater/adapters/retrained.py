@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from headwater.adapters.torch import Network, one_thread
+from headwater.adapters.network import Network, one_thread
 from headwater.types import Vector
 
 __all__ = ["retrained"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headwater.aggregation.grouping import Group
+from headwater.federation.wire import travels
 from headwater.security import PROTECTIONS
 from headwater.security.events import Event, NonPrivate
 from headwater.security.requirement import Shown, Viewer
@@ -13,6 +14,7 @@ from headwater.types import SourceId
 __all__ = ["Exposure", "Sight", "exposures", "sights"]
 
 
+@travels("exposure")
 @dataclass(frozen=True)
 class Exposure:
     """What whoever adds at one tier sees of one source.

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from headwater.aggregation.mechanism import IN_CLEAR, Mechanism
 from headwater.aggregation.topology import Tier, Tree
 from headwater.errors import Message, Refusal
+from headwater.federation.wire import travels
 from headwater.security.protection import PROTECTIONS
 from headwater.types import SourceId
 
 __all__ = ["Group", "group", "parted"]
 
 
+@travels("group")
 @dataclass(frozen=True)
 class Group:
     """Members, sources or tiers, whose messages are combined at ``tier`` in one round.

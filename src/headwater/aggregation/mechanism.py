@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from headwater.errors import Message, Refusal
+from headwater.federation.wire import travels
 from headwater.security.events import Event
 from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.protection import PROTECTIONS
@@ -16,6 +17,7 @@ Adder: TypeAlias = Literal["nobody", "sender", "group"]
 """Who adds noise: nobody; the sender, alone; all members of its group, a share each."""
 
 
+@travels("mechanism")
 @dataclass(frozen=True, order=True)
 class Mechanism:
     """What protects one edge of the tree.

@@ -6,23 +6,46 @@ A tier above keeps the numbers that all its planned members agreed on, so a tier
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from headwater.aggregation.grouping import Group
+from headwater.aggregation.here import Here
+from headwater.aggregation.sitting import Heard, Noise, Player, Sitting
 from headwater.errors import HeadwaterError, Message, Refusal
-from headwater.security import PROTECTIONS, Carry, Entropy, Played, Span, play
+from headwater.security import Entropy, Span
 from headwater.security.events import Event, NonPrivate
-from headwater.security.gaussian_noise import GaussianNoise
 from headwater.security.pact import Pact
-from headwater.security.protection import Values, straight
 from headwater.security.shared_noise import SharedNoise
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Aggregation", "Fold", "Part", "aggregate"]
+__all__ = ["Aggregation", "Fold", "Part", "aggregate", "folded"]
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What is public of a message: see ``Part``, whose sum it lacks."""
+
+    deviation: float
+    span: Span | None
+    sources: frozenset[SourceId]
+
+    @staticmethod
+    def joined(parts: Sequence["_Standing"]) -> "_Standing":
+        """Return what stands behind a sum of messages."""
+        deviation = sum(part.deviation**2 for part in parts) ** 0.5
+        spans = [part.span for part in parts if part.span]
+        span = Span(sum(s.low for s in spans), sum(s.high for s in spans)) if len(spans) == len(parts) else None
+        return _Standing(deviation, span, frozenset().union(*(part.sources for part in parts)))
+
+    def with_noise(self, noise: Noise | None) -> "_Standing":
+        """Return it with the noise that a member adds."""
+        if noise is None:
+            return self
+        drawn = noise.share if isinstance(noise, SharedNoise) else noise.deviation
+        span = noise.widened(self.span) if self.span else None
+        return _Standing((self.deviation**2 + drawn**2) ** 0.5, span, self.sources)
 
 
 @dataclass(frozen=True)
@@ -40,18 +63,6 @@ class Part:
     deviation: float
     span: Span | None
     sources: frozenset[SourceId]
-
-    @staticmethod
-    def joined(total: Statistic, parts: Sequence["Part"]) -> "Part":
-        """Return what stands behind a sum of parts."""
-        deviation = sum(part.deviation**2 for part in parts) ** 0.5
-        spans = [part.span for part in parts if part.span]
-        span = Span(sum(s.low for s in spans), sum(s.high for s in spans)) if len(spans) == len(parts) else None
-        return Part(total, deviation, span, frozenset().union(*(part.sources for part in parts)))
-
-    def merge(self, other: "Part") -> "Part":
-        """Return both together."""
-        return Part.joined(self.total.merge(other.total), [self, other])
 
 
 @dataclass(frozen=True)
@@ -81,103 +92,85 @@ class Aggregation:
         return Statistic.total([part.total for part in self.parts.values()])
 
 
-_Noise: TypeAlias = GaussianNoise | SharedNoise
-
-
 @dataclass
 class Fold:
     """An aggregation under way, group by group; see ``aggregate``.
 
     Parameters
     ----------
-    carry : how members, sources and tiers alike, are reached
+    span, l2 : as ``aggregate`` takes them
     """
 
     round_id: str
-    entropy: Entropy
     span: Span | None = None
     l2: float | None = None
-    carry: Carry = straight
-    _spoken: dict[tuple[str, str], Part] = field(default_factory=dict, init=False)
+    _spoken: dict[tuple[str, str], _Standing] = field(default_factory=dict, init=False)
     _sent: Counter[str] = field(default_factory=Counter, init=False)
     _told: Counter[str] = field(default_factory=Counter, init=False)
     _pacts: list[Pact] = field(default_factory=list, init=False)
     _events: dict[SourceId, Event] = field(default_factory=dict, init=False)
     _lost: dict[SourceId, HeadwaterError] = field(default_factory=dict, init=False)
 
-    def of(self, groups: Sequence[Group], contributions: Mapping[SourceId, Statistic]) -> Aggregation:
-        """Play all groups, lowest first; if nothing reaches the root it is refused."""
-        _require_all(groups, contributions)
-        for group in groups:
-            for name in set(group.members) & set(contributions):
-                self._spoken[group.strand, name] = Part(contributions[name], 0.0, self.span, frozenset({name}))
-                self._events[name] = NonPrivate()
-            self._play(group)
+    def of(self, groups: Sequence[Group], player: Player, form: Statistic) -> Aggregation:
+        """Have all groups played, lowest first; if nothing reaches the root it is refused.
+
+        Parameters
+        ----------
+        player : who plays them, and knows what their sources say
+        form : a statistic of the kind, shape and length of each of theirs
+        """
+        tiers = {group.tier for group in groups}
+        for level in _levels(groups):
+            for group in level:
+                for name in set(group.members) - tiers:
+                    self._spoken[group.strand, name] = _Standing(0.0, self.span, frozenset({name}))
+                    self._events[name] = NonPrivate()
+            self._play(level, player, form)
         root = groups[-1].tier
-        parts = {strand: part for (strand, name), part in self._spoken.items() if name == root}
-        if not parts:
+        strands = [strand for strand, name in self._spoken if name == root]
+        if not strands:
             raise _nothing(list(self._lost.values()))
+        parts = {strand: self._part(player.total(strand, root), self._spoken[strand, root]) for strand in strands}
         events = {source: event for source, event in self._events.items() if source not in self._lost}
         return Aggregation(parts, self._sent, self._told, tuple(self._pacts), events, self._lost)
 
-    def _play(self, group: Group) -> None:
-        """Play one group: every member adds its noise and protects its vector, the tier adds what arrives."""
+    @staticmethod
+    def _part(total: Statistic, standing: _Standing) -> Part:
+        return Part(total, standing.deviation, standing.span, standing.sources)
+
+    def _play(self, level: Sequence[Group], player: Player, form: Statistic) -> None:
+        """Have groups played none of which waits for another, and keep what is public of them."""
+        planned = [one for group in level if (one := self._planned(group, form)) is not None]
+        for (sitting, inside), heard in zip(planned, player.play([sitting for sitting, _ in planned]), strict=True):
+            self._pacts.append(heard.pact)
+            self._sent.update(heard.sent)
+            self._told.update(heard.told)
+            self._hear(sitting, heard, inside)
+
+    def _planned(self, group: Group, form: Statistic) -> tuple[Sitting, dict[str, _Standing]] | None:
+        """Return a group as it is about to be played, and who has something to say in it; None where nobody has."""
         said = {name: self._spoken.pop((group.strand, name), None) for name in group.members}
-        inside = {name: part for name, part in said.items() if part is not None}
+        inside = {name: standing for name, standing in said.items() if standing is not None}
         if not inside:
-            return
-        noises = self._noises(group, inside)
-        vectors, parts = self._noised(inside, noises)
-        form = next(iter(inside.values())).total
-        round_id = "/".join(filter(None, (self.round_id, group.strand, group.tier, group.protection)))
-        session = PROTECTIONS[group.protection].open(
-            group.members, round_id=round_id, length=form.values.size, entropy=self.entropy, span=_bounds(parts)
-        )
-        self._pacts.append(session.pact)
-        played = play(session, vectors, carry=self.carry)
-        self._sent.update(played.sent)
-        self._told.update(played.told)
-        self._hear(group, played, form, parts)
-        for name in played.survivors:
-            if (noise := noises[name]) is not None:
-                event = noise.event(len(played.survivors)) if isinstance(noise, SharedNoise) else noise.event
-                self._events.update(dict.fromkeys(inside[name].sources, event))
+            return None
+        sitting = Sitting(group, self.round_id, form.kind, form.shape, form.values.size, tuple(inside), None, self.l2)
+        noised = [standing.with_noise(sitting.noise(name)) for name, standing in inside.items()]
+        return replace(sitting, span=_bounds(noised)), inside
 
-    def _noises(self, group: Group, inside: Mapping[str, Part]) -> dict[str, _Noise | None]:
-        """Return what each member draws; shares are those of all who were planned."""
-        mechanisms, members = dict(group.mechanisms), len(group.members)
-        return {
-            name: mechanisms[name].drawn(members, l2=self.l2, length=part.total.values.size)
-            for name, part in inside.items()
-        }
-
-    def _noised(
-        self, inside: Mapping[str, Part], noises: Mapping[str, _Noise | None]
-    ) -> tuple[dict[str, Values], dict[str, Part]]:
-        """Return how to get each member's vector, and the parts as they will stand in the sum."""
-        vectors: dict[str, Values] = {}
-        parts = {}
-        for name, part in inside.items():
-            noise, values = noises[name], part.total.values
-            if noise is None:
-                vectors[name], parts[name] = partial(getattr, part.total, "values"), part
-                continue
-            drawn = noise.share if isinstance(noise, SharedNoise) else noise.deviation
-            span = noise.widened(part.span) if part.span else None
-            vectors[name] = partial(noise.noised, values, self.entropy)
-            parts[name] = Part(part.total, (part.deviation**2 + drawn**2) ** 0.5, span, part.sources)
-        return vectors, parts
-
-    def _hear(self, group: Group, played: Played, form: Statistic, parts: Mapping[str, Part]) -> None:
-        """Keep what the tier has to say now, and who is lost."""
-        for name, fault in played.lost.items():
+    def _hear(self, sitting: Sitting, heard: Heard, inside: Mapping[str, _Standing]) -> None:
+        """Keep what stands behind what the tier has to say now, and who is lost."""
+        for name, fault in heard.lost.items():
             # Whoever had nothing to say is no part: why, was kept with the sources below.
-            self._lost.update(dict.fromkeys(sorted(parts[name].sources) if name in parts else (), fault))
-        if played.total is None:
+            self._lost.update(dict.fromkeys(sorted(inside[name].sources) if name in inside else (), fault))
+        if not heard.survivors:
             return
-        joined = Part.joined(Statistic(form.kind, form.shape, played.total), [parts[name] for name in played.survivors])
-        before = self._spoken.get((group.strand, group.tier))
-        self._spoken[group.strand, group.tier] = before.merge(joined) if before else joined
+        for name in heard.survivors:
+            if (noise := sitting.noise(name)) is not None:
+                event = noise.event(len(heard.survivors)) if isinstance(noise, SharedNoise) else noise.event
+                self._events.update(dict.fromkeys(inside[name].sources, event))
+        joined = _Standing.joined([inside[name].with_noise(sitting.noise(name)) for name in heard.survivors])
+        key = sitting.group.strand, sitting.group.tier
+        self._spoken[key] = _Standing.joined([self._spoken[key], joined]) if key in self._spoken else joined
 
 
 def aggregate(
@@ -202,12 +195,31 @@ def aggregate(
     l2 : by how many steps of the grid (L2) one record exchanged for another can move a source's vector: what noise is
         measured by
     """
-    return Fold(round_id, entropy, span, l2).of(groups, contributions)
+    return folded(groups, Here(contributions, entropy), round_id=round_id, span=span, l2=l2)
 
 
-def _bounds(parts: Mapping[str, Part]) -> Span | None:
+def folded(
+    groups: Sequence[Group], here: Here, *, round_id: str, span: Span | None = None, l2: float | None = None
+) -> Aggregation:
+    """Add the contributions that a player of this process has; see ``aggregate``."""
+    _require_all(groups, here.contributions)
+    return Fold(round_id, span, l2).of(groups, here, next(iter(here.contributions.values())))
+
+
+def _levels(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """Yield groups in their order, as many together as wait for none of each other."""
+    level: list[Group] = []
+    for group in groups:
+        if {(group.strand, name) for name in group.members} & {(one.strand, one.tier) for one in level}:
+            yield level
+            level = []
+        level.append(group)
+    yield level
+
+
+def _bounds(parts: Sequence[_Standing]) -> Span | None:
     """Return bounds that every part keeps, if all have bounds."""
-    spans = [part.span for part in parts.values() if part.span]
+    spans = [part.span for part in parts if part.span]
     known = len(spans) == len(parts)
     return Span(min(span.low for span in spans), max(span.high for span in spans)) if known else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from headwater.bench import claims, coding, evolution, faults, grouping, ledger, quality, tiers, valuation
+from headwater.bench import claims, coding, evolution, faults, frameworks, grouping, ledger, quality, tiers, valuation
 from headwater.registry import Registry
 
 __all__ = ["BENCHES"]
@@ -15,6 +15,7 @@ BENCHES.register("claims")(claims.run)
 BENCHES.register("coding")(coding.run)
 BENCHES.register("evolution")(evolution.run)
 BENCHES.register("faults")(faults.run)
+BENCHES.register("frameworks")(frameworks.run)
 BENCHES.register("grouping")(grouping.run)
 BENCHES.register("ledger")(ledger.run)
 BENCHES.register("quality")(quality.run)

@@ -186,8 +186,8 @@ def _retrained(history: History, month: date) -> tuple[dict[str, Vector], float,
     known = sorted(history.hearing.delivered.known(month, fewest=history.fewest))
     answers = ask(history.hearing.transport, history.learner.asked(months=months), sources=known)
     own = history.train.until(month)
-    plain = history.learner.solve(Statistic.total([own, *answers.statistics.values()]))
+    plain = history.learner.coefficients(Statistic.total([own, *answers.statistics.values()]))
     seconds = process_time() - started
     others = Statistic.total(answers.statistics.values())
-    heavy = history.learner.solve(others.merge(weighted(own, best_weight(history, own, others, month))))
+    heavy = history.learner.coefficients(others.merge(weighted(own, best_weight(history, own, others, month))))
     return {"retraining": plain, "retraining_weighted": heavy}, seconds, sum(answers.bytes_by_source.values())

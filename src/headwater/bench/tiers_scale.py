@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from headwater.adapters.tenseal import CKKS
-from headwater.aggregation import UNDER_MASKS, Fold, Part, Tier, Tree, group
+from headwater.aggregation import UNDER_MASKS, Here, Part, Tier, Tree, folded, group
 from headwater.bench.figures import Figure, Size
 from headwater.bench.memory import memory, peak_forgotten
 from headwater.checks.losing import losing
@@ -222,8 +222,8 @@ def _provinces(country: Country) -> tuple[dict[str, Part], dict[str, float]]:
     for tree in country.trees():
         names = [*tree.sources, *(tier.name for tier in tree.root.tiers)]
         groups = group(tree, dict.fromkeys(names, UNDER_MASKS))
-        fold = Fold(tree.root.name, secrets.token_bytes, _SPAN, carry=losing(lost))
-        joined = fold.of(groups, {source: said[source] for source in tree.sources})
+        here = Here({source: said[source] for source in tree.sources}, secrets.token_bytes, losing(lost))
+        joined = folded(groups, here, round_id=tree.root.name, span=_SPAN)
         parts[tree.root.name] = joined.parts[""]
         for name, count in joined.bytes_sent.items():
             sent["sources" if name in said else "cities"] += count

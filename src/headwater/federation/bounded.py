@@ -19,6 +19,7 @@ from scipy.linalg import solve_triangular
 
 from headwater.errors import Message, Refusal
 from headwater.federation.source import GramQuestion
+from headwater.federation.wire import asks
 from headwater.statistics.bounded import BoundedSquares
 from headwater.statistics.statistic import Statistic
 from headwater.types import Vector
@@ -33,6 +34,7 @@ _QUANTILE = 0.75
 """Share of the bureau's own records that are not scaled down: noise falls with it, and so does what is said."""
 
 
+@asks("bounded_question")
 @dataclass(frozen=True, eq=False)
 class BoundedQuestion:
     """Ask for the squares of clipped records beyond ``known`` coefficients.

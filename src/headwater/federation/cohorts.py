@@ -18,6 +18,7 @@ from headwater.federation.division import FLOOR, LIMIT, leverage, named_cohorts,
 from headwater.federation.round import carried, naming, reached
 from headwater.federation.source import Computed, GramQuestion
 from headwater.federation.transport import Transport
+from headwater.federation.wire import asks
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Fixed, Masks, SourceId, Vector
@@ -95,6 +96,7 @@ class Hiding(Protocol):
         ...
 
 
+@asks("ready")
 @dataclass(frozen=True, eq=False)
 class Ready:
     """Ask whether a source could answer, so that no sum fails for want of one member; nothing comes back but yes.

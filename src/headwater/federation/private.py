@@ -8,7 +8,7 @@ to the fixed point like everything else.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from headwater.federation.source import GramQuestion
+from headwater.federation.wire import AT_HOME, asks, travels
 from headwater.statistics.features import numbers
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
@@ -30,6 +31,7 @@ def normal(size: int, entropy: Callable[[int], bytes]) -> Vector:
     return np.asarray(ndtri((bits + 0.5) * 2.0**-52), dtype=np.float64)
 
 
+@travels("clipping")
 @dataclass(frozen=True, eq=False)
 class Clipping:
     """Public constants that bound a record.
@@ -58,6 +60,7 @@ class Clipping:
         return x * scale[:, None], y * scale
 
 
+@asks("noisy_squares")
 @dataclass(frozen=True, eq=False)
 class NoisySquares:
     """Ask for the squares of clipped records with a share of the noise.
@@ -70,7 +73,7 @@ class NoisySquares:
 
     clipping: Clipping
     noise: float
-    entropy: Callable[[int], bytes] = secrets.token_bytes
+    entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, metadata=AT_HOME)
 
     @property
     def months(self) -> tuple[date, ...] | None:
@@ -100,6 +103,7 @@ class NoisySquares:
         return Statistic(self.family.kind, (dim,), self.family.encoding.encode(values))
 
 
+@asks("noisy_score")
 @dataclass(frozen=True, eq=False)
 class NoisyScore:
     r"""Ask for :math:`\sum \mathrm{clip}_C\bigl(\sum_k (c_k^T x)(y - b_k^T x)\bigr)` over the records, with noise.
@@ -116,7 +120,7 @@ class NoisyScore:
     solutions: Vector
     clip: float
     noise: float
-    entropy: Callable[[int], bytes] = secrets.token_bytes
+    entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, metadata=AT_HOME)
 
     @property
     def months(self) -> tuple[date, ...] | None:

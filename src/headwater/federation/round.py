@@ -1,7 +1,8 @@
 """One round: the same question to every source; who fails is named and left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from headwater.federation.transport import SourceFault, Transport, twice
 from headwater.statistics.statistic import Statistic
 from headwater.types import SourceId
 
-__all__ = ["Answers", "Checked", "Family", "ask", "carried", "naming", "reached"]
+__all__ = ["Answers", "Checked", "Family", "ask", "carried", "delivered", "naming", "reached"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,15 @@ def carried(transport: Transport, source: SourceId, question: Question | Compute
 
     A transport written elsewhere may raise anything when a node is gone: nothing of it may void the others' round.
     """
+    return delivered(source, partial(transport.send, source, question))
+
+
+def delivered(source: SourceId, send: Callable[[], bytes]) -> bytes:
+    """Return the message that ``send`` brings from a source; see ``carried``."""
     if not source:
         raise _no_name(source)
     try:
-        message = transport.send(source, question)
+        message = send()
     except HeadwaterError as error:
         raise naming(source, error) from error
     except Exception as error:

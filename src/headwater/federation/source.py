@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import Message, Refusal
+from headwater.federation.wire import asks
 from headwater.statistics.features import Features, numbers
 from headwater.statistics.fixed_point import on_grid
 from headwater.statistics.gram import Gram
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 
+@asks("gram_question")
 @dataclass(frozen=True)
 class GramQuestion:
     """Ask for the Gram statistic of a linear model.
@@ -69,6 +71,7 @@ class GramQuestion:
         return on_grid((numbers(table, self.target) - self.center) / self.scale)
 
 
+@asks("update_question")
 @dataclass(frozen=True, eq=False)
 class UpdateQuestion:
     """Ask for the parameters of a network after training at home.

@@ -9,9 +9,10 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from headwater.errors import Message, Refusal
+from headwater.federation.wire import travels
 
 __all__ = [
     "KINDS",
@@ -188,6 +189,9 @@ KINDS: Mapping[str, Callable[..., Event]] = {
 """Events by the name that JSON and requirements call them."""
 
 _NAMES = {made: name for name, made in KINDS.items()}
+
+for _name, _made in KINDS.items():
+    travels(f"event_{_name}")(cast(type, _made))
 
 
 def kinds(event: Event) -> frozenset[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from headwater.errors import Message, Refusal
+from headwater.federation.wire import travels
 from headwater.security.identity import digest_of, framed
 from headwater.security.refusals import odd
 from headwater.types import Fixed
@@ -17,6 +18,7 @@ __all__ = ["KeyOf", "Pact", "Span"]
 _SIGNED = 1 << 63
 
 
+@travels("span")
 @dataclass(frozen=True)
 class Span:
     """The bounds, both included, that every value of every member keeps; public, and known before the round.
@@ -63,6 +65,7 @@ class Span:
         return np.asarray(total + np.uint64(self.low * members % 2**64))
 
 
+@travels("key_of")
 @dataclass(frozen=True)
 class KeyOf:
     """Whose key a sum is encrypted to.
@@ -82,6 +85,7 @@ class KeyOf:
         return KeyOf(name, hashlib.sha256(public).digest())
 
 
+@travels("pact")
 @dataclass(frozen=True)
 class Pact:
     """One round of one group. Its digest stands in every signature, so no message fits any other pact.

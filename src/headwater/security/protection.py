@@ -4,8 +4,9 @@ Whoever carries the messages (a loop in this process, a job on real nodes) sees 
 over; nobody else's work is done here. A protection of one phase is answered once; one of five phases five times.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from headwater.errors import HeadwaterError, Message, Refusal
@@ -19,6 +20,7 @@ from headwater.security.refusals import ENDS
 from headwater.types import Fixed
 
 __all__ = [
+    "Asking",
     "Carry",
     "Member",
     "PROTECTIONS",
@@ -27,6 +29,7 @@ __all__ = [
     "Server",
     "Session",
     "Values",
+    "in_turn",
     "other_holder",
     "play",
     "require_group",
@@ -164,6 +167,19 @@ def straight(name: str, member: Member, told: bytes, values: Values) -> bytes:
     return member.answer(told, values)
 
 
+Asking: TypeAlias = Callable[[Mapping[str, Callable[[], bytes]]], Iterable[tuple[str, bytes | HeadwaterError]]]
+"""How all members of a phase are asked: each answer, or the fault in its place, as it comes, and none twice."""
+
+
+def in_turn(asked: Mapping[str, Callable[[], bytes]]) -> Iterator[tuple[str, bytes | HeadwaterError]]:
+    """Ask one after another, in their order: for members of this process, who draw from one entropy."""
+    for name, ask in asked.items():
+        try:
+            yield name, ask()
+        except SourceFault as fault:
+            yield name, _kept(fault)
+
+
 @dataclass(frozen=True)
 class Played:
     """What a round gave.
@@ -183,7 +199,9 @@ class Played:
     told: Mapping[str, int]
 
 
-def play(session: Session, values: Mapping[str, Values], *, carry: Carry = straight) -> Played:
+def play(
+    session: Session, values: Mapping[str, Values], *, carry: Carry = straight, asking: Asking = in_turn
+) -> Played:
     """Carry all messages of a round. Whoever cannot be reached once is lost from then on.
 
     So is a member of whom the server refuses an answer. With too many lost the round ends as the server refuses to
@@ -192,18 +210,18 @@ def play(session: Session, values: Mapping[str, Values], *, carry: Carry = strai
     Parameters
     ----------
     values : how to get each member's vector; whoever has none is lost from the beginning
+    asking : how members are asked, whose answers may come in any order: the sum is the same bits
     """
     sent, told = dict.fromkeys(session.members, 0), dict.fromkeys(session.members, 0)
     faults: dict[str, HeadwaterError] = {name: _silent(name) for name in session.members if name not in values}
     while (total := session.server.total) is None:
-        for name, words in session.server.told().items():
-            if name in faults:
-                continue
+        phase = {name: words for name, words in session.server.told().items() if name not in faults}
+        for name, words in phase.items():
             told[name] += len(words)
-            try:
-                message = carry(name, session.members[name], words, values[name])
-            except SourceFault as fault:
-                faults[name] = _kept(fault)
+        ask = {name: partial(carry, name, session.members[name], words, values[name]) for name, words in phase.items()}
+        for name, message in asking(ask):
+            if isinstance(message, HeadwaterError):
+                faults[name] = message
                 continue
             sent[name] += len(message)
             try:

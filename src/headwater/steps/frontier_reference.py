@@ -164,8 +164,8 @@ def _trainer(sample: Sample, learner: Learner) -> Callable[[Masks], Vector]:
 
         return solved
     # PyTorch takes a second to import; a ridge does not wait for it.
+    from headwater.adapters.network import Network
     from headwater.adapters.retrained import retrained
-    from headwater.adapters.torch import Network
 
     assert isinstance(learner, Network)
     owner = np.repeat(np.arange(len(everyone)), [table.num_rows for table in everyone])

@@ -100,8 +100,8 @@ def _scores(history: History, state: State, region: features.Region) -> Mapping[
     models = {
         "ours": state.coefficients["evolving"],
         "target_only": state.coefficients["target_only"],
-        "all_equal": learner.solve(Statistic.total([own, *equally(learner.asked(), everyone)])),
-        "pooled": learner.solve(Statistic.total([own, *everyone])),
+        "all_equal": learner.coefficients(Statistic.total([own, *equally(learner.asked(), everyone)])),
+        "pooled": learner.coefficients(Statistic.total([own, *everyone])),
     }
     test, target = region.target.test, learner.model.spec.target
     return {name: score(predict(learner, model, test), test, target=target) for name, model in models.items()}

@@ -188,7 +188,7 @@ class _Rounds:
             total = own.answer(question)
             theirs = self._round(question, is_noisy=False)
             total = total.merge(self._heard(theirs, seed=seed)) if theirs else total
-            parameters = self.teacher.solve(total)
+            parameters = self.teacher.solve(parameters, total)
             self._tell(theirs, parameters)
         if isinstance(self.teacher, Ridge) and self._groups(is_noisy=True):
             parameters = self._corrected(self.teacher, total, parameters)

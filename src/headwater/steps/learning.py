@@ -31,7 +31,7 @@ def learn(
         question = teacher.question(parameters, seed=seed + turn)
         total = own.answer(question)
         theirs = combine(question, ask(transport, question, sources=asked)) if asked else None
-        parameters = teacher.solve(total.merge(theirs) if theirs is not None else total)
+        parameters = teacher.solve(parameters, total.merge(theirs) if theirs is not None else total)
     return parameters
 
 

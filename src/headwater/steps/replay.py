@@ -238,11 +238,11 @@ def _next(
     base = weighted(own, weight)
     grown = Growth(base, grown.members, base if theirs is None else theirs.merge(base), grown.certificates)
     steps = len(grown.certificates) - (len(state.growth.certificates) if state else 0)
-    evolving = history.learner.solve(grown.total)
+    evolving = history.learner.coefficients(grown.total)
     models = {
         "evolving": evolving,
         "static": state.coefficients["static"] if state else evolving,
-        "target_only": history.learner.solve(own),
+        "target_only": history.learner.coefficients(own),
     }
     errors = _errors(history, state, tick.month)
     return State(Stand(tick, memory, weight), before, grown, steps, 0, models, errors)
@@ -310,7 +310,7 @@ def weighted(own: Statistic, weight: int) -> Statistic:
 
 def _resumed(history: History, past: Sequence[Stand]) -> State:
     """Return the state of the last stand, built from what sources said."""
-    last, solve, blocks = past[-1], history.learner.solve, history.hearing.blocks
+    last, solve, blocks = past[-1], history.learner.coefficients, history.hearing.blocks
     growth = _built(history, last)
     models = {
         "evolving": solve(growth.total),

@@ -21,11 +21,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headwater.federation import CohortSums, GramQuestion
+from headwater.federation.wire import asks, travels
 from headwater.statistics.gram import Gram
 from headwater.statistics.statistic import Statistic
 from headwater.types import Masks, Vector
 
-__all__ = ["Told", "own_values"]
+__all__ = ["OwnValue", "Told", "own_values"]
 
 _ORDERS = 24
 _SIZES_PER_ORDER = 12
@@ -49,6 +50,7 @@ class _Coalitions:
         return np.asarray(1.0 / np.sqrt(self.weights[self.scaled].max(axis=1)), dtype=np.float64)
 
 
+@travels("told")
 @dataclass(frozen=True, eq=False)
 class Told:
     """What every source is told alike.
@@ -138,6 +140,7 @@ class Told:
         return np.asarray(-error / (valid.yy - valid.y**2 / valid.n))
 
 
+@asks("own_value")
 @dataclass(frozen=True, eq=False)
 class OwnValue:
     """Tell a source the sums and ask for the value that it works out for itself, a float32."""

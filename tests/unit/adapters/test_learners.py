@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headwater.adapters.learners import Ridge, equally, learner
-from headwater.adapters.torch import Network
+from headwater.adapters.network import Network
 from headwater.content import models
 from headwater.errors import Refusal
 
@@ -43,7 +43,7 @@ def test_a_ridge_equals_least_squares_on_the_records(table):
     y = np.rint(table["log_cost"].to_numpy() * 2**14) / 2**14
     penalty = np.sqrt(ridge.gram.penalty(ridge.model.spec.ridge))
     expected = np.linalg.lstsq(np.vstack([x, np.diag(penalty)]), np.concatenate([y, np.zeros(len(penalty))]))[0]
-    solved = ridge.solve(ridge.asked().of(table))
+    solved = ridge.coefficients(ridge.asked().of(table))
     assert np.abs(ridge.predict(solved, x) - x @ expected).max() < 1e-9
 
 

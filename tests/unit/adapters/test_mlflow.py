@@ -44,7 +44,7 @@ def publication(home, table, run: str, *, model: str = "stay_cost_ridge", **opti
     taught = learner(found)
     question = taught.question(taught.start(table, seed=1), seed=1)
     trained = question.of(table) if model.endswith("ridge") else None
-    parameters = taught.solve(trained) if trained else taught.train(table, question)[0]
+    parameters = taught.solve(taught.start(table, seed=0), trained) if trained else taught.train(table, question)[0]
     options = {"registered": "stay_cost-录", "description": "text", **options}
     return mlflow.Publication(model=found, parameters=parameters, entry=entry(run), **options)
 

@@ -21,7 +21,7 @@ def table(make_region):
 
 def test_what_is_written_is_read_back_and_predicts_logs_and_costs(tmp_path, table):
     ridge = learner(models.load(ROOM, "stay_cost_ridge"))
-    parameters = ridge.solve(ridge.asked().of(table))
+    parameters = ridge.coefficients(ridge.asked().of(table))
     served.write(tmp_path / "files", ridge.model, parameters)
     loaded = served._load_pyfunc(str(tmp_path / "files"))
     frame = (

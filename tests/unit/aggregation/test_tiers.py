@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headwater.adapters.tenseal  # noqa: F401  # registers its protection
-from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Fold, Mechanism, Tier, Tree, aggregate, group
+from headwater.aggregation import IN_CLEAR, UNDER_MASKS, Here, Mechanism, Tier, Tree, aggregate, folded, group
 from headwater.checks.losing import losing
 from headwater.checks.protections import seeded_entropy
 from headwater.errors import Refusal
@@ -214,13 +214,13 @@ def test_whoever_is_lost_wherever_the_sum_is_that_of_the_survivors(data):
     lost |= data.draw(st.dictionaries(st.sampled_from(tiers or names), st.integers(0, 4), max_size=1))
     rng = np.random.default_rng(1)
     said = {name: Statistic("counts", (5,), rng.integers(-9, 9, 5, endpoint=True).view(np.uint64)) for name in names}
-    fold = Fold(f"r{next(TURNS)}", seeded_entropy(1), Span(-9, 9), carry=losing(lost))
+    here, name = Here(said, seeded_entropy(1), losing(lost)), f"r{next(TURNS)}"
     expected = survivors(groups, names, lost)
     if not expected:
         with pytest.raises(Refusal, match="E-TIER-EMPTY"):
-            fold.of(groups, said)
+            folded(groups, here, round_id=name, span=Span(-9, 9))
         return
-    joined = fold.of(groups, said)
+    joined = folded(groups, here, round_id=name, span=Span(-9, 9))
     assert joined.parts[""].sources == expected
     assert joined.total == Statistic.total([said[name] for name in sorted(expected)])
     assert set(joined.lost) == set(names) - expected
@@ -232,7 +232,7 @@ def test_a_group_that_ends_is_named_and_the_others_go_on():
     cities = {f"h{place}": f"c{place // 4}" for place in range(12)}
     tree, said = Tree.of(cities, root="region"), statistics(cities)
     groups = group(tree, dict.fromkeys(cities, UNDER_MASKS))
-    joined = Fold("r", seeded_entropy(1), carry=losing({"h0": 3, "h1": 4, "c2": 0})).of(groups, said)
+    joined = folded(groups, Here(said, seeded_entropy(1), losing({"h0": 3, "h1": 4, "c2": 0})), round_id="r")
     assert joined.parts[""].sources == {"h4", "h5", "h6", "h7"}
     assert joined.total == Statistic.total([said[name] for name in joined.parts[""].sources])
     assert {name: error.code for name, error in joined.lost.items()} == {
@@ -248,7 +248,7 @@ def test_a_silent_tier_does_not_lower_what_its_peers_agreed_on():
     groups = group(tree, dict.fromkeys([*cities, *cities.values()], UNDER_MASKS))
     ended = {name: 2 for name, city in cities.items() if city >= "c4"}
     with pytest.raises(Refusal, match="E-TIER-EMPTY"):
-        Fold("r", seeded_entropy(1), carry=losing(ended)).of(groups, statistics(cities))
+        folded(groups, Here(statistics(cities), seeded_entropy(1), losing(ended)), round_id="r")
 
 
 def test_noise_is_told_for_the_survivors():
@@ -256,8 +256,8 @@ def test_noise_is_told_for_the_survivors():
     shared = Mechanism("masked", "group", 1.0, 1e-6)
     groups = group(Tree.of(dict.fromkeys(names, "n"), root="region"), dict.fromkeys(names, shared))
     zeros = Statistic("counts", (20_000,), np.zeros(20_000, dtype=np.uint64))
-    fold = Fold("r", seeded_entropy(1), Span(0, 9), 20.0, losing({"h1": 2, "h2": 1, "h3": 4}))
-    joined = fold.of(groups, dict.fromkeys(names, zeros))
+    here = Here(dict.fromkeys(names, zeros), seeded_entropy(1), losing({"h1": 2, "h2": 1, "h3": 4}))
+    joined = folded(groups, here, round_id="r", span=Span(0, 9), l2=20.0)
     part, noise = joined.parts[""], SharedNoise.of(1.0, 1e-6, members=9, l2=20.0, length=20_000)
     assert part.sources == set(names) - {"h1", "h2"}
     assert part.deviation == pytest.approx(7**0.5 * noise.share)

@@ -120,7 +120,8 @@ def test_poison_is_named_and_left_out_as_the_library_finds_it(home, region, requ
         beliefs=Beliefs(standing=dict.fromkeys(names, (0.09, 0.11))),
     )
     assert found.to_dict() == same.to_dict()
-    assert parameters(home, "found") == teacher.solve(question.of(region.target.train).merge(same.joined)).tolist()
+    total = question.of(region.target.train).merge(same.joined)
+    assert parameters(home, "found") == teacher.solve(np.empty(0), total).tolist()
 
 
 def test_all_of_it_is_in_the_log_in_the_lake_and_in_mlflow(home, require, forgotten):

@@ -65,7 +65,7 @@ def test_the_grown_model_equals_a_refit_from_the_records_bit_for_bit(history, st
     for state in states:
         assert refit(history, state) == state.growth.total == state.growth.rebuilt()
         assert set(state.growth.members) == state.stand.tick.active
-        assert np.array_equal(state.coefficients["evolving"], history.learner.solve(refit(history, state)))
+        assert np.array_equal(state.coefficients["evolving"], history.learner.coefficients(refit(history, state)))
 
 
 def test_a_delivery_that_does_harm_never_enters_the_model(history, states):

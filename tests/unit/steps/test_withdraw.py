@@ -145,7 +145,7 @@ def from_records(home, stays, *, without=()):
 
 
 def test_the_parameters_are_those_of_records_that_never_had_it(home, hospital, stays):
-    anew = ridge_of(home, "stay_cost").solve(from_records(home, stays))
+    anew = ridge_of(home, "stay_cost").coefficients(from_records(home, stays))
     assert mlflow.load(home, serving(home)).parameters.tobytes() == anew.tobytes()
 
 

@@ -32,6 +32,8 @@ Block: TypeAlias = tuple[int, ...]
 """Cells that move together, by place."""
 
 _KEPT = 4
+_FEW = 12
+"""Cells up to which every start is also taken to its end cell by cell."""
 
 
 @dataclass(frozen=True)
@@ -281,12 +283,17 @@ def arrange(weighing: Weighing) -> Arrangement:
     """Return the best arrangement that was found: none is better that differs in one cell, tier or kind of source.
 
     It starts where all sources that can meet in a strand do so, for every strand, and moves one block of cells at a
-    time to the route that is better: sources of one kind first, then tiers and cells, from the best that were found. In
-    small cases a test tries all arrangements; in large ones nothing proves that none is better.
+    time to the route that is better: sources of one kind first, then tiers and cells, from the best that were found; of
+    few cells, each by itself first as well. In small cases a test tries all arrangements; in large ones nothing proves
+    that none is better.
     """
     kinds, blocks = _blocks(weighing.cells)
     starts = [(None,) * len(weighing.cells), *_meetings(weighing.cells)]
     found = {_descent(weighing, start, kinds) for start in dict.fromkeys(starts)}
+    if len(weighing.cells) <= _FEW:
+        # Sources of one kind in two tiers may do best apart, and together lead away from there.
+        cells = [(at,) for at in range(len(weighing.cells))]
+        found |= {_descent(weighing, start, cells) for start in dict.fromkeys(starts)}
     best = sorted(found, key=lambda one: (weighing.score(one), str(one)))[:_KEPT]
     return min((_descent(weighing, one, blocks) for one in best), key=lambda one: (weighing.score(one), str(one)))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from headwater.aggregation import Costs, Group, Job, Supplier, aggregate, plan
@@ -162,7 +162,17 @@ def grouped(chosen, job):
     return groups
 
 
+SUMS = requirement("nobody", "tier", "region", "clear", "masked", *NOISES, epsilon=0.5)
+APART = [
+    Supplier("h00", "north", 1, requirement("nobody", "nobody", "region", "masked", epsilon=0.5)),
+    Supplier("h10", "north", 1, SUMS),
+    *(Supplier(f"h2{turn}", "south", 1, SUMS) for turn in range(4)),
+]
+"""Four of one kind do best in their tier's sum, the fifth alone: what all five can do alike is noisier."""
+
+
 @settings(deadline=None, derandomize=True, max_examples=80)
+@example(APART)
 @given(suppliers(3))
 def test_no_assignment_of_mechanisms_is_better(many):
     best = [score(groups, many) for groups in everything(many)]

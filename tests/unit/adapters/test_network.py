@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headwater.adapters.learners import equally, learner, predict
-from headwater.adapters.torch import Network
+from headwater.adapters.network import Network
 from headwater.content import models
 from headwater.errors import Refusal
 from headwater.federation import InProcess, TableSource, ask
@@ -90,10 +90,10 @@ def test_a_federated_round_is_the_record_weighted_mean_of_what_the_sources_learn
     question = network.question(network.start(table, seed=5), seed=5)
     answers = ask(InProcess([TableSource(name, part, network.train) for name, part in parts.items()]), question)
     learnt = {name: network.train(part, question)[0] for name, part in parts.items()}
-    solved = network.solve(Statistic.total(answers.statistics.values()))
+    solved = network.solve(question.parameters, Statistic.total(answers.statistics.values()))
     expected = (100 * learnt["a"] + 700 * learnt["b"]) / 800
     assert np.abs(solved - expected).max() < 1e-9
-    equal = network.solve(Statistic.total(equally(question, list(answers.statistics.values()))))
+    equal = network.solve(question.parameters, Statistic.total(equally(question, list(answers.statistics.values()))))
     assert np.abs(equal - (learnt["a"] + learnt["b"]) / 2).max() < 1e-9
 
 
