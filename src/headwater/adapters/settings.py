@@ -127,7 +127,7 @@ def _airflow(home: Home, ports: Ports) -> dict[str, str]:
             "dags_folder": home.project / "dags",
             "plugins_folder": home.project / "plugins",
             "execution_api_server_url": f"{ports.airflow_url}/execution/",
-            "executor": "LocalExecutor",
+            "executor": "headwater.adapters.warm_executor.WarmExecutor",
             "parallelism": 4,
             "max_active_runs_per_dag": 1,
             "dags_are_paused_at_creation": False,

@@ -94,5 +94,5 @@ def test_a_component_becomes_its_process(home: Home) -> None:
     )
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["HEADWATER_HOME"] == str(home.root)
-    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert found["AIRFLOW__CORE__EXECUTOR"] == "headwater.adapters.warm_executor.WarmExecutor"
     assert found["MLFLOW_BACKEND_STORE_URI"].startswith("postgresql+psycopg2://")
