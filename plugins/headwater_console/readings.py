@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import psycopg
 
-from headwater.adapters import evolution_report, incidents, lake, postgres, publication
+from headwater.adapters import evolution_report, incidents, knowledge, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.report import folder_name
 from headwater.errors import HeadwaterError
@@ -74,6 +74,7 @@ class Readings:
             (published.snapshot_id, published.published_at) if published is not None else self._snapshot()
         )
         versions = self._versions()
+        changes, changed = self._changes()
         return Overview(
             landing=self._landing(),
             snapshot=snapshot,
@@ -84,7 +85,8 @@ class Readings:
             sources=self.sources(),
             champions=_champions(versions),
             versions=tuple(versions[:8]),
-            changes=self._changes(),
+            changes=changes,
+            changed=changed,
             evolutions=self._evolutions(),
             batches=self.batches(BatchFilter()).rows[:8],
             incidents=incidents.newest(self._home, limit=5),
@@ -223,9 +225,9 @@ class Readings:
         rows = self._ask("knowledge", "model_version", query)
         return tuple(Version(*row[:5], tuple(row[5]), *row[6:-1], as_of=_utc(row[-1])) for row in rows)
 
-    def _changes(self) -> tuple[Change, ...]:
+    def _changes(self) -> tuple[tuple[Change, ...], int]:
         rows = self._ask("knowledge", "evolution", _CHANGES)
-        return tuple(Change(*row) for row in rows)
+        return tuple(Change(*row[:-1]) for row in rows), rows[0][-1] if rows else 0
 
     def _evolutions(self) -> tuple[Evolution, ...]:
         rows = self._ask("knowledge", "evolution", _EVOLUTIONS)
@@ -369,13 +371,17 @@ _VERSIONS = _VERSIONS_THEN.replace("is_champion", "coalesce(version = serving, i
 )
 """A version that was champion when it was registered may have been relieved, or be back."""
 
-_CHANGES = """
-SELECT region, month, source, action, reason_zh, reason_en
-FROM lake.knowledge.evolution
-WHERE action NOT IN ('keep', 'wait')
-ORDER BY month DESC, source
+_CHANGES = f"""
+WITH told AS (
+    SELECT region, month, source, action, reason_zh, reason_en, unapproved IS NOT NULL AS waits
+    FROM {knowledge.complete("evolution")}
+    QUALIFY action NOT IN ('keep', 'wait') AND (NOT waits OR month = max(month) OVER (PARTITION BY region))
+)
+SELECT *, count(*) FILTER (NOT waits) OVER () FROM told
+ORDER BY month DESC, waits DESC, source
 LIMIT 12
 """
+"""What was done, and what the last month proposes; last comes how much was done in all."""
 
 _QUALITY_RUNS = """
 SELECT run_id, any_value(checked_at), any_value(snapshot_id), count(*),

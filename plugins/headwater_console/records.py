@@ -285,7 +285,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Change:
-    """A source that left or joined the model, and why."""
+    """A source that left or joined the model, and why; ``waits`` for a person to approve it."""
 
     region: str
     month: date
@@ -293,6 +293,7 @@ class Change:
     action: str
     reason_zh: str
     reason_en: str
+    waits: bool
 
 
 @dataclass(frozen=True)
@@ -318,6 +319,7 @@ class Overview:
     champions: tuple[Version, ...]
     versions: tuple[Version, ...]
     changes: tuple[Change, ...]
+    changed: int
     evolutions: tuple[Evolution, ...]
     batches: tuple[Batch, ...]
     incidents: Sequence[Incident]

@@ -126,11 +126,16 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
     changes = [
         {
             **SEEN,
-            **{"month": date(2025, 6, 1), "source": source, "value": 0.1, "state": state, "action": action},
-            "standing": "probation",
+            **{"month": month, "source": source, "value": 0.1, "state": "present", "action": action},
+            **{"standing": standing, "unapproved": unapproved},
             **{"reason_zh": "价值连续三个月低于零。", "reason_en": "Its value was below zero for three months."},
         }
-        for source, state, action in (("H0103", "out", "demote"), ("H0101", "in", "keep"))
+        for month, source, action, standing, unapproved in (
+            (date(2025, 4, 1), "H0103", "demote", "demoted", None),
+            (date(2025, 5, 1), "H0103", "remove", "demoted", "removed"),
+            (date(2025, 6, 1), "H0103", "remove", "demoted", "removed"),
+            (date(2025, 6, 1), "H0101", "keep", "probation", None),
+        )
     ]
     knowledge.replace(connection, "evolution", key=KEY, rows=changes)
 

@@ -212,13 +212,21 @@ def test_the_overview_tells_where_the_region_stands(clerk: TestClient) -> None:
         "Passed",
         "2 of 3 chosen",
         "R² 0.5200",
-        "1 changes",
+        "changes: 1",
         "88,888,888.08",
         "Jiangcheng People's Hospital 1",
         "Its value was below zero for three months.",
         "2026-01-05 08:30",
     ):
         assert fact in words, fact
+
+
+def test_what_waits_for_a_person_is_told_once_and_is_no_change(clerk: TestClient) -> None:
+    words = [word.strip() for word in outline(clerk, "/?lang=en").words]
+    assert "changes: 1" in words
+    assert words.count("waits for approval") == words.count("removed") == words.count("leaves") == 1
+    assert words.count("2025-06") == words.count("2025-04") == 1
+    assert "2025-05" not in words
 
 
 def test_the_newest_version_that_became_champion_is_the_champion(clerk: TestClient) -> None:
@@ -452,7 +460,7 @@ def test_a_prediction_is_traced_to_all_that_it_rests_on(clerk: TestClient) -> No
         "Version 1 stay_cost 楚源省 · aggregation serves now",
         "22,026.47",
         "0.2140 0.2040 … 0.2240",
-        "in · on probation 2025-06",
+        "present · on probation 2025-06",
         "clearly better when registered",
         "against the bureau's records alone (640 held-out stays, R²)",
         "+0.2100 +0.1800 … +0.2400",
