@@ -59,7 +59,7 @@ class Budgets:
         if not min(self.epsilon, self.bytes, self.labour) >= 0:
             raise ValueError("budgets are at least 0")
 
-    def allows(self, spent: Cost, more: Cost) -> bool:
+    def allows(self, spent: Cost, more: Cost = Cost()) -> bool:
         """Return whether ``more`` besides what is spent stays within every budget."""
         return (
             spent.epsilon + more.epsilon <= self.epsilon
