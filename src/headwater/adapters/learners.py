@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -69,7 +70,7 @@ class Ridge:
     is_exact = True
     rounds = 1
 
-    @property
+    @cached_property
     def gram(self) -> Gram:
         """The family of its statistic."""
         built = self.model.build(self.model.spec.features.dim)

@@ -41,8 +41,10 @@ class Sums:
     def of(gram: Gram, statistic: Statistic) -> "Sums":
         """Decode a statistic."""
         moments = gram.moments(statistic)
-        column = moments.xy[:, None]
-        return Sums(np.block([[moments.xx, column], [column.T, np.array([[moments.yy]])]]), moments.n)
+        matrix = np.empty((gram.dim + 1, gram.dim + 1))
+        matrix[:-1, :-1], matrix[-1, -1] = moments.xx, moments.yy
+        matrix[:-1, -1] = matrix[-1, :-1] = moments.xy
+        return Sums(matrix, moments.n)
 
     @staticmethod
     def nothing(gram: Gram) -> "Sums":

@@ -1,6 +1,7 @@
 """What asking sources and acting on them costs, and how much of it a period allows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 
 from headwater.evolution.standing import Action
@@ -31,7 +32,7 @@ class Cost:
         if not min(self.epsilon, self.bytes, self.labour) >= 0:
             raise ValueError("costs are at least 0")
 
-    @property
+    @cached_property
     def asking(self) -> "Cost":
         """What asking it costs, whatever is done with it."""
         return Cost(self.epsilon, self.bytes)
@@ -58,6 +59,10 @@ class Budgets:
         if not min(self.epsilon, self.bytes, self.labour) >= 0:
             raise ValueError("budgets are at least 0")
 
-    def allows(self, spent: Cost) -> bool:
-        """Return whether ``spent`` stays within every budget."""
-        return spent.epsilon <= self.epsilon and spent.bytes <= self.bytes and spent.labour <= self.labour
+    def allows(self, spent: Cost, more: Cost = Cost()) -> bool:
+        """Return whether ``more`` besides what is spent stays within every budget."""
+        return (
+            spent.epsilon + more.epsilon <= self.epsilon
+            and spent.bytes + more.bytes <= self.bytes
+            and spent.labour + more.labour <= self.labour
+        )

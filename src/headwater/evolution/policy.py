@@ -27,6 +27,7 @@ class Evidence:
     turn : how what it says itself is something else than what counts of it, where its value changed or it may come in
     cost : of asking it in the next period (ε, bytes), and of acting on it (labour)
     news : records that it has and never told of, where that is known
+    rest : why it was not asked in the newest period; None: it was
     """
 
     values: Sequence[float | None]
@@ -35,6 +36,7 @@ class Evidence:
     turn: Turn | None = None
     cost: Cost = Cost()
     news: float = 0.0
+    rest: Message | None = None
 
     @property
     def observed(self) -> tuple[float, ...]:
@@ -189,19 +191,19 @@ class Policy:
         spent = Cost()
         laboured = (source for source, made in decisions.items() if made.action in LABOURED)
         for source in sorted(laboured, key=lambda name: _urgency(decisions[name], evidence[name], name)):
-            with_it = spent + Cost(labour=evidence[source].cost.labour)
-            if budgets.allows(with_it):
-                spent = with_it
+            labour = Cost(labour=evidence[source].cost.labour)
+            if budgets.allows(spent, labour):
+                spent += labour
             else:
                 decisions[source] = _waiting(decisions[source], before[source])
         for source in sorted(decisions, key=lambda name: _turn(decisions[name], evidence[name], name)):
-            if not decisions[source].asked:
+            made, asking = decisions[source], evidence[source].cost.asking
+            if not made.asked:
                 continue
-            with_it = spent + evidence[source].cost.asking
-            if budgets.allows(with_it):
-                spent = with_it
+            if budgets.allows(spent, asking):
+                spent += asking
             else:
-                decisions[source] = _unasked(decisions[source])
+                decisions[source] = _unasked(made, evidence[source])
         return Plan(decisions, spent)
 
     def _decided(self, evidence: Evidence, standing: Standing) -> Decision:
@@ -212,16 +214,16 @@ class Policy:
         if evidence.presence == "leaving" and standing == "member":
             return Decision("probation", "probation", _LEAVING)
         if evidence.absent:
-            return Decision("keep", standing, _ABSENT)
+            return Decision("keep", standing, evidence.rest or _ABSENT)
         rule = self._counted if standing in COUNTED else self._outside
         return rule(evidence, standing)
 
     def _closed(self, evidence: Evidence, standing: Standing) -> Decision:
         if evidence.news > 0:
-            return Decision("keep", standing, _DELIVERS_AGAIN)
+            return Decision("keep", standing, evidence.rest or _DELIVERS_AGAIN)
         bad = self._run(evidence, self._is_bad) > 0
         if standing in COUNTED and self.closed_stays and not bad:
-            return Decision("keep", standing, _CLOSED_STAYS, asked=False)
+            return Decision("keep", standing, evidence.rest or _CLOSED_STAYS, asked=False)
         return Decision("remove", "removed", _CLOSED_GOES, asked=False)
 
     def _counted(self, evidence: Evidence, standing: Standing) -> Decision:
@@ -318,7 +320,9 @@ def _waiting(made: Decision, before: Standing) -> Decision:
     return Decision("wait", before, reason, asked=made.asked)
 
 
-def _unasked(made: Decision) -> Decision:
+def _unasked(made: Decision, evidence: Evidence) -> Decision:
+    if made.reason is evidence.rest:
+        return made.told(made.reason, asked=False)
     reason = Message(
         f"{made.reason.zh}下期不询问：预算已用完。", f"{made.reason.en} Not asked next period: the budget is spent."
     )

@@ -207,6 +207,8 @@ class Scores:
         below = ((before < values[:, None]) & known).sum(axis=1)
         equal = ((before == values[:, None]) & known).sum(axis=1)
         ranked = np.asarray(ndtri((below + equal / 2 + 0.5) / (count + 1)))
+        if (count < _FEWEST_MOMENTS).all():
+            return ranked, np.zeros(len(rows)), 2 * equal > count
         many = np.maximum(count, 2)
         mean = np.where(known, before, 0.0).sum(axis=1) / many
         off = np.where(known, before - mean[:, None], 0.0)

@@ -139,8 +139,9 @@ def ticks(
         away = watch.away(month)
         values = dict(read(month, resting | away))
         changes = seen.see(month, values)
-        evidence = {name: seen.evidence(name, month, changes, standing) for name in seen.sources}
-        plan = _told(watch.policy.plan(evidence, standing, budgets=watch.budgets), values, away)
+        rests = {name: _AWAY if name in away else _RESTED for name in seen.sources.keys() - values.keys()}
+        evidence = {name: seen.evidence(name, month, changes, standing, rests.get(name)) for name in seen.sources}
+        plan = watch.policy.plan(evidence, standing, budgets=watch.budgets)
         standing |= plan.standings | dict(approved.get(month, {}))
         presences: dict[SourceId, State] = {source: seen.sources[source].state for source in values}
         presences |= dict.fromkeys(away & seen.sources.keys(), "outage")
@@ -196,6 +197,7 @@ class _Seen:
         month: date,
         changes: Mapping[SourceId, Change],
         standings: Mapping[SourceId, Standing],
+        rest: Message | None,
     ) -> Evidence:
         """Return all that is known of a source."""
         source, watch = self.sources[name], self._watch
@@ -203,21 +205,8 @@ class _Seen:
         comes = standings.get(name) not in COUNTED and worth is not None and worth > watch.policy.use
         turn = watch.turn(name, month) if name in changes or comes else None
         cost, news = watch.cost(name), watch.news(name, month)
-        return Evidence(tuple(source.values), changes.get(name), source.state, turn, cost, news)
+        return Evidence(tuple(source.values), changes.get(name), source.state, turn, cost, news, rest)
 
 
 _RESTED = Message("本期未询问，不作变动。", "Not asked in this period, so nothing changes.")
-
-
 _AWAY = Message("其预告本月中断，不作变动。", "It announced an outage for this month, so nothing changes.")
-
-
-def _told(plan: Plan, values: Mapping[SourceId, float | None], away: frozenset[SourceId]) -> Plan:
-    """Return the plan with the true reason for a source that was not asked, which is none for absence."""
-    decisions = {
-        source: decision
-        if source in values or decision.action != "keep" or decision.standing == "removed"
-        else decision.told(_AWAY if source in away else _RESTED, asked=decision.asked)
-        for source, decision in plan.decisions.items()
-    }
-    return Plan(decisions, plan.spent)

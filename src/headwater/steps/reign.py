@@ -106,9 +106,11 @@ class Reigning:
             (heard, source): block.statistic
             for source, blocks in self._history.hearing.blocks.items()
             for heard, block in blocks.items()
+            if self._until < heard <= month
         }
-        told |= {(at, BASE): train.among([at]).merge(valid.among([at])) for at in {*train.by_month, *valid.by_month}}
-        for at, source in sorted(one for one in told if self._until < one[0] <= month):
+        own = (at for at in {*train.by_month, *valid.by_month} if self._until < at <= month)
+        told |= {(at, BASE): train.among([at]).merge(valid.among([at])) for at in own}
+        for at, source in sorted(told):
             if gram.records(told[at, source]):
                 self._regimes.update(month_number(at), source, told[at, source])
         self._until = month

@@ -272,6 +272,8 @@ def _said(hearing: Hearing, state: State | None, stand: Stand) -> dict[SourceId,
 def _moved_on(hearing: Hearing, source: SourceId, state: State, counted: Sequence[date]) -> Statistic:
     """Return a member's statistic by which answers came to count and which no more, so a month costs what changed."""
     blocks, said, before = hearing.blocks[source], state.growth.members[source], state.stand.counted[source]
+    if counted == before:
+        return said
     for heard in sorted(set(counted) - set(before)):
         said = said.merge(blocks[heard].statistic)
     for heard in sorted(set(before) - set(counted)):

@@ -303,7 +303,7 @@ class HasNoBand(Policy):
 
 
 class NeverSaysNo(Budgets):
-    def allows(self, spent):
+    def allows(self, spent, more):
         return True
 
 
