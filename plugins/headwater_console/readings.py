@@ -378,8 +378,7 @@ WITH told AS (
     QUALIFY action NOT IN ('keep', 'wait') AND (NOT waits OR month = max(month) OVER (PARTITION BY region))
 )
 SELECT *, count(*) FILTER (NOT waits) OVER () FROM told
-ORDER BY month DESC, waits DESC, source
-LIMIT 12
+ORDER BY month DESC, waits DESC, source LIMIT 12
 """
 """What was done, and what the last month proposes; last comes how much was done in all."""
 
