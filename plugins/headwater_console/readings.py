@@ -13,18 +13,20 @@ from typing import Any
 import duckdb
 import psycopg
 
-from headwater.adapters import evolution_report, incidents, knowledge, lake, postgres, publication
+from headwater.adapters import evolution_report, incidents, lake, postgres, publication
 from headwater.adapters.home import Home
 from headwater.adapters.report import folder_name
 from headwater.errors import HeadwaterError
 from headwater.steps import lineage
 from headwater.steps.lineage import Lineage
+from headwater_console import queries
 from headwater_console.records import (
     PAGE_ROWS,
     Batch,
     Batches,
     BatchFilter,
     Change,
+    Changes,
     Choice,
     Evolution,
     Landing,
@@ -74,7 +76,6 @@ class Readings:
             (published.snapshot_id, published.published_at) if published is not None else self._snapshot()
         )
         versions = self._versions()
-        changes, changed = self._changes()
         return Overview(
             landing=self._landing(),
             snapshot=snapshot,
@@ -85,8 +86,7 @@ class Readings:
             sources=self.sources(),
             champions=_champions(versions),
             versions=tuple(versions[:8]),
-            changes=changes,
-            changed=changed,
+            changes=self._changes(),
             evolutions=self._evolutions(),
             batches=self.batches(BatchFilter()).rows[:8],
             incidents=incidents.newest(self._home, limit=5),
@@ -102,7 +102,7 @@ class Readings:
         currencies = self._currencies()
         with postgres.connect(self._home) as connection:
             rows = connection.execute(
-                f"select {', '.join(_BATCH_COLUMNS)} from ops.batch where {where}"
+                f"select {', '.join(queries.BATCH_COLUMNS)} from ops.batch where {where}"
                 " order by landed_at desc, batch_id limit %(limit)s offset %(offset)s",
                 {**values, "limit": PAGE_ROWS, "offset": PAGE_ROWS * (chosen.page - 1)},
             ).fetchall()
@@ -145,7 +145,7 @@ class Readings:
     def _landing(self) -> Landing:
         currencies = self._currencies()
         with postgres.connect(self._home) as connection:
-            rows = connection.execute(_LANDING).fetchall()
+            rows = connection.execute(queries.LANDING).fetchall()
         money: dict[str, list[Decimal]] = {}
         for source, *_, incoming, loaded, quarantined, duplicate in rows:
             sums = money.setdefault(currencies.get(source, "?"), [Decimal(0)] * 4)
@@ -169,33 +169,37 @@ class Readings:
     def _marts(self, snapshot: int) -> tuple[tuple[str, int], ...]:
         """Count the rows of every mart as it was at one snapshot, so that a build under way shows nothing of itself."""
         with self._lock:
-            names = self._query(_MARTS_AT, snapshot)
+            names = self._query(queries.MARTS_AT, snapshot)
             version = f"AT (VERSION => {snapshot})"
             counts = (self._query(f'SELECT count(*) FROM lake.marts."{name}" {version}') for (name,) in names)
             return tuple((name, int(count[0][0])) for (name,), count in zip(names, counts, strict=True))
 
     def _quality_runs(self, limit: int) -> tuple[QualityRun, ...]:
-        rows = self._ask("quality", "result", _QUALITY_RUNS, limit)
+        rows = self._ask("quality", "result", queries.QUALITY_RUNS, limit)
         return tuple(QualityRun(*row) for row in rows)
 
     def sources(self) -> tuple[Source, ...]:
         """Read the newest valuation of every region, by region and falling value."""
-        rows = self._ask("knowledge", "valuation", _SOURCES)
+        rows = self._ask("knowledge", "valuation", queries.SOURCES)
         return tuple(Source(*row[:-1], as_of=_utc(row[-1])) for row in rows)
 
     def value_months(self) -> tuple[tuple[str, str, date], ...]:
         """Read which tasks and regions were valued as of which months, the newest first."""
-        rows = self._ask("knowledge", "selection", _VALUE_MONTHS) if self._has("marts", "fct_source_value") else []
+        rows = (
+            self._ask("knowledge", "selection", queries.VALUE_MONTHS) if self._has("marts", "fct_source_value") else []
+        )
         return tuple((str(task), str(region), month) for task, region, month in rows)
 
     def value_month(self, task: str, region: str, month: date) -> ValueMonth:
         """Read one of ``value_months``."""
-        (row,) = self._ask("knowledge", "selection", _CHOICE, task, region, month)
+        (row,) = self._ask("knowledge", "selection", queries.CHOICE, task, region, month)
         told = dict(zip((field.name for field in fields(Choice)), row, strict=True))
         lists = {name: tuple(told[name] or ()) for name in ("chosen", "gains", "refused", "small")}
         choice = Choice(**{**told, **lists, "as_of": _utc(told["as_of"])})
-        lines = self._ask("marts", "fct_source_value", _VALUES, task, region, month)
-        gone = self._ask("marts", "fct_source_value", _GONE, task, region, choice.month_before, task, region, month)
+        lines = self._ask("marts", "fct_source_value", queries.VALUES, task, region, month)
+        gone = self._ask(
+            "marts", "fct_source_value", queries.GONE, task, region, choice.month_before, task, region, month
+        )
         return ValueMonth(
             task=task,
             region=region,
@@ -221,16 +225,18 @@ class Readings:
         return folder if (self._home.reports / "quality" / folder).is_dir() else ""
 
     def _versions(self) -> tuple[Version, ...]:
-        query = _VERSIONS if self._has("knowledge", "champion") else _VERSIONS_THEN
+        query = queries.VERSIONS if self._has("knowledge", "champion") else queries.VERSIONS_THEN
         rows = self._ask("knowledge", "model_version", query)
         return tuple(Version(*row[:5], tuple(row[5]), *row[6:-1], as_of=_utc(row[-1])) for row in rows)
 
-    def _changes(self) -> tuple[tuple[Change, ...], int]:
-        rows = self._ask("knowledge", "evolution", _CHANGES)
-        return tuple(Change(*row[:-1]) for row in rows), rows[0][-1] if rows else 0
+    def _changes(self) -> Changes:
+        query = queries.CHANGES if self._has("knowledge", "approval") else queries.CHANGES_THEN
+        rows = self._ask("knowledge", "evolution", query)
+        number, last = rows[0][-2:] if rows else (0, None)
+        return Changes(tuple(Change(*row[:-2]) for row in rows), number, last)
 
     def _evolutions(self) -> tuple[Evolution, ...]:
-        rows = self._ask("knowledge", "evolution", _EVOLUTIONS)
+        rows = self._ask("knowledge", "evolution", queries.EVOLUTIONS)
         return tuple(
             Evolution(region, _utc(as_of), evolution_report.folder(self._home, run).name) for region, as_of, run in rows
         )
@@ -272,129 +278,3 @@ def _champions(versions: Sequence[Version]) -> tuple[Version, ...]:
 
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC)
-
-
-_MARTS_AT = """
-SELECT t.table_name
-FROM __ducklake_metadata_lake.public.ducklake_table AS t
-JOIN __ducklake_metadata_lake.public.ducklake_schema AS s USING (schema_id)
-WHERE s.schema_name = 'marts' AND t.begin_snapshot <= $1 AND coalesce(t.end_snapshot > $1, true)
-ORDER BY 1
-"""
-
-_BATCH_COLUMNS = (
-    "batch_id", "source_id", "entity", "file_name", "state", "rows_in", "rows_loaded", "rows_quarantined",
-    "rows_duplicate", "money_in", "money_loaded", "money_quarantined", "money_duplicate", "snapshot_id",
-    "refusal_code", "refusal_zh", "refusal_en", "landed_at",
-)  # fmt: skip
-
-_LANDING = """
-select
-    source_id,
-    count(*) filter (where state = 'loaded'),
-    count(*) filter (where state = 'refused'),
-    count(*) filter (where state = 'held'),
-    coalesce(sum(rows_in) filter (where state = 'loaded'), 0)::bigint,
-    coalesce(sum(rows_loaded) filter (where state = 'loaded'), 0)::bigint,
-    coalesce(sum(rows_quarantined) filter (where state = 'loaded'), 0)::bigint,
-    coalesce(sum(rows_duplicate) filter (where state = 'loaded'), 0)::bigint,
-    max(loaded_at),
-    coalesce(sum(money_in) filter (where state = 'loaded'), 0),
-    coalesce(sum(money_loaded) filter (where state = 'loaded'), 0),
-    coalesce(sum(money_quarantined) filter (where state = 'loaded'), 0),
-    coalesce(sum(money_duplicate) filter (where state = 'loaded'), 0)
-from ops.batch
-group by source_id
-"""
-
-_SOURCES = """
-SELECT v.region, v.source, coalesce(h.hospital_name, v.source), coalesce(h.hospital_name_en, v.source), v.city, v.stays,
-       v.value, v.low, v.high, v.selected, v.method, v.as_of
-FROM lake.knowledge.valuation AS v
-LEFT JOIN (
-    SELECT fixmedins_code, any_value(hospital_name) AS hospital_name, any_value(hospital_name_en) AS hospital_name_en
-    FROM lake.raw.hospital GROUP BY ALL
-) AS h ON h.fixmedins_code = v.source
-QUALIFY dense_rank() OVER (PARTITION BY v.region ORDER BY v.month DESC NULLS LAST, v.as_of DESC, v.run DESC) = 1
-ORDER BY v.region, v.value DESC
-"""
-
-_VALUE_MONTHS = """
-SELECT DISTINCT task, region, month FROM lake.knowledge.selection ORDER BY month DESC, task, region
-"""
-
-_CHOICE = """
-SELECT (
-           SELECT max(before.month) FROM lake.knowledge.selection AS before
-           WHERE before.task = s.task AND before.region = s.region AND before.month < s.month
-       ), as_of, snapshot, method, unit, protection, judging_records, evaluations, seconds, chosen, gains, spent,
-       budget, budget_unit, bound, share, proof_zh, proof_en, is_conditional, algorithm, ratio, ratio_low, ratio_high,
-       diminish, bytes, attributable, rounds, epsilon, leverage, r2_target_only, r2_selected, r2_all, refused, small,
-       mlflow_run
-FROM lake.knowledge.selection AS s
-WHERE task = ? AND region = ? AND month = ?
-"""
-
-_VALUES = """
-SELECT v.source, coalesce(h.hospital_name, v.source), coalesce(h.hospital_name_en, v.source), v.city, v.stays, v.value,
-       v.value_low, v.value_high, v.rank, v.rank_low, v.rank_high, v.stability, v.is_selected, v.reason_zh, v.reason_en,
-       v.finding_zh, v.finding_en, v.cost, v.value_before, v.rank_before, v.was_selected, v.value_change,
-       v.is_place_moved, v.change
-FROM lake.marts.fct_source_value AS v
-LEFT JOIN (
-    SELECT source_id || ':' || fixmedins_code AS hospital_id, any_value(hospital_name) AS hospital_name,
-           any_value(hospital_name_en) AS hospital_name_en
-    FROM lake.raw.hospital GROUP BY ALL
-) AS h ON h.hospital_id = v.hospital_id
-WHERE v.task = ? AND v.region = ? AND v.month = ?
-ORDER BY v.rank
-"""
-
-_GONE = """
-SELECT source FROM lake.marts.fct_source_value WHERE task = ? AND region = ? AND month = ?
-EXCEPT
-SELECT source FROM lake.marts.fct_source_value WHERE task = ? AND region = ? AND month = ?
-ORDER BY 1
-"""
-
-_VERSIONS_THEN = """
-SELECT region, name, version, model, step, sources, protection, parent, snapshot, is_champion, r2_log,
-       r2_log_target_only, r2_log_all_equal, r2_log_pooled, mae, currency, mlflow_run, as_of
-FROM lake.knowledge.model_version
-ORDER BY version DESC, as_of DESC
-"""
-
-_VERSIONS = _VERSIONS_THEN.replace("is_champion", "coalesce(version = serving, is_champion)").replace(
-    "FROM lake.knowledge.model_version",
-    "FROM lake.knowledge.model_version LEFT JOIN ("
-    "SELECT name, arg_max(version, entry) AS serving FROM lake.knowledge.champion GROUP BY name) USING (name)",
-)
-"""A version that was champion when it was registered may have been relieved, or be back."""
-
-_CHANGES = f"""
-WITH told AS (
-    SELECT region, month, source, action, reason_zh, reason_en, unapproved IS NOT NULL AS waits
-    FROM {knowledge.complete("evolution")}
-    QUALIFY action NOT IN ('keep', 'wait') AND (NOT waits OR month = max(month) OVER (PARTITION BY region))
-)
-SELECT *, count(*) FILTER (NOT waits) OVER () FROM told
-ORDER BY month DESC, waits DESC, source LIMIT 12
-"""
-"""What was done, and what the last month proposes; last comes how much was done in all."""
-
-_QUALITY_RUNS = """
-SELECT run_id, any_value(checked_at), any_value(snapshot_id), count(*),
-       count(*) FILTER (NOT success AND (severity = 'error' OR error IS NOT NULL)),
-       count(*) FILTER (NOT success AND severity <> 'error' AND error IS NULL)
-FROM lake.quality.result
-GROUP BY run_id
-ORDER BY 2 DESC
-LIMIT ?
-"""
-
-_EVOLUTIONS = """
-SELECT DISTINCT region, as_of, run
-FROM lake.knowledge.evolution
-QUALIFY dense_rank() OVER (PARTITION BY region ORDER BY as_of DESC, run DESC) = 1
-ORDER BY region
-"""

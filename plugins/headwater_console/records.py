@@ -297,6 +297,15 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """The newest changes and what waits; how many were made in all, and the month of the last."""
+
+    newest: tuple[Change, ...]
+    made: int
+    last: date | None
+
+
+@dataclass(frozen=True)
 class Evolution:
     """The newest replay of a region; ``folder`` is that of its report."""
 
@@ -318,8 +327,7 @@ class Overview:
     sources: tuple[Source, ...]
     champions: tuple[Version, ...]
     versions: tuple[Version, ...]
-    changes: tuple[Change, ...]
-    changed: int
+    changes: Changes
     evolutions: tuple[Evolution, ...]
     batches: tuple[Batch, ...]
     incidents: Sequence[Incident]

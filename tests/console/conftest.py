@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.adapters import batches, knowledge, lake, postgres, quality, report, returns, xlsx
+from headwater.adapters import batches, evolved, knowledge, lake, postgres, quality, report, returns, xlsx
 from headwater.adapters.home import Home
 from headwater.claims.landing import Landed
 from headwater.claims.loading import Counts
@@ -131,13 +131,27 @@ def _knowledge(home: Home, connection: lake.duckdb.DuckDBPyConnection) -> None:
             **{"reason_zh": "价值连续三个月低于零。", "reason_en": "Its value was below zero for three months."},
         }
         for month, source, action, standing, unapproved in (
+            (date(2025, 3, 1), "H0104", "remove", "removed", "demoted"),
             (date(2025, 4, 1), "H0103", "demote", "demoted", None),
-            (date(2025, 5, 1), "H0103", "remove", "demoted", "removed"),
-            (date(2025, 6, 1), "H0103", "remove", "demoted", "removed"),
+            (date(2025, 5, 1), "H0103", "remove", "removed", "demoted"),
+            (date(2025, 6, 1), "H0102", "remove", "removed", "demoted"),
+            (date(2025, 6, 1), "H0103", "remove", "removed", "demoted"),
             (date(2025, 6, 1), "H0101", "keep", "probation", None),
         )
     ]
     knowledge.replace(connection, "evolution", key=KEY, rows=changes)
+    elsewhere = [{**changes[-1], "month": date(2025, 7, 1)}]
+    knowledge.replace(connection, "evolution", key={**KEY, "task": "stay_days"}, rows=elsewhere)
+    evolved.prepare(home, connection)
+    decided = [
+        {
+            **{name: KEY[name] for name in ("task", "region")},
+            **{"month": month, "source": source, "standing": "removed", "approved": approved},
+            **{"person": "amy", "why": "as the month proposed", **SEEN},
+        }
+        for month, source, approved in ((date(2025, 3, 1), "H0104", True), (date(2025, 6, 1), "H0102", False))
+    ]
+    knowledge.insert(connection, "approval", decided, columns=evolved.TABLES["approval"])
 
 
 def _lineage(connection: lake.duckdb.DuckDBPyConnection) -> None:

@@ -44,7 +44,7 @@ def preload(dags: Path) -> None:
     for module in sorted({*wanted(dags), *LATER}):
         try:
             importlib.import_module(module)
-        except ImportError:
+        except (Exception, SystemExit):  # noqa: BLE001 - as in Airflow, a module that fails fails its own task alone.
             logging.getLogger("headwater").warning("%s could not be imported beforehand", module, exc_info=True)
     # DuckDB opens a database at import, with a thread of its own. No lake is read through it.
     duckdb.default_connection().close()
@@ -57,7 +57,7 @@ def wanted(dags: Path) -> Iterator[str]:
     for file in sorted(dags.glob("*.py")):
         try:
             nodes = [*ast.walk(ast.parse(file.read_bytes()))]
-        except (SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError):
             continue  # Airflow reports it, with the line.
         for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:

@@ -81,12 +81,33 @@ def test_only_the_engine_is_wanted_of_dag_files(tmp_path: Path) -> None:
     assert sorted(wanted(tmp_path)) == ["headwater.steps.land", "headwater.types"]
 
 
-def test_a_module_that_is_missing_is_told_and_the_others_are_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+FAILS = {
+    "absent": None,
+    "half": "def (",
+    "older": "raise ValueError('numpy.dtype size changed')",
+    "unlinked": "raise OSError('libgomp.so.1')",
+    "leaves": "raise SystemExit(1)",
+}
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_a_module_that_cannot_be_imported_is_told_and_the_others_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    monkeypatch.setattr(warm_executor, "LATER", ())
-    monkeypatch.delitem(sys.modules, "headwater.errors")
-    (tmp_path / "one.py").write_text("import headwater.absent\nimport headwater.errors\n", encoding="utf-8")
-    preload(tmp_path)
-    assert "headwater.errors" in sys.modules
-    assert "headwater.absent could not be imported" in caplog.text
+    modules = {f"{name}_for_preload": FAILS[name], "made_for_preload": ""}
+    for module, code in modules.items():
+        if code is not None:
+            (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(warm_executor, "LATER", tuple(modules))
+    preload(tmp_path / "dags")
+    assert sys.modules.pop("made_for_preload", None) is not None
+    assert f"{name}_for_preload could not be imported" in caplog.text
+
+
+def test_what_is_no_readable_file_is_left_to_airflow(tmp_path: Path) -> None:
+    """An editor's lock is a link to nowhere, while a DAG is edited."""
+    (tmp_path / ".#chain.py").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "one.py").write_text("import headwater.types\n", encoding="utf-8")
+    assert [*wanted(tmp_path)] == ["headwater.types"]
