@@ -24,6 +24,9 @@ __all__ = ["Belief", "Believed"]
 _PURE = 0.7
 """Weight of the regimes themselves, against the ways between them, before any record was seen."""
 
+_EXACT = 1e-12
+"""Share of the targets' squares below which a sum of squared errors is rounding."""
+
 
 @dataclass(frozen=True)
 class Believed:
@@ -31,8 +34,8 @@ class Believed:
 
     Parameters
     ----------
-    shares : of each known regime in what will hold in the step after the last delivery; at least 0, together 1. The
-        model of all is the sum of the regimes' models, weighted by them
+    shares : of the regimes that are looked at in what will hold in the step after the last delivery; at least 0,
+        together 1. The model of all is the sum of the regimes' models, weighted by them
     odds : log odds of these records under regimes that change, against one law that holds for all sources
     """
 
@@ -53,6 +56,8 @@ class Belief:
     follow : how strongly a share f of companions that have gone is followed: chance ``follow`` · f², at most a half
     memory : time that companions' moves are remembered for
     latest : deliveries that the filter looks back on
+    most : regimes that are looked at, those of these deliveries before those with most records; experts grow with the
+        square of it, their chances with the fourth power
     """
 
     jump: float = 0.005
@@ -63,12 +68,14 @@ class Belief:
     memory: float = 3.0
     latest: int = 16
     even: float = 0.5
+    most: int = 16
 
     def believed(self, regimes: Regimes, source: SourceId) -> Believed:
         """Return what the latest deliveries of ``source`` tell; it has delivered at least once."""
-        known, latest = regimes.known, regimes.deliveries(source)[-self.latest :]
+        latest = regimes.deliveries(source)[-self.latest :]
+        known = self._known(regimes, latest)
         points = self._points(len(known))
-        gone, peopled = self._companions(regimes, source)
+        gone, peopled = self._companions(regimes, source, known)
         moving = self._moving(peopled, gone)
         pools = [regimes.sums(regime) for regime in known]
         places = [known.index(delivery.regime) for delivery in latest]
@@ -77,10 +84,15 @@ class Belief:
             weights = (weights @ moving) * np.exp(fit - fit.max())
             odds += float(np.log(weights.sum()) + fit.max())
             weights /= weights.sum()
-        whole = [sum(pools[1:], pools[0])]
+        whole = [_sum([regimes.sums(regime) for regime in regimes.known])]
         odds -= sum(float(fit[0]) for fit in _fits(whole, [0] * len(latest), latest, np.ones((1, 1)), regimes.expected))
         shares = weights @ moving @ points
         return Believed(dict(zip(known, shares.tolist(), strict=True)), odds)
+
+    def _known(self, regimes: Regimes, latest: Sequence[Delivery]) -> Sequence[int]:
+        own = {delivery.regime for delivery in latest}
+        others = sorted(set(regimes.known) - own, key=lambda regime: (-regimes.sums(regime).records, regime))
+        return sorted([*own, *others[: max(0, self.most - len(own))]])
 
     def _before(self, regimes: int, points: int) -> Vector:
         weights = np.full(points, (1 - _PURE) / points)
@@ -125,28 +137,32 @@ class Belief:
                 moving[one, out] += 0.3 * chance * towards[other]
         return moving
 
-    def _companions(self, regimes: Regimes, source: SourceId) -> tuple[Vector, Vector]:
+    def _companions(self, regimes: Regimes, source: SourceId, known: Sequence[int]) -> tuple[Vector, Vector]:
         """Return who has gone where lately, and who is where.
 
         The first, (regimes, regimes), is the share of those in a regime that have gone to another; the second,
         (regimes,), the share of all that are in each, everybody being taken to be in every regime a little.
         """
-        place = {regime: k for k, regime in enumerate(regimes.known)}
+        place = {regime: k for k, regime in enumerate(known)}
         now = regimes.deliveries(source)[-1].time
         gone, were = np.zeros((len(place), len(place))), np.zeros(len(place))
         people = np.full(len(place), self.even)
         for companion in regimes.sources:
             past = regimes.deliveries(companion)[-2 * self.latest :]
-            if companion == source or now - past[-1].time > 2 * self.memory:
+            if companion == source or now - past[-1].time > 2 * self.memory or past[-1].regime not in place:
                 continue
             people[place[past[-1].regime]] += 1
             change = _last_change(past)
-            if change is not None and now - change[1].time <= self.memory:
+            if change is not None and change[0].regime in place and now - change[1].time <= self.memory:
                 gone[place[change[0].regime], place[change[1].regime]] += 1
                 were[place[change[0].regime]] += 1
             else:
                 were[place[past[-1].regime]] += 1
         return np.asarray(gone / np.maximum(were, 4)[:, None]), np.asarray(people / people.sum())
+
+
+def _sum(pools: Sequence[Sums]) -> Sums:
+    return sum(pools[1:], pools[0])
 
 
 def _last_change(past: Sequence[Delivery]) -> tuple[Delivery, Delivery] | None:
@@ -178,6 +194,7 @@ def _fits(
 
 
 def _variance(pools: Sequence[Sums], expected: Sums) -> float:
-    """Return the mean squared error of every pool's model on what was said in it."""
+    """Return the mean squared error of every pool's model on what was said in it; never nothing, as of an exact fit."""
     squares = sum(float(pool.squares((pool + expected).coefficients(0.0)[None])[0]) for pool in pools)
-    return squares / sum(pool.records for pool in pools)
+    least = _EXACT * sum(float(pool.matrix[-1, -1]) for pool in pools)
+    return max(squares, least, _EXACT) / sum(pool.records for pool in pools)

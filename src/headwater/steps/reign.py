@@ -73,7 +73,7 @@ class Reigning:
         if not regimes.deliveries(BASE):
             return None
         believed = self._belief.believed(regimes, BASE)
-        if believed.odds <= (0.0 if reigned else _CLEARLY):
+        if not believed.odds > (0.0 if reigned else _CLEARLY):
             return None
         reigns = max(believed.shares, key=lambda regime: believed.shares[regime])
         # Where the bureau has just come to it, its newest records alone are known to be of it.
@@ -93,10 +93,8 @@ class Reigning:
         whole = self._judges[-1]
         for older in (self._judges[-1 - count] for count in _NEWEST if count < len(self._judges)):
             newer = whole - older
-            if newer.records > 0 and older.records > 0:
-                ratio = _error(newer, model) / _error(older, model)
-                if ratio > 1 and newer.records / 2 * (ratio - 1 - log(ratio)) > _MORE:
-                    return True
+            if newer.records > 0 and older.records > 0 and _exceeds(newer, older, model):
+                return True
         return False
 
     def _follow(self, month: date) -> None:
@@ -119,5 +117,9 @@ class Reigning:
         return tuple(month_at(one.time) for one in self._regimes.deliveries(source) if one.regime == regime)
 
 
-def _error(sums: Sums, model: Vector) -> float:
-    return float(sums.squares(model[None])[0]) / sums.records
+def _exceeds(newer: Sums, older: Sums, model: Vector) -> bool:
+    """Whether a model errs clearly more on newer records: where it fitted the older ones exactly, by any error."""
+    now, before = (max(0.0, float(sums.squares(model[None])[0]) / sums.records) for sums in (newer, older))
+    if now <= before or before == 0:
+        return now > before
+    return newer.records / 2 * (now / before - 1 - log(now / before)) > _MORE

@@ -1,5 +1,6 @@
 """What holds for one with few records: a regime, a way between two, or what companions have gone to."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -83,3 +84,29 @@ def test_shares_are_shares(streams):
     assert min(shares.values()) >= 0
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares == Belief().believed(regimes, "s0").shares
+
+
+def test_many_regimes_take_no_more_room_than_those_that_are_looked_at():
+    rng, regimes = np.random.default_rng(0), Regimes(GRAM)
+    for time in range(2):
+        for source in range(120):
+            law = np.array([source % 11, source // 11, source % 7, source % 5], dtype=float) * 20
+            regimes.update(time, f"s{source:03d}", said(rng, law, 20))
+    assert len(regimes.known) > 20
+    tracemalloc.start()
+    try:
+        shares = Belief().believed(regimes, "s000").shares
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+    assert len(shares) == Belief().most
+    assert shares[regimes.deliveries("s000")[-1].regime] > 0.9
+
+
+def test_records_that_a_law_fits_exactly_have_odds():
+    rng, regimes = np.random.default_rng(0), Regimes(GRAM)
+    for time in range(3):
+        x = on_grid(np.hstack([np.ones((9, 1)), rng.normal(size=(9, 3))]))
+        regimes.update(time, "target", GRAM.statistic(x, np.zeros(9)))
+    assert np.isfinite(Belief().believed(regimes, "target").odds)
