@@ -49,7 +49,7 @@ def withdrawals(home: Home) -> int:
 @pytest.fixture(scope="module")
 def home(own, put_mart, make_region) -> Home:
     """Give an installation in which a region was followed until a month before the last two."""
-    put_mart(own, make_region(region=REGION, hospitals=8, months=7, stays_a_month=60))
+    put_mart(own, make_region(region=REGION, hospitals=10, months=7, stays_a_month=60))
     following(own, "first", BEFORE)
     return own
 
